@@ -1,0 +1,70 @@
+"""Every error the library raises on purpose.
+
+    PromptletError
+    ├── BackboneError          a model that cannot be loaded or used as a dual encoder
+    │   └── WrongBackboneError a prompt file made for another backbone
+    ├── DataError              images, folders, tables, splits, class names
+    │   └── ImageError         one image file that cannot be read
+    ├── PromptFileError        a prompt file that cannot be read or written
+    ├── TrainingError          a loss that is not finite, a schedule that cannot run
+    ├── OptionError            an argument outside its allowed values
+    └── MissingExtraError      an optional dependency that is not installed
+
+A message says what was given, what is allowed, and what to do next. The command line prints it
+without a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PromptletError(Exception):
+    """Base of every expected error."""
+
+
+class BackboneError(PromptletError):
+    """A model that cannot be loaded, or is no dual encoder."""
+
+
+class WrongBackboneError(BackboneError):
+    """A prompt file made for another backbone."""
+
+
+class DataError(PromptletError, ValueError):
+    """Images, labels, folders, tables or splits that do not fit together."""
+
+
+class ImageError(DataError):
+    """One image file that cannot be read."""
+
+
+class PromptFileError(PromptletError):
+    """A prompt file that is damaged, hostile, or of a version this library does not know."""
+
+
+class TrainingError(PromptletError):
+    """Training that cannot go on."""
+
+
+class OptionError(PromptletError, ValueError):
+    """An argument outside its allowed values."""
+
+
+class MissingExtraError(PromptletError, ImportError):
+    """An optional dependency that is not installed."""
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """``" Did you mean 'rlp'?"`` when one of the allowed names is close, else the empty string."""
+    close = get_close_matches(given, list(allowed), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def check_option(name: str, given: str, allowed: Iterable[str]) -> str:
+    """Return ``given`` when it is allowed, else raise an `OptionError` that lists what is."""
+    names = list(allowed)
+    if given in names:
+        return given
+    raise OptionError(f"{name}={given!r} is not known; allowed: {', '.join(names)}.{did_you_mean(given, names)}")
