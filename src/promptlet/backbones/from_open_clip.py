@@ -1,0 +1,220 @@
+"""Dual encoders of the open_clip library (an optional extra)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
+from promptlet.backbones.image_encoder import ImageEncoder
+from promptlet.backbones.preprocess import spec_from_open_clip
+from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones.text_reference import PlainTower
+from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
+from promptlet.backbones.tokenizer import Tokenizer
+from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
+
+PREFIX = "open_clip:"
+
+
+def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    """Load ``open_clip:NAME/PRETRAINED``; PRETRAINED is a tag or a checkpoint's path.
+
+    ``open_clip:FOLDER`` takes a folder with open_clip_config.json, ``open_clip:hf-hub:OWNER/NAME`` a hub id.
+    """
+    open_clip = _import_open_clip()
+    name, pretrained = _split_source(source, open_clip)
+    try:
+        model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, precision="fp32")
+        tokenizer = open_clip.get_tokenizer(name)
+    except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
+        raise BackboneError(
+            f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must be in "
+            "the local cache, at the path given, or the network must be reachable."
+        ) from error
+    return wrap_open_clip(model, tokenizer, source, device, dtype)
+
+
+def wrap_open_clip(
+    model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype
+) -> Backbone:
+    """A backbone over an open_clip model that is already in memory (its weights are frozen in place)."""
+    from open_clip import get_model_preprocess_cfg
+
+    text = getattr(model, "text", model)
+    if not hasattr(text, "token_embedding") or not hasattr(text, "transformer"):
+        raise BackboneError(
+            f"{name!r} has a text tower of kind {type(text).__name__}, which Promptlet does not know; "
+            "supported are open_clip's own text transformers (CLIP, SigLIP)"
+        )
+    freeze(model).to(device=device, dtype=torch.float32)
+    transformer = text.transformer
+
+    def forward(ids: Tensor) -> Tensor:
+        features: Tensor = model.encode_text(ids)
+        return features
+
+    def forward_images(pixels: Tensor) -> Tensor:
+        features: Tensor = model.encode_image(pixels)
+        return features
+
+    tower = _causal_tower(text, model)
+    tokens = _tokenizer(tokenizer, int(text.context_length), name)
+    plain = PlainTower(
+        forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
+    )
+    image_only = _TextParts(text, model) if text is model else text
+    backbone = Backbone(
+        name=name,
+        library="open_clip",
+        model=model,
+        towers=Towers([image_only], [model.visual]),
+        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),
+        images=ImageEncoder(
+            forward_images, spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name), device, dtype
+        ),
+        logit_scale=float(model.logit_scale.detach().float().exp()),
+        logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
+    )
+    return settle(backbone, device, dtype)
+
+
+class _TextParts(nn.Module):
+    """The text side of open_clip's `CLIP`, whose parts hang on the model itself."""
+
+    def __init__(self, text: Any, model: Any) -> None:
+        super().__init__()
+        self.token_embedding = text.token_embedding
+        self.transformer = text.transformer
+        self.ln_final = text.ln_final
+        self.positional_embedding = text.positional_embedding
+        projection = model.text_projection
+        if isinstance(projection, nn.Parameter):  # (d, D) here, (D, d) in transformers: same fingerprint
+            self.register_buffer("text_projection", projection.detach().t())
+        else:
+            self.text_projection = projection
+
+
+def _has_bias(model: Any) -> bool:
+    return getattr(model, "logit_bias", None) is not None
+
+
+def _import_open_clip() -> Any:
+    try:
+        import open_clip
+    except ImportError as error:
+        raise MissingExtraError(
+            "open_clip models need the optional package open_clip_torch: pip install 'promptlet[open-clip]'"
+        ) from error
+    return open_clip
+
+
+def _split_source(source: str, open_clip: Any) -> tuple[str, str | None]:
+    rest = source[len(PREFIX) :]
+    if rest.startswith(("hf-hub:", "local-dir:")):
+        return rest, None
+    if (Path(rest) / "open_clip_config.json").is_file():
+        return f"local-dir:{rest}", None
+    name, _, pretrained = rest.partition("/")
+    known = open_clip.list_models()
+    if name not in known:
+        raise BackboneError(
+            f"open_clip has no model {name!r}.{did_you_mean(name, known)} Give open_clip:NAME/PRETRAINED, such as "
+            "open_clip:ViT-B-16/laion2b_s34b_b88k, or open_clip:FOLDER with open_clip_config.json."
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained not in tags and not Path(pretrained).is_file():
+        raise BackboneError(
+            f"{source!r}: {pretrained!r} is neither a checkpoint file nor known weights of {name}; known: "
+            f"{', '.join(tags) or 'none'}.{did_you_mean(pretrained, tags)}"
+        )
+    return name, pretrained
+
+
+def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
+    if hasattr(tokenizer, "sot_token_id"):  # SimpleTokenizer, CLIP's own
+        def simple(text: str) -> list[int]:
+            clean = tokenizer.clean_fn(text)
+            return list(tokenizer.encode(clean))
+
+        return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length)
+    inner = getattr(tokenizer, "tokenizer", None)
+    if inner is None:
+        raise BackboneError(f"{name!r} uses a tokenizer of kind {type(tokenizer).__name__}, which is not known")
+
+    def words(text: str) -> list[int]:
+        clean = tokenizer.clean_fn(text)
+        return list(inner(clean, add_special_tokens=False).input_ids)
+
+    from promptlet.backbones.tokenizer import PROBE, split_special
+
+    start, end = split_special(list(inner(tokenizer.clean_fn(PROBE)).input_ids), words(PROBE))
+    return Tokenizer(words, start, end, int(inner.pad_token_id), length)
+
+
+def _causal_tower(text: Any, model: Any) -> CausalTower | None:
+    """The tower as plain data, or None where sharing is not exact or a part is not a plain block."""
+    pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", None)
+    blocks = list(text.transformer.resblocks)
+    plain = all(_is_plain(block) for block in blocks)
+    causal = text.attn_mask is not None and pool in ("argmax", "eos") and getattr(text, "cls_emb", None) is None
+    projection = text.text_projection
+    if not (plain and causal) or projection is None:
+        return None
+    activation = _activation(blocks[0].mlp.gelu)
+    if activation is None:
+        return None
+    if isinstance(projection, nn.Linear):
+        last = Linear(projection.weight, projection.bias)
+    else:
+        last = Linear(projection.t(), None)
+    return CausalTower(
+        token_embedding=text.token_embedding.weight,
+        position_embedding=text.positional_embedding,
+        blocks=tuple(_block(block) for block in blocks),
+        final_norm=_norm(text.ln_final),
+        projection=last,
+        heads=int(blocks[0].attn.num_heads),
+        activation=activation,
+    )
+
+
+def _is_plain(block: Any) -> bool:
+    return (
+        isinstance(getattr(block, "attn", None), nn.MultiheadAttention)
+        and isinstance(block.ls_1, nn.Identity)
+        and isinstance(block.ls_2, nn.Identity)
+        and block.attn.in_proj_weight is not None
+    )
+
+
+def _activation(layer: Any) -> str | None:
+    if type(layer).__name__ == "QuickGELU":
+        return "quick_gelu"
+    if isinstance(layer, nn.GELU):
+        return "gelu_tanh" if layer.approximate == "tanh" else "gelu"
+    return None
+
+
+def _norm(layer: Any) -> Norm:
+    return Norm(layer.weight, layer.bias, float(layer.eps))
+
+
+def _block(block: Any) -> Block:
+    """Views into the packed query-key-value weights; nothing is copied."""
+    weights = block.attn.in_proj_weight.chunk(3)
+    biases = block.attn.in_proj_bias.chunk(3)
+    query, key, value = (Linear(w, b) for w, b in zip(weights, biases, strict=True))
+    return Block(
+        norm1=_norm(block.ln_1),
+        query=query,
+        key=key,
+        value=value,
+        out=Linear(block.attn.out_proj.weight, block.attn.out_proj.bias),
+        norm2=_norm(block.ln_2),
+        up=Linear(block.mlp.c_fc.weight, block.mlp.c_fc.bias),
+        down=Linear(block.mlp.c_proj.weight, block.mlp.c_proj.bias),
+    )

@@ -1,0 +1,219 @@
+"""Dual encoders of the transformers library: CLIP, SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
+from promptlet.backbones.image_encoder import ImageEncoder
+from promptlet.backbones.preprocess import ImageSpec, spec_from_transformers
+from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones.text_reference import PlainTower
+from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
+from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.errors import BackboneError
+
+SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
+ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
+
+
+def load_transformers(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    """Load a folder or hub id. Raises BackboneError that says what is missing and what to do."""
+    config = _load_config(source)
+    model = _load_model(source)
+    tokenizer = _load_tokenizer(source, config)
+    spec = _load_spec(source)
+    return wrap_transformers(model, tokenizer, spec, source, device, dtype)
+
+
+def wrap_transformers(
+    model: Any, tokenizer: Any, spec: ImageSpec, name: str, device: torch.device, dtype: torch.dtype
+) -> Backbone:
+    """A backbone over a transformers model that is already in memory (its weights are frozen in place)."""
+    text_config = model.config.text_config
+    text_model = model.text_model
+    text_model = getattr(text_model, "text_model", text_model)  # older transformers wrap it once more
+    projection = getattr(model, "text_projection", None)
+
+    def forward(ids: Tensor) -> Tensor:
+        pooled: Tensor = text_model(input_ids=ids).pooler_output
+        return pooled if projection is None else projection(pooled)
+
+    def forward_images(pixels: Tensor) -> Tensor:
+        pooled: Tensor = model.vision_model(pixel_values=pixels).pooler_output
+        visual = getattr(model, "visual_projection", None)
+        return pooled if visual is None else visual(pooled)
+
+    causal = text_config.model_type == "clip_text_model"
+    tokens = _tokenizer(tokenizer, int(text_config.max_position_embeddings), text_config, causal)
+    embedding = text_model.embeddings.token_embedding
+    freeze(model).to(device=device, dtype=torch.float32)
+    plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
+    tower = _causal_tower(text_model, projection, text_config) if causal else None
+    backbone = Backbone(
+        name=name,
+        library="transformers",
+        model=model,
+        towers=Towers(
+            _present(text_model, projection),
+            _present(model.vision_model, getattr(model, "visual_projection", None)),
+        ),
+        text=TextEncoder(plain, tower, tokens, embedding.weight),
+        images=ImageEncoder(forward_images, spec, device, dtype),
+        logit_scale=float(model.logit_scale.detach().float().exp()),
+        logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
+    )
+    return settle(backbone, device, dtype)
+
+
+def _present(*modules: nn.Module | None) -> list[nn.Module]:
+    return [module for module in modules if module is not None]
+
+
+def _advice(source: str) -> str:
+    if Path(source).is_dir():
+        return "Save the whole model there (model, tokenizer and image processor: save_pretrained of all three)."
+    return (
+        "If it is a hub id, it must be in the local Hugging Face cache or the network must be reachable; "
+        "if it is a folder, check the path."
+    )
+
+
+def _load_config(source: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(
+            f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). {_advice(source)}"
+        ) from error
+    text = getattr(getattr(config, "text_config", None), "model_type", None)
+    if config.model_type not in SUPPORTED or (
+        config.model_type == "vision-text-dual-encoder" and text != "clip_text_model"
+    ):
+        kind = config.model_type + (f" with text tower {text}" if text else "")
+        raise BackboneError(
+            f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, SigLIP, "
+            "SigLIP 2, and VisionTextDualEncoder with a CLIP text tower; open_clip models as "
+            "'open_clip:NAME/PRETRAINED'."
+        )
+    return config
+
+
+def _load_model(source: str) -> nn.Module:
+    from transformers import AutoModel
+
+    try:
+        model, info = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BackboneError(
+            f"cannot load the weights of {source!r}: {_first_line(error)}. {_advice(source)}"
+        ) from error
+    absent = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
+    if absent:
+        raise BackboneError(
+            f"the weights of {source!r} are incomplete: {len(absent)} tensors are missing or of another shape, "
+            f"such as {absent[0]}. {_advice(source)}"
+        )
+    loaded: nn.Module = model
+    return loaded
+
+
+def _load_tokenizer(source: str, config: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        usable = len(tokenizer(PROBE, add_special_tokens=False).input_ids) > 3
+    except Exception as error:  # the library raises many kinds here, TypeError among them
+        raise BackboneError(
+            f"{source!r} has no usable tokenizer ({_first_line(error)}). {_advice(source)}"
+        ) from error
+    if not usable or len(tokenizer) > config.text_config.vocab_size + 256:
+        raise BackboneError(
+            f"{source!r} has no tokenizer that fits its text tower ({len(tokenizer)} entries for a vocabulary of "
+            f"{config.text_config.vocab_size}). {_advice(source)}"
+        )
+    return tokenizer
+
+
+def _load_spec(source: str) -> ImageSpec:
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    try:
+        settings, _ = ImageProcessingMixin.get_image_processor_dict(source)
+    except (OSError, ValueError) as error:
+        raise BackboneError(
+            f"{source!r} has no image preprocessor ({_first_line(error)}). {_advice(source)}"
+        ) from error
+    return spec_from_transformers(settings, source)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> Tokenizer:
+    def words(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+    full = list(tokenizer(PROBE).input_ids)
+    start, end = split_special(full, words(PROBE))
+    pad = tokenizer.pad_token_id
+    if causal and (start is None or end is None):
+        raise BackboneError("the tokenizer of a CLIP text tower must add a start and an end token; it does not")
+    if causal:
+        _check_pooling(text_config, end, len(tokenizer))
+        pad = end if pad is None else pad
+    return Tokenizer(words, start, end, int(pad if pad is not None else 0), length)
+
+
+def _check_pooling(text_config: Any, end: int | None, size: int) -> None:
+    """CLIPTextModel pools the first ``eos_token_id``, or (id 2, old configurations) the largest id."""
+    pools_at = text_config.eos_token_id
+    if (pools_at == 2 and end != size - 1 and end != 2) or (pools_at != 2 and pools_at != end):
+        raise BackboneError(
+            f"the text tower pools at token {pools_at} but the tokenizer ends a text with {end}: they do not "
+            "belong together. Save the model's own tokenizer beside it."
+        )
+
+
+def _linear(layer: Any) -> Linear:
+    return Linear(layer.weight, layer.bias)
+
+
+def _norm(layer: Any) -> Norm:
+    return Norm(layer.weight, layer.bias, float(layer.eps))
+
+
+def _causal_tower(text_model: Any, projection: Any, config: Any) -> CausalTower | None:
+    if config.hidden_act not in ACTIVATIONS:
+        return None
+    blocks = tuple(
+        Block(
+            norm1=_norm(layer.layer_norm1),
+            query=_linear(layer.self_attn.q_proj),
+            key=_linear(layer.self_attn.k_proj),
+            value=_linear(layer.self_attn.v_proj),
+            out=_linear(layer.self_attn.out_proj),
+            norm2=_norm(layer.layer_norm2),
+            up=_linear(layer.mlp.fc1),
+            down=_linear(layer.mlp.fc2),
+        )
+        for layer in text_model.encoder.layers
+    )
+    return CausalTower(
+        token_embedding=text_model.embeddings.token_embedding.weight,
+        position_embedding=text_model.embeddings.position_embedding.weight,
+        blocks=blocks,
+        final_norm=_norm(text_model.final_layer_norm),
+        projection=_linear(projection),
+        heads=int(config.num_attention_heads),
+        activation=ACTIVATIONS[config.hidden_act],
+    )

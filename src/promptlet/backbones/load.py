@@ -1,0 +1,63 @@
+"""`load_backbone`: one name for models of transformers and open_clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.from_open_clip import PREFIX, load_open_clip
+from promptlet.backbones.from_transformers import load_transformers
+from promptlet.errors import BackboneError, OptionError
+
+DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load_backbone(
+    source: str | Path = DEFAULT_BACKBONE,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Backbone:
+    """Load a frozen dual encoder.
+
+    source: a transformers folder or hub id (CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder with a CLIP text
+        tower), or ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``.
+    device: where it runs; None takes a CUDA device when there is one, else the CPU.
+    dtype: of the weights; None means float32.
+
+    Raises BackboneError (what was given, what is missing, what to do), MissingExtraError.
+    """
+    text = str(source)
+    chosen = _device(device)
+    kind = _dtype(dtype)
+    if text.startswith(PREFIX):
+        return load_open_clip(text, chosen, kind)
+    path = Path(text).expanduser()
+    looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
+    if looks_like_path and not path.is_dir():
+        raise BackboneError(f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained")
+    return load_transformers(str(path) if path.is_dir() else text, chosen, kind)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise OptionError(f"device={device!r} is not known; give 'cpu', 'cuda' or 'cuda:1'") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise OptionError(f"device={device!r}: this torch sees no CUDA device; give 'cpu'")
+    return chosen
+
+
+def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:
+    if dtype is None:
+        return torch.float32
+    if isinstance(dtype, str):
+        if dtype not in DTYPES:
+            raise OptionError(f"dtype={dtype!r} is not known; allowed: {', '.join(DTYPES)}")
+        return DTYPES[dtype]
+    return dtype

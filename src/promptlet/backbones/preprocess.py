@@ -1,0 +1,170 @@
+"""From a picture to the numbers a backbone reads: the model's own resize, crop and normalisation, and views.
+
+View 0 is the model's test-time preprocessing. Views 1, 2, ... are CoOp's training augmentation (random
+resized crop, scale 0.08 to 1, aspect 3/4 to 4/3, bicubic; horizontal flip with probability 1/2), drawn from
+the image's content and the view's number, so that a view is the same whenever and wherever it is made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from promptlet import rng
+from promptlet.errors import BackboneError
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Preprocessing of one backbone. Sizes are (height, width) in pixels.
+
+    resize: "shortest" (short side to ``size[0]``, aspect kept), "exact" (to ``size``) or "none";
+    crop: centre crop, or None; half pixels are rounded "down" (transformers) or "nearest" (open_clip).
+    """
+
+    resize: str
+    size: tuple[int, int]
+    crop: tuple[int, int] | None
+    resample: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 1 / 255
+    crop_rounding: str = "down"
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(height, width) of the tensor the model gets."""
+        return self.crop or self.size
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the fingerprint."""
+        return asdict(self)
+
+
+def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
+    """View 0 of an RGB image: float32 (3, H, W)."""
+    image = _resize(image, spec)
+    if spec.crop is not None:
+        image = _centre_crop(image, spec.crop, spec.crop_rounding)
+    return _normalise(image, spec)
+
+
+def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int) -> np.ndarray:
+    """View ``view`` >= 1 of an RGB image whose content hash is ``content``: float32 (3, H, W)."""
+    draw = rng.generator(f"view/{content}", view)
+    box = _random_box(image.width, image.height, draw)
+    height, width = spec.output_size
+    crop = image.crop(box).resize((width, height), resample=Image.Resampling(spec.resample))
+    if draw.random() < 0.5:
+        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return _normalise(crop, spec)
+
+
+def _random_box(width: int, height: int, draw: np.random.Generator) -> tuple[int, int, int, int]:
+    """A box of 8 to 100 % of the area, aspect 3/4 to 4/3; the whole image's centre if ten draws do not fit."""
+    for _ in range(10):
+        area = width * height * draw.uniform(0.08, 1.0)
+        aspect = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            left = int(draw.integers(0, width - w + 1))
+            top = int(draw.integers(0, height - h + 1))
+            return left, top, left + w, top + h
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    if spec.resize == "none":
+        return image
+    height, width = spec.size
+    if spec.resize == "shortest":
+        short = height
+        if image.width <= image.height:
+            width, height = short, int(short * image.height / image.width)
+        else:
+            width, height = int(short * image.width / image.height), short
+    if (width, height) == image.size:
+        return image
+    return image.resize((width, height), resample=Image.Resampling(spec.resample))
+
+
+def _centre_crop(image: Image.Image, crop: tuple[int, int], rounding: str) -> Image.Image:
+    """Crop; where the image is smaller than the crop, the rest is black, as in both libraries."""
+    height, width = crop
+    top, left = (image.height - height) / 2, (image.width - width) / 2
+    if rounding == "nearest":
+        top, left = round(top), round(left)
+    top, left = math.floor(top), math.floor(left)
+    return image.crop((left, top, left + width, top + height))
+
+
+def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
+    pixels = np.asarray(image, dtype=np.float32) * np.float32(spec.scale)
+    pixels = (pixels - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpec:
+    """Read an image processor's settings (preprocessor_config.json)."""
+    try:
+        mean, std = tuple(settings["image_mean"]), tuple(settings["image_std"])
+        size = settings["size"]
+    except KeyError as error:
+        raise BackboneError(
+            f"the image preprocessor of {source!r} does not say {error}; supported are CLIP's and SigLIP's"
+        ) from error
+    if settings.get("do_pad"):
+        raise BackboneError(f"the image preprocessor of {source!r} pads its images, which is not supported")
+    resize, resize_to = _read_size(size, source)
+    crop = None
+    if settings.get("do_center_crop", "crop_size" in settings):
+        _, crop = _read_size(settings["crop_size"], source)
+    if not settings.get("do_resize", True):
+        resize = "none"
+    if not settings.get("do_normalize", True):
+        mean, std = (0.0,) * 3, (1.0,) * 3
+    scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
+    resample = int(settings.get("resample", Image.Resampling.BICUBIC))
+    return ImageSpec(resize, resize_to, crop, resample, mean, std, scale)
+
+
+def _read_size(size: Any, source: str) -> tuple[str, tuple[int, int]]:
+    if isinstance(size, int):
+        return "shortest", (size, size)
+    if "shortest_edge" in size:
+        return "shortest", (int(size["shortest_edge"]),) * 2
+    if "height" in size and "width" in size:
+        return "exact", (int(size["height"]), int(size["width"]))
+    raise BackboneError(
+        f"the image preprocessor of {source!r} gives size={size!r}; expected shortest_edge or height and width"
+    )
+
+
+def spec_from_open_clip(settings: Mapping[str, Any], source: str) -> ImageSpec:
+    """Read open_clip's preprocessing configuration (`PreprocessCfg` as a dict)."""
+    size = settings["size"]
+    height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    mode = settings.get("resize_mode", "shortest")
+    resample = {
+        "bicubic": Image.Resampling.BICUBIC,
+        "bilinear": Image.Resampling.BILINEAR,
+        "random": Image.Resampling.BICUBIC,
+    }[settings.get("interpolation", "bicubic")]
+    mean, std = tuple(settings["mean"]), tuple(settings["std"])
+    if mode == "shortest" and height == width:
+        return ImageSpec(
+            "shortest", (height, width), (height, width), int(resample), mean, std, crop_rounding="nearest"
+        )
+    if mode == "squash":
+        return ImageSpec("exact", (height, width), None, int(resample), mean, std)
+    raise BackboneError(
+        f"{source!r} preprocesses images with resize_mode={mode!r} to {height}x{width}, which is not supported; "
+        "supported: shortest (square) and squash"
+    )

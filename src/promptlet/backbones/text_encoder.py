@@ -1,0 +1,134 @@
+"""The text side of a backbone: class names and a context in, one feature vector per class out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from promptlet.backbones.text_engine import TextEngine
+from promptlet.backbones.text_reference import PlainTower, encode_plain
+from promptlet.backbones.text_tower import CausalTower
+from promptlet.backbones.tokenizer import Tokenizer
+from promptlet.errors import DataError, OptionError, check_option
+
+Placement = Literal["input", "deep", "per_class"]
+PLACEMENTS = ("input", "deep", "per_class")
+
+
+class TextEncoder:
+    """Encodes class prompts ``[start] context name "." [end]``; nothing in it is trainable.
+
+    Attributes: ``dim`` (width d of token states), ``feature_dim`` (D), ``depth`` (layers),
+    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine).
+    """
+
+    def __init__(
+        self, plain: PlainTower, tower: CausalTower | None, tokenizer: Tokenizer, embedding: Tensor
+    ) -> None:
+        self.plain = plain
+        self.tokenizer = tokenizer
+        self.token_embedding = embedding
+        self.engine = (
+            TextEngine(tower, tokenizer.start) if tower is not None and tokenizer.start is not None else None
+        )
+        self.dim = int(embedding.shape[1])
+        self.depth = len(plain.layers)
+        self.context_length = tokenizer.length
+
+    @property
+    def exact_sharing(self) -> bool:
+        """True for causal towers with end-of-text pooling; False where only the plain path is exact."""
+        return self.engine is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tower lives."""
+        return self.token_embedding.device
+
+    def embed_words(self, text: str) -> Tensor:
+        """Token embeddings of ``text`` without special tokens or positions: (number of tokens, d)."""
+        ids = self.tokenizer.words(text)
+        if not ids:
+            raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
+        return self.token_embedding[torch.tensor(ids, device=self.device)].detach().float()
+
+    def sequences(self, class_names: Sequence[str], n_ctx: int) -> list[tuple[int, ...]]:
+        """Token ids of each class behind the context. Raises DataError naming the class that does not fit."""
+        if isinstance(class_names, str):
+            raise DataError(f"class_names is the text {class_names!r}; give a list of names")
+        if not class_names:
+            raise DataError("class_names is empty; give at least one name")
+        return [self.tokenizer.name(name, n_ctx) for name in class_names]
+
+    def encode(self, context: Tensor, class_names: Sequence[str], placement: Placement = "input") -> Tensor:
+        """Class features, not normalised, differentiable with respect to ``context``.
+
+        placement "input":     (n_ctx, d) -> (C, D);  (B, n_ctx, d) -> (B, C, D)
+        placement "deep":      (depth, n_ctx, d) -> (C, D);  (B, depth, n_ctx, d) -> (B, C, D); context i
+                               replaces the context's states before layer i
+        placement "per_class": (C, n_ctx, d) -> (C, D)
+        """
+        if self.engine is None:
+            return self.encode_reference(context, class_names, placement)
+        context = self._checked(context, len(class_names), placement)
+        sequences = self.sequences(class_names, context.shape[-2])
+        if placement == "per_class":
+            return self.engine.encode_per_class(context, sequences)
+        batched = context.dim() == (4 if placement == "deep" else 3)
+        full = context if placement == "deep" else context.unsqueeze(-3)
+        features = self.engine.encode(full if batched else full[None], sequences)
+        return features if batched else features[0]
+
+    def encode_reference(
+        self, context: Tensor, class_names: Sequence[str], placement: Placement = "input"
+    ) -> Tensor:
+        """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
+        context = self._checked(context, len(class_names), placement)
+        n_ctx = context.shape[-2]
+        rows = [self.tokenizer.full(s, n_ctx) for s in self.sequences(class_names, n_ctx)]
+        ids = torch.tensor(rows, device=self.device)
+        at = int(self.tokenizer.start is not None)
+        if placement == "per_class":
+            return encode_plain(self.plain, ids, context, (), at)
+        if context.dim() == (4 if placement == "deep" else 3):
+            return torch.stack([self.encode_reference(one, class_names, placement) for one in context])
+        if placement == "deep":
+            return encode_plain(self.plain, ids, context[0], list(context[1:]), at)
+        return encode_plain(self.plain, ids, context, (), at)
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient."""
+        names = [text[:-1] if text.endswith(".") else text for text in texts]
+        if any(not text.endswith(".") for text in texts):
+            return self._encode_plain_texts(texts)
+        with torch.no_grad():
+            return self.encode(torch.zeros(0, self.dim, device=self.device), names)
+
+    def _encode_plain_texts(self, texts: Sequence[str]) -> Tensor:
+        end = () if self.tokenizer.end is None else (self.tokenizer.end,)
+        room = self.context_length - len(end) - (self.tokenizer.start is not None)
+        rows = [self.tokenizer.full((*self.tokenizer.words(text)[:room], *end), 0) for text in texts]
+        with torch.no_grad():
+            return self.plain.forward(torch.tensor(rows, device=self.device))
+
+    def _checked(self, context: Tensor, classes: int, placement: str) -> Tensor:
+        check_option("placement", placement, PLACEMENTS)
+        shapes = {
+            "input": ("(n_ctx, d) or (B, n_ctx, d)", (2, 3)),
+            "deep": ("(depth, n_ctx, d) or (B, depth, n_ctx, d)", (3, 4)),
+            "per_class": ("(C, n_ctx, d)", (3,)),
+        }
+        text, dims = shapes[placement]
+        if context.dim() not in dims or context.shape[-1] != self.dim:
+            raise OptionError(
+                f"a context of shape {tuple(context.shape)} does not fit placement={placement!r}: "
+                f"expected {text} with d={self.dim}"
+            )
+        if placement == "per_class" and context.shape[0] != classes:
+            raise OptionError(f"{context.shape[0]} per-class contexts for {classes} class names")
+        if placement == "deep" and not 1 <= context.shape[-3] <= self.depth:
+            raise OptionError(f"depth {context.shape[-3]} is outside 1..{self.depth}, the layers of this tower")
+        return context

@@ -1,0 +1,251 @@
+"""Exact, shared-prefix encoding of class prompts: the plain path's numbers at a fraction of its work.
+
+A prompt is ``[start] context class-name "." [end]``. In a causal tower, positions after end-of-text cannot
+influence it and are never computed; the start token and the context are the same for every class and are
+computed once per chunk; class names that begin alike share their first tokens; tokens of all classes run
+packed through the linear layers; after the last attention only the end-of-text rows go on. Memory is bounded:
+classes are encoded in chunks, whose activations are kept up to ``keep_bytes`` and recomputed beyond.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from promptlet.backbones import text_blocks as blocks
+from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
+from promptlet.backbones.text_tower import CausalTower
+
+MAX_PLANS = 8
+
+
+@dataclass(frozen=True)
+class PackedChunk:
+    """A `Chunk` on the device, with the constant states of its class tokens added when it is used."""
+
+    tokens: Tensor
+    positions: Tensor
+    visible: Tensor
+    leaves: Tensor
+    classes: Tensor
+    context_rows: Tensor | None  # per-class contexts: rows that hold context tokens ...
+    context_index: Tensor | None  # ... and which (class, position) of the context, flattened
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one list of class-token sequences is encoded."""
+
+    chunks: tuple[PackedChunk, ...]
+    count: int
+
+    @property
+    def rows(self) -> int:
+        """Token positions computed per context, without the shared prefix."""
+        return sum(int(chunk.tokens.numel()) for chunk in self.chunks)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything constant about one chunk's passage through the blocks."""
+
+    tower: CausalTower
+    layout: blocks.Layout
+    dtype: torch.dtype
+    keep: bool
+
+
+class TextEngine:
+    """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context."""
+
+    def __init__(
+        self, tower: CausalTower, start_id: int, max_rows: int = 1024, keep_bytes: int = 1 << 30
+    ) -> None:
+        self.tower = tower
+        self.start_id = start_id
+        self.max_rows = max_rows
+        self.keep_bytes = keep_bytes
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+
+    def encode(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
+        """Shared contexts (B, depth, n_ctx, d), one set per row of B -> class features (B, C, D)."""
+        n_ctx = context.shape[2]
+        plan = self._plan(tuple(sequences), n_ctx, per_class=False)
+        prefix = self._prefix(context[:, 0])
+        deep = context[:, 1:] if context.shape[1] > 1 else None
+        return self._run(plan, prefix, deep, None)
+
+    def encode_per_class(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
+        """One context per class (C, n_ctx, d) -> class features (C, D). Only the start token is shared."""
+        n_ctx = context.shape[1]
+        plan = self._plan(tuple(sequences), n_ctx, per_class=True)
+        prefix = self._prefix(context.new_zeros(1, 0, context.shape[2]))
+        return self._run(plan, prefix, None, context)[0]
+
+    def _prefix(self, context: Tensor) -> Tensor:
+        """Start token and context with their positions added: (B, 1 + n_ctx, d)."""
+        start = self.tower.token_embedding[self.start_id].expand(context.shape[0], 1, -1)
+        prefix = torch.cat([start.to(context.dtype), context], dim=1)
+        return prefix + self.tower.position_embedding[: prefix.shape[1]].to(context.dtype)
+
+    def _plan(self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool) -> Plan:
+        key = (sequences, n_ctx, per_class)
+        if key in self._plans:
+            self._plans.move_to_end(key)
+            return self._plans[key]
+        self._plans[key] = self._make_plan(sequences, n_ctx, per_class)
+        if len(self._plans) > MAX_PLANS:
+            self._plans.popitem(last=False)
+        return self._plans[key]
+
+    def _make_plan(self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool) -> Plan:
+        padded = [(-1,) * n_ctx + s for s in sequences] if per_class else list(sequences)
+        tiles, size = choose_tiles(padded, share=not per_class)
+        chunks = make_chunks(tiles, size, self.max_rows)
+        first = 1 if per_class else 1 + n_ctx
+        return Plan(tuple(self._pack(chunk, first, n_ctx) for chunk in chunks), len(sequences))
+
+    def _pack(self, chunk: Chunk, first_position: int, n_ctx: int) -> PackedChunk:
+        device = self.tower.token_embedding.device
+        tokens = torch.from_numpy(chunk.tokens).to(device)
+        positions = torch.from_numpy(chunk.depths + first_position).to(device)
+        leaves = torch.from_numpy(chunk.leaf_rows).to(device)
+        classes = torch.from_numpy(chunk.leaf_classes).to(device)
+        rows = index = None
+        if bool((tokens < 0).any()):
+            rows = torch.nonzero(tokens < 0).flatten()
+            # a class's context rows precede its leaf; the next leaf at or after a row names its class
+            order = torch.argsort(leaves)
+            owner = classes[order][torch.searchsorted(leaves[order], rows)]
+            index = owner * n_ctx + (positions[rows] - first_position)
+            tokens = tokens.clamp_min(0)
+        visible = torch.from_numpy(chunk.visible).to(device)
+        return PackedChunk(tokens, positions, visible, leaves, classes, rows, index)
+
+    def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, per_class: Tensor | None) -> Tensor:
+        dtype = compute_dtype(prefix, self.tower)
+        total, p, _ = prefix.shape
+        budget = self.keep_bytes
+        parts = []
+        for chunk in plan.chunks:
+            rows = p + int(chunk.tokens.numel())
+            step = max(1, self.max_rows // rows)
+            pieces = []
+            for begin in range(0, total, step):
+                end = min(total, begin + step)
+                needed = (end - begin) * rows * self._bytes_per_row(chunk, p)
+                keep = needed <= budget
+                budget -= needed if keep else 0
+                job = Job(self.tower, self._layout(chunk, p, end - begin, dtype), dtype, keep)
+                suffix = self._suffix(chunk, prefix.dtype, per_class)
+                cut = None if deep is None else deep[begin:end]
+                pieces.append(_Encode.apply(prefix[begin:end], suffix, cut, job))
+            parts.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
+        features = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+        order = torch.cat([chunk.classes for chunk in plan.chunks])
+        return features[:, torch.argsort(order)]
+
+    def _suffix(self, chunk: PackedChunk, dtype: torch.dtype, per_class: Tensor | None) -> Tensor:
+        """States of the class tokens before the first block (R, d)."""
+        states = self.tower.token_embedding[chunk.tokens].to(dtype)
+        if per_class is not None and chunk.context_rows is not None:
+            states = states.index_copy(0, chunk.context_rows, per_class.flatten(0, 1)[chunk.context_index])
+        return states + self.tower.position_embedding[chunk.positions].to(dtype)
+
+    def _layout(self, chunk: PackedChunk, prefix: int, repeats: int, dtype: torch.dtype) -> blocks.Layout:
+        n, tile, _ = chunk.visible.shape
+        mask = blocks.make_mask(chunk.visible, prefix, repeats, self.tower.heads, dtype)
+        return blocks.Layout(prefix, n, tile, self.tower.heads, mask, chunk.leaves)
+
+    def _bytes_per_row(self, chunk: PackedChunk, prefix: int) -> int:
+        """Activations kept per token position, all blocks, in bytes (upper bound, 4 bytes a number)."""
+        d, hidden = self.tower.dim, self.tower.blocks[0].up.weight.shape[0]
+        tile = chunk.visible.shape[1]
+        seen = prefix + tile
+        per_block = 3 * d + 2 * d * seen // tile + self.tower.heads * seen + hidden
+        return int(4 * per_block * len(self.tower.blocks))
+
+
+def compute_dtype(x: Tensor, tower: CausalTower) -> torch.dtype:
+    """Dtype of the matrix products: autocast's where autocast is on, else that of the weights."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tower.token_embedding.dtype
+
+
+def _forward(
+    job: Job, prefix: Tensor, suffix: Tensor, deep: Tensor | None, keep: bool
+) -> tuple[Tensor, list[blocks.Saved], tuple[Tensor, tuple[Tensor, Tensor]]]:
+    """Features (b, L, D), what the backward of each block needs, and the input and statistics of the last norm."""
+    tower, layout = job.tower, job.layout
+    x = torch.cat([prefix, suffix.expand(prefix.shape[0], *suffix.shape)], dim=1)
+    saved: list[blocks.Saved] = []
+    final = len(tower.blocks) - 1
+    for i, block in enumerate(tower.blocks):
+        if deep is not None and 0 < i <= deep.shape[1]:
+            x[:, 1 : layout.prefix] = deep[:, i - 1]
+        x, kept = blocks.forward_block(tower, block, x, layout, job.dtype, last=i == final)
+        if keep:
+            saved.append(kept)
+    normed, stats = blocks.norm(tower.final_norm, x)
+    features = blocks.linear(tower.projection, normed.to(job.dtype)).to(x.dtype)
+    return features, saved, (x, stats)
+
+
+def _backward(
+    job: Job,
+    grad: Tensor,
+    saved: list[blocks.Saved],
+    end: tuple[Tensor, tuple[Tensor, Tensor]],
+    n_deep: int,
+    suffix_grad: bool,
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Gradients of prefix (b, P, d), suffix (R, d) if asked for, deep contexts (b, n_deep, n_ctx, d) if any."""
+    tower, layout = job.tower, job.layout
+    grad = blocks.linear_backward(tower.projection, grad.to(job.dtype))
+    grad = blocks.norm_backward(tower.final_norm, grad, *end)
+    deep: list[Tensor] = []
+    final = len(tower.blocks) - 1
+    for i in range(final, -1, -1):
+        only = i == 0 and not suffix_grad
+        kept = saved.pop()
+        grad = blocks.backward_block(tower, tower.blocks[i], kept, grad, layout, job.dtype, i == final, only)
+        if 0 < i <= n_deep:
+            deep.append(grad[:, 1 : layout.prefix].clone())
+            grad[:, 1 : layout.prefix] = 0
+    p = layout.prefix
+    suffix = grad[:, p:].sum(0) if suffix_grad else None
+    return grad[:, :p], suffix, torch.stack(deep[::-1], dim=1) if deep else None
+
+
+class _Encode(torch.autograd.Function):
+    """One chunk through all blocks. Keeps its activations, or only its inputs and recomputes."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job
+    ) -> Tensor:
+        needs = any(ctx.needs_input_grad)
+        features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
+        ctx.job, ctx.n_deep = job, 0 if deep is None else deep.shape[1]
+        ctx.has_deep = deep is not None
+        if needs:
+            ctx.kept = (saved, end) if job.keep else None
+            ctx.save_for_backward(prefix, suffix, *(() if deep is None else (deep,)))
+        return features
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        if ctx.kept is None:
+            prefix, suffix, *rest = ctx.saved_tensors
+            _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)
+        else:
+            saved, end = ctx.kept
+            saved = list(saved)
+        grads = _backward(ctx.job, grad, saved, end, ctx.n_deep, ctx.needs_input_grad[1])
+        return *grads, None

@@ -1,0 +1,120 @@
+"""Packing class names into tiles of tokens that share their beginnings.
+
+Every class is a short sequence of tokens (its name, ".", end-of-text) behind one shared prefix. Sorted
+sequences that begin alike share those tokens, so that a tile holds a forest: each token knows its parent,
+sees its ancestors and the prefix, and nothing else. A path that two tiles need stands in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+TILE_SIZES = (16, 24, 32, 48, 64)
+
+
+@dataclass
+class Tile:
+    """Up to ``size`` tokens of whole classes. ``leaves`` pairs a row of the tile with a class index."""
+
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    leaves: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, sequence: Sequence[int], class_index: int, path: list[int], shared: int) -> list[int]:
+        """Append ``sequence`` below the first ``shared`` rows of ``path``; returns the rows of its path."""
+        path = path[:shared]
+        for depth in range(shared, len(sequence)):
+            self.parents.append(path[-1] if path else -1)
+            self.depths.append(depth)
+            path.append(len(self.tokens))
+            self.tokens.append(sequence[depth])
+        self.leaves.append((path[-1], class_index))
+        return path
+
+    def visible(self, size: int) -> np.ndarray:
+        """Which rows each row attends to, itself included: bool (size, size)."""
+        seen = np.eye(size, dtype=bool)
+        for row, parent in enumerate(self.parents):
+            if parent >= 0:
+                seen[row] |= seen[parent]
+        return seen
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    count = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        count += 1
+    return count
+
+
+def fill_tiles(sequences: Sequence[Sequence[int]], size: int, share: bool = True) -> list[Tile]:
+    """Put the sequences, in sorted order, into as few tiles of at most ``size`` tokens as that order allows."""
+    tiles: list[Tile] = []
+    path: list[int] = []
+    previous: Sequence[int] = ()
+    for index in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
+        sequence = sequences[index]
+        shared = _common(previous, sequence) if share else 0
+        if not tiles or len(tiles[-1].tokens) + len(sequence) - shared > size:
+            tiles.append(Tile())
+            path, shared = [], 0
+        path = tiles[-1].add(sequence, index, path, shared)
+        previous = sequence
+    return tiles
+
+
+def choose_tiles(sequences: Sequence[Sequence[int]], share: bool = True) -> tuple[list[Tile], int]:
+    """The tiles and their size (rows), picked for the least work: rows, plus attention within a tile."""
+    longest = max(len(sequence) for sequence in sequences)
+    sizes = [size for size in TILE_SIZES if size >= longest] or [longest]
+    if len(sequences) > 2000:
+        sizes = sizes[len(sizes) // 2 :][:1]
+    candidates = []
+    for size in sizes:
+        tiles = fill_tiles(sequences, size, share)
+        tight = max(len(tile.tokens) for tile in tiles)
+        candidates.append((len(tiles) * tight * (1 + tight / 500), tiles, tight))
+    _, tiles, tight = min(candidates, key=lambda candidate: candidate[0])
+    return tiles, tight
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some tiles, encoded together. Rows are tile-major: row = tile * size + slot.
+
+    tokens, depths (R,) int64; visible (tiles, size, size) bool; leaf_rows, leaf_classes (L,) int64.
+    """
+
+    tokens: np.ndarray
+    depths: np.ndarray
+    visible: np.ndarray
+    leaf_rows: np.ndarray
+    leaf_classes: np.ndarray
+
+
+def make_chunks(tiles: Sequence[Tile], size: int, max_rows: int) -> list[Chunk]:
+    """Cut the tiles into chunks of nearly equal size, of at most ``max_rows`` rows (one tile at least)."""
+    per_chunk = max(1, max_rows // size)
+    count = -(-len(tiles) // per_chunk)
+    bounds = [round(i * len(tiles) / count) for i in range(count + 1)]
+    return [_chunk(tiles[a:b], size) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def _chunk(tiles: Sequence[Tile], size: int) -> Chunk:
+    tokens = np.zeros(len(tiles) * size, dtype=np.int64)
+    depths = np.zeros(len(tiles) * size, dtype=np.int64)
+    rows, classes = [], []
+    for i, tile in enumerate(tiles):
+        start = i * size
+        tokens[start : start + len(tile.tokens)] = tile.tokens
+        depths[start : start + len(tile.depths)] = tile.depths
+        rows += [start + row for row, _ in tile.leaves]
+        classes += [index for _, index in tile.leaves]
+    visible = np.stack([tile.visible(size) for tile in tiles])
+    return Chunk(tokens, depths, visible, np.array(rows, np.int64), np.array(classes, np.int64))

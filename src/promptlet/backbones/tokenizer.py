@@ -1,0 +1,59 @@
+"""A tokenizer as the encoders need it: words to ids, and the special ids around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from promptlet.errors import BackboneError, DataError
+
+PROBE = "a photo of a dog, 2 cars & café №7."
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """``words`` maps text to ids without special tokens. A prompt is ``[start] ids [end] pad ...``."""
+
+    words: Callable[[str], list[int]]
+    start: int | None
+    end: int | None
+    pad: int
+    length: int
+
+    def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
+        """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
+
+        Raises DataError for a name without tokens, or too long for the tower.
+        """
+        ids = tuple(self.words(f"{class_name}."))
+        if not self.words(class_name):
+            raise DataError(
+                f"class name {class_name!r} has no tokens for this backbone; give it a name in words"
+            )
+        end = () if self.end is None else (self.end,)
+        room = self.length - (self.start is not None) - n_ctx - len(end)
+        if len(ids) > room:
+            raise DataError(
+                f"class name {class_name!r} has {len(ids)} tokens; with n_ctx={n_ctx} this backbone has room "
+                f"for {room} (context length {self.length}). Shorten the name or lower n_ctx."
+            )
+        return ids + end
+
+    def full(self, sequence: tuple[int, ...], n_ctx: int) -> list[int]:
+        """The whole padded row of ids. Where the context will be put, the name's first word stands:
+        any token but end-of-text, at which towers pool."""
+        start = [] if self.start is None else [self.start]
+        row = start + [sequence[0]] * n_ctx + list(sequence)
+        return row + [self.pad] * (self.length - len(row))
+
+
+def split_special(full: list[int], raw: list[int]) -> tuple[int | None, int | None]:
+    """(start, end) ids that a tokenizer puts around ``raw`` in ``full``; at most one on each side."""
+    for at in range(len(full) - len(raw) + 1):
+        if full[at : at + len(raw)] == raw and at <= 1:
+            rest = full[at + len(raw) :]
+            return (full[0] if at else None), (rest[0] if rest else None)
+    raise BackboneError(
+        f"this tokenizer puts more than one start token before a text (ids {full[:8]}...), which is not "
+        "supported; use a CLIP or SigLIP tokenizer"
+    )
