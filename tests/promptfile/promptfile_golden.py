@@ -1,0 +1,68 @@
+"""The golden prompt files. `python tests/promptfile/promptfile_golden.py` writes them anew.
+
+Rewriting them changes the format: it needs a new format version, and files of the old one must still load.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from promptlet.promptfile import PRECISIONS, PromptFile, dumps
+from promptlet.rng import normal
+
+FOLDER = Path(__file__).parent / "golden"
+TRAINING = {
+    "shots": 16,
+    "seed": 1,
+    "schedule": "coop",
+    "epochs": 50,
+    "lr": 0.002,
+    "dropout": 0.3,
+    "batch_size": 32,
+    "version": "0.1.0",
+}
+CLASS_NAMES = ("cat", "golden retriever", 'the "Mona Lisa"', "café", "東京タワー")
+
+
+def make(method: str, rank: int | None, tensors: dict[str, np.ndarray], **changes: object) -> PromptFile:
+    """A small prompt: 3 tokens of width 5."""
+    fields = {
+        "method": method,
+        "n_ctx": 3,
+        "dim": 5,
+        "rank": rank,
+        "init": "seed:7",
+        "backbone": "mini",
+        "fingerprint": "0123456789ab-cdef01234567-89abcdef0123",
+        "class_names": CLASS_NAMES,
+        "training": TRAINING,
+        "tensors": tensors,
+    }
+    return PromptFile(**{**fields, **changes})
+
+
+def numbers(seed: int, *shape: int) -> np.ndarray:
+    """Reproducible learned numbers."""
+    return normal("test", seed, shape, 0.05)
+
+
+LOW_RANK = make("rlp", 2, {"U": numbers(1, 3, 2), "V": numbers(2, 2, 5)})
+FULL = make("coop", None, {"P": numbers(3, 3, 5)}, init="words:a photo of")
+PER_CLASS = make("coop", None, {"P": numbers(4, 5, 3, 5)})
+ZERO_SHOT = make("zero_shot", None, {}, init="words:a photo of", training={})
+PROMPTS = {"low-rank": LOW_RANK, "full": FULL, "per-class": PER_CLASS, "zero-shot": ZERO_SHOT}
+
+GOLDEN = {
+    f"{kind}-{precision}.prompt": (prompt, precision)
+    for kind, prompt in PROMPTS.items()
+    for precision in PRECISIONS
+    if kind != "zero-shot" or precision == "fp32"
+}
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, (prompt, precision) in GOLDEN.items():
+        (FOLDER / name).write_bytes(dumps(prompt, precision))

@@ -1,0 +1,271 @@
+"""What is written: bytes, sizes, values, and that others can read it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+import promptfile_spec_reader as spec
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from promptfile_golden import FOLDER, GOLDEN, LOW_RANK, PER_CLASS, PROMPTS, TRAINING, make
+
+from promptlet.errors import PromptFileError
+from promptlet.promptfile import PRECISIONS, PromptFile, dumps, loads
+from promptlet.rng import normal, words
+
+PAYLOAD_BYTES = {"fp32": 2064, "fp16": 1032, "int8": 520, "int4": 262}
+FIELDS = ("method", "n_ctx", "dim", "rank", "init", "backbone", "fingerprint", "class_names", "training")
+SPEC = Path(__file__).parents[2] / "docs" / "prompt-file.md"
+
+
+def realistic(class_names: tuple[str, ...] = ("tabby cat", "café")) -> PromptFile:
+    u, v = normal("test", 1, (4, 1), 0.1), normal("test", 2, (1, 512), 0.1)
+    return PromptFile(
+        method="rlp",
+        n_ctx=4,
+        dim=512,
+        rank=1,
+        init="words:a photo of a",
+        backbone="openai/clip-vit-base-patch16",
+        fingerprint="0123456789ab-cdef01234567-89abcdef0123",
+        class_names=class_names,
+        training=TRAINING,
+        tensors={"U": u, "V": v},
+    )
+
+
+def error_bound(x: np.ndarray, precision: str) -> float:
+    """The spec's bound: half a scale, where the scale is the peak over 127 or 7, rounded up in fp16."""
+    if precision == "fp32":
+        return 0.0
+    peak = float(np.abs(x).max())
+    if precision == "fp16":
+        return peak * 2**-11 + 2**-25
+    scale = peak / {"int8": 127, "int4": 7}[precision]
+    return (scale * (1 + 2**-10) + 2**-24) / 2 * (1 + 1e-6)
+
+
+def assert_same(a: PromptFile, b: PromptFile, precision: str) -> None:
+    for field in FIELDS:
+        assert getattr(a, field) == getattr(b, field), field
+    assert set(a.tensors) == set(b.tensors)
+    for name, x in a.tensors.items():
+        y = b.tensors[name]
+        assert y.dtype == np.float32 and y.shape == x.shape and y.flags.writeable
+        assert np.abs(x.astype(np.float64) - y).max() <= error_bound(x, precision)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_bytes(name: str) -> None:
+    prompt, precision = GOLDEN[name]
+    golden = (FOLDER / name).read_bytes()
+    assert dumps(prompt, precision) == golden
+    assert_same(prompt, loads(golden), precision)
+    assert loads(golden).precision == precision
+    assert dumps(loads(golden), precision) == golden
+
+
+def test_golden_folder_holds_nothing_else() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(GOLDEN)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_sizes(precision: str) -> None:
+    prompt = realistic()
+    data = dumps(prompt, precision)
+    header = 8 + int.from_bytes(data[:8], "little")
+    names = json.dumps(
+        json.dumps(prompt.class_names, ensure_ascii=False, separators=(",", ":")), ensure_ascii=False
+    )
+    assert len(data) - header == PAYLOAD_BYTES[precision]
+    assert header % 8 == 0
+    assert header - (len(names.encode()) - 2) < 600
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_official_package_and_the_spec_read_the_same(name: str) -> None:
+    data = (FOLDER / name).read_bytes()
+    official = safetensors.numpy.load(data)
+    with safetensors.safe_open(FOLDER / name, "np") as file:
+        assert set(file.metadata()) == set(spec.read(data)[0])
+    metadata, factors = spec.read(data)
+    prompt = loads(data)
+    assert json.loads(metadata["class_names"]) == list(prompt.class_names)
+    assert json.loads(metadata["training"]) == prompt.training
+    assert set(factors) == set(prompt.tensors) == set(official) - {"scale"}
+    for key, x in prompt.tensors.items():
+        np.testing.assert_array_equal(factors[key], x, strict=True)
+
+
+def test_bytes_do_not_depend_on_the_order_of_dicts() -> None:
+    turned = replace(
+        LOW_RANK,
+        training=dict(reversed(TRAINING.items())),
+        tensors=dict(reversed(LOW_RANK.tensors.items())),
+    )
+    assert dumps(turned, "int8") == dumps(LOW_RANK, "int8")
+
+
+def test_class_names_are_written_as_themselves() -> None:
+    assert "東京タワー".encode() in dumps(LOW_RANK)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_all_zero_factor(precision: str) -> None:
+    zero = replace(LOW_RANK, tensors={"U": LOW_RANK.tensors["U"], "V": np.zeros((2, 5), np.float32)})
+    assert_same(zero, loads(dumps(zero, precision)), precision)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_one_class_keeps_its_axis(precision: str) -> None:
+    one = replace(PER_CLASS, class_names=("cat",), tensors={"P": PER_CLASS.tensors["P"][:1]})
+    assert loads(dumps(one, precision)).tensors["P"].shape == (1, 3, 5)
+
+
+def test_test_vector_of_the_spec() -> None:
+    """The numbers printed in the spec are those of the generator."""
+    assert ", ".join(map(str, words("context", 7, 3))) in SPEC.read_text(encoding="utf-8")
+    for row in normal("context", 7, (2, 3), 0.02).astype(np.float64):
+        assert ", ".join(f"{x:.9g}" for x in row) in SPEC.read_text(encoding="utf-8")
+
+
+def test_importing_it_loads_no_torch() -> None:
+    code = (
+        "import sys, promptlet.promptfile; print({'torch', 'safetensors', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# Round trips
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+whole = st.integers(-(2**53) + 1, 2**53 - 1)
+trainings = st.dictionaries(
+    texts,
+    st.none()
+    | st.booleans()
+    | whole
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text('aé東\n\\"', max_size=9),
+    max_size=5,
+)
+
+
+def arrays(*shape: int, limit: float = 1e4) -> st.SearchStrategy[np.ndarray]:
+    return hnp.arrays(np.float32, shape, elements=st.floats(-limit, limit, width=32))
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> PromptFile:
+    kind = draw(st.sampled_from(list(PROMPTS)))
+    n_ctx, dim = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    names = tuple(draw(st.lists(texts, unique=True, min_size=1, max_size=4)))
+    rank = draw(st.integers(1, min(n_ctx, dim))) if kind == "low-rank" else None
+    tensors = {}
+    if kind == "low-rank":
+        tensors = {"U": draw(arrays(n_ctx, rank)), "V": draw(arrays(rank, dim))}
+    elif kind != "zero-shot":
+        lead = (len(names),) if kind == "per-class" else ()
+        tensors = {"P": draw(arrays(*lead, n_ctx, dim))}
+    return make(
+        PROMPTS[kind].method,
+        rank,
+        tensors,
+        n_ctx=n_ctx,
+        dim=dim,
+        init=draw(st.sampled_from(["seed:0", "seed:7", "words:a photo of a", "words:ein Foto:\n von"])),
+        backbone=draw(texts),
+        class_names=names,
+        training=draw(trainings),
+    )
+
+
+@given(prompts(), st.sampled_from(PRECISIONS))
+@settings(max_examples=200, deadline=None)
+def test_round_trip(prompt: PromptFile, precision: str) -> None:
+    data = dumps(prompt, precision)
+    back = loads(data)
+    assert_same(prompt, back, precision)
+    safetensors.numpy.load(data)
+    for name, x in spec.read(data)[1].items():
+        np.testing.assert_array_equal(x, back.tensors[name])
+
+
+@given(arrays(3, 5, limit=2**126), st.sampled_from(PRECISIONS))
+@settings(max_examples=200, deadline=None)
+def test_large_and_tiny_numbers_are_kept_or_refused(x: np.ndarray, precision: str) -> None:
+    prompt = make("coop", None, {"P": x})
+    try:
+        data = dumps(prompt, precision)
+    except PromptFileError as error:
+        assert "save it as fp32" in str(error)
+        assert np.abs(x).max() > 65504 * {"fp16": 1, "int8": 127, "int4": 7}[precision]
+    else:
+        assert_same(prompt, loads(data), precision)
+
+
+# What cannot be made
+
+BAD_FIELDS = [
+    ({"method": "RLP!"}, "method must be small letters"),
+    ({"method": "zero_shot", "rank": None}, "need tensors of shapes {}"),
+    ({"n_ctx": 0}, "n_ctx must be a whole number from 1 to 1024"),
+    ({"n_ctx": True}, "n_ctx must be"),
+    ({"n_ctx": 4}, "need tensors of shapes"),
+    ({"dim": 10**9}, "dim must be"),
+    ({"rank": 4}, "rank must be a whole number from 1 to 3"),
+    ({"rank": None}, "need tensors of shapes"),
+    ({"init": "random"}, "init must be 'words:"),
+    ({"init": "words: "}, "init must be"),
+    ({"init": "seed:-1"}, "init must be"),
+    ({"init": "seed:01"}, "init must be"),
+    ({"backbone": ""}, "backbone must be a text"),
+    ({"backbone": "\ud800"}, "lone surrogate"),
+    ({"fingerprint": "abc"}, "three parts"),
+    ({"class_names": "cat"}, "must be a list"),
+    ({"class_names": ("cat", "cat")}, "'cat' occurs twice"),
+    ({"class_names": ("cat", 3)}, "a class name must be a text"),
+    ({"class_names": ("",)}, "a class name must be a text"),
+    ({"class_names": tuple(map(str, range(200_000)))}, "fewer or shorter class names"),
+    ({"training": []}, "must be an object"),
+    ({"training": {1: 2}}, "a key of training"),
+    ({"training": {"lr": float("nan")}}, "finite"),
+    ({"training": {"lr": 2**53}}, "beyond"),
+    ({"training": {"lr": [1]}}, "must be a text, a number"),
+    ({"training": {"lr": np.int64(1)}}, "must be a text, a number"),
+    ({"tensors": []}, "must map"),
+    ({"tensors": {"U": [[1.0]]}}, "tensor.detach().cpu().numpy()"),
+    ({"tensors": {"U": np.zeros((3, 2), np.int64)}}, "must be a NumPy array of floats"),
+    ({"tensors": {"U": np.full((3, 2), 1e300), "V": np.zeros((2, 5))}}, "not finite"),
+    ({"tensors": {"W": np.zeros((3, 2))}}, "need tensors"),
+    ({"precision": "int2"}, "allowed: fp32, fp16, int8, int4. Did you mean"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD_FIELDS)
+def test_wrong_fields(changes: dict, message: str) -> None:
+    with pytest.raises(PromptFileError) as caught:
+        dumps(replace(LOW_RANK, **changes))
+    assert message in str(caught.value)
+
+
+def test_changes_from_outside_are_noticed() -> None:
+    prompt = replace(LOW_RANK)
+    prompt.tensors["U"][0] = np.nan
+    with pytest.raises(PromptFileError, match="not finite"):
+        dumps(prompt)
+    assert np.isfinite(LOW_RANK.tensors["U"]).all()
+
+
+def test_unknown_precision() -> None:
+    with pytest.raises(PromptFileError, match=r"precision='int16' is not known.*Did you mean"):
+        dumps(LOW_RANK, "int16")

@@ -1,0 +1,310 @@
+"""What is refused, and that refusing is always a `PromptFileError`."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from promptfile_golden import FULL, GOLDEN, LOW_RANK, PER_CLASS, PROMPTS, ZERO_SHOT
+
+from promptlet.errors import PromptFileError
+from promptlet.promptfile import PRECISIONS, dumps, loads
+
+
+def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def join(header: object, payload: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + payload
+
+
+def refused(data: bytes) -> str:
+    with pytest.raises(PromptFileError) as caught:
+        loads(data)
+    return str(caught.value)
+
+
+def stays_safe(data: bytes) -> bool:
+    """Loads, or is a `PromptFileError`; what loads is also a file for the official package."""
+    try:
+        prompt = loads(data)
+    except PromptFileError:
+        return False
+    safetensors.numpy.load(data)
+    assert all(np.isfinite(x).all() for x in prompt.tensors.values())
+    dumps(prompt)
+    return True
+
+
+def pickled(protocol: int) -> bytes:
+    return pickle.dumps({"state_dict": [0.5] * 100}, protocol)
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("archive/data.pkl", pickled(2))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("data", [pickled(2), pickled(4), pickled(5), zipped()])
+def test_pickles_are_named(data: bytes) -> None:
+    assert "this looks like a pickle / torch checkpoint; Promptlet never loads pickles" in refused(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "0 bytes, too few"),
+        (b"\0" * 7, "7 bytes, too few"),
+        (b"<!DOCTYPE html><html>", "no safetensors file, so no prompt file: it begins with"),
+        (pickled(0), "no safetensors file"),
+        (b"\xff" * 8 + b"{}", "no safetensors file"),
+        ((2**20 + 1).to_bytes(8, "little") + b"{" * 2**21, "no safetensors file"),
+        ((50).to_bytes(8, "little") + b"{}", "should have 50 bytes but 2 follow"),
+        ((0).to_bytes(8, "little"), "not valid JSON"),
+        (join(b"{nope}"), "not valid JSON"),
+        (join(b"{" + b'"a":{' * 100_000), "nested too deeply"),
+        (join(b'{"a":' + b"[" * 100_000), "nested too deeply"),
+        (join(b'{"a":"\xff"}'), "not UTF-8"),
+        (join(b'{"a":1,"a":2}'), "the key 'a' occurs twice"),
+        (join(b'{"a":NaN}'), "NaN is not a number of JSON"),
+        (join(b'{"a":' + b"9" * 500_000 + b"}"), "beyond 2**53 - 1"),
+        (join(b'{"__metadata__":{"a":"\\ud800"}}'), "lone surrogate"),
+        (join(b"{}"), "no prompt file: its metadata has no 'promptlet'"),
+        (join({"__metadata__": []}), "must be an object of texts"),
+        (join({"__metadata__": {"promptlet": 1}}), "must be a text"),
+        (
+            join({"__metadata__": {"promptlet": "2"}, "x": {"dtype": "F8"}}),
+            "made by a newer Promptlet: format 2",
+        ),
+        (join({"__metadata__": {"promptlet": "one"}}), "must be a whole number"),
+        (join({"__metadata__": {"promptlet": "1"}}), "its metadata lacks ['backbone', 'class_names'"),
+        (
+            safetensors.numpy.save({"w": np.zeros(3, np.float32)}),
+            "it is a safetensors file but no prompt file",
+        ),
+    ],
+)
+def test_other_files(data: bytes, message: str) -> None:
+    assert message in refused(data)
+
+
+def meta(**changes: str | None) -> Callable[[dict], None]:
+    def change(header: dict) -> None:
+        header["__metadata__"] |= changes
+        for key in [key for key, value in changes.items() if value is None]:
+            del header["__metadata__"][key]
+
+    return change
+
+
+def entry(name: str, **changes: Any) -> Callable[[dict], None]:
+    return lambda header: header[name].update(changes)
+
+
+HEADERS = [
+    (meta(method=None), "lacks ['method']"),
+    (meta(extra="1"), "unknown ['extra']"),
+    (meta(method="../../rlp"), "method must be"),
+    (meta(n_ctx="-3"), "'n_ctx' must be a whole number above 0"),
+    (meta(n_ctx="3.0"), "'n_ctx' must be"),
+    (meta(n_ctx="٣"), "'n_ctx' must be"),
+    (meta(n_ctx="9" * 400), "'n_ctx' must be"),
+    (meta(n_ctx="999999999"), "'U' has the shape [3, 2]"),
+    (meta(dim="6"), "'V' has the shape [2, 5]"),
+    (meta(rank="0"), "'rank' must be"),
+    (meta(rank="3"), "has the shape"),
+    (meta(rank="full"), "it holds the tensors ['U', 'V'], expected ['P']"),
+    (meta(method="zero_shot", rank="full"), "expected []"),
+    (meta(init="seed:1e9"), "init must be"),
+    (meta(fingerprint="--"), "three parts"),
+    (meta(backbone="b" * 2000), "backbone must be a text"),
+    (meta(class_names="cat"), "class_names is not valid JSON"),
+    (meta(class_names='"cat"'), "must be a list"),
+    (meta(class_names='["cat","cat"]'), "occurs twice"),
+    (meta(class_names='["cat",1]'), "a class name must be"),
+    (meta(class_names='["\\ud800"]'), "lone surrogate"),
+    (meta(class_names="[" * 50_000), "nested too deeply"),
+    (meta(training="[]"), "must be an object"),
+    (meta(training='{"a":{}}'), "must be a text, a number"),
+    (meta(training='{"a":1,"a":1}'), "occurs twice"),
+    (meta(training='{"a":1e999}'), "finite"),
+    (meta(training='{"a":Infinity}'), "not a number of JSON"),
+    (entry("U", dtype="BF16"), "has dtype 'BF16'; allowed: F32, F16, I8, U8"),
+    (entry("U", dtype=["F32"]), "has dtype"),
+    (entry("U", dtype="I8", shape=[3, 8]), "differ in dtype: float32, int8"),
+    (entry("U", shape=[2, 3]), "'U' has the shape [2, 3]"),
+    (entry("U", shape=[6]), "'U' has the shape [6]"),
+    (entry("U", shape=[1, 1, 1, 6]), "has the shape"),
+    (entry("U", shape=[-3, -2]), "has the shape"),
+    (entry("U", shape=[3, 2.0]), "has the shape"),
+    (entry("U", shape=[3, True]), "has the shape"),
+    (entry("U", shape="32"), "has the shape"),
+    (entry("U", shape=[2**40, 2**40]), "has the shape"),
+    (entry("U", shape=[2**30, 2**30]), "has 24 bytes, which do not fit"),
+    (entry("U", data_offsets=[0, 20]), "has 20 bytes, which do not fit [3, 2]"),
+    (entry("U", data_offsets=[-24, 0]), "has the data_offsets"),
+    (entry("U", data_offsets=[24, 0]), "has the data_offsets"),
+    (entry("U", data_offsets=[0]), "has the data_offsets"),
+    (entry("U", data_offsets=[0, 2**50]), "has the data_offsets"),
+    (entry("U", data_offsets=[0, 2**60]), "beyond 2**53 - 1"),
+    (entry("U", data_offsets={"0": 24}), "has the data_offsets"),
+    (entry("V", data_offsets=[23, 63]), "overlap or hole"),
+    (entry("V", data_offsets=[25, 65]), "overlap or hole"),
+    (entry("V", data_offsets=[0, 40]), "overlap or hole"),
+    (entry("V", extra=1), "nothing else"),
+    (lambda header: header.update(V=[]), "needs dtype, shape and data_offsets"),
+    (lambda header: header.pop("V"), "40 bytes follow the last tensor"),
+    (
+        lambda header: header.update(W={"dtype": "U8", "shape": [1], "data_offsets": [64, 65]}),
+        "ends at byte 65 of the payload, which has 64",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), HEADERS)
+def test_headers(change: Callable[[dict], None], message: str) -> None:
+    header, payload = parts(dumps(LOW_RANK))
+    change(header)
+    assert message in refused(join(header, payload))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_trailing_bytes(precision: str) -> None:
+    assert "1 bytes follow the last tensor" in refused(dumps(LOW_RANK, precision) + b"\0")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["<f4", "<f2"])
+def test_numbers_that_are_not_finite(dtype: str, value: float) -> None:
+    data = dumps(FULL, "fp32" if dtype == "<f4" else "fp16")
+    bad = np.array(value, dtype).tobytes()
+    assert "not finite" in refused(data[: -len(bad)] + bad)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, -1.0, 0.0])
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_scales(precision: str, scale: float) -> None:
+    header, payload = parts(dumps(FULL, precision))
+    assert header["scale"]["data_offsets"] == [0, 2]
+    assert "scales must be finite and above 0" in refused(
+        join(header, np.float16(scale).tobytes() + payload[2:])
+    )
+
+
+def test_scale_of_another_dtype_or_missing() -> None:
+    header, payload = parts(dumps(FULL, "int8"))
+    header["scale"] |= {"dtype": "I8", "shape": [2]}
+    assert "scales must be F16" in refused(join(header, payload))
+    del header["scale"]
+    header["P"]["data_offsets"] = [0, 15]
+    assert "it holds the tensors ['P']" in refused(join(header, payload[2:]))
+
+
+def test_steps_that_no_writer_uses() -> None:
+    assert "holds -128" in refused(dumps(FULL, "int8")[:-1] + b"\x80")
+    assert "last half byte is not 0" in refused(dumps(FULL, "int4")[:-1] + b"\x11")
+    assert "holds -8" in refused(dumps(FULL, "int4")[:-1] + b"\x08")
+
+
+def test_one_prompt_per_class_needs_all_of_them() -> None:
+    header, payload = parts(dumps(PER_CLASS))
+    header["__metadata__"]["class_names"] = '["cat"]'
+    assert "'P' has the shape [5, 3, 5]" in refused(join(header, payload))
+
+
+def test_a_zero_shot_file_with_a_giant_context_is_refused() -> None:
+    header, _ = parts(dumps(ZERO_SHOT))
+    header["__metadata__"] |= {"n_ctx": "999999999", "dim": "999999999"}
+    assert "n_ctx must be a whole number from 1 to 1024" in refused(join(header))
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_truncation_at_every_byte(name: str) -> None:
+    data = dumps(*GOLDEN[name])
+    for end in range(len(data)):
+        with pytest.raises(PromptFileError):
+            loads(data[:end])
+
+
+VALID = [dumps(prompt, precision) for prompt in PROMPTS.values() for precision in PRECISIONS]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A valid file with a few bytes replaced, inserted or removed."""
+    data = bytearray(draw(st.sampled_from(VALID)))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data) - 1))
+        data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    if draw(st.booleans()):  # a header length that fits again, so that the damage reaches the deeper checks
+        data[:8] = (data.rfind(b"}") + 1 - 8 & 2**64 - 1).to_bytes(8, "little")
+    return bytes(data)
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["F32", "U8", "full"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def odd_headers(draw: st.DrawFn) -> bytes:
+    """A valid file with one value of its header replaced by any other JSON value."""
+    header, payload = parts(draw(st.sampled_from(VALID)))
+    place, key = header, draw(st.sampled_from(sorted(header)))
+    while isinstance(place[key], dict) and draw(st.integers(0, 9)):
+        place = place[key]
+        key = draw(st.sampled_from(sorted(place)))
+    value = draw(JSON_VALUES)
+    place[key] = json.dumps(value) if draw(st.booleans()) else value
+    return join(header, payload)
+
+
+@given(mutated() | odd_headers() | st.binary(max_size=200))
+@settings(max_examples=500, deadline=None)
+def test_damage_never_raises_anything_else(data: bytes) -> None:
+    stays_safe(data)
+
+
+@pytest.mark.slow
+@given(mutated() | odd_headers())
+@settings(max_examples=20_000, deadline=None)
+def test_much_damage_never_raises_anything_else(data: bytes) -> None:
+    stays_safe(data)
+
+
+def test_every_byte_replaced() -> None:
+    data = dumps(LOW_RANK, "int4")
+    survivors = sum(
+        stays_safe(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]) for at in range(len(data))
+    )
+    assert 0 < survivors < len(data)
+
+
+def test_other_writers_are_welcome() -> None:
+    """The official package orders and pads in its own way; the content is the same."""
+    data = dumps(LOW_RANK, "int8")
+    header, _ = parts(data)
+    again = safetensors.numpy.save(safetensors.numpy.load(data), header["__metadata__"])
+    assert dumps(loads(again), "int8") == data
