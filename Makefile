@@ -1,0 +1,48 @@
+# The developer's manual: every target sets up the environment it needs. `make` lists them.
+PYTHON ?= python3
+PY := .venv/bin/python
+UV := .venv/bin/uv
+
+.PHONY: help setup demo test test-slow check bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.stamp  ## the environment in .venv, from pinned requirements
+
+demo: .venv/.stamp  ## the first prompt, on the embedded suite
+	$(PY) examples/first_prompt.py
+
+test: .venv/.stamp  ## the tests: offline, CPU
+	$(PY) -m pytest
+
+test-slow: .venv/.stamp  ## the tests that take minutes
+	$(PY) -m pytest -m slow
+
+check: .venv/.stamp  ## format, lint, types, import directions
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/.stamp  ## the benchmarks
+	$(PY) -m benchmarks
+
+lock: $(UV)  ## pin the requirements anew from pyproject.toml
+	$(UV) pip compile -q --universal --python-version 3.10 --all-extras --group dev --no-header --no-annotate \
+		-c requirements/pins.in pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove caches and build results; the environment stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Promptlet needs Python 3.10 or newer; $(PYTHON) is not: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install -q --disable-pip-version-check uv==0.13.9
+
+.venv/.stamp: requirements/dev.txt pyproject.toml | $(UV)
+	$(UV) pip install -q --python $(PY) -r requirements/dev.txt
+	$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
