@@ -1,0 +1,42 @@
+"""Data sets: read them, draw shots from them, cut them in halves, cache their features. Loads no torch."""
+
+from promptlet.data.catalog import DATASETS, DatasetSpec
+from promptlet.data.coop_split import read_coop_split
+from promptlet.data.feature_cache import CacheStats, FeatureCache
+from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
+from promptlet.data.folder import read_folder
+from promptlet.data.halves import base_new, select_classes
+from promptlet.data.images import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
+from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
+from promptlet.data.load import load_dataset
+from promptlet.data.sampling import SAMPLERS, sample_shots, short_classes
+from promptlet.data.table import read_table
+
+__all__ = [
+    "DATASETS",
+    "IMAGE_SUFFIXES",
+    "SAMPLERS",
+    "SPLIT_NAMES",
+    "CacheStats",
+    "DatasetSpec",
+    "FeatureCache",
+    "FeatureFile",
+    "ImageSource",
+    "Item",
+    "Split",
+    "base_new",
+    "check_class_names",
+    "clean_class_name",
+    "content_hash",
+    "list_images",
+    "load_dataset",
+    "open_image",
+    "read_coop_split",
+    "read_feature_file",
+    "read_folder",
+    "read_table",
+    "sample_shots",
+    "select_classes",
+    "short_classes",
+    "write_feature_file",
+]

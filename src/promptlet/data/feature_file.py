@@ -1,0 +1,210 @@
+"""Feature files (.npz): image features computed once, with the split they belong to.
+
+Arrays: ``features`` (N, D) floats, not normalised; ``labels`` (N,) whole numbers; ``class_names`` (C,) text;
+``split`` (N,) with 0 train, 1 val, 2 test; ``paths`` (N,) text; ``split_names`` (3,) text, may be missing.
+Other arrays are passed over. Pickled content is never loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zipfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names
+from promptlet.errors import DataError, check_option
+
+REQUIRED = ("features", "labels", "class_names", "split", "paths")
+KINDS = {"features": ("f", "floats"), "labels": ("iu", "whole numbers"), "split": ("iu", "whole numbers")}
+KINDS |= dict.fromkeys(("class_names", "paths", "split_names"), ("U", "text (dtype str)"))
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureFile:
+    """A split whose items carry ``row``, and ``features`` (N, D) float32, not normalised, read-only."""
+
+    split: Split
+    features: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, split: Split, features: npt.NDArray[Any]) -> FeatureFile:
+        """Join features (N, D), in the order train, val, test, to the split's N items.
+
+        Raises `DataError` when the numbers disagree or a feature is not finite.
+        """
+        count = len(split.every_item)
+        if features.ndim != 2 or len(features) != count:
+            raise DataError(f"features have shape {features.shape}; expected ({count}, D), one row per item")
+        _check_finite(features, split.name)
+        numbered = iter(range(count))
+        parts = (
+            tuple(replace(item, row=next(numbered)) for item in getattr(split, name)) for name in SPLIT_NAMES
+        )
+        return cls(Split(split.name, split.class_names, *parts), _frozen(features))
+
+
+def read_feature_file(path: str | Path) -> FeatureFile:
+    """Read and check a feature file; each item's ``row`` is its row, items keep the file's order within a
+    split.
+
+    A split may be empty. Raises `DataError` naming the array at fault.
+    """
+    path = Path(path)
+    arrays = _load(path)
+    _check_shapes(arrays, path)
+    class_names = check_class_names(arrays["class_names"].tolist(), f"{path}: class_names")
+    _check_values(arrays, path)
+    columns = zip(arrays["paths"].tolist(), arrays["labels"].tolist(), arrays["split"].tolist(), strict=True)
+    parts: tuple[list[Item], ...] = ([], [], [])
+    for row, (image, label, part) in enumerate(columns):
+        parts[part].append(Item(Path(image), label, class_names[label], row))
+    split = Split(path.stem, class_names, *map(tuple, parts))
+    return FeatureFile(split, _frozen(arrays["features"]))
+
+
+def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float32") -> None:
+    """Write items in the order train, val, test, with the features of their rows as float32 or float16.
+
+    The file appears whole or not at all. Raises `DataError` when it cannot be written, an item has no row,
+    or a number does not fit float16, and `OptionError` for another ``dtype``.
+    """
+    check_option("dtype", dtype, ("float32", "float16"))
+    path = Path(path)
+    items = file.split.every_item
+    with np.errstate(over="ignore"):
+        features = file.features[_rows(items, len(file.features))].astype(dtype)
+    _check_finite(features, f"{path} as {dtype}")
+    parts = [number for number, name in enumerate(SPLIT_NAMES) for _ in getattr(file.split, name)]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "features": features,
+        "labels": np.array([item.label for item in items], dtype=np.int32),
+        "class_names": np.array(file.split.class_names, dtype=str),
+        "split": np.array(parts, dtype=np.int8),
+        "split_names": np.array(SPLIT_NAMES, dtype=str),
+        "paths": np.array([item.path.as_posix() for item in items], dtype=str),
+    }
+    _write_whole(path, arrays)
+
+
+def _rows(items: tuple[Item, ...], count: int) -> npt.NDArray[np.int64]:
+    for item in items:
+        if item.row is None or not 0 <= item.row < count:
+            raise DataError(
+                f"{item.path}: its row is {item.row}, expected 0 to {count - 1}; FeatureFile.of numbers "
+                "the items"
+            )
+    return np.array([item.row for item in items], dtype=np.int64)
+
+
+def _write_whole(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            with temporary.open("xb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}); choose a folder with room to write in"
+        ) from error
+
+
+def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with path.open("rb") as file:
+            return _read_arrays(file, path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); give an existing .npz file"
+        ) from error
+
+
+def _read_arrays(file: IO[bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
+    if not zipfile.is_zipfile(file):
+        raise DataError(f"{path}: is no .npz file, or is cut off; write it with write_feature_file")
+    file.seek(0)
+    name = "its directory"
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            missing = [name for name in REQUIRED if name not in archive.files]
+            if missing:
+                raise DataError(
+                    f"{path}: has no array {', '.join(missing)}; it has "
+                    f"{', '.join(archive.files) or 'none'}; "
+                    f"a feature file needs {', '.join(REQUIRED)}"
+                )
+            arrays: dict[str, npt.NDArray[Any]] = {}
+            for name in (*REQUIRED, *({"split_names"} & set(archive.files))):
+                arrays[name] = archive[name]
+            return arrays
+    except DataError:
+        raise
+    except (ValueError, zlib.error, zipfile.BadZipFile, EOFError, MemoryError, NotImplementedError) as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{path}: {name} is an array of Python objects, which is never loaded; save text as "
+                f"np.array({name}, dtype=str)"
+            ) from error
+        raise DataError(f"{path}: {name} cannot be read: damaged ({error}); copy the file again") from error
+
+
+def _check_shapes(arrays: dict[str, npt.NDArray[Any]], path: Path) -> None:
+    for name, array in arrays.items():
+        kinds, words = KINDS[name]
+        ndim = 2 if name == "features" else 1
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds or array.ndim != ndim:
+            found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "no array"
+            raise DataError(f"{path}: {name} is {found}; expected {words} with {ndim} dimension(s)")
+    count, dim = arrays["features"].shape
+    if count == 0 or dim == 0:
+        raise DataError(
+            f"{path}: features has shape ({count}, {dim}); expected at least one row and one column"
+        )
+    for name in ("labels", "split", "paths"):
+        if len(arrays[name]) != count:
+            raise DataError(
+                f"{path}: {name} has {len(arrays[name])} entries and features {count} rows; expected equal"
+            )
+    names = tuple(arrays["split_names"].tolist()) if "split_names" in arrays else SPLIT_NAMES
+    if names != SPLIT_NAMES:
+        raise DataError(
+            f"{path}: split_names is {', '.join(names)}; expected {', '.join(SPLIT_NAMES)}, in that order"
+        )
+
+
+def _check_values(arrays: dict[str, npt.NDArray[Any]], path: Path) -> None:
+    _check_finite(arrays["features"], str(path))
+    limits = {"labels": len(arrays["class_names"]), "split": len(SPLIT_NAMES)}
+    for name, limit in limits.items():
+        wrong = np.flatnonzero((arrays[name] < 0) | (arrays[name] >= limit))
+        if wrong.size:
+            raise DataError(
+                f"{path}: {name}[{wrong[0]}] is {arrays[name][wrong[0]]}; allowed: 0 to {limit - 1} "
+                f"({wrong.size} of {len(arrays[name])} entries are outside)"
+            )
+
+
+def _check_finite(features: npt.NDArray[Any], name: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if wrong.size:
+        raise DataError(
+            f"{name}: features[{wrong[0]}] holds a number that is not finite (NaN, infinity, or too "
+            f"large for its type), as do {wrong.size} of {len(features)} rows; compute them again in float32"
+        )
+
+
+def _frozen(features: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    copy = np.array(features, dtype=np.float32, order="C")
+    copy.setflags(write=False)
+    return copy

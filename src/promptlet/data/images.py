@@ -1,0 +1,188 @@
+"""Open an image from wherever it comes, as upright 8-bit RGB; list and identify images.
+
+Pillow's global settings are neither read nor changed: files are opened with the format plugins directly,
+so that the size is checked from the header, before any pixel is decoded, and no bomb warning escapes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from promptlet.data.pixels import array_to_rgb, pillow_to_rgb
+from promptlet.errors import DataError, ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
+
+MAX_PIXELS = 100_000_000
+"""Width times height above which an image is refused: decoded, it would take more than 300 MB."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+"""Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
+
+IMAGE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"),
+        *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "jp2"),
+    )
+)
+
+
+def open_image(source: ImageSource) -> Image.Image:
+    """The image as upright RGB.
+
+    ``source`` is a path, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or floats in
+    [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
+    current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped, as CLIP
+    does.
+    Raises `ImageError` naming the file, what is wrong with it and what to do.
+    """
+    from PIL import Image
+
+    if isinstance(source, np.ndarray):
+        return array_to_rgb(source)
+    if isinstance(source, Image.Image):
+        name = f"a Pillow image ({source.mode}, {source.width} x {source.height})"
+        with _named(name):
+            _check_size(source, name)
+            return pillow_to_rgb(source, name)
+    if isinstance(source, str | Path):
+        return _open_path(Path(source))
+    raise ImageError(
+        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
+    )
+
+
+def content_hash(source: ImageSource) -> str:
+    """32 hexadecimal digits that identify an image: of a file's bytes, else of size and RGB pixels as opened.
+
+    Raises `ImageError` when the image cannot be read.
+    """
+    if isinstance(source, str | Path):
+        return _file_hash(Path(source))
+    image = open_image(source)
+    digest = hashlib.blake2b(digest_size=16, person=b"promptlet-pixels")
+    digest.update(f"{image.mode} {image.width}x{image.height}\n".encode("ascii"))
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The image files directly in ``folder``, sorted by name; hidden and other files are passed over.
+
+    Raises `DataError` when the folder cannot be listed.
+    """
+    try:
+        return sorted(path for path in Path(folder).iterdir() if _is_image_name(path) and path.is_file())
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be listed ({error.strerror}); give an existing folder that you may read"
+        ) from error
+
+
+def _is_image_name(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16, person=b"promptlet-file")
+    with _readable(path) as file, _named(str(path)):
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _open_path(path: Path) -> Image.Image:
+    with _readable(path) as file, _named(str(path)):
+        image = _open_plugin(file, path)
+        try:
+            _check_size(image, str(path))
+            return pillow_to_rgb(image, str(path))
+        finally:
+            image.close()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[IO[bytes]]:
+    """The opened file; missing, a folder, not regular, empty and forbidden files get their own message."""
+    if not path.is_file():
+        raise ImageError(_why_no_file(path))
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    with file:
+        if not file.read(1):
+            raise ImageError(f"{path}: the file is empty (0 bytes); download or copy it again")
+        file.seek(0)
+        yield file
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return (
+            f"{path}: this is a folder, an image file was expected; list_images gives the images in a folder"
+        )
+    if path.exists():
+        return f"{path}: this is not a regular file; copy the image to a file first"
+    if path.is_symlink():
+        return f"{path}: this link points to nothing; restore the file it points to, or remove the link"
+    return f"{path}: there is no such file; check the path, relative paths start at {Path.cwd()}"
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an `ImageError` about ``name``.
+
+    Decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError and more on
+    damaged bytes, so every `Exception` is meant here.
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            f"{name}: cannot be decoded: damaged or cut off ({type(error).__name__}: {error}); "
+            "download or copy it again, or leave it out"
+        ) from error
+
+
+def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
+    """Read the header with the plugin that accepts the first bytes; nothing is decoded yet."""
+    from PIL import Image
+
+    prefix = file.read(16)
+    Image.preinit()
+    for name in FORMATS:
+        if name not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN.get(name, (None, None))
+        if factory is not None and accepts is not None and accepts(prefix) is True:
+            file.seek(0)
+            return factory(file, str(path))
+    raise ImageError(
+        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
+        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
+    )
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    pixels = image.width * image.height
+    if pixels == 0:
+        raise ImageError(f"{name}: it has no pixels ({image.width} x {image.height}); leave it out")
+    if pixels > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {image.width} x {image.height} is {pixels:,} pixels, more than the {MAX_PIXELS:,} "
+            "that are decoded; make it smaller first"
+        )

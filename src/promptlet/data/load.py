@@ -1,0 +1,77 @@
+"""One word or path in, one data set out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptlet.data.catalog import DATASETS, DatasetSpec
+from promptlet.data.coop_split import read_coop_split
+from promptlet.data.feature_file import FeatureFile, read_feature_file
+from promptlet.data.folder import read_folder
+from promptlet.data.items import Split
+from promptlet.data.table import read_table
+from promptlet.errors import DataError, OptionError, did_you_mean
+
+KINDS = (
+    "a folder of images per class, a table (.csv, .tsv), a CoOp split (split_zhou_*.json), a "
+    f"feature file (.npz), or a known name: {', '.join(DATASETS)}"
+)
+
+
+def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | FeatureFile:
+    """Read a data set by known name, or from a folder, a table, a split file or a feature file.
+
+    A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``.
+    For a split file ``root`` is the folder that its paths start at; otherwise it is not used.
+    Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read.
+    """
+    if isinstance(source, str) and source in DATASETS:
+        return _load_known(DATASETS[source], root)
+    path = Path(source)
+    if path.is_dir():
+        return read_folder(path)
+    if not path.exists():
+        raise _not_found(str(source), path)
+    match path.suffix.lower():
+        case ".csv" | ".tsv":
+            return read_table(path)
+        case ".json":
+            return read_coop_split(path, root)
+        case ".npz":
+            return read_feature_file(path)
+    raise DataError(f"{path}: files ending in {path.suffix!r} are not read as a data set; allowed: {KINDS}")
+
+
+def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:
+    if root is None:
+        raise OptionError(
+            f"the data set {spec.name!r} needs root, the folder that holds {spec.folder}/; for a folder "
+            f"of images called {spec.name!r}, give a path such as './{spec.name}'"
+        )
+    folder = next(
+        (f for f in (Path(root) / spec.folder, Path(root)) if (f / spec.split_file).is_file()), None
+    )
+    if folder is None:
+        raise DataError(
+            f"{spec.name}: there is no {spec.split_file} in {Path(root) / spec.folder} nor in {root}; "
+            f"it comes from {spec.source_note}"
+        )
+    images = folder / spec.image_folder
+    if not images.is_dir():
+        raise DataError(f"{spec.name}: there is no image folder {images}; it comes from {spec.source_note}")
+    split = read_coop_split(folder / spec.split_file, images)
+    if len(split.class_names) != spec.class_count:
+        raise DataError(
+            f"{folder / spec.split_file}: has {len(split.class_names)} classes, {spec.name} has "
+            f"{spec.class_count}; download CoOp's file again"
+        )
+    return split
+
+
+def _not_found(source: str, path: Path) -> DataError | OptionError:
+    if path.suffix or len(path.parts) > 1:
+        return DataError(f"{source}: there is no such file or folder; allowed: {KINDS}")
+    hint = did_you_mean(source, DATASETS)
+    return OptionError(
+        f"data set {source!r} is neither a known name nor an existing path; allowed: {KINDS}.{hint}"
+    )

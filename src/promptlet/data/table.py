@@ -1,0 +1,127 @@
+"""A table of images: one line per image, with the columns path, label and perhaps split."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from promptlet.data.items import SPLIT_NAMES, Split, build_split
+from promptlet.errors import DataError, did_you_mean
+
+COLUMNS = ("path", "label", "split")
+EXPECTED = "expected the columns path,label or path,label,split"
+
+
+def read_table(path: str | Path) -> Split:
+    """Read a .csv or .tsv file in UTF-8; labels are class names, sorted; without a split column all is train.
+
+    A first line that names the columns is optional; with it, columns may come in any order and others are
+    passed over. Relative paths start at the table's folder.
+    Raises `DataError` with the line number.
+    """
+    path = Path(path)
+    parts: dict[str, list[tuple[Path, str]]] = {name: [] for name in SPLIT_NAMES}
+    lines_by_path: dict[Path, int] = {}
+    for line, (image, label, part) in _rows(path):
+        where = f"{path}, line {line}"
+        file = _image_path(path.parent, image, where)
+        first = lines_by_path.setdefault(file, line)
+        if first != line:
+            raise DataError(f"{where}: {image} was already in line {first}; keep one of the two")
+        parts[_check_split(part, where)].append((file, label))
+    if not lines_by_path:
+        raise DataError(f"{path}: the table has no images; {EXPECTED}, one line per image")
+    return build_split(path.stem, parts, str(path))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """(line number, (path, label, split)) of every line that is not blank."""
+    columns: dict[str, int] | None = None
+    for line, row in _raw_rows(path):
+        where = f"{path}, line {line}"
+        if columns is None:
+            columns = _header(row, where)
+            if columns:
+                continue
+            columns = dict(zip(COLUMNS, range(len(row)), strict=False))
+            width = len(row)
+            if width not in (2, 3):
+                raise DataError(
+                    f"{where}: has {width} columns; {EXPECTED}, or a first line that names the columns"
+                )
+        yield line, _pick(row, columns, where)
+
+
+def _raw_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=_delimiter(path, first), strict=True)
+            for row in reader:
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: not a well-formed table ({error}); check its quotes"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not in UTF-8 ({error.reason}); save it as 'CSV UTF-8'") from error
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); give an existing .csv or .tsv file"
+        ) from error
+
+
+def _delimiter(path: Path, first_line: str) -> str:
+    """Tab for .tsv, else whichever of comma, semicolon and tab the first line has most of."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return max(",;\t", key=first_line.count)
+
+
+def _header(row: list[str], where: str) -> dict[str, int] | None:
+    """Positions by column name when the row names columns, else None."""
+    names = [cell.lower() for cell in row]
+    if not {"path", "label"} & set(names):
+        return None
+    for name in COLUMNS:
+        if names.count(name) > 1:
+            raise DataError(f"{where}: the column {name!r} is there twice; rename one")
+    for name in ("path", "label"):
+        if name not in names:
+            raise DataError(f"{where}: there is no column {name!r} among {', '.join(row)}; {EXPECTED}")
+    return {name: names.index(name) for name in COLUMNS if name in names}
+
+
+def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str, str]:
+    if len(row) <= max(columns.values()):
+        raise DataError(
+            f"{where}: has {len(row)} columns, {max(columns.values()) + 1} are needed; quote values "
+            "that hold the delimiter"
+        )
+    values = {name: row[position] for name, position in columns.items()}
+    for name, value in values.items():
+        if not value:
+            raise DataError(f"{where}: {name} is empty; fill it in or remove the line")
+    return values["path"], values["label"], values.get("split", "train")
+
+
+def _image_path(folder: Path, image: str, where: str) -> Path:
+    file = folder / image
+    if not file.is_file():
+        raise DataError(
+            f"{where}: there is no image file {file}; paths start at the table's folder, {folder}"
+        )
+    return file
+
+
+def _check_split(part: str, where: str) -> str:
+    if part.lower() in SPLIT_NAMES:
+        return part.lower()
+    raise DataError(
+        f"{where}: split {part!r} is not known; allowed: "
+        f"{', '.join(SPLIT_NAMES)}.{did_you_mean(part, SPLIT_NAMES)}"
+    )

@@ -1,0 +1,34 @@
+"""Small images and splits, and the real test bed when it is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def realbed() -> Path:
+    """The folder with real images and feature files: PROMPTLET_REALBED, else ../shared/realbed."""
+    chosen = os.environ.get("PROMPTLET_REALBED")
+    folder = Path(chosen) if chosen else Path(__file__).parents[2].parent / "shared" / "realbed"
+    if not (folder / "features").is_dir():
+        pytest.skip(f"no real images: {folder} is absent; set PROMPTLET_REALBED")
+    return folder
+
+
+@pytest.fixture
+def make_images(tmp_path: Path) -> Callable[..., Path]:
+    """``make_images("root", "cat/1.jpg", ...)`` writes tiny images below tmp_path and returns the root."""
+
+    def make(root: str, *names: str) -> Path:
+        for name in names:
+            path = tmp_path / root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 3), (200, 10, 10)).save(path)
+        return tmp_path / root
+
+    return make

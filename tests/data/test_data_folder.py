@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from promptlet.data import read_folder
+from promptlet.errors import DataError
+
+Make = Callable[..., Path]
+
+
+def test_a_folder_per_class(make_images: Make) -> None:
+    root = make_images(
+        "pets", "wild_cat/2.PNG", "wild_cat/1.jpg", "Dog/x.jpg", "ant/.hidden.png", "ant/y.jpg"
+    )
+    (root / "README.txt").touch()
+    (root / ".cache").mkdir()
+    split = read_folder(root)
+    assert split.name == "pets"
+    assert split.class_names == ("Dog", "ant", "wild cat")
+    assert [
+        (item.path.relative_to(root).as_posix(), item.label, item.class_name) for item in split.train
+    ] == [
+        ("Dog/x.jpg", 0, "Dog"),
+        ("ant/y.jpg", 1, "ant"),
+        ("wild_cat/1.jpg", 2, "wild cat"),
+        ("wild_cat/2.PNG", 2, "wild cat"),
+    ]
+    assert split.val == split.test == ()
+
+
+def test_split_folders(make_images: Make) -> None:
+    root = make_images("r", "train/a/1.jpg", "train/b/1.jpg", "test/b/2.jpg", "val/a/3.jpg")
+    split = read_folder(root)
+    assert split.class_names == ("a", "b")
+    assert [item.label for item in split.train] == [0, 1]
+    assert [item.path.name for item in split.val + split.test] == ["3.jpg", "2.jpg"]
+    assert split.test[0].label == 1
+
+
+def test_classes_called_train_and_test_are_classes(make_images: Make) -> None:
+    split = read_folder(make_images("r", "train/1.jpg", "test/1.jpg", "bus/1.jpg"))
+    assert split.class_names == ("bus", "test", "train")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ["a/1.jpg", "b/deeper/1.jpg"],
+            "b: this class folder holds only folders; expected files ending in .avif",
+        ),
+        (
+            ["a/1.jpg", "loose.jpg"],
+            "r: has images directly in it, such as loose.jpg; expected one folder of images",
+        ),
+        (["a/1.jpg"], "there is only one class, 'a'"),
+        (["a/1.jpg", "A/1.jpg"], "'A' and 'a' differ only by '_', case or spaces"),
+        (["train/a/1.jpg", "val/a/1.jpg"], "has train, val but splits need both train and test"),
+        (["train/a/1.jpg", "test/a/1.jpg", "cat/1.jpg"], "has the split folders test, train beside cat"),
+        (
+            ["train/cat/1.jpg", "train/dog/1.jpg", "test/cats/1.jpg"],
+            "no class 'cats' in {root}/train; expected the",
+        ),
+        (["train/cat/1.jpg", "train/dog/1.jpg", "test/cats/1.jpg"], "Did you mean 'cat'?"),
+    ],
+)
+def test_folders_that_do_not_fit(make_images: Make, names: list[str], message: str) -> None:
+    root = make_images("r", *names)
+    with pytest.raises(DataError) as caught:
+        read_folder(root)
+    assert message.replace("{root}", str(root)) in str(caught.value)
+
+
+def test_folders_without_images(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "half" / "cat").mkdir(parents=True)
+    (tmp_path / "file.txt").touch()
+    for name, message in {
+        "empty": "has no class folders; expected one folder of images per class",
+        "half": "cat: this class folder holds no images",
+        "gone": "does not exist; expected one folder",
+        "file.txt": "is a file, not a folder",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            read_folder(tmp_path / name)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from promptlet.data import read_table
+from promptlet.errors import DataError
+
+Make = Callable[..., Path]
+
+
+def table(root: Path, text: str, name: str = "t.csv", encoding: str = "utf-8") -> Path:
+    (root / name).write_text(text, encoding=encoding)
+    return root / name
+
+
+def test_without_header(make_images: Make) -> None:
+    root = make_images("r", "a/1.jpg", "a/2.jpg")
+    split = read_table(table(root, "a/1.jpg,wild_cat\r\n\r\na/2.jpg,ant\r\n"))
+    assert (split.name, split.class_names) == ("t", ("ant", "wild cat"))
+    assert [(item.path, item.label) for item in split.train] == [(root / "a/1.jpg", 1), (root / "a/2.jpg", 0)]
+
+
+def test_header_byte_order_mark_quotes_and_semicolons(make_images: Make) -> None:
+    root = make_images("r", "1,2.jpg", "3.jpg")
+    text = 'id;Label;path;split\n1;"tools; sharp";"1,2.jpg";train\n2; ant ;3.jpg;Test\n'
+    split = read_table(table(root, text, encoding="utf-8-sig"))
+    assert split.class_names == ("ant", "tools; sharp")
+    assert [item.path.name for item in split.train] == ["1,2.jpg"]
+    assert [item.class_name for item in split.test] == ["ant"]
+
+
+def test_tabs_and_absolute_paths(make_images: Make, tmp_path: Path) -> None:
+    root = make_images("r", "a, b.jpg", "c.jpg")
+    other = tmp_path / "tables"
+    other.mkdir()
+    split = read_table(table(other, f"{root / 'a, b.jpg'}\tx\tval\n{root / 'c.jpg'}\ty\ttrain\n", "t.tsv"))
+    assert [item.path for item in split.val] == [root / "a, b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1.jpg,a\n9.jpg,b\n", "t.csv, line 2: there is no image file"),
+        ("1.jpg,a\n2.jpg\n", "t.csv, line 2: has 1 columns, 2 are needed"),
+        ("1.jpg,a\n2.jpg,\n", "t.csv, line 2: label is empty"),
+        (
+            "1.jpg,a,train\n2.jpg,b,tset\n",
+            "split 'tset' is not known; allowed: train, val, test. Did you mean 'test'?",
+        ),
+        ("path,label\n1.jpg,a\n\n1.jpg,b\n", "t.csv, line 4: 1.jpg was already in line 2"),
+        ("path,class\n1.jpg,a\n", "there is no column 'label' among path, class"),
+        ("path,label,label\n", "the column 'label' is there twice"),
+        ("1.jpg\n", "line 1: has 1 columns; expected the columns path,label"),
+        ("path,label\n", "the table has no images"),
+        ("", "the table has no images"),
+        ('1.jpg,"a\n', "not a well-formed table"),
+        ("1.jpg,a\n2.jpg,a\n", "there is only one class, 'a'"),
+        ("1.jpg,a b\n2.jpg,A_b\n", "'A_b' and 'a b' differ only by"),
+    ],
+)
+def test_errors_name_the_line(make_images: Make, text: str, message: str) -> None:
+    root = make_images("r", "1.jpg", "2.jpg")
+    with pytest.raises(DataError) as caught:
+        read_table(table(root, text))
+    assert message in str(caught.value)
+
+
+def test_unreadable_tables(make_images: Make) -> None:
+    root = make_images("r", "1.jpg")
+    with pytest.raises(DataError, match="not in UTF-8"):
+        read_table(table(root, "1.jpg,caf\u00e9\n", encoding="latin-1"))
+    with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
+        read_table(root / "gone.csv")
