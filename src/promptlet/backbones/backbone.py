@@ -18,10 +18,21 @@ from promptlet.errors import WrongBackboneError
 
 @dataclass(frozen=True)
 class Towers:
-    """The modules whose weights make up each tower (for the fingerprint)."""
+    """The modules whose weights make up each tower, and the image preprocessing (for the fingerprint)."""
 
     text: Sequence[nn.Module]
     image: Sequence[nn.Module]
+    preprocessing: dict[str, Any]
+
+    @cached_property
+    def text_digest(self) -> str:
+        """Identity of the text tower."""
+        return weights_digest(self.text)
+
+    @cached_property
+    def image_digest(self) -> str:
+        """Identity of the image tower and its preprocessing."""
+        return weights_digest(self.image, [self.preprocessing])
 
 
 class Backbone:
@@ -66,16 +77,15 @@ class Backbone:
         """Number of features D that both towers end in."""
         return int(self.text.encode_texts(["a."]).shape[-1])
 
-    @cached_property
+    @property
     def image_fingerprint(self) -> str:
         """Identity of the image tower and its preprocessing alone: what cached image features depend on."""
-        return weights_digest(self.towers.image, [self.images.spec.as_dict()])
+        return self.towers.image_digest
 
     @cached_property
     def fingerprint(self) -> str:
         """``text-tokenizer-image``, 12 hexadecimal digits each; see `promptlet.backbones.fingerprint`."""
-        text = weights_digest(self.towers.text)
-        return f"{text}-{tokenizer_digest(self.text.tokenizer)}-{self.image_fingerprint}"
+        return f"{self.towers.text_digest}-{tokenizer_digest(self.text.tokenizer)}-{self.image_fingerprint}"
 
     def check_fingerprint(self, expected: str, made_with: str, what: str) -> None:
         """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint."""
@@ -104,9 +114,10 @@ def freeze(model: nn.Module) -> nn.Module:
     return model.requires_grad_(False).eval()
 
 
-def settle(backbone: Backbone, device: torch.device, dtype: torch.dtype) -> Backbone:
-    """Move a float32 backbone to its device and dtype; the fingerprint is taken before precision is lost."""
+def settle(model: nn.Module, towers: Towers, device: torch.device, dtype: torch.dtype) -> None:
+    """Move a float32 model to its device and dtype; its identity is taken before precision is lost.
+
+    Views into the weights must be made afterwards: they would keep the old numbers."""
     if dtype != torch.float32:
-        _ = backbone.fingerprint
-    backbone.model.to(device=device, dtype=dtype)
-    return backbone
+        _ = towers.text_digest, towers.image_digest
+    model.to(device=device, dtype=dtype)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import spec_from_open_clip
+from promptlet.backbones.quiet import quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
-from promptlet.backbones.tokenizer import Tokenizer
+from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
 
 PREFIX = "open_clip:"
@@ -28,12 +29,15 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Bac
     open_clip = _import_open_clip()
     name, pretrained = _split_source(source, open_clip)
     try:
-        model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, precision="fp32")
-        tokenizer = open_clip.get_tokenizer(name)
+        with quiet():
+            model = open_clip.create_model(
+                name, pretrained=pretrained, require_pretrained=True, precision="fp32"
+            )
+            tokenizer = open_clip.get_tokenizer(name)
     except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
         raise BackboneError(
-            f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must be in "
-            "the local cache, at the path given, or the network must be reachable."
+            f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must "
+            "be in the local cache, at the path given, or the network must be reachable."
         ) from error
     return wrap_open_clip(model, tokenizer, source, device, dtype)
 
@@ -50,7 +54,12 @@ def wrap_open_clip(
             f"{name!r} has a text tower of kind {type(text).__name__}, which Promptlet does not know; "
             "supported are open_clip's own text transformers (CLIP, SigLIP)"
         )
-    freeze(model).to(device=device, dtype=torch.float32)
+    freeze(model).float()
+    spec = spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name)
+    towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
+    tokens = _tokenizer(tokenizer, int(text.context_length), name)
+    _check_pooling(text, model, tokens, name)
+    settle(model, towers, device, dtype)
     transformer = text.transformer
 
     def forward(ids: Tensor) -> Tensor:
@@ -62,24 +71,19 @@ def wrap_open_clip(
         return features
 
     tower = _causal_tower(text, model)
-    tokens = _tokenizer(tokenizer, int(text.context_length), name)
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )
-    image_only = _TextParts(text, model) if text is model else text
-    backbone = Backbone(
+    return Backbone(
         name=name,
         library="open_clip",
         model=model,
-        towers=Towers([image_only], [model.visual]),
+        towers=towers,
         text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),
-        images=ImageEncoder(
-            forward_images, spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name), device, dtype
-        ),
+        images=ImageEncoder(forward_images, spec, device, dtype),
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
     )
-    return settle(backbone, device, dtype)
 
 
 class _TextParts(nn.Module):
@@ -116,14 +120,21 @@ def _split_source(source: str, open_clip: Any) -> tuple[str, str | None]:
     rest = source[len(PREFIX) :]
     if rest.startswith(("hf-hub:", "local-dir:")):
         return rest, None
-    if (Path(rest) / "open_clip_config.json").is_file():
-        return f"local-dir:{rest}", None
+    folder = Path(rest).expanduser()
+    if folder.is_dir() or rest.startswith((".", "/", "~")):
+        if not (folder / "open_clip_config.json").is_file():
+            lack = "no open_clip_config.json in this folder" if folder.is_dir() else "no such folder"
+            raise BackboneError(
+                f"{source!r}: {lack}; give open_clip:FOLDER with open_clip_config.json and weights, "
+                "or open_clip:NAME/PRETRAINED"
+            )
+        return f"local-dir:{folder}", None
     name, _, pretrained = rest.partition("/")
     known = open_clip.list_models()
     if name not in known:
         raise BackboneError(
-            f"open_clip has no model {name!r}.{did_you_mean(name, known)} Give open_clip:NAME/PRETRAINED, such as "
-            "open_clip:ViT-B-16/laion2b_s34b_b88k, or open_clip:FOLDER with open_clip_config.json."
+            f"open_clip has no model {name!r}.{did_you_mean(name, known)} Give open_clip:NAME/PRETRAINED, "
+            "such as open_clip:ViT-B-16/laion2b_s34b_b88k, or open_clip:FOLDER with open_clip_config.json."
         )
     tags = open_clip.list_pretrained_tags_by_model(name)
     if pretrained not in tags and not Path(pretrained).is_file():
@@ -131,28 +142,50 @@ def _split_source(source: str, open_clip: Any) -> tuple[str, str | None]:
             f"{source!r}: {pretrained!r} is neither a checkpoint file nor known weights of {name}; known: "
             f"{', '.join(tags) or 'none'}.{did_you_mean(pretrained, tags)}"
         )
+    _check_activation(name, pretrained, source, open_clip)
     return name, pretrained
+
+
+def _check_activation(name: str, tag: str, source: str, open_clip: Any) -> None:
+    """open_clip only warns when weights were trained with the other GELU, and gives wrong features."""
+    weights = open_clip.get_pretrained_cfg(name, tag)
+    quick = bool(open_clip.get_model_config(name).get("quick_gelu", False))
+    if weights and bool(weights.get("quick_gelu", False)) != quick:
+        other = name.removesuffix("-quickgelu") if quick else f"{name}-quickgelu"
+        raise BackboneError(
+            f"{source!r}: these weights were trained with {'GELU' if quick else 'QuickGELU'}, which {name} "
+            f"does not use; give open_clip:{other}/{tag}"
+        )
 
 
 def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
     if hasattr(tokenizer, "sot_token_id"):  # SimpleTokenizer, CLIP's own
+
         def simple(text: str) -> list[int]:
-            clean = tokenizer.clean_fn(text)
-            return list(tokenizer.encode(clean))
+            return list(tokenizer.encode(text))
 
         return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length)
-    inner = getattr(tokenizer, "tokenizer", None)
-    if inner is None:
-        raise BackboneError(f"{name!r} uses a tokenizer of kind {type(tokenizer).__name__}, which is not known")
+    inner, clean = getattr(tokenizer, "tokenizer", None), getattr(tokenizer, "clean_fn", None)
+    if inner is None or clean is None or tokenizer.tokenizer_mode or tokenizer.strip_sep_token:
+        raise BackboneError(
+            f"{name!r} uses a tokenizer of kind {type(tokenizer).__name__}, which is not known"
+        )
 
     def words(text: str) -> list[int]:
-        clean = tokenizer.clean_fn(text)
-        return list(inner(clean, add_special_tokens=False).input_ids)
+        return list(inner(clean(text), add_special_tokens=False).input_ids)
 
-    from promptlet.backbones.tokenizer import PROBE, split_special
-
-    start, end = split_special(list(inner(tokenizer.clean_fn(PROBE)).input_ids), words(PROBE))
+    start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
     return Tokenizer(words, start, end, int(inner.pad_token_id), length)
+
+
+def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:
+    pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", None)
+    eos = getattr(text, "eos_id", None) if text is not model else getattr(model, "text_eos_id", None)
+    if pool == "eos" and eos != tokens.end:
+        raise BackboneError(
+            f"the text tower of {name!r} pools at token {eos} but the tokenizer ends a text with "
+            f"{tokens.end}: they do not belong together"
+        )
 
 
 def _causal_tower(text: Any, model: Any) -> CausalTower | None:
@@ -160,7 +193,9 @@ def _causal_tower(text: Any, model: Any) -> CausalTower | None:
     pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", None)
     blocks = list(text.transformer.resblocks)
     plain = all(_is_plain(block) for block in blocks)
-    causal = text.attn_mask is not None and pool in ("argmax", "eos") and getattr(text, "cls_emb", None) is None
+    causal = (
+        text.attn_mask is not None and pool in ("argmax", "eos") and getattr(text, "cls_emb", None) is None
+    )
     projection = text.text_projection
     if not (plain and causal) or projection is None:
         return None
@@ -188,6 +223,7 @@ def _is_plain(block: Any) -> bool:
         and isinstance(block.ls_1, nn.Identity)
         and isinstance(block.ls_2, nn.Identity)
         and block.attn.in_proj_weight is not None
+        and block.attn.in_proj_bias is not None
     )
 
 

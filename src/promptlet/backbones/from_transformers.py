@@ -1,4 +1,9 @@
-"""Dual encoders of the transformers library: CLIP, SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower."""
+"""Dual encoders of transformers: CLIP, SigLIP, SigLIP 2 of fixed resolution, and VisionTextDualEncoder with a
+CLIP text tower.
+
+SigLIP 2 of fixed resolution has SigLIP's own model type. Its NaFlex variants ("siglip2") read patches of
+images of any aspect instead of pixels, and are refused.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +16,24 @@ from torch import Tensor, nn
 from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import ImageSpec, spec_from_transformers
+from promptlet.backbones.quiet import quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.errors import BackboneError
 
-SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
+SUPPORTED = ("clip", "siglip", "vision-text-dual-encoder")
 ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
 def load_transformers(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     """Load a folder or hub id. Raises BackboneError that says what is missing and what to do."""
-    config = _load_config(source)
-    model = _load_model(source)
-    tokenizer = _load_tokenizer(source, config)
-    spec = _load_spec(source)
+    with quiet():
+        config = _load_config(source)
+        model = _load_model(source)
+        tokenizer = _load_tokenizer(source, config)
+        spec = _load_spec(source)
     return wrap_transformers(model, tokenizer, spec, source, device, dtype)
 
 
@@ -51,23 +58,25 @@ def wrap_transformers(
     causal = text_config.model_type == "clip_text_model"
     tokens = _tokenizer(tokenizer, int(text_config.max_position_embeddings), text_config, causal)
     embedding = text_model.embeddings.token_embedding
-    freeze(model).to(device=device, dtype=torch.float32)
+    freeze(model).float()
+    towers = Towers(
+        _present(text_model, projection),
+        _present(model.vision_model, getattr(model, "visual_projection", None)),
+        spec.as_dict(),
+    )
+    settle(model, towers, device, dtype)
     plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
     tower = _causal_tower(text_model, projection, text_config) if causal else None
-    backbone = Backbone(
+    return Backbone(
         name=name,
         library="transformers",
         model=model,
-        towers=Towers(
-            _present(text_model, projection),
-            _present(model.vision_model, getattr(model, "visual_projection", None)),
-        ),
+        towers=towers,
         text=TextEncoder(plain, tower, tokens, embedding.weight),
         images=ImageEncoder(forward_images, spec, device, dtype),
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
     )
-    return settle(backbone, device, dtype)
 
 
 def _present(*modules: nn.Module | None) -> list[nn.Module]:
@@ -76,7 +85,9 @@ def _present(*modules: nn.Module | None) -> list[nn.Module]:
 
 def _advice(source: str) -> str:
     if Path(source).is_dir():
-        return "Save the whole model there (model, tokenizer and image processor: save_pretrained of all three)."
+        return (
+            "Save the whole model there (model, tokenizer and image processor: save_pretrained of all three)."
+        )
     return (
         "If it is a hub id, it must be in the local Hugging Face cache or the network must be reachable; "
         "if it is a folder, check the path."
@@ -88,9 +99,10 @@ def _load_config(source: str) -> Any:
 
     try:
         config = AutoConfig.from_pretrained(source)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the library raises many kinds: OSError, ValueError, KeyError, hub errors
         raise BackboneError(
-            f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). {_advice(source)}"
+            f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). "
+            f"{_advice(source)}"
         ) from error
     text = getattr(getattr(config, "text_config", None), "model_type", None)
     if config.model_type not in SUPPORTED or (
@@ -98,9 +110,9 @@ def _load_config(source: str) -> Any:
     ):
         kind = config.model_type + (f" with text tower {text}" if text else "")
         raise BackboneError(
-            f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, SigLIP, "
-            "SigLIP 2, and VisionTextDualEncoder with a CLIP text tower; open_clip models as "
-            "'open_clip:NAME/PRETRAINED'."
+            f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, "
+            "SigLIP, SigLIP 2 of fixed resolution, and VisionTextDualEncoder with a CLIP text tower; "
+            "open_clip models as 'open_clip:NAME/PRETRAINED'."
         )
     return config
 
@@ -110,15 +122,15 @@ def _load_model(source: str) -> nn.Module:
 
     try:
         model, info = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file raises the reader's own kinds
         raise BackboneError(
             f"cannot load the weights of {source!r}: {_first_line(error)}. {_advice(source)}"
         ) from error
     absent = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if absent:
         raise BackboneError(
-            f"the weights of {source!r} are incomplete: {len(absent)} tensors are missing or of another shape, "
-            f"such as {absent[0]}. {_advice(source)}"
+            f"the weights of {source!r} are incomplete: {len(absent)} tensors are missing or of another "
+            f"shape, such as {absent[0]}. {_advice(source)}"
         )
     loaded: nn.Module = model
     return loaded
@@ -136,8 +148,8 @@ def _load_tokenizer(source: str, config: Any) -> Any:
         ) from error
     if not usable or len(tokenizer) > config.text_config.vocab_size + 256:
         raise BackboneError(
-            f"{source!r} has no tokenizer that fits its text tower ({len(tokenizer)} entries for a vocabulary of "
-            f"{config.text_config.vocab_size}). {_advice(source)}"
+            f"{source!r} has no tokenizer that fits its text tower ({len(tokenizer)} entries for a "
+            f"vocabulary of {config.text_config.vocab_size}). {_advice(source)}"
         )
     return tokenizer
 
@@ -167,7 +179,9 @@ def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> T
     start, end = split_special(full, words(PROBE))
     pad = tokenizer.pad_token_id
     if causal and (start is None or end is None):
-        raise BackboneError("the tokenizer of a CLIP text tower must add a start and an end token; it does not")
+        raise BackboneError(
+            "the tokenizer of a CLIP text tower must add a start and an end token; it does not"
+        )
     if causal:
         _check_pooling(text_config, end, len(tokenizer))
         pad = end if pad is None else pad
@@ -177,7 +191,7 @@ def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> T
 def _check_pooling(text_config: Any, end: int | None, size: int) -> None:
     """CLIPTextModel pools the first ``eos_token_id``, or (id 2, old configurations) the largest id."""
     pools_at = text_config.eos_token_id
-    if (pools_at == 2 and end != size - 1 and end != 2) or (pools_at != 2 and pools_at != end):
+    if (pools_at == 2 and end != size - 1) or (pools_at != 2 and pools_at != end):
         raise BackboneError(
             f"the text tower pools at token {pools_at} but the tokenizer ends a text with {end}: they do not "
             "belong together. Save the model's own tokenizer beside it."

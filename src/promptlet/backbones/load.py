@@ -9,7 +9,7 @@ import torch
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.from_open_clip import PREFIX, load_open_clip
 from promptlet.backbones.from_transformers import load_transformers
-from promptlet.errors import BackboneError, OptionError
+from promptlet.errors import BackboneError, OptionError, check_option
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -37,7 +37,9 @@ def load_backbone(
     path = Path(text).expanduser()
     looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
     if looks_like_path and not path.is_dir():
-        raise BackboneError(f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained")
+        raise BackboneError(
+            f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained"
+        )
     return load_transformers(str(path) if path.is_dir() else text, chosen, kind)
 
 
@@ -50,14 +52,16 @@ def _device(device: str | torch.device | None) -> torch.device:
         raise OptionError(f"device={device!r} is not known; give 'cpu', 'cuda' or 'cuda:1'") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(f"device={device!r}: this torch sees no CUDA device; give 'cpu'")
+    try:
+        torch.empty(1, device=chosen)
+    except Exception as error:  # each kind of device raises its own
+        raise OptionError(f"device={device!r} cannot be used: {str(error).strip()[:200]}") from error
     return chosen
 
 
 def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:
     if dtype is None:
         return torch.float32
-    if isinstance(dtype, str):
-        if dtype not in DTYPES:
-            raise OptionError(f"dtype={dtype!r} is not known; allowed: {', '.join(DTYPES)}")
-        return DTYPES[dtype]
-    return dtype
+    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
+        return dtype
+    return DTYPES[check_option("dtype", str(dtype), DTYPES)]

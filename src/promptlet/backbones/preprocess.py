@@ -66,7 +66,7 @@ def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int)
 
 
 def _random_box(width: int, height: int, draw: np.random.Generator) -> tuple[int, int, int, int]:
-    """A box of 8 to 100 % of the area, aspect 3/4 to 4/3; the whole image's centre if ten draws do not fit."""
+    """A box of 8 to 100 % of the area, aspect 3/4 to 4/3; the image's centre if ten draws do not fit."""
     for _ in range(10):
         area = width * height * draw.uniform(0.08, 1.0)
         aspect = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
@@ -120,14 +120,22 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
         raise BackboneError(
             f"the image preprocessor of {source!r} does not say {error}; supported are CLIP's and SigLIP's"
         ) from error
-    if settings.get("do_pad"):
-        raise BackboneError(f"the image preprocessor of {source!r} pads its images, which is not supported")
+    for step in ("do_pad", "do_flip_channel_order", "rescale_offset"):
+        if settings.get(step):
+            raise BackboneError(f"the image preprocessor of {source!r} has {step}, which is not supported")
     resize, resize_to = _read_size(size, source)
     crop = None
     if settings.get("do_center_crop", "crop_size" in settings):
-        _, crop = _read_size(settings["crop_size"], source)
+        _, crop = _read_size(settings.get("crop_size", size), source)
+    elif isinstance(size, int):
+        resize = "exact"
     if not settings.get("do_resize", True):
         resize = "none"
+    if crop is None and resize != "exact":
+        raise BackboneError(
+            f"the image preprocessor of {source!r} makes images of different sizes (it neither crops nor "
+            "resizes to height and width), which is not supported"
+        )
     if not settings.get("do_normalize", True):
         mean, std = (0.0,) * 3, (1.0,) * 3
     scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
@@ -143,7 +151,8 @@ def _read_size(size: Any, source: str) -> tuple[str, tuple[int, int]]:
     if "height" in size and "width" in size:
         return "exact", (int(size["height"]), int(size["width"]))
     raise BackboneError(
-        f"the image preprocessor of {source!r} gives size={size!r}; expected shortest_edge or height and width"
+        f"the image preprocessor of {source!r} gives size={size!r}; expected shortest_edge "
+        "or height and width"
     )
 
 
@@ -165,6 +174,6 @@ def spec_from_open_clip(settings: Mapping[str, Any], source: str) -> ImageSpec:
     if mode == "squash":
         return ImageSpec("exact", (height, width), None, int(resample), mean, std)
     raise BackboneError(
-        f"{source!r} preprocesses images with resize_mode={mode!r} to {height}x{width}, which is not supported; "
-        "supported: shortest (square) and squash"
+        f"{source!r} preprocesses images with resize_mode={mode!r} to {height}x{width}, which is not "
+        "supported; supported: shortest (square) and squash"
     )

@@ -65,9 +65,7 @@ def make_mask(visible: Tensor, prefix: int, repeats: int, heads: int, dtype: tor
     n, tile, _ = visible.shape
     mask = torch.zeros(n, tile, prefix + tile, dtype=dtype, device=visible.device)
     mask[:, :, prefix:].masked_fill_(~visible, float("-inf"))
-    return (
-        mask[None, :, None].expand(repeats, n, heads, tile, prefix + tile).reshape(-1, tile, prefix + tile)
-    )
+    return mask[None, :, None].expand(repeats, n, heads, tile, prefix + tile).reshape(-1, tile, prefix + tile)
 
 
 def linear(layer: Linear, x: Tensor, scale: float = 1.0) -> Tensor:
@@ -76,7 +74,8 @@ def linear(layer: Linear, x: Tensor, scale: float = 1.0) -> Tensor:
     flat = x.reshape(-1, x.shape[-1])
     if layer.bias is None:
         out = torch.mm(flat, weight.t())
-        out = out.mul_(scale) if scale != 1.0 else out
+        if scale != 1.0:
+            out.mul_(scale)
     else:
         out = torch.addmm(layer.bias.to(x.dtype), flat, weight.t(), beta=scale, alpha=scale)
     return out.view(*x.shape[:-1], -1)
@@ -119,9 +118,11 @@ def activate(name: str, hidden: Tensor) -> Tensor:
 
 
 def activate_backward(name: str, grad: Tensor, hidden: Tensor) -> Tensor:
-    """Gradient of the pre-activation, in the scaling of `activate` (for quick GELU the factors cancel)."""
+    """Gradient of the pre-activation, in the scaling of `activate` (for quick GELU the factors cancel).
+
+    ``grad`` may be overwritten: fresh memory costs more than the arithmetic."""
     if name == "quick_gelu":
-        result: Tensor = aten.silu_backward(grad, hidden)
+        result: Tensor = aten.silu_backward.grad_input(grad, hidden, grad_input=grad)
     else:
         result = aten.gelu_backward(grad, hidden, approximate="tanh" if name == "gelu_tanh" else "none")
     return result
@@ -148,7 +149,7 @@ def _heads_first(x: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
     b, _, d = x.shape
     heads = x.view(b, -1, layout.heads, d // layout.heads)
     prefix = heads[:, : layout.prefix].transpose(1, 2)
-    tiles = heads[:, layout.prefix :].unflatten(1, (layout.tiles, layout.tile)).transpose(2, 3)
+    tiles = torch.unflatten(heads[:, layout.prefix :], 1, (layout.tiles, layout.tile)).transpose(2, 3)
     return prefix, tiles
 
 
@@ -157,7 +158,7 @@ def _rows_first(prefix: Tensor, tiles: Tensor, layout: Layout) -> Tensor:
     b, heads, p, width = prefix.shape
     out = prefix.new_empty(b, p + layout.rows, heads, width)
     out[:, :p] = prefix.transpose(1, 2)
-    out[:, p:].unflatten(1, (layout.tiles, layout.tile)).copy_(tiles.transpose(2, 3))
+    torch.unflatten(out[:, p:], 1, (layout.tiles, layout.tile)).copy_(tiles.transpose(2, 3))
     return out.view(b, p + layout.rows, heads * width)
 
 
@@ -230,7 +231,7 @@ def _softmax_backward(grad: Tensor, probs: Tensor) -> Tensor:
 def forward_block(
     tower: CausalTower, block: Block, x: Tensor, layout: Layout, dtype: torch.dtype, last: bool
 ) -> tuple[Tensor, Saved]:
-    """One block. ``x`` is overwritten unless it is kept; after the ``last`` block only leaves (b, L, d) remain."""
+    """One block; after the ``last`` one only leaves (b, L, d) remain."""
     normed, stats1 = norm(block.norm1, x)
     normed = normed.to(dtype)
     out, attention = attend(
@@ -239,10 +240,15 @@ def forward_block(
     inputs = x
     if last:
         out, x = out[:, layout.leaves + layout.prefix], x[:, layout.leaves + layout.prefix]
-    middle = linear(block.out, out).add(x) if dtype == x.dtype else x + linear(block.out, out)
+    middle = _add(x, linear(block.out, out))
     normed, stats2 = norm(block.norm2, middle)
     update, hidden = perceptron(tower, block, normed.to(dtype))
-    return middle + update, Saved(inputs, stats1, attention, middle, stats2, hidden)
+    return _add(middle, update), Saved(inputs, stats1, attention, middle, stats2, hidden)
+
+
+def _add(states: Tensor, update: Tensor) -> Tensor:
+    """``states + update`` in the dtype of the states, in the update's own memory where that is possible."""
+    return update.add_(states) if update.dtype == states.dtype else states + update
 
 
 def backward_block(
@@ -259,7 +265,8 @@ def backward_block(
     hidden_grad = activate_backward(
         tower.activation, linear_backward(block.down, grad.to(dtype)), saved.hidden
     )
-    grad = grad + norm_backward(block.norm2, linear_backward(block.up, hidden_grad), saved.middle, saved.norm2)
+    update = norm_backward(block.norm2, linear_backward(block.up, hidden_grad), saved.middle, saved.norm2)
+    grad = update.add_(grad)
     out_grad = linear_backward(block.out, grad.to(dtype))
     if last:
         rows = layout.leaves + layout.prefix
@@ -273,7 +280,7 @@ def backward_block(
         inputs, grad = inputs[:, :p].contiguous(), grad[:, :p]
         stats = (stats[0][:, :p].contiguous(), stats[1][:, :p].contiguous())
     normed_grad = sum_products(grads, layers)
-    return grad + norm_backward(block.norm1, normed_grad, inputs, stats)
+    return norm_backward(block.norm1, normed_grad, inputs, stats).add_(grad)
 
 
 def sum_products(grads: tuple[Tensor, ...], layers: tuple[Linear, ...]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from promptlet.backbones.text_tower import CausalTower
 from promptlet.backbones.tokenizer import Tokenizer
 from promptlet.errors import DataError, OptionError, check_option
 
+MAX_LISTS = 16
 Placement = Literal["input", "deep", "per_class"]
 PLACEMENTS = ("input", "deep", "per_class")
 
@@ -37,6 +39,7 @@ class TextEncoder:
         self.dim = int(embedding.shape[1])
         self.depth = len(plain.layers)
         self.context_length = tokenizer.length
+        self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
 
     @property
     def exact_sharing(self) -> bool:
@@ -55,13 +58,16 @@ class TextEncoder:
             raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
         return self.token_embedding[torch.tensor(ids, device=self.device)].detach().float()
 
-    def sequences(self, class_names: Sequence[str], n_ctx: int) -> list[tuple[int, ...]]:
+    def sequences(self, class_names: Sequence[str], n_ctx: int) -> tuple[tuple[int, ...], ...]:
         """Token ids of each class behind the context. Raises DataError naming the class that does not fit."""
         if isinstance(class_names, str):
             raise DataError(f"class_names is the text {class_names!r}; give a list of names")
         if not class_names:
             raise DataError("class_names is empty; give at least one name")
-        return [self.tokenizer.name(name, n_ctx) for name in class_names]
+        return self._tokenized(tuple(class_names), n_ctx)
+
+    def _tokenize(self, class_names: tuple[str, ...], n_ctx: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(self.tokenizer.name(name, n_ctx) for name in class_names)
 
     def encode(self, context: Tensor, class_names: Sequence[str], placement: Placement = "input") -> Tensor:
         """Class features, not normalised, differentiable with respect to ``context``.
@@ -88,31 +94,27 @@ class TextEncoder:
         """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
         context = self._checked(context, len(class_names), placement)
         n_ctx = context.shape[-2]
+        if placement != "per_class" and context.dim() == (4 if placement == "deep" else 3):
+            return torch.stack([self.encode_reference(one, class_names, placement) for one in context])
         rows = [self.tokenizer.full(s, n_ctx) for s in self.sequences(class_names, n_ctx)]
         ids = torch.tensor(rows, device=self.device)
         at = int(self.tokenizer.start is not None)
-        if placement == "per_class":
-            return encode_plain(self.plain, ids, context, (), at)
-        if context.dim() == (4 if placement == "deep" else 3):
-            return torch.stack([self.encode_reference(one, class_names, placement) for one in context])
-        if placement == "deep":
-            return encode_plain(self.plain, ids, context[0], list(context[1:]), at)
-        return encode_plain(self.plain, ids, context, (), at)
+        first, *deep = context if placement == "deep" else (context,)
+        return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient."""
-        names = [text[:-1] if text.endswith(".") else text for text in texts]
-        if any(not text.endswith(".") for text in texts):
-            return self._encode_plain_texts(texts)
-        with torch.no_grad():
-            return self.encode(torch.zeros(0, self.dim, device=self.device), names)
+        """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient.
 
-    def _encode_plain_texts(self, texts: Sequence[str]) -> Tensor:
-        end = () if self.tokenizer.end is None else (self.tokenizer.end,)
-        room = self.context_length - len(end) - (self.tokenizer.start is not None)
-        rows = [self.tokenizer.full((*self.tokenizer.words(text)[:room], *end), 0) for text in texts]
+        A sentence longer than the tower is cut, as the libraries' own tokenizers do.
+        """
+        if isinstance(texts, str) or not texts:
+            raise DataError(f"texts={texts!r}; give a list of at least one sentence")
+        sequences = [self.tokenizer.text(text) for text in texts]
         with torch.no_grad():
-            return self.plain.forward(torch.tensor(rows, device=self.device))
+            if self.engine is not None:
+                return self.engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
+            rows = [self.tokenizer.full(sequence, 0) for sequence in sequences]
+            return self.plain.forward(torch.tensor(rows, device=self.device)).float()
 
     def _checked(self, context: Tensor, classes: int, placement: str) -> Tensor:
         check_option("placement", placement, PLACEMENTS)
@@ -122,7 +124,7 @@ class TextEncoder:
             "per_class": ("(C, n_ctx, d)", (3,)),
         }
         text, dims = shapes[placement]
-        if context.dim() not in dims or context.shape[-1] != self.dim:
+        if context.dim() not in dims or context.shape[-1] != self.dim or 0 in context.shape[:-2]:
             raise OptionError(
                 f"a context of shape {tuple(context.shape)} does not fit placement={placement!r}: "
                 f"expected {text} with d={self.dim}"
@@ -130,5 +132,7 @@ class TextEncoder:
         if placement == "per_class" and context.shape[0] != classes:
             raise OptionError(f"{context.shape[0]} per-class contexts for {classes} class names")
         if placement == "deep" and not 1 <= context.shape[-3] <= self.depth:
-            raise OptionError(f"depth {context.shape[-3]} is outside 1..{self.depth}, the layers of this tower")
+            raise OptionError(
+                f"depth {context.shape[-3]} is outside 1..{self.depth}, the layers of this tower"
+            )
         return context

@@ -9,9 +9,9 @@ classes are encoded in chunks, whose activations are kept up to ``keep_bytes`` a
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -70,12 +70,12 @@ class TextEngine:
         self.start_id = start_id
         self.max_rows = max_rows
         self.keep_bytes = keep_bytes
-        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._plan = lru_cache(MAX_PLANS)(self._make_plan)
 
     def encode(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """Shared contexts (B, depth, n_ctx, d), one set per row of B -> class features (B, C, D)."""
         n_ctx = context.shape[2]
-        plan = self._plan(tuple(sequences), n_ctx, per_class=False)
+        plan = self._plan(tuple(sequences), n_ctx, False, self.max_rows)
         prefix = self._prefix(context[:, 0])
         deep = context[:, 1:] if context.shape[1] > 1 else None
         return self._run(plan, prefix, deep, None)
@@ -83,7 +83,7 @@ class TextEngine:
     def encode_per_class(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """One context per class (C, n_ctx, d) -> class features (C, D). Only the start token is shared."""
         n_ctx = context.shape[1]
-        plan = self._plan(tuple(sequences), n_ctx, per_class=True)
+        plan = self._plan(tuple(sequences), n_ctx, True, self.max_rows)
         prefix = self._prefix(context.new_zeros(1, 0, context.shape[2]))
         return self._run(plan, prefix, None, context)[0]
 
@@ -93,22 +93,15 @@ class TextEngine:
         prefix = torch.cat([start.to(context.dtype), context], dim=1)
         return prefix + self.tower.position_embedding[: prefix.shape[1]].to(context.dtype)
 
-    def _plan(self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool) -> Plan:
-        key = (sequences, n_ctx, per_class)
-        if key in self._plans:
-            self._plans.move_to_end(key)
-            return self._plans[key]
-        self._plans[key] = self._make_plan(sequences, n_ctx, per_class)
-        if len(self._plans) > MAX_PLANS:
-            self._plans.popitem(last=False)
-        return self._plans[key]
-
-    def _make_plan(self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool) -> Plan:
+    def _make_plan(
+        self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool, max_rows: int
+    ) -> Plan:
         padded = [(-1,) * n_ctx + s for s in sequences] if per_class else list(sequences)
         tiles, size = choose_tiles(padded, share=not per_class)
-        chunks = make_chunks(tiles, size, self.max_rows)
+        chunks = make_chunks(tiles, size, max_rows)
         first = 1 if per_class else 1 + n_ctx
-        return Plan(tuple(self._pack(chunk, first, n_ctx) for chunk in chunks), len(sequences))
+        with torch.inference_mode(False):  # a plan first made while predicting serves in training too
+            return Plan(tuple(self._pack(chunk, first, n_ctx) for chunk in chunks), len(sequences))
 
     def _pack(self, chunk: Chunk, first_position: int, n_ctx: int) -> PackedChunk:
         device = self.tower.token_embedding.device
@@ -144,7 +137,7 @@ class TextEngine:
                 job = Job(self.tower, self._layout(chunk, p, end - begin, dtype), dtype, keep)
                 suffix = self._suffix(chunk, prefix.dtype, per_class)
                 cut = None if deep is None else deep[begin:end]
-                pieces.append(_Encode.apply(prefix[begin:end], suffix, cut, job))
+                pieces.append(_encode(prefix[begin:end], suffix, cut, job))
             parts.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
         features = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
         order = torch.cat([chunk.classes for chunk in plan.chunks])
@@ -177,10 +170,15 @@ def compute_dtype(x: Tensor, tower: CausalTower) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tower.token_embedding.dtype
 
 
+def _own_precision(x: Tensor) -> torch.autocast:
+    """Autocast off: the engine casts by itself, and backward must find the dtypes of forward."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def _forward(
     job: Job, prefix: Tensor, suffix: Tensor, deep: Tensor | None, keep: bool
 ) -> tuple[Tensor, list[blocks.Saved], tuple[Tensor, tuple[Tensor, Tensor]]]:
-    """Features (b, L, D), what the backward of each block needs, and the input and statistics of the last norm."""
+    """Features (b, L, D), what each block's backward needs, and input and statistics of the last norm."""
     tower, layout = job.tower, job.layout
     x = torch.cat([prefix, suffix.expand(prefix.shape[0], *suffix.shape)], dim=1)
     saved: list[blocks.Saved] = []
@@ -204,7 +202,7 @@ def _backward(
     n_deep: int,
     suffix_grad: bool,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Gradients of prefix (b, P, d), suffix (R, d) if asked for, deep contexts (b, n_deep, n_ctx, d) if any."""
+    """Gradients of prefix (b, P, d), suffix (R, d) if asked, deep contexts (b, n_deep, n_ctx, d) if any."""
     tower, layout = job.tower, job.layout
     grad = blocks.linear_backward(tower.projection, grad.to(job.dtype))
     grad = blocks.norm_backward(tower.final_norm, grad, *end)
@@ -226,26 +224,30 @@ class _Encode(torch.autograd.Function):
     """One chunk through all blocks. Keeps its activations, or only its inputs and recomputes."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job
-    ) -> Tensor:
+    def forward(ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job) -> Tensor:
         needs = any(ctx.needs_input_grad)
-        features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
+        with _own_precision(prefix):
+            features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
         ctx.job, ctx.n_deep = job, 0 if deep is None else deep.shape[1]
-        ctx.has_deep = deep is not None
         if needs:
             ctx.kept = (saved, end) if job.keep else None
             ctx.save_for_backward(prefix, suffix, *(() if deep is None else (deep,)))
         return features
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        if ctx.kept is None:
-            prefix, suffix, *rest = ctx.saved_tensors
-            _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)
-        else:
-            saved, end = ctx.kept
-            saved = list(saved)
-        grads = _backward(ctx.job, grad, saved, end, ctx.n_deep, ctx.needs_input_grad[1])
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        with _own_precision(grad):
+            if ctx.kept is None:
+                prefix, suffix, *rest = ctx.saved_tensors
+                _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)
+            else:
+                saved, end = ctx.kept
+                saved = list(saved)
+            grads = _backward(ctx.job, grad, saved, end, ctx.n_deep, ctx.needs_input_grad[1])
         return *grads, None
+
+
+def _encode(prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job) -> Tensor:
+    features: Tensor = _Encode.apply(prefix, suffix, deep, job)  # type: ignore[no-untyped-call]
+    return features

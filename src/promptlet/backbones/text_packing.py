@@ -2,22 +2,24 @@
 
 Every class is a short sequence of tokens (its name, ".", end-of-text) behind one shared prefix. Sorted
 sequences that begin alike share those tokens, so that a tile holds a forest: each token knows its parent,
-sees its ancestors and the prefix, and nothing else. A path that two tiles need stands in both.
+sees its ancestors and the prefix, and nothing else. A path that two tiles need stands in both. Filling tiles
+to the brim matters: every empty slot is computed too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
-TILE_SIZES = (16, 24, 32, 48, 64)
+TILE_SIZES = tuple(range(16, 49, 2))
 
 
 @dataclass
 class Tile:
-    """Up to ``size`` tokens of whole classes. ``leaves`` pairs a row of the tile with a class index."""
+    """Tokens of whole classes. ``leaves`` pairs a row of the tile with a class index."""
 
     tokens: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
@@ -34,6 +36,14 @@ class Tile:
             self.tokens.append(sequence[depth])
         self.leaves.append((path[-1], class_index))
         return path
+
+    def extend(self, other: Tile) -> None:
+        """Append all tokens of another tile."""
+        offset = len(self.tokens)
+        self.tokens += other.tokens
+        self.parents += [parent + offset if parent >= 0 else -1 for parent in other.parents]
+        self.depths += other.depths
+        self.leaves += [(row + offset, index) for row, index in other.leaves]
 
     def visible(self, size: int) -> np.ndarray:
         """Which rows each row attends to, itself included: bool (size, size)."""
@@ -53,19 +63,36 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
     return count
 
 
-def fill_tiles(sequences: Sequence[Sequence[int]], size: int, share: bool = True) -> list[Tile]:
-    """Put the sequences, in sorted order, into as few tiles of at most ``size`` tokens as that order allows."""
-    tiles: list[Tile] = []
+def families(sequences: Sequence[Sequence[int]], size: int, share: bool = True) -> list[Tile]:
+    """One small tile for the classes that begin with the same token, cut where it would exceed ``size``."""
+    found: list[Tile] = []
     path: list[int] = []
     previous: Sequence[int] = ()
     for index in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
         sequence = sequences[index]
         shared = _common(previous, sequence) if share else 0
-        if not tiles or len(tiles[-1].tokens) + len(sequence) - shared > size:
-            tiles.append(Tile())
+        if shared == 0 or len(found[-1].tokens) + len(sequence) - shared > size:
+            found.append(Tile())
             path, shared = [], 0
-        path = tiles[-1].add(sequence, index, path, shared)
+        path = found[-1].add(sequence, index, path, shared)
         previous = sequence
+    return found
+
+
+def fill_tiles(sequences: Sequence[Sequence[int]], size: int, share: bool = True) -> list[Tile]:
+    """Families put into tiles of at most ``size`` tokens: the largest first, each where it fits best."""
+    by_room: dict[int, list[Tile]] = {}
+    tiles: list[Tile] = []
+    for family in sorted(families(sequences, size, share), key=lambda f: -len(f.tokens)):
+        need = len(family.tokens)
+        room = min((r for r, open_tiles in by_room.items() if r >= need and open_tiles), default=None)
+        if room is None:
+            tile, room = Tile(), size
+            tiles.append(tile)
+        else:
+            tile = by_room[room].pop()
+        tile.extend(family)
+        by_room.setdefault(room - need, []).append(tile)
     return tiles
 
 
@@ -74,7 +101,7 @@ def choose_tiles(sequences: Sequence[Sequence[int]], share: bool = True) -> tupl
     longest = max(len(sequence) for sequence in sequences)
     sizes = [size for size in TILE_SIZES if size >= longest] or [longest]
     if len(sequences) > 2000:
-        sizes = sizes[len(sizes) // 2 :][:1]
+        sizes = [max(32, longest)]
     candidates = []
     for size in sizes:
         tiles = fill_tiles(sequences, size, share)
@@ -103,7 +130,7 @@ def make_chunks(tiles: Sequence[Tile], size: int, max_rows: int) -> list[Chunk]:
     per_chunk = max(1, max_rows // size)
     count = -(-len(tiles) // per_chunk)
     bounds = [round(i * len(tiles) / count) for i in range(count + 1)]
-    return [_chunk(tiles[a:b], size) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [_chunk(tiles[a:b], size) for a, b in pairwise(bounds)]
 
 
 def _chunk(tiles: Sequence[Tile], size: int) -> Chunk:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class PlainTower:
-    """A library text tower: its forward (ids (C, L) -> features (C, D)) and the places where prompts enter."""
+    """A library text tower: its forward (ids (C, L) -> features (C, D)) and where prompts enter."""
 
     forward: Callable[[Tensor], Tensor]
     token_embedding: nn.Module

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from promptlet.errors import BackboneError, DataError
 
 PROBE = "a photo of a dog, 2 cars & café №7."
+LEAD = "a"
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,17 @@ class Tokenizer:
     def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
         """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
 
-        Raises DataError for a name without tokens, or too long for the tower.
+        Raises DataError for a name without tokens, with a special token, or too long for the tower.
         """
-        ids = tuple(self.words(f"{class_name}."))
+        ids = tuple(self._behind_words(f"{class_name}."))
         if not self.words(class_name):
             raise DataError(
                 f"class name {class_name!r} has no tokens for this backbone; give it a name in words"
+            )
+        if {self.start, self.end} & set(ids):
+            raise DataError(
+                f"class name {class_name!r} holds a special or unknown token of this backbone's tokenizer; "
+                "give it a name in words"
             )
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - n_ctx - len(end)
@@ -38,6 +44,17 @@ class Tokenizer:
                 f"for {room} (context length {self.length}). Shorten the name or lower n_ctx."
             )
         return ids + end
+
+    def text(self, text: str) -> tuple[int, ...]:
+        """Ids of a whole text behind the start token, with end-of-text, cut to the tower's length."""
+        end = () if self.end is None else (self.end,)
+        room = self.length - (self.start is not None) - len(end)
+        return (*self.words(text)[:room], *end)
+
+    def _behind_words(self, text: str) -> list[int]:
+        """Ids of ``text`` behind other words: some tokenizers (SigLIP 2) mark the space before it."""
+        lead, both = self.words(LEAD), self.words(f"{LEAD} {text}")
+        return both[len(lead) :] if both[: len(lead)] == lead else self.words(text)
 
     def full(self, sequence: tuple[int, ...], n_ctx: int) -> list[int]:
         """The whole padded row of ids. Where the context will be put, the name's first word stands:

@@ -1,0 +1,109 @@
+"""Small random models in real folders, made once per run, and the real test bed when it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import (
+    CLIP_PIXELS,
+    EYES,
+    OPEN_CLIP,
+    SIGLIP_PIXELS,
+    TOWER,
+    clip_model,
+    clip_tokenizer,
+    gemma_tokenizer,
+    save,
+    save_open_clip,
+    shaken,
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny models gain nothing from more."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP (quick GELU)."""
+    return save(tmp_path_factory.mktemp("clip"), clip_model(), clip_tokenizer(), CLIP_PIXELS)
+
+
+@pytest.fixture(scope="session")
+def gelu_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP as LAION's (GELU), with the old way to mark the pooled token (id 2: the largest id)."""
+    model = clip_model(seed=1, hidden_act="gelu", eos_token_id=2, bos_token_id=0, pad_token_id=1)
+    return save(
+        tmp_path_factory.mktemp("gelu"), model, clip_tokenizer(), {**CLIP_PIXELS, "size": 32, "crop_size": 32}
+    )
+
+
+@pytest.fixture(scope="session")
+def dual_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VisionTextDualEncoder: CLIP's text tower beside a ViT."""
+    from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel, ViTConfig
+
+    text = clip_model().config.text_config
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(**EYES), text, projection_dim=16)
+    model = shaken(VisionTextDualEncoderModel(config), 2)
+    return save(tmp_path_factory.mktemp("dual"), model, clip_tokenizer(), SIGLIP_PIXELS)
+
+
+@pytest.fixture(scope="session")
+def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny SigLIP 2 of fixed resolution: SigLIP's model, Gemma's kind of tokenizer."""
+    from transformers import SiglipConfig, SiglipModel
+
+    tokenizer = gemma_tokenizer()
+    text = {**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": 64, "projection_size": 32}
+    model = shaken(SiglipModel(SiglipConfig(text_config=text, vision_config=EYES)), 3)
+    return save(tmp_path_factory.mktemp("siglip"), model, tokenizer, SIGLIP_PIXELS)
+
+
+@pytest.fixture(scope="session")
+def open_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP in open_clip's format (GELU), with open_clip's own tokenizer."""
+    return save_open_clip(tmp_path_factory.mktemp("open_clip"), OPEN_CLIP, {})
+
+
+@pytest.fixture(scope="session")
+def open_siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny SigLIP 2 in open_clip's format: no causal mask, pools at the last position."""
+    folder = tmp_path_factory.mktemp("open_siglip")
+    tokenizer = gemma_tokenizer()
+    tokenizer.save_pretrained(folder)
+    text = {
+        **OPEN_CLIP["text_cfg"],
+        "context_length": 64,
+        "vocab_size": len(tokenizer),
+        "no_causal_mask": True,
+    }  # type: ignore[dict-item]
+    text |= {"proj_bias": True, "pool_type": "last", "hf_tokenizer_name": "local"}
+    text["tokenizer_kwargs"] = {"clean": "canonicalize"}
+    config = {**OPEN_CLIP, "custom_text": True, "init_logit_bias": -10, "text_cfg": text}
+    squash = {"resize_mode": "squash", "mean": [0.5] * 3, "std": [0.5] * 3}
+    return save_open_clip(folder, config, squash, seed=4)
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(clip_folder: Path) -> Any:
+    """A loaded tiny CLIP: d = 32, 3 layers, 77 positions, images of 32 pixels, 16 features."""
+    from promptlet.backbones import load_backbone
+
+    return load_backbone(clip_folder, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def realbed() -> Path:
+    """The folder with real images, their features and a model: PROMPTLET_REALBED, else ../shared/realbed."""
+    chosen = os.environ.get("PROMPTLET_REALBED")
+    folder = Path(chosen) if chosen else Path(__file__).parents[2] / "shared" / "realbed"
+    if not (folder / "features").is_dir():
+        pytest.skip(f"no real images: {folder} is absent; set PROMPTLET_REALBED")
+    return folder
