@@ -1,0 +1,48 @@
+"""Promptlet: adapt a frozen vision-language model from a few labelled images by learning half a thousand numbers.
+
+Names load when they are first used, so that ``import promptlet`` loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptlet import data
+    from promptlet.backbones import Backbone, load_backbone
+    from promptlet.classifier import PromptClassifier
+    from promptlet.errors import PromptletError
+    from promptlet.promptfile import load_prompt_file
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Backbone": "promptlet.backbones",
+    "PromptClassifier": "promptlet.classifier",
+    "PromptletError": "promptlet.errors",
+    "load_backbone": "promptlet.backbones",
+    "load_prompt_file": "promptlet.promptfile",
+}
+
+__all__ = [
+    "Backbone",
+    "PromptClassifier",
+    "PromptletError",
+    "__version__",
+    "data",
+    "load_backbone",
+    "load_prompt_file",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "data":
+        return import_module("promptlet.data")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'promptlet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 
-def words(purpose: str, seed: int, count: int) -> np.ndarray:
+def words(purpose: str, seed: int, count: int) -> npt.NDArray[np.int64]:
     """``count`` unsigned 16-bit words of the stream, as int64 (count,)."""
     stream = hashlib.shake_128(f"promptlet/{purpose}/{seed}".encode("ascii")).digest(2 * count)
     return np.frombuffer(stream, dtype="<u2").astype(np.int64)
 
 
-def normal(purpose: str, seed: int, shape: tuple[int, ...], std: float) -> np.ndarray:
+def normal(purpose: str, seed: int, shape: tuple[int, ...], std: float) -> npt.NDArray[np.float32]:
     """Approximately normal numbers of mean 0 and standard deviation ``std``, float32, of ``shape``."""
     count = int(np.prod(shape))
     sums = words(purpose, seed, 12 * count).reshape(count, 12).sum(axis=1) - 6 * 65535

@@ -1,0 +1,55 @@
+"""Numbers that describe predictions: accuracy, macro-F1, calibration error, harmonic mean. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Top-1 accuracy over all images, in percent; predicted and labels (N,) int."""
+    return float(100.0 * np.mean(predicted == labels)) if len(labels) else float("nan")
+
+
+def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
+    """Mean over the classes that occur in ``labels`` of their F1, in percent (as CoOp's evaluator prints it)."""
+    scores = []
+    for label in range(classes):
+        true = labels == label
+        if not true.any():
+            continue
+        hits = float(np.sum(true & (predicted == label)))
+        scores.append(2 * hits / (float(true.sum()) + float(np.sum(predicted == label))))
+    return 100.0 * float(np.mean(scores)) if scores else float("nan")
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error in percent: |confidence - accuracy| over equal-width bins of confidence,
+    weighted by their share (Guo et al., arXiv 1706.04599, equation 3). probabilities (N, C), labels (N,)."""
+    if not len(labels):
+        return float("nan")
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    where = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    total = 0.0
+    for i in range(bins):
+        inside = where == i
+        if inside.any():
+            total += abs(float(confidence[inside].mean()) - float(correct[inside].mean())) * float(inside.mean())
+    return 100.0 * total
+
+
+def harmonic_mean(a: float, b: float) -> float:
+    """2ab / (a + b); 0 when both are 0. "Average H" is taken of averages, never an average of H."""
+    return 2 * a * b / (a + b) if a + b else 0.0
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, NaN for none."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Population standard deviation, as CoOp's script reports it over seeds."""
+    return float(np.std(values)) if len(values) else float("nan")

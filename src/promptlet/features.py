@@ -1,0 +1,79 @@
+"""Image features: pictures in, one vector per picture and view out, encoded once and cached on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import numpy as np
+import torch
+
+from promptlet.backbones import Backbone
+from promptlet.backbones.preprocess import augmented_view, preprocess
+from promptlet.data import FeatureCache, content_hash, open_image
+from promptlet.data.images import ImageSource
+
+BATCH = 32
+DECODERS = 4
+
+
+def encode_images(
+    backbone: Backbone,
+    sources: Sequence[ImageSource],
+    *,
+    views: int = 1,
+    cache: FeatureCache | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Features (views, N, D), float32, not normalised, of ``sources`` (paths, PIL images, arrays).
+
+    View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
+    on_progress(done, total) counts pictures times views. Raises ImageError naming a file that cannot be read.
+    """
+    keys = [(content_hash(source), str(view)) for source in sources for view in range(views)]
+    identity = backbone.image_fingerprint
+    found = {} if cache is None else cache.get_many(identity, keys)
+    missing = [i for i, key in enumerate(keys) if key not in found]
+    first = {keys[i]: i for i in reversed(missing)}  # the same picture twice is encoded once
+    todo = sorted(first.values())
+    done, total = len(keys) - len(todo), len(keys)
+    if on_progress is not None:
+        on_progress(done, total)
+    for batch, pixels in _decoded(backbone, sources, keys, todo, views):
+        vectors = backbone.images.encode(torch.from_numpy(pixels)).cpu().numpy()
+        new = {keys[i]: vector for i, vector in zip(batch, vectors, strict=True)}
+        found.update(new)
+        if cache is not None:
+            cache.put_many(identity, new)
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, total)
+    stacked = np.stack([found[key] for key in keys]) if keys else np.zeros((0, backbone.feature_dim), np.float32)
+    return stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+
+
+def _decoded(
+    backbone: Backbone,
+    sources: Sequence[ImageSource],
+    keys: Sequence[tuple[str, str]],
+    todo: Sequence[int],
+    views: int,
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Batches of indices and pixel values (B, 3, H, W), decoded by threads one batch ahead of the model."""
+
+    def decode(index: int) -> np.ndarray:
+        image = open_image(sources[index // views])
+        content, view = keys[index][0], index % views
+        spec = backbone.images.spec
+        return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
+
+    batches = [list(todo[i : i + BATCH]) for i in range(0, len(todo), BATCH)]
+    with ThreadPoolExecutor(DECODERS) as pool:
+        ahead = iter(batches)
+        waiting = [(batch, [pool.submit(decode, i) for i in batch]) for batch in islice(ahead, 2)]
+        while waiting:
+            batch, futures = waiting.pop(0)
+            pixels = np.stack([future.result() for future in futures])
+            waiting += [(b, [pool.submit(decode, i) for i in b]) for b in islice(ahead, 1)]
+            yield batch, pixels

@@ -1,0 +1,60 @@
+"""CoOp: context optimisation (Zhou et al., arXiv 2109.01134), generic and class-specific."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from promptlet.backbones import Backbone
+from promptlet.errors import OptionError
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.text_prompt import TextPrompt, resolve_init
+from promptlet.prompts import FullContext
+
+
+@final
+class CoOp(TextPrompt):
+    """Every number of the context is learned with cross-entropy; one context for all classes, or one each."""
+
+    info = MethodInfo(
+        name="coop",
+        title="CoOp",
+        summary="a full context of n_ctx vectors, learned with cross-entropy",
+        paper="arXiv 2109.01134",
+        trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
+        unseen_classes=True,
+        options=frozen(n_ctx=4, ctx_init=None, per_class=False, seed=1),
+        bibtex="""@article{zhou2022coop,
+  title={Learning to Prompt for Vision-Language Models},
+  author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
+  journal={International Journal of Computer Vision}, year={2022}}""",
+        notes="with per_class=True the classes are fixed at fit: other names are refused",
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        n_ctx: int = 4,
+        ctx_init: str | None = None,
+        per_class: bool = False,
+        seed: int = 1,
+    ) -> None:
+        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+        if per_class:
+            start = start.expand(len(class_names), *start.shape)
+        self._fitted_names: tuple[str, ...] | None = None
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+        self.per_class = per_class
+        self.placement = "per_class" if per_class else "input"
+        if per_class:
+            self._fitted_names = self.class_names
+
+    def set_classes(self, class_names: Sequence[str]) -> None:
+        fitted = getattr(self, "_fitted_names", None)
+        if fitted is not None and tuple(class_names) != fitted:
+            raise OptionError(
+                "class-specific contexts (per_class=True) know only the classes they were made for, in their "
+                "order; use per_class=False to classify names that were not trained"
+            )
+        super().set_classes(class_names)

@@ -1,0 +1,56 @@
+"""RLP: re-parameterised low-rank prompt (arXiv 2312.10813): P = P0 + dropout(U V), merged after training.
+
+Known from the paper: the factorisation, the frozen full-rank start beside it, dropout on the low-rank branch,
+merging. Unknown: learning rate, dropout rate, scale of the factors. The defaults of the last two are ours,
+chosen on validation images (docs/rlp-defaults.md), and are not the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from promptlet.backbones import Backbone
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.text_prompt import TextPrompt, resolve_init
+from promptlet.prompts import LowRankContext
+
+DROPOUT = 0.1
+INIT_STD = 0.02
+
+
+@final
+class RLP(TextPrompt):
+    """A low-rank update of a frozen context, learned with cross-entropy: r (n_ctx + d) numbers."""
+
+    info = MethodInfo(
+        name="rlp",
+        title="RLP",
+        summary="a low-rank update of a frozen context, with dropout, merged after training",
+        paper="arXiv 2312.10813",
+        trains="rank x (n_ctx + d) numbers",
+        unseen_classes=True,
+        options=frozen(rank=1, n_ctx=4, ctx_init=None, dropout=DROPOUT, init_std=INIT_STD, seed=1),
+        learning_rates=frozen(fast=0.03, coop=0.01),
+        bibtex="""@article{hao2023rlp,
+  title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
+  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong and Ding, Guiguang},
+  journal={arXiv preprint arXiv:2312.10813}, year={2023}}""",
+        notes="dropout, init_std and the learning rate are our choices; the paper's are not public",
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        rank: int = 1,
+        n_ctx: int = 4,
+        ctx_init: str | None = None,
+        dropout: float = DROPOUT,
+        init_std: float = INIT_STD,
+        seed: int = 1,
+    ) -> None:
+        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+        context = LowRankContext(start, rank, dropout, init_std, seed)
+        super().__init__(backbone, class_names, context, init, n_ctx)
+        self.rank = rank

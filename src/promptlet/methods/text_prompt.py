@@ -1,0 +1,74 @@
+"""What prompts at the text input share: a context in front of each class name, and how it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptlet.backbones import Backbone
+from promptlet.errors import OptionError
+from promptlet.methods.method import Method
+from promptlet.prompts import DEFAULT_WORDS, Context, start_from_seed
+
+
+class TextPrompt(Method):
+    """A method that learns a context at the text input and nothing else.
+
+    ``init`` says how the context starts: ``words:a photo of a`` or ``seed:1``.
+    """
+
+    placement = "input"
+
+    def __init__(
+        self, backbone: Backbone, class_names: Sequence[str], context: Context, init: str, n_ctx: int
+    ) -> None:
+        super().__init__(backbone, class_names)
+        self.context = context
+        self.init = init
+        self.n_ctx = n_ctx
+
+    def class_features(self) -> Tensor:
+        context = self.context() if self.training else self.context.merged()
+        features = self.backbone.text.encode(context, self.class_names, self.placement)  # type: ignore[arg-type]
+        return F.normalize(features.float(), dim=-1)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {name: t.detach().cpu().float().numpy().copy() for name, t in self.context.tensors().items()}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
+        self.context.load(dict(tensors))
+
+    def begin_step(self, step: int) -> None:
+        self.context.begin_step(step)
+
+
+def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int) -> tuple[Tensor, str]:
+    """The start (n_ctx, d) of a context and the text that says how to make it again.
+
+    ctx_init: words (as many tokens as n_ctx), ``"random"``, ``words:...`` or ``seed:...`` as stored in a
+    prompt file, or None: the first n_ctx words of "a photo of a", and a random start for longer contexts.
+    """
+    if n_ctx < 1:
+        raise OptionError(f"n_ctx={n_ctx} is outside 1 and more")
+    words = DEFAULT_WORDS.split()
+    if ctx_init is None:
+        ctx_init = " ".join(words[:n_ctx]) if n_ctx <= len(words) else "random"
+    if ctx_init == "random":
+        ctx_init = f"seed:{seed}"
+    device = backbone.text.device
+    if ctx_init.startswith("seed:"):
+        number = ctx_init.removeprefix("seed:")
+        if not number.isdigit():
+            raise OptionError(f"ctx_init={ctx_init!r}: a seed is a whole number, such as seed:1")
+        return start_from_seed(n_ctx, backbone.text.dim, int(number)).to(device), ctx_init
+    text = ctx_init.removeprefix("words:")
+    start = backbone.text.embed_words(text)
+    if start.shape[0] != n_ctx:
+        raise OptionError(
+            f"ctx_init={text!r} has {start.shape[0]} tokens for this backbone, but n_ctx={n_ctx}; set "
+            f"n_ctx={start.shape[0]}, or give other words, or ctx_init='random'"
+        )
+    return start, f"words:{text}"

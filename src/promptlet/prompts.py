@@ -1,0 +1,112 @@
+"""The learned part of a prompt: a context of ``n_ctx`` vectors of width d, in one of two parametrisations.
+
+``FullContext``: every number is free, as in CoOp (arXiv 2109.01134, section 3.2).
+``LowRankContext``: ``P = P0 + dropout(U V)`` with P0 frozen, as RLP describes it (arXiv 2312.10813): U starts at
+zero, so that training starts exactly at P0; dropout acts on the low-rank branch alone; afterwards both
+branches merge into one plain matrix. The scale of V and the dropout rate are our own choices.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from promptlet import rng
+from promptlet.errors import OptionError
+
+START_STD = 0.02  # CoOp's random start, and the scale of a CLIP token embedding's random start
+DEFAULT_WORDS = "a photo of a"
+
+
+def start_from_seed(n_ctx: int, dim: int, seed: int) -> Tensor:
+    """A random start (n_ctx, d) of standard deviation 0.02, from the library's own generator."""
+    return torch.from_numpy(rng.normal("context", seed, (n_ctx, dim), START_STD))
+
+
+class Context(nn.Module, ABC):
+    """A parametrisation: called without arguments, gives the context (..., n_ctx, d)."""
+
+    @abstractmethod
+    def forward(self) -> Tensor:
+        """The context of this training step."""
+
+    @abstractmethod
+    def merged(self) -> Tensor:
+        """The one plain matrix used after training, detached."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """What a prompt file stores, by name; `load` takes it back."""
+
+    def begin_step(self, step: int) -> None:
+        """Called before each training step; parametrisations with randomness draw here."""
+
+    def load(self, tensors: dict[str, np.ndarray]) -> None:
+        """Take the values that `tensors` gave."""
+        own = self.tensors()
+        with torch.no_grad():
+            for name, target in own.items():
+                target.copy_(torch.from_numpy(np.asarray(tensors[name], dtype=np.float32)))
+
+
+class FullContext(Context):
+    """Every number of the context is free. Shape (n_ctx, d), or (C, n_ctx, d) for one context per class."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        self.P = nn.Parameter(start.detach().clone())
+
+    def forward(self) -> Tensor:
+        return self.P
+
+    def merged(self) -> Tensor:
+        return self.P.detach().clone()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"P": self.P}
+
+
+class LowRankContext(Context):
+    """``P0 + dropout(U V)``: U (n_ctx, r) starts at zero, V (r, d) at random; r (n_ctx + d) numbers are learned.
+
+    dropout: probability that one number of ``U V`` is left out of a step (the others are scaled up).
+    init_std: standard deviation of V at the start. seed: for V and for what dropout leaves out.
+    """
+
+    P0: Tensor
+
+    def __init__(self, start: Tensor, rank: int, dropout: float, init_std: float, seed: int) -> None:
+        super().__init__()
+        n_ctx, dim = start.shape
+        if not 1 <= rank <= min(n_ctx, dim):
+            raise OptionError(f"rank={rank} is outside 1..{min(n_ctx, dim)} (n_ctx={n_ctx}, d={dim})")
+        if not 0.0 <= dropout < 1.0:
+            raise OptionError(f"dropout={dropout} is outside 0 <= dropout < 1")
+        self.register_buffer("P0", start.detach().clone())
+        self.U = nn.Parameter(torch.zeros(n_ctx, rank, device=start.device))
+        factor = torch.from_numpy(rng.normal("low-rank", seed, (rank, dim), init_std))
+        self.V = nn.Parameter(factor.to(start.device))
+        self.dropout = dropout
+        self.seed = seed
+        self._keep: Tensor | None = None
+
+    def begin_step(self, step: int) -> None:
+        if self.dropout > 0:
+            draw = rng.generator(f"dropout/{step}", self.seed).random(tuple(self.P0.shape))
+            keep = torch.from_numpy((draw >= self.dropout).astype(np.float32) / (1 - self.dropout))
+            self._keep = keep.to(self.P0.device)
+
+    def forward(self) -> Tensor:
+        update = self.U @ self.V
+        if self.training and self._keep is not None:
+            update = update * self._keep
+        return self.P0 + update
+
+    def merged(self) -> Tensor:
+        return (self.P0 + self.U @ self.V).detach()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"U": self.U, "V": self.V}

@@ -1,0 +1,6 @@
+"""Training: schedules, one readable loop, checkpoints."""
+
+from promptlet.training.loop import EpochReport, TrainingResult, train
+from promptlet.training.schedules import SCHEDULES, Schedule, resolve_schedule
+
+__all__ = ["SCHEDULES", "EpochReport", "Schedule", "TrainingResult", "resolve_schedule", "train"]

@@ -1,0 +1,192 @@
+"""The training loop: cached image features in, learned numbers in the method, a history out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptlet import rng
+from promptlet.errors import TrainingError
+from promptlet.methods import Method
+from promptlet.training.checkpoint import Progress, pack_checkpoint, read_checkpoint, write_checkpoint
+from promptlet.training.schedules import Schedule
+
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch, counted from 1. loss: mean over its steps; accuracy: percent of the images seen in it,
+    by the prompt as it was at each step; seconds: of this epoch alone."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """history: one report an epoch; text_passes: forward-and-backward passes of the text tower."""
+
+    history: tuple[EpochReport, ...]
+    text_passes: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all epochs together."""
+        return sum(report.seconds for report in self.history)
+
+
+def train(
+    method: Method,
+    features: Tensor,
+    labels: Tensor,
+    schedule: Schedule,
+    *,
+    seed: int = 1,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    checkpoint: Path | None = None,
+) -> TrainingResult:
+    """Train ``method`` in place. It is left in evaluation mode.
+
+    features (V, N, D): V views of N images, normalised here; labels (N,) index the method's class names.
+    Each epoch takes one view of each image, in an order of its own; both follow from ``seed`` and the epoch.
+    checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there and fits;
+    removed at the end. Raises TrainingError for a loss that is not finite.
+    """
+    parameters = list(method.trainables().values())
+    if not parameters:
+        return TrainingResult((), 0)
+    device = parameters[0].device
+    features = F.normalize(features.to(device).float(), dim=-1)
+    labels = labels.to(device)
+    if features.dim() != 3 or features.shape[1] != labels.shape[0]:
+        raise TrainingError(
+            f"features {tuple(features.shape)} do not fit {labels.shape[0]} labels: expected (views, images, D)"
+        )
+    optimizer = schedule.make_optimizer(parameters)
+    progress = Progress(settings=f"{schedule}|{seed}|{tuple(features.shape)}|{method.info.name}")
+    if checkpoint is not None:
+        progress = read_checkpoint(checkpoint, method, optimizer, progress)
+    saver = _Saver(checkpoint)
+    method.train()
+    try:
+        for epoch in range(len(progress.history), schedule.epochs):
+            report = _epoch(method, features, labels, schedule, optimizer, epoch, seed)
+            method.after_epoch(epoch)
+            progress.history.append(report)
+            saver.epoch_done(method, optimizer, progress)
+            if on_epoch is not None:
+                on_epoch(report)
+    except BaseException:
+        saver.write()
+        raise
+    finally:
+        method.eval()
+    saver.remove()
+    passes = schedule.epochs * schedule.steps_per_epoch(labels.shape[0])
+    return TrainingResult(tuple(progress.history), passes)
+
+
+class _Saver:
+    """Remembers the last whole epoch; writes it every few seconds, and when training is cut short."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.packed = b""
+        self.written_at = time.monotonic()
+
+    def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        if self.path is None:
+            return
+        self.packed = pack_checkpoint(method, optimizer, progress)
+        if time.monotonic() - self.written_at > CHECKPOINT_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        if self.path is not None and self.packed:
+            write_checkpoint(self.path, self.packed)
+            self.written_at = time.monotonic()
+
+    def remove(self) -> None:
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _epoch(
+    method: Method,
+    features: Tensor,
+    labels: Tensor,
+    schedule: Schedule,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    seed: int,
+) -> EpochReport:
+    began = time.perf_counter()
+    lr = schedule.learning_rate(epoch)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    images = labels.shape[0]
+    steps = schedule.steps_per_epoch(images)
+    losses, hits, seen = [], 0, 0
+    for step, rows in enumerate(_batches(images, schedule, epoch, seed)):
+        method.begin_step(epoch * steps + step)
+        views = _views(features.shape[0], images, epoch, seed)[rows]
+        x, y = features[views, rows], labels[rows]
+        with _precision(x.device):
+            loss, logits = method.loss(x, y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        method.after_backward()
+        losses.append(_finite(float(loss.detach()), epoch, lr))
+        optimizer.step()
+        hits += int((logits.detach().argmax(1) == y).sum())
+        seen += int(y.shape[0])
+    return EpochReport(
+        epoch=epoch + 1,
+        epochs=schedule.epochs,
+        loss=float(np.mean(losses)),
+        accuracy=100.0 * hits / seen,
+        lr=lr,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _batches(images: int, schedule: Schedule, epoch: int, seed: int) -> Iterator[Tensor]:
+    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+    size = schedule.batch_size or images
+    for step in range(schedule.steps_per_epoch(images)):
+        yield order[step * size : (step + 1) * size]
+
+
+def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
+    """Which view of each image this epoch takes (N,)."""
+    if count == 1:
+        return torch.zeros(images, dtype=torch.int64)
+    return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))
+
+
+def _precision(device: torch.device) -> AbstractContextManager[object]:
+    """bf16 autocast on CUDA, the weights' own precision elsewhere."""
+    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+
+
+def _finite(loss: float, epoch: int, lr: float) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise TrainingError(
+        f"the loss became {loss} in epoch {epoch + 1} at learning rate {lr:g}; try a smaller lr, and check that "
+        "no image feature is zero or not finite"
+    )

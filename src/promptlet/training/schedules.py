@@ -1,0 +1,87 @@
+"""How long, how fast, in what batches: the official schedule of the CoOp family, and a fast one of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from promptlet.errors import OptionError, check_option
+
+WARMUP_LR = 1e-5
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """An optimiser, its learning rate over the epochs, and how images are put into batches.
+
+    optimizer: "sgd" (with momentum) or "adamw". warmup_lr: the constant rate of a first epoch, or None.
+
+    batch_size None means all images in each step. With ``drop_last``, an incomplete last batch is left out
+    when there are more images than one batch holds.
+    """
+
+    name: str
+    lr: float
+    epochs: int
+    batch_size: int | None
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    drop_last: bool = True
+    warmup_lr: float | None = WARMUP_LR
+
+    def learning_rate(self, epoch: int) -> float:
+        """Learning rate of ``epoch``, counted from 0.
+
+        As Dassl really does it (WARMUP_RECOUNT=True): the warm-up epoch at a constant 1e-5, after which the
+        cosine starts from its own step 0, so that the last epoch is not at zero.
+        """
+        if self.warmup_lr is not None:
+            if epoch == 0:
+                return self.warmup_lr
+            epoch -= 1
+        return self.lr / 2 * (1 + math.cos(math.pi * epoch / self.epochs))
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Optimiser steps in one epoch of ``images`` images."""
+        if self.batch_size is None or images <= self.batch_size:
+            return 1
+        return images // self.batch_size if self.drop_last else -(-images // self.batch_size)
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """A fresh optimiser."""
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(list(parameters), lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            list(parameters), lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+
+SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
+    {
+        "coop": Schedule("coop", lr=0.002, epochs=50, batch_size=32),
+        "fast": Schedule(
+            "fast", lr=0.01, epochs=120, batch_size=None, warmup_lr=None, optimizer="adamw"
+        ),
+    }
+)
+
+
+def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
+    """A schedule by name with some fields changed; changes that are None are ignored."""
+    if isinstance(schedule, str):
+        schedule = SCHEDULES[check_option("schedule", schedule, SCHEDULES)]
+    chosen = replace(schedule, **{key: value for key, value in changes.items() if value is not None})
+    if chosen.epochs < 1:
+        raise OptionError(f"epochs={chosen.epochs} is outside 1 and more")
+    if not chosen.lr > 0:
+        raise OptionError(f"lr={chosen.lr} must be above 0")
+    if chosen.batch_size is not None and chosen.batch_size < 1:
+        raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
+    return chosen
