@@ -56,7 +56,8 @@ def shaken(model: Any, seed: int = 0) -> Any:
             if parameter.dim() > 1:
                 parameter.copy_(noise * (0.4 if "token_embedding" in name else parameter[0].numel() ** -0.5))
             elif parameter.dim() == 1:
-                parameter.add_(0.1 * noise)
+                scales = name.endswith("weight")  # of a norm
+                parameter.copy_(0.1 * noise + scales)
     return model.eval()
 
 

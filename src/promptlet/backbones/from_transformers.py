@@ -108,7 +108,7 @@ def _load_config(source: str) -> Any:
     if config.model_type not in SUPPORTED or (
         config.model_type == "vision-text-dual-encoder" and text != "clip_text_model"
     ):
-        kind = config.model_type + (f" with text tower {text}" if text else "")
+        kind = config.model_type + (f" ({text})" if text else "")
         raise BackboneError(
             f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, "
             "SigLIP, SigLIP 2 of fixed resolution, and VisionTextDualEncoder with a CLIP text tower; "
@@ -141,7 +141,9 @@ def _load_tokenizer(source: str, config: Any) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        usable = len(tokenizer(PROBE, add_special_tokens=False).input_ids) > 3
+        usable = (
+            len(set(tokenizer(PROBE, add_special_tokens=False).input_ids)) > 3
+        )  # an empty one says "unknown"
     except Exception as error:  # the library raises many kinds here, TypeError among them
         raise BackboneError(
             f"{source!r} has no usable tokenizer ({_first_line(error)}). {_advice(source)}"

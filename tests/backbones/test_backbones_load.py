@@ -1,0 +1,279 @@
+"""What is wrong with a backbone is said in words; what is right loads frozen and without noise."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import CLIP_PIXELS, EYES, OPEN_CLIP, SIGLIP_PIXELS, TOWER, clip_model, clip_tokenizer, save
+
+from promptlet.backbones import load_backbone
+from promptlet.errors import BackboneError, MissingExtraError, OptionError
+
+
+@pytest.fixture
+def copied(clip_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny CLIP to damage."""
+    return Path(shutil.copytree(clip_folder, tmp_path / "copy"))
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a JSON file in place."""
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def refused(source: Any, said: str, **options: Any) -> str:
+    """The message with which a backbone is refused."""
+    with pytest.raises(BackboneError, match=said) as caught:
+        load_backbone(source, **{"device": "cpu", **options})
+    return str(caught.value)
+
+
+def test_loaded_frozen(clip_folder: Path, open_clip_folder: Path) -> None:
+    for source in (clip_folder, str(clip_folder), f"open_clip:{open_clip_folder}"):
+        backbone = load_backbone(source, device="cpu")
+        assert not any(p.requires_grad for p in backbone.model.parameters())
+        assert not any(m.training for m in backbone.model.modules())
+        assert {p.dtype for p in backbone.model.parameters()} == {torch.float32}
+        assert (backbone.dtype, backbone.device.type, backbone.feature_dim) == (torch.float32, "cpu", 16)
+        assert (backbone.text.dim, backbone.text.depth, backbone.text.context_length) == (32, 3, 77)
+
+
+FRESH = """
+import logging, sys, time
+sys.modules["torchvision"] = None
+import numpy
+from PIL import Image
+from transformers.utils import logging as hf
+from promptlet.backbones import load_backbone
+from promptlet.backbones.preprocess import preprocess
+from promptlet.errors import BackboneError
+before = (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level)
+clip, siglip, open_clip = sys.argv[1:]
+for source in (clip, siglip, open_clip, "openai/clip-vit-base-patch16", "open_clip:hf-hub:nobody/nothing"):
+    if source == open_clip:
+        del sys.modules["torchvision"]
+    try:
+        backbone = load_backbone(source, device="cpu")
+        assert len(backbone.fingerprint) == 38
+        image = preprocess(Image.new("RGB", (40, 50)), backbone.images.spec)
+        assert image.shape == (3, 32, 32)
+    except BackboneError as error:
+        print(error)
+assert (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level) == before
+assert not logging.getLogger().handlers, logging.getLogger().handlers
+"""
+
+
+def test_in_a_fresh_process(clip_folder: Path, siglip_folder: Path, open_clip_folder: Path) -> None:
+    """Nothing is printed, torchvision is not needed, a hub id fails at once when there is no network."""
+    source = str(Path(__file__).parents[2] / "src")
+    env = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}
+    env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"}
+    command = [sys.executable, "-W", "error", "-c", FRESH]
+    command += [str(clip_folder), str(siglip_folder), f"open_clip:{open_clip_folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    hub, open_hub = done.stdout.splitlines()
+    assert "cannot load backbone 'openai/clip-vit-base-patch16'" in hub
+    assert "local Hugging Face cache or the network must be reachable" in hub
+    assert "cannot load 'open_clip:hf-hub:nobody/nothing'" in open_hub
+
+
+@pytest.mark.parametrize("source", ["./none", "/none/at/all", "~/none", "a/b/c", Path("none")])
+def test_missing_folder(source: Any) -> None:
+    refused(source, "does not exist; give a folder saved by save_pretrained")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["config.json"], "no readable config.json .*Save the whole model there"),
+        (["model.safetensors"], "cannot load the weights of .*Save the whole model there"),
+        (
+            ["tokenizer.json", "tokenizer_config.json"],
+            r"no tokenizer that fits its text tower \(.*Save the whole model there",
+        ),
+        (["preprocessor_config.json"], "has no image preprocessor .*Save the whole model there"),
+    ],
+)
+def test_a_file_is_missing(copied: Path, names: list[str], said: str) -> None:
+    for name in names:
+        (copied / name).unlink()
+    refused(copied, said)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"]
+)
+def test_a_file_is_damaged(copied: Path, name: str) -> None:
+    (copied / name).write_bytes(b"{ \x00 nonsense")
+    assert "Save the whole model there" in refused(copied, "copy")
+
+
+def test_weights_that_are_incomplete(copied: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copied / "model.safetensors")
+    gone = next(name for name in weights if name.endswith("fc1.weight"))
+    rest = {name: tensor for name, tensor in weights.items() if name != gone}
+    save_file(rest, copied / "model.safetensors", {"format": "pt"})
+    assert "fc1.weight" in refused(copied, "incomplete: 1 tensors are missing")
+    save_file({**rest, gone: torch.zeros(3, 3)}, copied / "model.safetensors", {"format": "pt"})
+    refused(copied, "weights")
+
+
+def test_models_that_are_no_dual_encoder(copied: Path, tmp_path: Path) -> None:
+    from transformers import BertConfig, VisionTextDualEncoderConfig, ViTConfig
+
+    BertConfig().save_pretrained(tmp_path / "bert")
+    refused(tmp_path / "bert", "is a bert model, not a dual encoder.*Supported: CLIP, SigLIP")
+    pair = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(), BertConfig())
+    pair.save_pretrained(tmp_path / "pair")
+    refused(tmp_path / "pair", r"is a vision-text-dual-encoder \(bert\) model")
+    edit(copied / "config.json", lambda c: c.update(model_type="siglip2"))
+    refused(copied, "is a siglip2 .*model")
+
+
+def test_tokenizers_of_another_model(copied: Path, siglip_folder: Path) -> None:
+    edit(copied / "config.json", lambda c: c["text_config"].update(vocab_size=100))
+    refused(copied, "weights|tokenizer")
+    from transformers import BertTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz."]
+    model = clip_model()
+    folder = save(
+        copied.parent / "bert", model, BertTokenizer(vocab={w: i for i, w in enumerate(words)}), CLIP_PIXELS
+    )
+    refused(folder, "pools at token .* but the tokenizer ends a text with 3")
+    edit(folder / "config.json", lambda c: c["text_config"].update(eos_token_id=2))
+    refused(folder, "pools at token 2 but the tokenizer ends a text with 3")
+
+
+def test_tokenizer_larger_than_the_vocabulary(copied: Path) -> None:
+    tokenizer = clip_tokenizer()
+    tokenizer.add_tokens([f"word{i}" for i in range(300)])
+    tokenizer.save_pretrained(copied)
+    refused(copied, "no tokenizer that fits its text tower")
+
+
+def test_siglip_needs_no_special_start(siglip_folder: Path) -> None:
+    tokens = load_backbone(siglip_folder, device="cpu").text.tokenizer
+    assert (tokens.start, tokens.end, tokens.pad, tokens.length) == (None, 1, 0, 64)
+
+
+def test_processor_saved_as_one_file(copied: Path) -> None:
+    """transformers 5 saves the image processor inside processor_config.json."""
+    (copied / "preprocessor_config.json").unlink()
+    (copied / "processor_config.json").write_text(json.dumps({"image_processor": CLIP_PIXELS}))
+    assert load_backbone(copied, device="cpu").images.spec.crop == (32, 32)
+
+
+def test_devices_and_dtypes(clip_folder: Path) -> None:
+    with pytest.raises(OptionError, match="device='gpu' is not known; give 'cpu'"):
+        load_backbone(clip_folder, device="gpu")
+    with pytest.raises(OptionError, match="dtype='half' is not known; allowed: float32, bfloat16, float16"):
+        load_backbone(clip_folder, dtype="half")
+    with pytest.raises(OptionError, match=r"dtype='torch.int8' is not known"):
+        load_backbone(clip_folder, dtype=torch.int8)
+    assert load_backbone(clip_folder, device="cpu", dtype=torch.bfloat16).dtype == torch.bfloat16
+
+
+def test_cuda_that_is_not_there(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="sees no CUDA device; give 'cpu'"):
+        load_backbone(clip_folder, device="cuda")
+    assert load_backbone(clip_folder).device.type == "cpu"
+
+
+def test_open_clip_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'promptlet\[open-clip\]'"):
+        load_backbone("open_clip:ViT-B-16/openai")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("ViT-B16/openai", r"no model 'ViT-B16'. Did you mean 'ViT-B-16'\? Give open_clip:NAME/PRETRAINED"),
+        ("ViT-B-16/laion2b_s34b", r"known: .*laion2b_s34b_b88k.* Did you mean 'laion2b_s34b_b8"),
+        ("ViT-B-16", "'' is neither a checkpoint file nor known weights of ViT-B-16"),
+        ("/none/at/all", "no such folder; give open_clip:FOLDER"),
+        ("ViT-B-16/openai", "trained with QuickGELU.*give open_clip:ViT-B-16-quickgelu/openai"),
+        ("ViT-B-16-quickgelu/laion2b_s34b_b88k", "neither a checkpoint|trained with GELU"),
+        ("xlm-roberta-base-ViT-B-32/nothing.pt", "neither a checkpoint"),
+    ],
+)
+def test_open_clip_names(source: str, said: str) -> None:
+    pytest.importorskip("open_clip")
+    refused(f"open_clip:{source}", said)
+
+
+def test_open_clip_folders(open_clip_folder: Path, tmp_path: Path) -> None:
+    refused(f"open_clip:{tmp_path}", "no open_clip_config.json in this folder")
+    shutil.copy(open_clip_folder / "open_clip_config.json", tmp_path)
+    refused(f"open_clip:{tmp_path}", "cannot load .*The weights must be in the local cache")
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"nonsense")
+    refused(f"open_clip:{tmp_path}", "cannot load")
+
+
+def test_open_clip_name_with_a_checkpoint(open_clip_folder: Path, tmp_path: Path) -> None:
+    open_clip = pytest.importorskip("open_clip")
+    from safetensors.torch import load_file
+
+    config = tmp_path / "toy-ViT.json"
+    config.write_text(json.dumps(OPEN_CLIP))
+    open_clip.add_model_config(config)
+    weights = load_file(open_clip_folder / "open_clip_model.safetensors")
+    torch.save(weights, tmp_path / "weights.pt")
+    loaded = load_backbone(f"open_clip:toy-ViT/{tmp_path / 'weights.pt'}", device="cpu")
+    assert loaded.fingerprint == load_backbone(f"open_clip:{open_clip_folder}", device="cpu").fingerprint
+    torch.save({k: v for k, v in weights.items() if k != "ln_final.bias"}, tmp_path / "part.pt")
+    refused(f"open_clip:toy-ViT/{tmp_path / 'part.pt'}", "ln_final.bias")
+
+
+def test_open_clip_tower_that_pools_elsewhere(open_clip_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(open_clip_folder, tmp_path / "copy"))
+    pools = {"pool_type": "eos", "eos_id": 49406}
+    edit(folder / "open_clip_config.json", lambda c: c["model_cfg"]["text_cfg"].update(pools))
+    refused(f"open_clip:{folder}", "pools at token 49406 but the tokenizer ends a text with 49407")
+    edit(folder / "open_clip_config.json", lambda c: c["model_cfg"]["text_cfg"].update(eos_id=49407))
+    text = load_backbone(f"open_clip:{folder}", device="cpu").text
+    context = text.embed_words("a photo of a")
+    assert text.exact_sharing
+    torch.testing.assert_close(
+        text.encode(context, ["dog"]), text.encode_reference(context, ["dog"]), atol=1e-5, rtol=0
+    )
+
+
+def test_the_library_keeps_its_own_voice(clip_folder: Path) -> None:
+    """Verbosity and root handlers are as before, also when loading fails."""
+    from transformers.utils import logging as transformers_logging
+
+    before = transformers_logging.get_verbosity(), list(logging.getLogger().handlers)
+    with pytest.raises(BackboneError):
+        load_backbone("/none/at/all")
+    load_backbone(clip_folder, device="cpu")
+    assert (transformers_logging.get_verbosity(), list(logging.getLogger().handlers)) == before
+
+
+def test_vision_towers_without_a_crop(tmp_path: Path) -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    assert CLIPModel(CLIPConfig(text_config=TOWER, vision_config=EYES))
+    settings = {k: v for k, v in CLIP_PIXELS.items() if k != "crop_size"}
+    folder = save(tmp_path, clip_model(), clip_tokenizer(), {**settings, "do_center_crop": False})
+    refused(folder, "makes images of different sizes")
+    (folder / "preprocessor_config.json").write_text(json.dumps({**SIGLIP_PIXELS, "do_pad": True}))
+    refused(folder, "has do_pad, which is not supported")
