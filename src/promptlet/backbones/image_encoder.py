@@ -26,6 +26,8 @@ class ImageEncoder:
 
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
+        # channels-last input: convolutional towers run about twice as fast on CPUs, others as before
+        pixels = pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
-            features = self._forward(pixel_values.to(self.device, self.dtype))
+            features = self._forward(pixels)
         return features.float().clone()
