@@ -1,0 +1,1 @@
+"""What Promptlet costs: seconds, bytes and floating-point work, beside the plain path. See README.md."""

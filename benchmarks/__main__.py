@@ -1,0 +1,68 @@
+"""``python -m benchmarks [NAME ...]``: run benchmarks, print their tables, write their JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from benchmarks import chunks, machine, memory, report, text_step
+
+BENCHMARKS = {"text-step": text_step, "memory": memory, "chunks": chunks}
+RESULTS = Path("benchmarks/results")
+EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; without names, everything."""
+    options = _parser().parse_args(arguments)
+    out = options.out or (None if options.quick else RESULTS)
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        print(f"--device {options.device}: this torch sees no CUDA device; give cpu", file=sys.stderr)
+        return 1
+    if options.quick:
+        torch.set_num_threads(1)  # tiny products gain nothing from more, and lose much where cores are shared
+    for name in options.names or BENCHMARKS:
+        module = BENCHMARKS[name]
+        print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        settings, rows = module.run(options.device, options.quick, _progress)
+        result = {
+            "benchmark": name,
+            "schema": report.SCHEMA,
+            "machine": machine.describe(options.device),
+            "date": datetime.now(timezone.utc).date().isoformat(),
+            "settings": {"device": options.device, "quick": options.quick, **settings},
+            "rows": rows,
+        }
+        print(report.table(module.COLUMNS, rows))
+        if out is not None:
+            print(f"written: {report.write(out, result)}")
+        print()
+    return 0
+
+
+def _progress(message: str) -> None:
+    print(f"  {message}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=EXAMPLE)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=_names())
+    parser.add_argument("--out", type=Path, help=f"folder of the JSON files (default {RESULTS})")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny models, seconds; writes nothing without --out"
+    )
+    return parser
+
+
+def _names() -> str:
+    return f"any of {', '.join(BENCHMARKS)}; all without"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

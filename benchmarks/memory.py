@@ -1,0 +1,95 @@
+"""Peak memory of a fresh process for one text step of the engine, and how many seconds the step takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import flops, machine, models, steps
+
+COUNTS = (1000, 20000)
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
+    """Settings and rows: one row per number of classes, each from a process of its own."""
+    counts = (50,) if quick else COUNTS
+    rows = []
+    for count in counts:
+        progress(f"{count} classes, in a process of its own")
+        command = [sys.executable, "-m", "benchmarks.memory", str(count), device, str(int(quick))]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            rows.append({"classes": count, "skipped": f"failed ({done.returncode}): {done.stderr[-300:]}"})
+        else:
+            rows.append(json.loads(done.stdout.splitlines()[-1]))
+    settings = {
+        "counts": counts,
+        "n_ctx": steps.N_CTX,
+        "backbone": "transformers",
+        "peak": "resident memory (VmHWM) of the whole process; with --device cuda, torch's allocated memory",
+        "baseline": "held just before the first step: interpreter, torch and the model",
+        "synthetic": "names past the first 1,000 are put together from ImageNet's",
+    }
+    return settings, rows
+
+
+def measure(count: int, device: str, quick: bool) -> dict[str, Any]:
+    """The row of this process. The peak is that of the first two steps: plan, step, and a step after it."""
+    if quick:
+        torch.set_num_threads(1)
+    text = models.transformers_backbone(device, quick).text
+    assert text.engine is not None
+    names = models.class_names(count)
+    step = steps.make_step(lambda context: text.encode(context, names), text.dim, count, device)
+    baseline = machine.reset_peak(device)
+    first = step.seconds()
+    again = [step.seconds()]
+    peak = machine.peak_bytes(device)
+    matmul = [machine.matmul_rate(device, quick)["best"]]
+    again += [step.seconds() for _ in range(2)]
+    matmul.append(machine.matmul_rate(device, quick)["best"])
+    timing = steps.spread(again)
+    sequences = text.sequences(names, steps.N_CTX)
+    work = flops.engine_work(text.engine, sequences, steps.N_CTX)
+    return {
+        "classes": count,
+        "synthetic_names": models.synthetic(count),
+        "tokens_per_name": sum(map(len, sequences)) / count,
+        "max_rows": text.engine.max_rows,
+        "keep_bytes": text.engine.keep_bytes,
+        "baseline_bytes": baseline,
+        "peak_bytes": peak,
+        "step_bytes": peak - baseline,
+        "first_s": first,
+        **timing,
+        "work": {**asdict(work), "useful": work.useful},
+        "matmul_gflops": max(matmul),
+        "recomputed_share": work.recomputed / (work.useful + work.recomputed),
+        **steps.rates(work.useful, timing, max(matmul)),
+    }
+
+
+COLUMNS = (
+    ("classes", "classes", "d"),
+    ("baseline_bytes", "baseline", "MiB"),
+    ("peak_bytes", "peak", "MiB"),
+    ("step_bytes", "of the step", "MiB"),
+    ("first_s", "first s", ".2f"),
+    ("median_s", "median s", ".3f"),
+    ("best_s", "best s", ".3f"),
+    ("gflops_median", "GFLOP/s", ".0f"),
+    ("share_median", "of matmul", ".0%"),
+    ("recomputed_share", "recomputed", ".0%"),
+    ("skipped", "", "s"),
+)
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2], bool(int(sys.argv[3])))))

@@ -1,0 +1,71 @@
+"""One text step of prompt learning (encode, then the context's gradient), timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmarks import machine
+
+N_CTX = 4
+
+
+@dataclass
+class Step:
+    """``encode`` maps the context (n_ctx, d) to features (C, D); ``seed_grad`` (C, D) flows back."""
+
+    encode: Callable[[Tensor], Tensor]
+    context: Tensor
+    seed_grad: Tensor
+    device: str
+    autocast: bool = False
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """Features and the gradient of the context."""
+        self.context.grad = None
+        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+            features = self.encode(self.context)
+        features.backward(self.seed_grad.to(features.dtype))
+        assert self.context.grad is not None
+        return features.detach(), self.context.grad
+
+    def seconds(self) -> float:
+        """Wall time of one call."""
+        machine.synchronize(self.device)
+        begin = time.perf_counter()
+        self()
+        machine.synchronize(self.device)
+        return time.perf_counter() - begin
+
+
+def make_step(
+    encode: Callable[[Tensor], Tensor], dim: int, classes: int, device: str, autocast: bool = False
+) -> Step:
+    """A step with a fixed random context (std 0.02, as CoOp) and a fixed random gradient."""
+    draw = torch.Generator().manual_seed(0)
+    context = (torch.randn(N_CTX, dim, generator=draw) * 0.02).to(device).requires_grad_()
+    seed_grad = torch.randn(classes, dim, generator=draw).to(device)
+    return Step(encode, context, seed_grad, device, autocast)
+
+
+def spread(seconds: list[float]) -> dict[str, float | int]:
+    """Best and median of the repeats."""
+    ordered = sorted(seconds)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return {"best_s": ordered[0], "median_s": median, "repeats": len(ordered)}
+
+
+def rates(useful: int, timing: dict[str, float | int], matmul: float) -> dict[str, float]:
+    """Achieved GFLOP/s, its share of the matmul rate, and the seconds that the products alone would take."""
+    return {
+        "gflops_best": useful / timing["best_s"] / 1e9,
+        "gflops_median": useful / timing["median_s"] / 1e9,
+        "share_best": useful / timing["best_s"] / 1e9 / matmul,
+        "share_median": useful / timing["median_s"] / 1e9 / matmul,
+        "floor_s": useful / 1e9 / matmul,
+    }

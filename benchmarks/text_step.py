@@ -1,0 +1,168 @@
+"""The text step by the engine and by the plain path, side by side in one process, taking turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import flops, machine, models, steps
+from promptlet.backbones.text_encoder import TextEncoder
+
+COUNTS = (10, 100, 1000)
+ROUNDS = {10: 7, 100: 3, 1000: 2}  # few where the plain path takes minutes
+MARGIN = 1.2  # a plain step runs only if this times its estimated memory is available
+POSITIONS = 77
+
+
+@dataclass
+class Case:
+    """One way through one backbone."""
+
+    backbone: str
+    path: str
+    text: TextEncoder
+    step: steps.Step
+    per_round: int = 1
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        return f"{self.backbone}/{self.path}" + ("/bf16" if self.step.autocast else "")
+
+
+def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
+    """Settings and rows: one row per number of classes and case."""
+    counts = (5, 20) if quick else COUNTS
+    encoders = {name: make(device, quick).text for name, make in models.BACKBONES.items()}
+    rows: list[dict] = []
+    per_class: dict[str, float] = {}  # bytes per class of each plain case, from the count before
+    for count in counts:
+        rows += _count(encoders, count, per_class, device, quick, progress)
+    settings = {
+        "counts": counts,
+        "n_ctx": steps.N_CTX,
+        "class_names": "every (1000/C)-th ImageNet class name",
+        "weights": f"random, torch seed {models.SEED}",
+        "order": "engine and plain take turns; the engine runs several times in each turn",
+        "matmul_gflops": "best fp32 rate of squares of 1024 and 2048, before, between and after the rounds",
+        "engine": _engine_settings(encoders["transformers"]),
+    }
+    return settings, rows
+
+
+def _engine_settings(text: TextEncoder) -> dict[str, Any]:
+    assert text.engine is not None
+    return {"max_rows": text.engine.max_rows, "keep_bytes": text.engine.keep_bytes}
+
+
+def _cases(encoders: dict[str, TextEncoder], names: list[str], device: str) -> list[Case]:
+    found = []
+    for autocast in (False, True) if device.startswith("cuda") else (False,):
+        for backbone, text in encoders.items():
+            for path, method in (("engine", text.encode), ("plain", text.encode_reference)):
+
+                def encode(context: Tensor, method: Any = method) -> Tensor:
+                    return method(context, names)
+
+                step = steps.make_step(encode, text.dim, len(names), device, autocast)
+                found.append(Case(backbone, path, text, step, per_round=4 if path == "engine" else 1))
+    return found
+
+
+def _count(
+    encoders: dict[str, TextEncoder],
+    count: int,
+    per_class: dict[str, float],
+    device: str,
+    quick: bool,
+    progress: Callable[[str], None],
+) -> list[dict]:
+    names, rounds = models.class_names(count), ROUNDS.get(count, 2)
+    rows, ready, outputs = [], [], {}
+    for case in _cases(encoders, names, device):
+        estimate = per_class.get(case.key, 0.0) * count
+        room = _room(device)
+        if case.path == "plain" and room and estimate * MARGIN > room:
+            reason = f"needs about {estimate / 2**30:.0f} GiB, {room / 2**30:.0f} GiB are available"
+            rows.append({**_head(case, count), "skipped": reason})
+            progress(f"{count} classes, {case.key}: skipped, {reason}")
+            continue
+        progress(f"{count} classes, {case.key}: first run")
+        held = machine.reset_peak(device)
+        outputs[case.key] = case.step()  # also plans, warms up and measures memory
+        grown = machine.peak_bytes(device) - held
+        per_class[case.key] = grown / count
+        rows.append({**_head(case, count), "first_run_peak_bytes": grown})
+        ready.append(case)
+    matmul = [machine.matmul_rate(device, quick)]
+    for turn in range(rounds):
+        progress(f"{count} classes, round {turn + 1} of {rounds}")
+        for case in ready:
+            case.seconds += [case.step.seconds() for _ in range(case.per_round)]
+        matmul.append(machine.matmul_rate(device, quick))
+    best = {name: max(rate[name] for rate in matmul) for name in matmul[0]}
+    for row in rows:
+        case = next((c for c in ready if c.key == row["case"]), None)
+        if case is not None:
+            row.update(_measured(case, outputs, ready, names, best))
+    return rows
+
+
+def _room(device: str) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else machine.available_bytes()
+
+
+def _head(case: Case, count: int) -> dict[str, Any]:
+    return {"case": case.key, "backbone": case.backbone, "path": case.path, "classes": count}
+
+
+def _measured(
+    case: Case, outputs: dict[str, Any], ready: list[Case], names: list[str], matmul: dict[str, float]
+) -> dict[str, Any]:
+    timing = steps.spread(case.seconds)
+    row: dict[str, Any] = {**timing, "matmul_gflops": matmul}
+    if case.path == "plain":
+        return {**row, "positions": POSITIONS * len(names)}
+    assert case.text.engine is not None
+    work = flops.engine_work(case.text.engine, case.text.sequences(names, steps.N_CTX), steps.N_CTX)
+    executed = flops.counted(case.step)
+    row |= {
+        "positions": work.rows,
+        "work": {**asdict(work), "useful": work.useful, "counted": executed},
+        "work_matches_count": executed == work.useful + work.recomputed,
+        **steps.rates(work.useful, timing, matmul["best"]),
+    }
+    plain = next((c for c in ready if c.key == case.key.replace("engine", "plain")), None)
+    if plain is not None:
+        other = steps.spread(plain.seconds)
+        features, grad = outputs[case.key]
+        plain_features, plain_grad = outputs[plain.key]
+        row |= {
+            "speedup_best": other["best_s"] / timing["best_s"],
+            "speedup_median": other["median_s"] / timing["median_s"],
+            "feature_max_abs_difference": float((features - plain_features).abs().max()),
+            "feature_max_abs": float(plain_features.abs().max()),
+            "gradient_relative_difference": float((grad - plain_grad).norm() / plain_grad.norm()),
+        }
+    return row
+
+
+COLUMNS = (
+    ("classes", "classes", "d"),
+    ("case", "case", "s"),
+    ("positions", "positions", "d"),
+    ("median_s", "median s", ".4f"),
+    ("best_s", "best s", ".4f"),
+    ("repeats", "n", "d"),
+    ("speedup_median", "plain/engine", ".1f"),
+    ("speedup_best", "(best)", ".1f"),
+    ("gflops_median", "GFLOP/s", ".0f"),
+    ("share_median", "of matmul", ".0%"),
+    ("floor_s", "floor s", ".4f"),
+    ("gradient_relative_difference", "grad diff", ".0e"),
+    ("skipped", "", "s"),
+)
