@@ -1,4 +1,4 @@
-"""The fingerprint names a backbone: stable over storage, names and libraries; different for any other weight."""
+"""The fingerprint names a backbone: stable over storage and libraries, different for any other weight."""
 
 from __future__ import annotations
 

@@ -28,13 +28,36 @@ ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": 
 
 
 def load_transformers(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    """Load a folder or hub id. Raises BackboneError that says what is missing and what to do."""
+    """Load a folder or hub id; what is in the local cache is taken from there, without asking the network.
+
+    Raises BackboneError that says what is missing and what to do.
+    """
     with quiet():
-        config = _load_config(source)
-        model = _load_model(source)
-        tokenizer = _load_tokenizer(source, config)
-        spec = _load_spec(source)
+        try:
+            model, tokenizer, spec = _load_parts(source, local=True)
+        except BackboneError:
+            if Path(source).is_dir():
+                raise
+            _check_reachable(source)
+            model, tokenizer, spec = _load_parts(source, local=False)
     return wrap_transformers(model, tokenizer, spec, source, device, dtype)
+
+
+def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
+    config = _load_config(source, local)
+    return _load_model(source, local), _load_tokenizer(source, config, local), _load_spec(source, local)
+
+
+def _check_reachable(source: str) -> None:
+    """Ask the hub once: the library would try six times, for 23 seconds, before it gives up."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(source, "config.json"))
+    except Exception as error:  # no network, no such repository, no permission, an id of the wrong form
+        raise BackboneError(
+            f"cannot load backbone {source!r} ({_first_line(error)}). {_advice(source)}"
+        ) from error
 
 
 def wrap_transformers(
@@ -94,11 +117,11 @@ def _advice(source: str) -> str:
     )
 
 
-def _load_config(source: str) -> Any:
+def _load_config(source: str, local: bool) -> Any:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(source)
+        config = AutoConfig.from_pretrained(source, local_files_only=local)
     except Exception as error:  # the library raises many kinds: OSError, ValueError, KeyError, hub errors
         raise BackboneError(
             f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). "
@@ -117,11 +140,13 @@ def _load_config(source: str) -> Any:
     return config
 
 
-def _load_model(source: str) -> nn.Module:
+def _load_model(source: str, local: bool) -> nn.Module:
     from transformers import AutoModel
 
     try:
-        model, info = AutoModel.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        model, info = AutoModel.from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True, local_files_only=local
+        )
     except Exception as error:  # a damaged file raises the reader's own kinds
         raise BackboneError(
             f"cannot load the weights of {source!r}: {_first_line(error)}. {_advice(source)}"
@@ -136,11 +161,11 @@ def _load_model(source: str) -> nn.Module:
     return loaded
 
 
-def _load_tokenizer(source: str, config: Any) -> Any:
+def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         usable = (
             len(set(tokenizer(PROBE, add_special_tokens=False).input_ids)) > 3
         )  # an empty one says "unknown"
@@ -156,11 +181,11 @@ def _load_tokenizer(source: str, config: Any) -> Any:
     return tokenizer
 
 
-def _load_spec(source: str) -> ImageSpec:
+def _load_spec(source: str, local: bool) -> ImageSpec:
     from transformers.image_processing_base import ImageProcessingMixin
 
     try:
-        settings, _ = ImageProcessingMixin.get_image_processor_dict(source)
+        settings, _ = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)
     except (OSError, ValueError) as error:
         raise BackboneError(
             f"{source!r} has no image preprocessor ({_first_line(error)}). {_advice(source)}"

@@ -19,7 +19,10 @@ def quiet() -> Iterator[None]:
     verbosity, hub_bars_off = transformers_logging.get_verbosity(), are_progress_bars_disabled()
     bars = transformers_logging.is_progress_bar_enabled()
     root, placeholder = logging.getLogger(), logging.NullHandler()
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
     root.addHandler(placeholder)
+    hub.setLevel(logging.CRITICAL)
     transformers_logging.set_verbosity(logging.CRITICAL)
     transformers_logging.disable_progress_bar()
     try:
@@ -31,3 +34,4 @@ def quiet() -> Iterator[None]:
         if hub_bars_off:
             disable_progress_bars()
         root.removeHandler(placeholder)
+        hub.setLevel(hub_level)

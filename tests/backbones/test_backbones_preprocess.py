@@ -1,0 +1,146 @@
+"""View 0 is the libraries' own preprocessing; further views are repeatable and different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import CLIP_PIXELS, SIGLIP_PIXELS
+
+from promptlet.backbones.preprocess import (
+    ImageSpec,
+    augmented_view,
+    preprocess,
+    spec_from_open_clip,
+    spec_from_transformers,
+)
+from promptlet.errors import BackboneError
+
+SIZES = [(64, 48), (48, 64), (33, 97), (97, 33), (5, 3), (1, 9), (32, 32), (101, 101), (31, 77), (640, 427)]
+BIG = {**CLIP_PIXELS, "size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}
+
+
+def picture(size: tuple[int, int]) -> Image.Image:
+    """Noise and a slope: an image whose every pixel matters."""
+    width, height = size
+    draw = np.random.default_rng(width * 1000 + height)
+    pixels = draw.integers(0, 256, (height, width, 3)) // 2 + np.linspace(0, 127, width)[None, :, None]
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "settings",
+    [CLIP_PIXELS, BIG, {**CLIP_PIXELS, "size": {"shortest_edge": 40}}, {**CLIP_PIXELS, "resample": 2}],
+)
+def test_clip_view_equals_transformers(size: tuple[int, int], settings: dict[str, Any]) -> None:
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    processor = CLIPImageProcessorPil(**{k: v for k, v in settings.items() if k != "image_processor_type"})
+    expected = processor(picture(size), return_tensors="np").pixel_values[0]
+    ours = preprocess(picture(size), spec_from_transformers(settings, "toy"))
+    assert ours.dtype == np.float32
+    assert ours.flags.c_contiguous
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_siglip_view_equals_transformers(size: tuple[int, int]) -> None:
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    processor = SiglipImageProcessorPil(
+        **{k: v for k, v in SIGLIP_PIXELS.items() if k != "image_processor_type"}
+    )
+    expected = processor(picture(size), return_tensors="np").pixel_values[0]
+    ours = preprocess(picture(size), spec_from_transformers(SIGLIP_PIXELS, "toy"))
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", ["shortest", "squash"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_view_equals_open_clip(size: tuple[int, int], mode: str, interpolation: str) -> None:
+    pytest.importorskip("open_clip")
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    config = PreprocessCfg(size=32, resize_mode=mode, interpolation=interpolation)
+    expected = image_transform_v2(config, is_train=False)(picture(size)).numpy()
+    ours = preprocess(picture(size), spec_from_open_clip(vars(config), "toy"))
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_old_settings_in_plain_numbers() -> None:
+    old = {**CLIP_PIXELS, "size": 32, "crop_size": 32}
+    assert spec_from_transformers(old, "toy") == spec_from_transformers(CLIP_PIXELS, "toy")
+    vit = {**SIGLIP_PIXELS, "size": 32}
+    assert spec_from_transformers(vit, "toy") == spec_from_transformers(SIGLIP_PIXELS, "toy")
+
+
+def test_steps_that_are_off() -> None:
+    settings = {**SIGLIP_PIXELS, "do_rescale": False, "do_normalize": False}
+    image = preprocess(picture((32, 32)), spec_from_transformers(settings, "toy"))
+    np.testing.assert_array_equal(image, np.asarray(picture((32, 32)), np.float32).transpose(2, 0, 1))
+    unresized = spec_from_transformers({**CLIP_PIXELS, "do_resize": False}, "toy")
+    assert preprocess(picture((64, 48)), unresized).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"image_mean": None}, "does not say 'image_mean'"),
+        ({"size": {"longest_edge": 32}}, "expected shortest_edge or height and width"),
+        ({"do_pad": True}, "has do_pad, which is not supported"),
+        ({"do_center_crop": False}, "makes images of different sizes"),
+        ({"size": {"shortest_edge": 32}, "crop_size": None, "do_center_crop": False}, "of different sizes"),
+    ],
+)
+def test_settings_that_are_not_supported(change: dict[str, Any], said: str) -> None:
+    settings = {k: v for k, v in {**CLIP_PIXELS, **change}.items() if v is not None}
+    with pytest.raises(BackboneError, match=said):
+        spec_from_transformers(settings, "toy")
+
+
+def test_open_clip_settings_that_are_not_supported() -> None:
+    with pytest.raises(BackboneError, match="resize_mode='longest'"):
+        spec_from_open_clip(
+            {"size": 32, "mean": (0.5,) * 3, "std": (0.5,) * 3, "resize_mode": "longest"}, "toy"
+        )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_augmented_views(size: tuple[int, int]) -> None:
+    spec = spec_from_transformers(CLIP_PIXELS, "toy")
+    views = [augmented_view(picture(size), spec, "abc", view) for view in range(1, 6)]
+    again = [augmented_view(picture(size), spec, "abc", view) for view in range(1, 6)]
+    assert all(np.array_equal(a, b) for a, b in zip(views, again, strict=True))
+    assert all(view.shape == (3, 32, 32) and view.dtype == np.float32 for view in views)
+    low, high = ((edge - np.array(spec.mean)) / np.array(spec.std) for edge in (0, 1))
+    for view in views:
+        assert bool((view >= low[:, None, None] - 1e-5).all())
+        assert bool((view <= high[:, None, None] + 1e-5).all())
+    if min(size) > 5:
+        assert len({view.tobytes() for view in views}) == 5
+        other = augmented_view(picture(size), spec, "abd", 1)
+        assert not np.array_equal(other, views[0])
+
+
+def test_augmented_views_cover_what_is_promised() -> None:
+    """Areas spread from 8 % to 100 %, half of the views mirrored: measured on a slope from left to right."""
+    spec = ImageSpec("exact", (32, 32), None, 3, (0.0,) * 3, (1.0,) * 3)
+    slope = np.broadcast_to(np.linspace(0, 255, 200)[None, :, None], (200, 200, 3))
+    image = Image.fromarray(slope.astype(np.uint8))
+    views = np.stack([augmented_view(image, spec, "slope", i)[0].mean(0) for i in range(1, 201)])
+    widths = views[:, -1] - views[:, 0]
+    assert 70 < int((widths < 0).sum()) < 130
+    assert 0.2 < float(np.abs(widths).min()) < 0.4
+    assert float(np.abs(widths).max()) > 0.9
+
+
+def test_pixels_go_straight_into_the_tower(tiny_backbone: Any) -> None:
+    pixels = torch.from_numpy(np.stack([preprocess(picture(s), tiny_backbone.images.spec) for s in SIZES]))
+    features = tiny_backbone.images.encode(pixels)
+    assert features.shape == (len(SIZES), 16)
+    assert bool(torch.isfinite(features).all())
