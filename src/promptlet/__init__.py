@@ -1,4 +1,4 @@
-"""Promptlet: adapt a frozen vision-language model from a few labelled images by learning half a thousand numbers.
+"""Promptlet: adapt a frozen vision-language model from a few images by learning half a thousand numbers.
 
 Names load when they are first used, so that ``import promptlet`` loads no torch.
 """

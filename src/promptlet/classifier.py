@@ -1,8 +1,9 @@
-"""`PromptClassifier`: images and labels in, a prompt learned, images classified, also among names never trained."""
+"""`PromptClassifier`: learns a prompt from images and labels, classifies images, also among unseen names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 import promptlet
+from promptlet import pickling
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.data import FeatureCache, check_class_names, read_folder
+from promptlet.data import FeatureCache, check_class_names, clean_class_name, read_folder
 from promptlet.data.items import Item, Split
 from promptlet.data.sampling import sample_shots, short_classes
-from promptlet.errors import DataError, PromptFileError
+from promptlet.errors import DataError, OptionError, PromptFileError, did_you_mean
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.promptfile import PromptFile, load_prompt_file, save_prompt_file
-from promptlet.training import EpochReport, Schedule, resolve_schedule, train
+from promptlet.prompts import DEFAULT_WORDS
+from promptlet.training import SCHEDULES, EpochReport, Schedule, resolve_schedule, train
 
-Images = Any  # a folder, a path, a PIL image, an array, a sequence of these, or features (N, D)
+pickling.register()
+
+Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
+VECTORS = (np.ndarray, torch.Tensor, list, tuple)
 
 
 class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,15 +51,18 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     seed : for the draw of shots, the start and the order. 0 is a seed.
     method_options : further options of the method, such as {"dropout": 0.2}.
     device : as in `load_backbone`.
-    cache : True for the user's feature cache, a `FeatureCache`, or False for none.
+    cache : True for the user's feature cache, a folder, a `FeatureCache`, or False for none.
     checkpoint : a file that lets an interrupted fit go on; None for none.
     on_epoch : called with an `EpochReport` after each epoch.
     on_encode : called with (done, total) while images are encoded.
 
-    Attributes after fit
-    --------------------
-    classes_ : the labels as given, sorted (C,). class_names_ : as they stand in the prompts.
-    method_, history_ (an `EpochReport` each epoch), short_classes_ (classes with fewer images than shots).
+    Attributes
+    ----------
+    classes_ : the labels as given, sorted (C,).
+    class_names_ : the same as they stand in the prompts: spaces for "_".
+    method_ : what was learned, a `promptlet.methods.Method`.
+    history_ : an `EpochReport` for each epoch.
+    short_classes_ : class names with fewer images than shots.
 
     Raises DataError, ImageError, OptionError, BackboneError, TrainingError, each with what to do next.
 
@@ -79,7 +88,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 1,
         method_options: Mapping[str, Any] | None = None,
         device: str | None = None,
-        cache: bool | FeatureCache = True,
+        cache: bool | str | Path | FeatureCache = True,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
         on_encode: Callable[[int, int], None] | None = None,
@@ -105,7 +114,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- fitting ---------------------------------------------------------------------------------------
 
-    def fit(self, images: Images, labels: Sequence[str] | None = None) -> PromptClassifier:
+    def fit(self, images: Images, labels: Iterable[str] | None = None) -> PromptClassifier:
         """Learn from images (paths, PIL images, arrays, or features (N, D)) and their class names.
 
         ``fit("folder")`` takes a folder with one sub-folder of images per class.
@@ -114,20 +123,21 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             images, labels = _read_folder_items(images)
         inputs = _as_list(images)
         names = _checked_labels(inputs, labels)
+        self.__dict__.pop("method_", None)  # a fit that fails leaves no mixture of old and new
         self._load_backbone()
         classes = np.unique(names)
         class_names = check_class_names(classes.tolist(), "the labels")
         rows, self.short_classes_ = self._draw(names, classes, class_names)
         method = self._new_method(class_names)
         schedule = self._schedule()
-        features = self._features([inputs[i] for i in rows], self.views)
+        features = self._features([inputs[i] for i in rows], self._whole("views"))
         targets = torch.from_numpy(np.searchsorted(classes, names[rows]))
         result = train(
             method,
             torch.from_numpy(features),
             targets,
             schedule,
-            seed=self.seed,
+            seed=self._whole("seed"),
             on_epoch=self.on_epoch,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
         )
@@ -140,21 +150,34 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = self.backbone
         self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
 
+    def _whole(self, name: str) -> Any:
+        """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others."""
+        value = getattr(self, name)
+        try:
+            return None if value is None else operator.index(value)
+        except TypeError:
+            raise OptionError(f"{name}={value!r} is not allowed; give a whole number") from None
+
     def _schedule(self) -> Schedule:
         lr = self.lr
         if lr is None and isinstance(self.schedule, str):
             lr = METHODS[self.method].info.learning_rates.get(self.schedule)
-        return resolve_schedule(self.schedule, epochs=self.epochs, lr=lr, batch_size=self.batch_size)
+        epochs, batch_size = self._whole("epochs"), self._whole("batch_size")
+        return resolve_schedule(self.schedule, epochs=epochs, lr=lr, batch_size=batch_size)
 
     def _new_method(self, class_names: Sequence[str]) -> Method:
         """The method with its options; those that it does not have are left out while they are defaults."""
         own = METHODS[self.method].info.options if self.method in METHODS else {}
-        options: dict[str, Any] = dict(self.method_options or {})
-        shared = {"n_ctx": self.n_ctx, "ctx_init": self.ctx_init, "seed": self.seed}
-        options.update({name: value for name, value in shared.items() if name in own})
-        if self.rank is not None:
-            options["rank"] = self.rank
-        return build_method(self.method, self.backbone_, class_names, **options)
+        defaults = {"n_ctx": 4, "ctx_init": None, "rank": None}
+        shared = {"n_ctx": self._whole("n_ctx"), "ctx_init": self.ctx_init, "rank": self._whole("rank")}
+        options = {name: value for name, value in shared.items() if value != defaults[name]}
+        if "seed" in own:
+            options["seed"] = self._whole("seed")
+        further = dict(self.method_options or {})
+        twice = sorted({"n_ctx", "ctx_init", "rank", "seed"} & set(further))
+        if twice:
+            raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
+        return build_method(self.method, self.backbone_, class_names, **options, **further)
 
     def _draw(
         self, names: np.ndarray, classes: np.ndarray, class_names: tuple[str, ...]
@@ -167,24 +190,20 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Item(Path(f"{row:09d}"), int(label), class_names[label], row) for row, label in enumerate(labels)
         )
         split = Split("images", class_names, items, (), ())
-        drawn = sample_shots(split, self.shots, self.seed)
-        return [item.row for item in drawn.train if item.row is not None], short_classes(split, self.shots)
+        shots = self._whole("shots")
+        drawn = sample_shots(split, shots, self._whole("seed"))
+        return [item.row for item in drawn.train if item.row is not None], short_classes(split, shots)
 
     def _features(self, inputs: Sequence[Any], views: int = 1) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""
-        if inputs and isinstance(inputs[0], np.ndarray) and inputs[0].ndim == 1:
-            return self._given_features(inputs)
-        cache = FeatureCache() if self.cache is True else (self.cache or None)
+        if inputs and isinstance(inputs[0], VECTORS) and np.ndim(inputs[0]) == 1:
+            return _given_features(inputs, self.backbone_.feature_dim)
+        cache: FeatureCache | None = None
+        if isinstance(self.cache, FeatureCache):
+            cache = self.cache
+        elif self.cache:
+            cache = FeatureCache() if self.cache is True else FeatureCache(self.cache)
         return encode_images(self.backbone_, inputs, views=views, cache=cache, on_progress=self.on_encode)
-
-    def _given_features(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
-        stacked = np.stack(vectors).astype(np.float32)
-        if stacked.shape[1] != self.backbone_.feature_dim:
-            raise DataError(
-                f"features of {stacked.shape[1]} numbers do not fit this backbone, which has "
-                f"{self.backbone_.feature_dim}; encode the images with the same backbone"
-            )
-        return stacked[None]
 
     def _settle(self, method: Method, classes: np.ndarray) -> None:
         self.method_ = method
@@ -195,14 +214,13 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _record(self, schedule: Schedule, images: int) -> dict[str, Any]:
         record = {
             "images": images,
-            "shots": self.shots,
-            "seed": self.seed,
-            "views": self.views,
-            "schedule": schedule.name,
-            "epochs": schedule.epochs,
-            "lr": schedule.lr,
+            "shots": self._whole("shots"),
+            "seed": self._whole("seed"),
+            "views": self._whole("views"),
             "version": promptlet.__version__,
         }
+        if self.method_.trainable_count():
+            record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
         template = getattr(self.method_, "template", None)
         if template is not None:
             record["template"] = template
@@ -210,15 +228,16 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- answering -------------------------------------------------------------------------------------
 
-    def predict(self, images: Images, class_names: Sequence[str] | None = None) -> np.ndarray:
-        """The most likely class name of each image (N,): a label of ``classes_``, or one of ``class_names``."""
-        probabilities = self.predict_proba(images, class_names)
-        names = self.classes_ if class_names is None else np.array(list(class_names))
+    def predict(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
+        """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``."""
+        asked = None if class_names is None else _as_names(class_names)
+        probabilities = self.predict_proba(images, asked)
+        names = self.classes_ if asked is None else np.array(asked)
         best: np.ndarray = names[probabilities.argmax(axis=1)]
         return best
 
-    def predict_proba(self, images: Images, class_names: Sequence[str] | None = None) -> np.ndarray:
-        """Probabilities (N, C), in the order of ``classes_``, or of ``class_names``: any names, seen or not."""
+    def predict_proba(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
+        """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not."""
         check_is_fitted(self, "method_")
         class_features = self._encoded_classes(class_names)
         features = torch.from_numpy(self._features(_as_list(images))[0]).to(class_features.device)
@@ -227,33 +246,61 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return logits.softmax(-1).cpu().numpy()
 
     def score(
-        self, images: Images, labels: Sequence[str] | None = None, sample_weight: np.ndarray | None = None
+        self, images: Images, labels: Iterable[str] | None = None, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Share of images (0 to 1) whose predicted class is their label; a folder of classes will do."""
+        """Share of images (0 to 1) whose predicted class is their label; a folder of classes will do.
+
+        Labels may differ from those of fit by "_", spaces and case. Unknown ones count as wrong; if all are,
+        that is a DataError.
+        """
+        check_is_fitted(self, "method_")
         if labels is None:
             images, labels = _read_folder_items(images, part="test")
-        names = _checked_labels(_as_list(images), labels)
-        return float(np.average(self.predict(images) == names, weights=sample_weight))
+        inputs = _as_list(images)
+        names = self._in_own_words(_checked_labels(inputs, labels))
+        return float(np.average(self.predict(inputs) == names, weights=sample_weight))
 
-    def class_features(self, class_names: Sequence[str] | None = None) -> np.ndarray:
+    def _in_own_words(self, names: np.ndarray) -> np.ndarray:
+        """Each name as it stands in ``classes_``, where it does."""
+        own = {clean_class_name(str(label)).casefold(): label for label in self.classes_}
+        keys = [clean_class_name(str(name)).casefold() for name in names]
+        if not own.keys() & set(keys):
+            raise DataError(
+                f"no label is one of the {len(own)} classes of this classifier: {names[0]!r} is not. "
+                f"Predict among other names with predict(images, class_names=...)."
+                f"{did_you_mean(keys[0], own)}"
+            )
+        return np.array([own.get(key, name) for key, name in zip(keys, names, strict=True)])
+
+    def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
         """The classifier itself: normalised class features (C, D), float32."""
         check_is_fitted(self, "method_")
         return self._encoded_classes(class_names).cpu().numpy()
 
-    def _encoded_classes(self, class_names: Sequence[str] | None) -> torch.Tensor:
-        names = self.class_names_ if class_names is None else _checked_answers(class_names)
+    def _encoded_classes(self, class_names: Iterable[str] | None) -> torch.Tensor:
+        names = self.class_names_
+        if class_names is not None:
+            names = check_class_names(_as_names(class_names), "class_names")
+        elif not names:
+            raise DataError("this prompt was saved without class names; give class_names=[...]")
         if names not in self._class_features:
             if len(self._class_features) >= 8:
                 self._class_features.clear()
             self.method_.set_classes(names)
-            with torch.no_grad():
-                self._class_features[names] = self.method_.class_features()
+            try:
+                with torch.no_grad():
+                    self._class_features[names] = self.method_.class_features()
+            finally:
+                self.method_.set_classes(self.class_names_)
         return self._class_features[names]
 
     # -- saving ----------------------------------------------------------------------------------------
 
     def save(self, path: str | Path, precision: str = "fp32") -> int:
-        """Write the prompt file (docs/prompt-file.md); returns its size in bytes. precision: fp32, fp16, int8, int4."""
+        """Write the prompt file (docs/prompt-file.md) and return its size in bytes.
+
+        precision: fp32, fp16, int8 or int4.
+        """
         check_is_fitted(self, "method_")
         return save_prompt_file(path, self.prompt_file(), precision)
 
@@ -261,12 +308,16 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What `save` writes."""
         check_is_fitted(self, "method_")
         method = self.method_
+        n_ctx, init = getattr(method, "n_ctx", None), getattr(method, "init", None)
+        if n_ctx is None or init is None:  # a template: what stands before the name
+            words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
+            n_ctx, init = len(self.backbone_.text.embed_words(words)), f"words:{words}"
         return PromptFile(
             method=method.info.name,
-            n_ctx=getattr(method, "n_ctx", self.n_ctx),
+            n_ctx=n_ctx,
             dim=self.backbone_.text.dim,
             rank=getattr(method, "rank", None),
-            init=getattr(method, "init", "words:a photo of a"),
+            init=init,
             backbone=self.backbone_.name,
             fingerprint=self.backbone_.fingerprint,
             class_names=tuple(str(name) for name in self.classes_),
@@ -283,33 +334,38 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises PromptFileError for a damaged file, WrongBackboneError for another backbone.
         """
         file = load_prompt_file(path)
+        if file.method not in METHODS:
+            raise PromptFileError(
+                f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
+                f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet."
+            )
+        training = dict(file.training)
+        settings: dict[str, Any] = {
+            key: training[key] for key in ("shots", "seed", "views", "epochs", "lr") if key in training
+        }
+        if training.get("schedule") in SCHEDULES:
+            settings["schedule"] = training["schedule"]
+        options = _options_of(file)
+        main = {name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options}
         classifier = cls(
             backbone=file.backbone if backbone is None else backbone,
             method=file.method,
-            rank=file.rank,
-            n_ctx=file.n_ctx,
             device=device,
-            **{key: file.training[key] for key in ("shots", "seed", "views") if key in file.training},
+            method_options=options or None,
+            **main,
+            **settings,
         )
         classifier._load_backbone()
         classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path))
-        classifier._restore(file)
+        try:
+            classifier._restore(file)
+        except (OptionError, DataError) as error:
+            raise PromptFileError(f"cannot use {path}: {error}") from error
         return classifier
 
     def _restore(self, file: PromptFile) -> None:
-        if file.method not in METHODS:
-            raise PromptFileError(
-                f"this file was made by the method {file.method!r}, which this version of Promptlet does not have; "
-                f"it has: {', '.join(METHODS)}. Upgrade Promptlet."
-            )
-        own = METHODS[file.method].info.options
-        known = {"rank": file.rank, "n_ctx": file.n_ctx, "ctx_init": file.init}
-        known |= {"template": file.training.get("template")}
-        if "per_class" in own and "P" in file.tensors and file.tensors["P"].ndim == 3:
-            known["per_class"] = True
-        options = {name: value for name, value in known.items() if name in own and value is not None}
-        names = check_class_names(file.class_names, "the file's class names")
-        method = build_method(file.method, self.backbone_, names, **options)
+        names = check_class_names(file.class_names, "its class names") if file.class_names else ()
+        method = build_method(file.method, self.backbone_, names, **_options_of(file))
         method.load_state(file.tensors)
         method.eval()
         self.training_ = dict(file.training)
@@ -322,25 +378,63 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [asdict(report) for report in self.history_]
 
 
+def _options_of(file: PromptFile) -> dict[str, Any]:
+    """The method's options that a file tells."""
+    known: dict[str, Any] = {"rank": file.rank, "n_ctx": file.n_ctx, "ctx_init": file.init}
+    known["template"] = file.training.get("template")
+    known["per_class"] = ("P" in file.tensors and file.tensors["P"].ndim == 3) or None
+    own = METHODS[file.method].info.options
+    return {name: value for name, value in known.items() if name in own and value is not None}
+
+
+def _given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
+    """Features (1, N, D) given as vectors. Raises DataError when they are none of this backbone."""
+    try:
+        stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "the features differ in length or hold no numbers; give an array (N, D), or images alone"
+        ) from error
+    if stacked.shape[1] != dim:
+        raise DataError(
+            f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
+            "encode the images with the same backbone"
+        )
+    wrong = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
+    if wrong.size:
+        raise DataError(
+            f"features[{wrong[0]}] holds a number that is NaN or infinite; encode that image again"
+        )
+    return stacked[None]
+
+
 def _as_list(images: Images) -> list[Any]:
     """A list of sources; a single path or picture becomes a list of one."""
+    if isinstance(images, torch.Tensor):
+        images = images.detach().float().cpu().numpy()
     if isinstance(images, (str, Path, Image.Image)):
         return [images]
     if isinstance(images, np.ndarray) and images.dtype != object and images.ndim == 3:
         return [images]
+    if not isinstance(images, Iterable):
+        raise DataError(
+            f"images is a {type(images).__name__}; give paths, Pillow images, arrays, or features (N, D)"
+        )
     return list(images)
 
 
 def _read_folder_items(folder: Any, part: str = "train") -> tuple[list[Path], list[str]]:
     """Paths and class names of a folder per class; ``part`` of it where it has parts."""
     if not isinstance(folder, (str, Path)):
-        raise DataError("labels are missing: give one class name per image, or a folder with one folder per class")
+        raise DataError(
+            "labels are missing: give one class name per image, or a folder with one folder per class"
+        )
     split = read_folder(folder)
     items = (split.test or split.train) if part == "test" else split.train
     return [item.path for item in items], [item.class_name for item in items]
 
 
-def _checked_labels(inputs: Sequence[Any], labels: Sequence[str]) -> np.ndarray:
+def _checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
     """Labels as an array of text (N,). Raises DataError for another length, or labels that are not names."""
     if isinstance(labels, str):
         raise DataError(f"labels is the text {labels!r}; give one class name per image")
@@ -348,17 +442,23 @@ def _checked_labels(inputs: Sequence[Any], labels: Sequence[str]) -> np.ndarray:
     if len(given) != len(inputs):
         raise DataError(f"{len(inputs)} images but {len(given)} labels; give one label per image")
     if not given:
-        raise DataError("no images given; give at least one image of each of two classes")
+        raise DataError("no images given; give at least one image of each class")
     wrong = next((label for label in given if not isinstance(label, str)), None)
     if wrong is not None:
         raise DataError(
-            f"label {wrong!r} is a {type(wrong).__name__}; labels are class names in words (the backbone reads "
-            "them), such as 'dog'. Map numbers to names first."
+            f"label {wrong!r} is a {type(wrong).__name__}; labels are class names in words (the backbone "
+            "reads them), such as 'dog'. Map numbers to names first."
         )
     return np.array(given)
 
 
-def _checked_answers(class_names: Sequence[str]) -> tuple[str, ...]:
+def _as_names(class_names: Iterable[str]) -> tuple[str, ...]:
     if isinstance(class_names, str):
         raise DataError(f"class_names is the text {class_names!r}; give a list of names")
-    return check_class_names(class_names, "class_names")
+    names = tuple(class_names)
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise DataError(
+            f"class_names holds {wrong!r}; names are words that the backbone reads, such as 'dog'"
+        )
+    return names

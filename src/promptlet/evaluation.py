@@ -9,11 +9,13 @@ import numpy as np
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Top-1 accuracy over all images, in percent; predicted and labels (N,) int."""
-    return float(100.0 * np.mean(predicted == labels)) if len(labels) else float("nan")
+    hits = np.asarray(predicted) == np.asarray(labels)
+    return float(100.0 * np.mean(hits)) if len(labels) else float("nan")
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
-    """Mean over the classes that occur in ``labels`` of their F1, in percent (as CoOp's evaluator prints it)."""
+    """Mean F1 of the classes that occur in ``labels``, in percent (as CoOp's evaluator prints it)."""
+    predicted, labels = np.asarray(predicted), np.asarray(labels)
     scores = []
     for label in range(classes):
         true = labels == label
@@ -27,6 +29,7 @@ def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error in percent: |confidence - accuracy| over equal-width bins of confidence,
     weighted by their share (Guo et al., arXiv 1706.04599, equation 3). probabilities (N, C), labels (N,)."""
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if not len(labels):
         return float("nan")
     confidence = probabilities.max(axis=1)
@@ -36,7 +39,8 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     for i in range(bins):
         inside = where == i
         if inside.any():
-            total += abs(float(confidence[inside].mean()) - float(correct[inside].mean())) * float(inside.mean())
+            gap = abs(float(confidence[inside].mean()) - float(correct[inside].mean()))
+            total += gap * float(inside.mean())
     return 100.0 * total
 
 

@@ -13,6 +13,7 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.data.images import ImageSource
+from promptlet.errors import OptionError
 
 BATCH = 32
 DECODERS = 4
@@ -31,7 +32,10 @@ def encode_images(
     View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
     on_progress(done, total) counts pictures times views. Raises ImageError naming a file that cannot be read.
     """
-    keys = [(content_hash(source), str(view)) for source in sources for view in range(views)]
+    if views < 1:
+        raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
+    hashes = [content_hash(source) for source in sources]
+    keys = [(content, str(view)) for content in hashes for view in range(views)]
     identity = backbone.image_fingerprint
     found = {} if cache is None else cache.get_many(identity, keys)
     missing = [i for i, key in enumerate(keys) if key not in found]
@@ -49,8 +53,11 @@ def encode_images(
         done += len(batch)
         if on_progress is not None:
             on_progress(done, total)
-    stacked = np.stack([found[key] for key in keys]) if keys else np.zeros((0, backbone.feature_dim), np.float32)
-    return stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+    if not keys:
+        return np.zeros((views, 0, backbone.feature_dim), np.float32)
+    stacked = np.stack([found[key] for key in keys])
+    features: np.ndarray = stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+    return features
 
 
 def _decoded(
@@ -64,7 +71,7 @@ def _decoded(
 
     def decode(index: int) -> np.ndarray:
         image = open_image(sources[index // views])
-        content, view = keys[index][0], index % views
+        content, view = keys[index][0], index % views  # a picture's views stand side by side
         spec = backbone.images.spec
         return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
 

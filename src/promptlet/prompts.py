@@ -1,8 +1,8 @@
 """The learned part of a prompt: a context of ``n_ctx`` vectors of width d, in one of two parametrisations.
 
 ``FullContext``: every number is free, as in CoOp (arXiv 2109.01134, section 3.2).
-``LowRankContext``: ``P = P0 + dropout(U V)`` with P0 frozen, as RLP describes it (arXiv 2312.10813): U starts at
-zero, so that training starts exactly at P0; dropout acts on the low-rank branch alone; afterwards both
+``LowRankContext``: ``P = P0 + dropout(U V)`` with P0 frozen, as RLP describes it (arXiv 2312.10813): U starts
+at zero, so that training starts exactly at P0; dropout acts on the low-rank branch alone; afterwards both
 branches merge into one plain matrix. The scale of V and the dropout rate are our own choices.
 """
 
@@ -45,8 +45,12 @@ class Context(nn.Module, ABC):
         """Called before each training step; parametrisations with randomness draw here."""
 
     def load(self, tensors: dict[str, np.ndarray]) -> None:
-        """Take the values that `tensors` gave."""
+        """Take what `tensors` gave. Raises OptionError for other names or shapes; nothing is taken then."""
         own = self.tensors()
+        wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
+        if given != wanted:
+            raise OptionError(f"the learned tensors have shapes {given}; this context has {wanted}")
         with torch.no_grad():
             for name, target in own.items():
                 target.copy_(torch.from_numpy(np.asarray(tensors[name], dtype=np.float32)))
@@ -59,6 +63,9 @@ class FullContext(Context):
         super().__init__()
         self.P = nn.Parameter(start.detach().clone())
 
+    def extra_repr(self) -> str:
+        return f"shape={tuple(self.P.shape)}"
+
     def forward(self) -> Tensor:
         return self.P
 
@@ -70,7 +77,7 @@ class FullContext(Context):
 
 
 class LowRankContext(Context):
-    """``P0 + dropout(U V)``: U (n_ctx, r) starts at zero, V (r, d) at random; r (n_ctx + d) numbers are learned.
+    """``P0 + dropout(U V)``: U (n_ctx, r) starts at zero, V (r, d) at random: r (n_ctx + d) learned numbers.
 
     dropout: probability that one number of ``U V`` is left out of a step (the others are scaled up).
     init_std: standard deviation of V at the start. seed: for V and for what dropout leaves out.
@@ -91,7 +98,12 @@ class LowRankContext(Context):
         self.V = nn.Parameter(factor.to(start.device))
         self.dropout = dropout
         self.seed = seed
+        self._start = f"init_std={init_std}, seed={seed}"
         self._keep: Tensor | None = None
+
+    def extra_repr(self) -> str:
+        rank, dim = self.V.shape
+        return f"n_ctx={len(self.P0)}, d={dim}, rank={rank}, dropout={self.dropout}, {self._start}"
 
     def begin_step(self, step: int) -> None:
         if self.dropout > 0:

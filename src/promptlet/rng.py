@@ -24,7 +24,8 @@ def normal(purpose: str, seed: int, shape: tuple[int, ...], std: float) -> npt.N
     """Approximately normal numbers of mean 0 and standard deviation ``std``, float32, of ``shape``."""
     count = int(np.prod(shape))
     sums = words(purpose, seed, 12 * count).reshape(count, 12).sum(axis=1) - 6 * 65535
-    return (sums / 65536.0 * std).astype(np.float32).reshape(shape)
+    values: npt.NDArray[np.float32] = (sums / 65536.0 * std).astype(np.float32).reshape(shape)
+    return values
 
 
 def generator(purpose: str, seed: int) -> np.random.Generator:

@@ -57,7 +57,7 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def class_features(self) -> Tensor:
-        """Normalised features of the current classes (C, D), differentiable with respect to what is learned."""
+        """Normalised features of the current classes (C, D), differentiable in what is learned."""
 
     def logits(self, image_features: Tensor) -> Tensor:
         """Logits (B, C) of normalised image features (B, D)."""

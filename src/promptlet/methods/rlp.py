@@ -34,7 +34,8 @@ class RLP(TextPrompt):
         learning_rates=frozen(fast=0.03, coop=0.01),
         bibtex="""@article{hao2023rlp,
   title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
-  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong and Ding, Guiguang},
+  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
+    and Ding, Guiguang},
   journal={arXiv preprint arXiv:2312.10813}, year={2023}}""",
         notes="dropout, init_std and the learning rate are our choices; the paper's are not public",
     )

@@ -30,6 +30,9 @@ class TextPrompt(Method):
         self.init = init
         self.n_ctx = n_ctx
 
+    def extra_repr(self) -> str:
+        return f"init={self.init!r}, placement={self.placement!r}"
+
     def class_features(self) -> Tensor:
         context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement)  # type: ignore[arg-type]
@@ -61,9 +64,11 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
     device = backbone.text.device
     if ctx_init.startswith("seed:"):
         number = ctx_init.removeprefix("seed:")
-        if not number.isdigit():
-            raise OptionError(f"ctx_init={ctx_init!r}: a seed is a whole number, such as seed:1")
-        return start_from_seed(n_ctx, backbone.text.dim, int(number)).to(device), ctx_init
+        if not (number.isascii() and number.isdigit()) or len(number) > 16:
+            raise OptionError(
+                f"ctx_init={ctx_init!r}: the seed must be a whole number of at most 16 digits, as in seed:1"
+            )
+        return start_from_seed(n_ctx, backbone.text.dim, int(number)).to(device), f"seed:{int(number)}"
     text = ctx_init.removeprefix("words:")
     start = backbone.text.embed_words(text)
     if start.shape[0] != n_ctx:

@@ -1,4 +1,4 @@
-"""Zero-shot classification with one hand-written template (CLIP, arXiv 2103.00020, section 3.1). Learns nothing."""
+"""Zero-shot classification with one hand-written template (CLIP, arXiv 2103.00020, section 3.1)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ZeroShot(Method):
     def __init__(
         self, backbone: Backbone, class_names: Sequence[str], template: str = "a photo of a {}."
     ) -> None:
-        if template.count("{}") != 1:
+        if not isinstance(template, str) or template.count("{}") != 1:
             raise OptionError(f"template={template!r} must hold {{}} exactly once, where the class name goes")
         super().__init__(backbone, class_names)
         self.template = template
 
     def class_features(self) -> Tensor:
-        texts = [self.template.format(name) for name in self.class_names]
+        texts = [self.template.replace("{}", name) for name in self.class_names]
         return F.normalize(self.backbone.text.encode_texts(texts).float(), dim=-1)

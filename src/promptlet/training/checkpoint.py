@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
@@ -28,10 +30,29 @@ class Progress:
     history: list[EpochReport] = field(default_factory=list)
 
 
+def digest(tensors: Iterable[Tensor]) -> str:
+    """16 hexadecimal digits for the numbers and shapes of ``tensors``."""
+    summary = hashlib.blake2b(digest_size=8)
+    for tensor in tensors:
+        array = tensor.detach().cpu().contiguous().numpy()
+        summary.update(f"{array.dtype}{array.shape}".encode("ascii") + array.tobytes())
+    return summary.hexdigest()
+
+
+def describe(method: Method) -> str:
+    """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone."""
+    learned = method.trainables()
+    fixed = digest(tensor for name, tensor in method.state_dict().items() if name not in learned)
+    classes = hashlib.blake2b(repr(method.class_names).encode(), digest_size=8).hexdigest()
+    settings = " ".join(repr(method).split())
+    return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}"
+
+
 def pack_checkpoint(method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> bytes:
     """Learned numbers, the optimiser's state and the history, as they stand at the end of an epoch."""
     tensors = {f"learned/{name}": p.detach().cpu().contiguous() for name, p in method.trainables().items()}
-    for i, state in enumerate(_states(optimizer)):
+    for i, parameter in enumerate(_parameters(optimizer)):
+        state = optimizer.state.get(parameter, {})
         tensors.update({f"optimizer/{i}/{k}": v.cpu() for k, v in state.items() if isinstance(v, Tensor)})
     metadata = {
         "settings": progress.settings,
@@ -53,19 +74,30 @@ def write_checkpoint(path: Path, packed: bytes) -> None:
         ) from error
 
 
+def check_writable(path: Path) -> None:
+    """Raise TrainingError at the start rather than after an hour."""
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else f"lies in a folder that does not exist ({path.parent})"
+        raise TrainingError(f"the checkpoint {path} {problem}; give the name of a file in an existing folder")
+
+
 def read_checkpoint(
     path: Path, method: Method, optimizer: torch.optim.Optimizer, fresh: Progress
 ) -> Progress:
-    """Take up the checkpoint at ``path``; ``fresh`` when there is none. Raises TrainingError when it does not fit."""
+    """Take up the checkpoint at ``path``; ``fresh`` when there is none.
+
+    Raises TrainingError when it is damaged or does not fit; nothing is taken from it then.
+    """
+    check_writable(path)
     if not path.exists():
         return fresh
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         progress = _progress(metadata, fresh)
         _restore(tensors, method, optimizer)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(f"the checkpoint {path} is damaged ({error}); remove it to start anew") from error
     return progress
 
@@ -76,22 +108,26 @@ def _progress(metadata: dict[str, str], fresh: Progress) -> Progress:
     if metadata["settings"] != fresh.settings:
         raise TrainingError(
             "the checkpoint was written by a training with other settings, data or seed: "
-            f"{metadata['settings']} is not {fresh.settings}. Remove it, or use the settings it was made with."
+            f"{metadata['settings']} is not {fresh.settings}. "
+            "Remove it, or use the settings it was made with."
         )
     return Progress(fresh.settings, [EpochReport(**report) for report in json.loads(metadata["history"])])
 
 
-def _states(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return [optimizer.state[p] for p in parameters if p in optimizer.state]
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _restore(tensors: dict[str, Tensor], method: Method, optimizer: torch.optim.Optimizer) -> None:
+    trainables = method.trainables()
+    learned = {name: tensors[f"learned/{name}"] for name in trainables}
+    wrong = [name for name, tensor in learned.items() if tensor.shape != trainables[name].shape]
+    if wrong:
+        raise ValueError(f"{wrong[0]} has the shape {tuple(learned[wrong[0]].shape)}")
     with torch.no_grad():
-        for name, parameter in method.trainables().items():
-            parameter.copy_(tensors[f"learned/{name}"])
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for i, parameter in enumerate(parameters):
+        for name, tensor in learned.items():
+            trainables[name].copy_(tensor)
+    for i, parameter in enumerate(_parameters(optimizer)):
         prefix = f"optimizer/{i}/"
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:

@@ -17,7 +17,14 @@ from torch import Tensor
 from promptlet import rng
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
-from promptlet.training.checkpoint import Progress, pack_checkpoint, read_checkpoint, write_checkpoint
+from promptlet.training.checkpoint import (
+    Progress,
+    describe,
+    digest,
+    pack_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from promptlet.training.schedules import Schedule
 
 CHECKPOINT_SECONDS = 5.0
@@ -74,11 +81,14 @@ def train(
     labels = labels.to(device)
     if features.dim() != 3 or features.shape[1] != labels.shape[0]:
         raise TrainingError(
-            f"features {tuple(features.shape)} do not fit {labels.shape[0]} labels: expected (views, images, D)"
+            f"features {tuple(features.shape)} do not fit {labels.shape[0]} labels; "
+            "expected (views, images, D)"
         )
     optimizer = schedule.make_optimizer(parameters)
-    progress = Progress(settings=f"{schedule}|{seed}|{tuple(features.shape)}|{method.info.name}")
+    progress = Progress("")
     if checkpoint is not None:
+        data = f"{tuple(features.shape)} {digest([features, labels])}"
+        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {data}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
     saver = _Saver(checkpoint)
     method.train()
@@ -90,6 +100,8 @@ def train(
             saver.epoch_done(method, optimizer, progress)
             if on_epoch is not None:
                 on_epoch(report)
+    except TrainingError:
+        raise  # it would only fail again
     except BaseException:
         saver.write()
         raise
@@ -141,14 +153,14 @@ def _epoch(
     images = labels.shape[0]
     steps = schedule.steps_per_epoch(images)
     losses, hits, seen = [], 0, 0
+    view_of = _views(features.shape[0], images, epoch, seed)
     for step, rows in enumerate(_batches(images, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        views = _views(features.shape[0], images, epoch, seed)[rows]
-        x, y = features[views, rows], labels[rows]
+        x, y = features[view_of[rows], rows], labels[rows]
         with _precision(x.device):
             loss, logits = method.loss(x, y)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()
         losses.append(_finite(float(loss.detach()), epoch, lr))
         optimizer.step()
@@ -187,6 +199,6 @@ def _finite(loss: float, epoch: int, lr: float) -> float:
     if math.isfinite(loss):
         return loss
     raise TrainingError(
-        f"the loss became {loss} in epoch {epoch + 1} at learning rate {lr:g}; try a smaller lr, and check that "
-        "no image feature is zero or not finite"
+        f"the loss became {loss} in epoch {epoch + 1} at learning rate {lr:g}; try a smaller lr, and check "
+        "that no image feature is NaN or infinite"
     )

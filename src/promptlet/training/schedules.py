@@ -14,6 +14,7 @@ from torch import nn
 from promptlet.errors import OptionError, check_option
 
 WARMUP_LR = 1e-5
+OPTIMIZERS = ("sgd", "adamw")
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,7 @@ class Schedule:
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
     {
         "coop": Schedule("coop", lr=0.002, epochs=50, batch_size=32),
-        "fast": Schedule(
-            "fast", lr=0.01, epochs=120, batch_size=None, warmup_lr=None, optimizer="adamw"
-        ),
+        "fast": Schedule("fast", lr=0.01, epochs=120, batch_size=None, warmup_lr=None, optimizer="adamw"),
     }
 )
 
@@ -78,10 +77,11 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     if isinstance(schedule, str):
         schedule = SCHEDULES[check_option("schedule", schedule, SCHEDULES)]
     chosen = replace(schedule, **{key: value for key, value in changes.items() if value is not None})
+    check_option("optimizer", chosen.optimizer, OPTIMIZERS)
     if chosen.epochs < 1:
         raise OptionError(f"epochs={chosen.epochs} is outside 1 and more")
-    if not chosen.lr > 0:
-        raise OptionError(f"lr={chosen.lr} must be above 0")
+    if not (chosen.lr > 0 and math.isfinite(chosen.lr)):
+        raise OptionError(f"lr={chosen.lr} must be above 0 and finite")
     if chosen.batch_size is not None and chosen.batch_size < 1:
         raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
     return chosen

@@ -1,0 +1,39 @@
+"""Pickling, for joblib and processes: a backbone travels as its name and is loaded again on the other side.
+
+Prompts are saved as prompt files, never as pickles; this is for processes of one program.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from promptlet.backbones import Backbone, load_backbone
+
+Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
+
+_loaded: WeakValueDictionary[Identity, Backbone] = WeakValueDictionary()
+
+
+def _reduce(backbone: Backbone) -> tuple[Callable[..., Backbone], Identity]:
+    dtype = str(backbone.dtype).removeprefix("torch.")
+    identity = (backbone.name, str(backbone.device), dtype, backbone.fingerprint)
+    _loaded[identity] = backbone
+    return _reload, identity
+
+
+def _reload(name: str, device: str, dtype: str, fingerprint: str) -> Backbone:
+    """The backbone that is there already, else one loaded by name. Raises WrongBackboneError."""
+    identity = (name, device, dtype, fingerprint)
+    backbone = _loaded.get(identity)
+    if backbone is None:
+        backbone = load_backbone(name, device, dtype)
+        backbone.check_fingerprint(fingerprint, name, "the pickle")
+        _loaded[identity] = backbone
+    return backbone
+
+
+def register() -> None:
+    """Let `pickle` and its relatives know."""
+    copyreg.pickle(Backbone, _reduce)
