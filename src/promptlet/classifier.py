@@ -26,7 +26,7 @@ from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.promptfile import PromptFile, load_prompt_file, save_prompt_file
 from promptlet.prompts import DEFAULT_WORDS
-from promptlet.training import SCHEDULES, EpochReport, Schedule, resolve_schedule, train
+from promptlet.training import SCHEDULES, EpochReport, Schedule, method_schedule, train
 
 pickling.register()
 
@@ -159,11 +159,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise OptionError(f"{name}={value!r} is not allowed; give a whole number") from None
 
     def _schedule(self) -> Schedule:
-        lr = self.lr
-        if lr is None and isinstance(self.schedule, str):
-            lr = METHODS[self.method].info.learning_rates.get(self.schedule)
         epochs, batch_size = self._whole("epochs"), self._whole("batch_size")
-        return resolve_schedule(self.schedule, epochs=epochs, lr=lr, batch_size=batch_size)
+        info = METHODS[self.method].info
+        return method_schedule(info, self.schedule, epochs=epochs, lr=self.lr, batch_size=batch_size)
 
     def _new_method(self, class_names: Sequence[str]) -> Method:
         """The method with its options; those that it does not have are left out while they are defaults."""
@@ -307,23 +305,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
         check_is_fitted(self, "method_")
-        method = self.method_
-        n_ctx, init = getattr(method, "n_ctx", None), getattr(method, "init", None)
-        if n_ctx is None or init is None:  # a template: what stands before the name
-            words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
-            n_ctx, init = len(self.backbone_.text.embed_words(words)), f"words:{words}"
-        return PromptFile(
-            method=method.info.name,
-            n_ctx=n_ctx,
-            dim=self.backbone_.text.dim,
-            rank=getattr(method, "rank", None),
-            init=init,
-            backbone=self.backbone_.name,
-            fingerprint=self.backbone_.fingerprint,
-            class_names=tuple(str(name) for name in self.classes_),
-            training=self.training_,
-            tensors=method.state(),
-        )
+        names = tuple(str(name) for name in self.classes_)
+        return prompt_file_of(self.method_, names, self.training_)
 
     @classmethod
     def load(
@@ -376,6 +359,27 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def history_records(self) -> list[dict[str, float]]:
         """The history as plain records, for JSON."""
         return [asdict(report) for report in self.history_]
+
+
+def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
+    """The prompt file of a trained method; ``training`` says how it was trained."""
+    backbone = method.backbone
+    n_ctx, init = getattr(method, "n_ctx", None), getattr(method, "init", None)
+    if n_ctx is None or init is None:  # a template: what stands before the name
+        words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
+        n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
+    return PromptFile(
+        method=method.info.name,
+        n_ctx=n_ctx,
+        dim=backbone.text.dim,
+        rank=getattr(method, "rank", None),
+        init=init,
+        backbone=backbone.name,
+        fingerprint=backbone.fingerprint,
+        class_names=class_names,
+        training=training,
+        tensors=method.state(),
+    )
 
 
 def _options_of(file: PromptFile) -> dict[str, Any]:

@@ -1,6 +1,14 @@
 """Training: schedules, one readable loop, checkpoints."""
 
 from promptlet.training.loop import EpochReport, TrainingResult, train
-from promptlet.training.schedules import SCHEDULES, Schedule, resolve_schedule
+from promptlet.training.schedules import SCHEDULES, Schedule, method_schedule, resolve_schedule
 
-__all__ = ["SCHEDULES", "EpochReport", "Schedule", "TrainingResult", "resolve_schedule", "train"]
+__all__ = [
+    "SCHEDULES",
+    "EpochReport",
+    "Schedule",
+    "TrainingResult",
+    "method_schedule",
+    "resolve_schedule",
+    "train",
+]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from promptlet.errors import OptionError, check_option
+from promptlet.methods import MethodInfo
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw")
@@ -85,3 +86,10 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     if chosen.batch_size is not None and chosen.batch_size < 1:
         raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
     return chosen
+
+
+def method_schedule(info: MethodInfo, schedule: str | Schedule, **changes: Any) -> Schedule:
+    """`resolve_schedule` with the method's own learning rate for a schedule by name where ``lr`` is None."""
+    if changes.get("lr") is None and isinstance(schedule, str):
+        changes["lr"] = info.learning_rates.get(schedule)
+    return resolve_schedule(schedule, **changes)
