@@ -15,7 +15,7 @@ from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import TextPrompt, resolve_init
 from promptlet.prompts import LowRankContext
 
-DROPOUT = 0.1
+DROPOUT = 0.3
 INIT_STD = 0.02
 
 
@@ -31,7 +31,6 @@ class RLP(TextPrompt):
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
         options=frozen(rank=1, n_ctx=4, ctx_init=None, dropout=DROPOUT, init_std=INIT_STD, seed=1),
-        learning_rates=frozen(fast=0.03, coop=0.01),
         bibtex="""@article{hao2023rlp,
   title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
   author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
