@@ -48,17 +48,22 @@ def describe(method: Method) -> str:
     return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}"
 
 
-def pack_checkpoint(method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> bytes:
-    """Learned numbers, the optimiser's state and the history, as they stand at the end of an epoch."""
-    tensors = {f"learned/{name}": p.detach().cpu().contiguous() for name, p in method.trainables().items()}
+def snapshot(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Copies of the learned numbers and the optimiser's state, as they stand at the end of an epoch."""
+    tensors: dict[str, Tensor] = {f"learned/{name}": p for name, p in method.trainables().items()}
     for i, parameter in enumerate(_parameters(optimizer)):
         state = optimizer.state.get(parameter, {})
-        tensors.update({f"optimizer/{i}/{k}": v.cpu() for k, v in state.items() if isinstance(v, Tensor)})
+        tensors.update({f"optimizer/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)})
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def pack_checkpoint(tensors: dict[str, Tensor], progress: Progress) -> bytes:
+    """A snapshot and the history that led to it."""
     metadata = {
         "settings": progress.settings,
         "history": json.dumps([asdict(report) for report in progress.history]),
     }
-    return bytes(save(tensors, metadata))
+    return bytes(save({name: t.cpu().contiguous() for name, t in tensors.items()}, metadata))
 
 
 def write_checkpoint(path: Path, packed: bytes) -> None:

@@ -23,6 +23,7 @@ from promptlet.training.checkpoint import (
     digest,
     pack_checkpoint,
     read_checkpoint,
+    snapshot,
     write_checkpoint,
 )
 from promptlet.training.schedules import Schedule
@@ -117,19 +118,19 @@ class _Saver:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.packed = b""
+        self.latest: tuple[dict[str, Tensor], Progress] | None = None
         self.written_at = time.monotonic()
 
     def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         if self.path is None:
             return
-        self.packed = pack_checkpoint(method, optimizer, progress)
+        self.latest = snapshot(method, optimizer), Progress(progress.settings, list(progress.history))
         if time.monotonic() - self.written_at > CHECKPOINT_SECONDS:
             self.write()
 
     def write(self) -> None:
-        if self.path is not None and self.packed:
-            write_checkpoint(self.path, self.packed)
+        if self.path is not None and self.latest is not None:
+            write_checkpoint(self.path, pack_checkpoint(*self.latest))
             self.written_at = time.monotonic()
 
     def remove(self) -> None:

@@ -1,0 +1,50 @@
+"""Problems that a context can solve: image features around the class features of a hidden context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptlet import rng
+from promptlet.methods import Method, build_method
+
+NAMES = ("cat", "dog", "photo of the cat", "the dog", "box")
+
+
+def noise(purpose: str, shape: tuple[int, ...], std: float = 1.0, seed: int = 0) -> Tensor:
+    """Normal numbers (float32) from the library's own generator."""
+    return torch.from_numpy(rng.normal(f"test/{purpose}", seed, shape, std))
+
+
+def hidden_method(backbone: Any, names: tuple[str, ...] = NAMES, strength: float = 2.0) -> Method:
+    """RLP at a context that training does not know: P0 plus a strong update of rank 1."""
+    method = build_method("rlp", backbone, names)
+    method.load_state(
+        {
+            "U": noise("hidden U", (4, 1), strength).numpy(),
+            "V": noise("hidden V", (1, backbone.text.dim)).numpy(),
+        }
+    )
+    return method.eval()
+
+
+def toy_problem(
+    backbone: Any, per_class: int = 4, views: int = 1, spread: float = 0.1, names: tuple[str, ...] = NAMES
+) -> tuple[Tensor, Tensor]:
+    """Features (V, N, D) around the hidden context's class features, and labels (N,)."""
+    with torch.no_grad():
+        centres = hidden_method(backbone, names).class_features()
+    labels = torch.arange(len(names)).repeat_interleave(per_class)
+    drawn = centres[labels] + noise("features", (views, len(labels), centres.shape[1]), spread)
+    return F.normalize(drawn, dim=-1), labels
+
+
+def toy_arrays(backbone: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The same as scikit-learn wants it: features (N, D) and labels in words (N,)."""
+    features, labels = toy_problem(backbone, **options)
+    names = np.array(options.get("names", NAMES))
+    return features[0].numpy(), names[labels.numpy()]

@@ -1,0 +1,103 @@
+"""Learning rates, batches, and what a schedule refuses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from promptlet.errors import OptionError
+from promptlet.training import SCHEDULES, Schedule, resolve_schedule
+
+DASSL = Schedule("coop", lr=0.002, epochs=50, batch_size=32)
+
+
+@pytest.mark.parametrize(("lr", "epochs"), [(0.002, 50), (0.002, 200), (0.0035, 5), (0.0026, 2)])
+def test_learning_rates_are_dassls(lr: float, epochs: int) -> None:
+    """Warm-up at a constant 1e-5, then the cosine from its own step 0 (WARMUP_RECOUNT=True)."""
+    schedule = replace(DASSL, lr=lr, epochs=epochs)
+    table = [schedule.learning_rate(epoch - 1) for epoch in range(1, epochs + 1)]
+    assert table[0] == 1e-5
+    assert table[1] == lr
+    for e in range(2, epochs + 1):
+        assert table[e - 1] == pytest.approx(lr / 2 * (1 + math.cos(math.pi * (e - 2) / epochs)), rel=1e-12)
+
+
+def test_learning_rates_equal_torchs_own_cosine() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.002)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
+    for epoch in range(1, 50):
+        assert DASSL.learning_rate(epoch) == pytest.approx(cosine.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        cosine.step()
+
+
+def test_maples_five_epochs_end_at_a_third_of_the_rate() -> None:
+    assert replace(DASSL, lr=0.0035, epochs=5).learning_rate(4) / 0.0035 == pytest.approx(0.35, abs=0.005)
+
+
+def test_without_warm_up_the_cosine_starts_at_once() -> None:
+    schedule = replace(DASSL, warmup_lr=None, lr=1.0, epochs=4)
+    assert [schedule.learning_rate(e) for e in range(4)] == pytest.approx(
+        [1.0, 0.853553, 0.5, 0.146447], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "drop_last", "steps"),
+    [
+        (100, 32, True, 3),
+        (100, 32, False, 4),
+        (96, 32, True, 3),
+        (96, 32, False, 3),
+        (32, 32, True, 1),
+        (10, 32, True, 1),  # fewer than a batch: kept
+        (1, 32, True, 1),
+        (10, 1, True, 10),
+        (1000, None, True, 1),
+        (1000, None, False, 1),
+    ],
+)
+def test_steps_per_epoch(images: int, batch_size: int | None, drop_last: bool, steps: int) -> None:
+    schedule = replace(DASSL, batch_size=batch_size, drop_last=drop_last)
+    assert schedule.steps_per_epoch(images) == steps
+
+
+def test_optimisers() -> None:
+    parameters = [nn.Parameter(torch.zeros(2))]
+    sgd = DASSL.make_optimizer(iter(parameters))
+    assert isinstance(sgd, torch.optim.SGD)
+    expected = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
+    assert {name: sgd.defaults[name] for name in expected} == expected
+    assert isinstance(replace(DASSL, optimizer="adamw").make_optimizer(parameters), torch.optim.AdamW)
+
+
+def test_names_resolve_and_none_changes_nothing() -> None:
+    assert resolve_schedule("coop") is not None
+    assert resolve_schedule("fast", epochs=None, lr=None, batch_size=None) == SCHEDULES["fast"]
+    assert resolve_schedule("coop", epochs=7, lr=0.1) == replace(SCHEDULES["coop"], epochs=7, lr=0.1)
+    assert resolve_schedule(DASSL) == DASSL
+    assert all(schedule.name == name for name, schedule in SCHEDULES.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "changes", "message"),
+    [
+        ("fsat", {}, "schedule='fsat' is not known; allowed: coop, fast. Did you mean 'fast'"),
+        ("coop", {"epochs": 0}, "epochs=0 is outside 1 and more"),
+        ("coop", {"epochs": -3}, "epochs=-3"),
+        ("coop", {"lr": 0.0}, "lr=0.0 must be above 0"),
+        ("coop", {"lr": -1.0}, "lr=-1.0 must be above 0"),
+        ("coop", {"lr": float("nan")}, "lr=nan must be above 0"),
+        ("coop", {"lr": float("inf")}, "lr=inf must be above 0"),
+        ("coop", {"batch_size": 0}, "batch_size=0 is outside 1 and more; None means all images"),
+        (replace(DASSL, optimizer="adam"), {}, "optimizer='adam' is not known; .* Did you mean 'adamw'"),
+    ],
+)
+def test_what_cannot_run_is_refused(given: Any, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        resolve_schedule(given, **changes)
