@@ -1,0 +1,163 @@
+"""The data sets of a benchmark: opened once, identified by their content, their features computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Split, load_dataset
+from promptlet.data.items import Item
+from promptlet.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from promptlet.backbones import Backbone
+
+DEFAULT_TEMPLATE = "a photo of a {}."
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, eq=False)
+class BenchDataset:
+    """name: in tables; digest: of its content; template: its hand-written prompt, for zero-shot.
+
+    A data set that cannot be read has a ``problem`` and no content: its runs fail with that reason.
+    """
+
+    name: str
+    source: str
+    digest: str
+    template: str
+    content: Split | FeatureFile | None
+    problem: str = ""
+
+    @property
+    def split(self) -> Split:
+        """Its items. Raises DataError when it could not be read."""
+        if self.content is None:
+            raise DataError(self.problem)
+        return self.content.split if isinstance(self.content, FeatureFile) else self.content
+
+    @property
+    def features(self) -> np.ndarray | None:
+        """Features (N, D) of a feature file, by row."""
+        return self.content.features if isinstance(self.content, FeatureFile) else None
+
+
+def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
+    """What `load_dataset` reads; what is wrong with it is kept as a problem.
+
+    Raises OptionError for a name that is not known, DataError for a path where there is nothing.
+    """
+    try:
+        content = load_dataset(source, root)
+    except DataError as error:
+        if source not in DATASETS and not Path(source).exists():
+            raise
+        name = source if source in DATASETS else Path(source).stem
+        return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, str(error))
+    split = content.split if isinstance(content, FeatureFile) else content
+    template = DATASETS[split.name].template if split.name in DATASETS else DEFAULT_TEMPLATE
+    return BenchDataset(split.name, source, _digest(content), template, content)
+
+
+def open_datasets(sources: Sequence[str], root: str | Path | None = None) -> list[BenchDataset]:
+    """All of them. Raises OptionError when two would have the same name in a table."""
+    opened: list[BenchDataset] = []
+    for source in sources:
+        dataset = open_dataset(source, root)
+        same = next((other for other in opened if other.name == dataset.name), None)
+        if same is not None:
+            raise OptionError(
+                f"the data sets {same.source!r} and {source!r} are both called {dataset.name!r} in results; "
+                "give one of them, or rename one"
+            )
+        opened.append(dataset)
+    return opened
+
+
+@dataclass
+class FeatureSource:
+    """Features of items: rows of a feature file, or images encoded once in this process and cached on disk.
+
+    on_progress(done, total) counts images times views while they are encoded.
+    """
+
+    backbone: Backbone
+    cache: FeatureCache | None = None
+    on_progress: Callable[[int, int], None] | None = None
+    _encoded: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+
+    def of(self, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> np.ndarray:
+        """Features (views, N, D), not normalised. Raises DataError, ImageError."""
+        if dataset.features is None:
+            return self._images([str(item.path) for item in items], views)
+        if views > 1:
+            raise OptionError(
+                f"{dataset.name}: a feature file holds one view of each image, not {views}; give the images"
+            )
+        own, found = self.backbone.feature_dim, dataset.features.shape[1]
+        if own != found:
+            raise DataError(
+                f"{dataset.name}: its features have {found} numbers, those of {self.backbone.name!r} {own}; "
+                "give the backbone they were made with, or the images"
+            )
+        return dataset.features[np.array([item.row for item in items], np.int64)][None]
+
+    def _images(self, paths: Sequence[str], views: int) -> np.ndarray:
+        from promptlet.features import encode_images
+
+        missing = [path for path in dict.fromkeys(paths) if (path, views - 1) not in self._encoded]
+        if missing:
+            features = encode_images(
+                self.backbone, missing, views=views, cache=self.cache, on_progress=self.on_progress
+            )
+            self._encoded |= {
+                (path, view): features[view, i] for i, path in enumerate(missing) for view in range(views)
+            }
+        return np.stack([np.stack([self._encoded[path, view] for path in paths]) for view in range(views)])
+
+
+def names_of(items: Sequence[Item]) -> list[str] | list[int]:
+    """What says which items these are: rows of a feature file, or paths below their common folder."""
+    rows = [item.row for item in items if item.row is not None]
+    return rows if len(rows) == len(items) else _relative([item.path for item in items])
+
+
+def _digest(content: Split | FeatureFile) -> str:
+    """16 hexadecimal digits for names, labels, parts, and features or sizes of files: no place on disk."""
+    is_features = isinstance(content, FeatureFile)
+    split = content.split if isinstance(content, FeatureFile) else content
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(repr(split.class_names).encode("utf-8", "surrogatepass"))
+    paths = _relative([item.path for item in split.every_item])
+    parts = [part for part in SPLIT_NAMES for _ in getattr(split, part)]
+    for item, path, part in zip(split.every_item, paths, parts, strict=True):
+        about = item.row if is_features else _size(item.path)
+        digest.update(repr((part, path, item.label, about)).encode("utf-8", "surrogatepass"))
+    if isinstance(content, FeatureFile):
+        digest.update(repr(content.features.shape).encode() + content.features.tobytes())
+    return digest.hexdigest()
+
+
+def _relative(paths: Sequence[Path]) -> list[str]:
+    if not paths:
+        return []
+    try:
+        common = os.path.commonpath([path.parent for path in paths])
+    except ValueError:  # on several drives, or relative beside absolute ones
+        return [path.as_posix() for path in paths]
+    return [Path(os.path.relpath(path, common or ".")).as_posix() for path in paths]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, -1 when it is not there: that is told when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

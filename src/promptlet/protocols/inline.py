@@ -1,0 +1,62 @@
+"""The plain engine: one run after the other in this process, leaving out what is done or being done."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from promptlet.errors import PromptletError
+from promptlet.protocols.runs import Run
+from promptlet.protocols.store import RunStore
+
+OnEvent = Callable[[str, Run, dict[str, Any]], None]
+
+
+def run_inline(
+    runs: Sequence[Run],
+    execute: Callable[[Run], dict[str, Any]],
+    store: RunStore,
+    on_event: OnEvent | None = None,
+) -> None:
+    """Bring every run into ``store``. A run that fails is recorded with its reason, and the others go on.
+
+    on_event(what, run, record): ``start``, ``done``, ``failed``, ``kept`` (it was there), ``elsewhere``
+    (another process has it; waited for at the end).
+    """
+    tell = on_event or (lambda *_: None)
+    store.check_writable()
+    store.write_plan([run.describe() for run in runs])
+    elsewhere = [run for run in runs if not _bring(run, execute, store, tell, wait=False)]
+    for run in elsewhere:
+        tell("elsewhere", run, {})
+    for run in elsewhere:
+        _bring(run, execute, store, tell, wait=True)
+
+
+def _bring(
+    run: Run, execute: Callable[[Run], dict[str, Any]], store: RunStore, tell: OnEvent, wait: bool
+) -> bool:
+    """Whether the run was dealt with: False when another process has it."""
+    with store.claim(run.key, wait) as ours:
+        if not ours:
+            return False
+        record = store.read(run.key)
+        if record is not None and record["status"] == "done":
+            tell("kept", run, record)
+            return True
+        tell("start", run, {})
+        try:
+            record = {"status": "done", **execute(run)}
+        except PromptletError as error:
+            record = _failure(run, error, "")
+        except Exception as error:  # a bug or a full memory must not cost the night's other runs
+            record = _failure(run, error, traceback.format_exc())
+        store.write(run.key, record)
+        tell(str(record["status"]), run, record)
+    return True
+
+
+def _failure(run: Run, error: Exception, trace: str) -> dict[str, Any]:
+    reason = str(error) if isinstance(error, PromptletError) else f"{type(error).__name__}: {error}"
+    return {"status": "failed", **run.describe(), "reason": reason, "traceback": trace}

@@ -1,0 +1,136 @@
+"""From what is asked for (data sets, methods, shots, seeds) to a list of complete runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from promptlet.errors import OptionError, check_option
+from promptlet.methods import METHODS
+from promptlet.protocols.datasets import BenchDataset
+from promptlet.protocols.runs import Run
+from promptlet.training import method_schedule
+
+MethodSpec = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a plan share. None keeps the method's or the schedule's own value."""
+
+    schedule: str = "fast"
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    views: int = 1
+    sampler: str = "coop"
+
+
+def parse_methods(text: str) -> Sequence[MethodSpec]:
+    """``"coop,rlp:rank=2,dropout=0.2"``: methods by name, each with options after a colon."""
+    methods: list[tuple[str, dict[str, Any]]] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, colon, option = part.partition(":")
+        if "=" in name:  # a further option of the method before it
+            if not methods:
+                raise OptionError(f"methods={text!r} begins with an option; give a method first: rlp:{part}")
+            option = part
+        else:
+            check_option("method", name.strip(), METHODS)
+            methods.append((name.strip(), {}))
+        if option or colon:
+            methods[-1][1].update([_parse_option(option)])
+    if not methods:
+        raise OptionError(f"methods={text!r} names no method; allowed: {', '.join(METHODS)}")
+    return methods
+
+
+def _parse_option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals):
+        raise OptionError(
+            f"{text!r} is no option of a method; write name=value, as in rlp:rank=2,dropout=0.2"
+        )
+    try:
+        return name.strip(), json.loads(value.strip().lower().replace("none", "null"))
+    except ValueError:
+        return name.strip(), value.strip()
+
+
+def share_options(methods: Sequence[MethodSpec], shared: Mapping[str, Any]) -> list[MethodSpec]:
+    """``shared`` options given to every method that has them and was not given its own; None is not given.
+
+    Raises OptionError for one that no method has.
+    """
+    given = {name: value for name, value in shared.items() if value is not None}
+    for name in given:
+        if not any(name in METHODS[method].info.options for method, _ in methods):
+            raise OptionError(
+                f"{name} is an option of none of the methods {', '.join(method for method, _ in methods)}"
+            )
+    return [
+        (method, {**{n: v for n, v in given.items() if n in METHODS[method].info.options}, **options})
+        for method, options in methods
+    ]
+
+
+def plan_runs(
+    protocol: str,
+    datasets: Sequence[BenchDataset],
+    methods: Sequence[MethodSpec],
+    shots: Sequence[int],
+    seeds: Sequence[int],
+    fingerprint: str,
+    dtype: str = "float32",
+    settings: Settings | None = None,
+) -> list[Run]:
+    """Each data set x shots x method x seed once, in that order."""
+    settings = settings or Settings()
+    runs = [
+        _run(protocol, dataset, (method, options), (count, seed), (fingerprint, dtype), settings)
+        for dataset in datasets
+        for count in shots
+        for method, options in methods
+        for seed in seeds
+    ]
+    return list({run.key: run for run in runs}.values())
+
+
+def _run(
+    protocol: str,
+    dataset: BenchDataset,
+    spec: MethodSpec,
+    draw: tuple[int, int],
+    backbone: tuple[str, str],
+    settings: Settings,
+) -> Run:
+    method, options = spec
+    info = METHODS[check_option("method", method, METHODS)].info
+    unknown = [name for name in options if name not in info.options or name == "seed"]
+    if unknown:
+        own = ", ".join(name for name in info.options if name != "seed")
+        raise OptionError(f"method {method!r} takes no option {unknown[0]!r} in a benchmark; it takes: {own}")
+    complete = {**info.options, **options}
+    complete.pop("seed", None)  # the run's own
+    if "template" in complete and "template" not in options:
+        complete["template"] = dataset.template
+    schedule = method_schedule(
+        info, settings.schedule, epochs=settings.epochs, lr=settings.lr, batch_size=settings.batch_size
+    )
+    learns = info.trains != "nothing"
+    return Run(
+        protocol=protocol,
+        dataset=dataset.name,
+        data=dataset.digest,
+        method=method,
+        options=complete,
+        shots=draw[0],
+        seed=draw[1],
+        settings=asdict(schedule) if learns else {},
+        views=settings.views if learns else 1,
+        sampler=settings.sampler,
+        fingerprint=backbone[0],
+        dtype=backbone[1],
+    )
