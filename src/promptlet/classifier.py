@@ -264,7 +264,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keys = [clean_class_name(str(name)).casefold() for name in names]
         if not own.keys() & set(keys):
             raise DataError(
-                f"no label is one of the {len(own)} classes of this classifier: {names[0]!r} is not. "
+                f"no label is one of the {len(own)} classes of this classifier: {str(names[0])!r} is not. "
                 f"Predict among other names with predict(images, class_names=...)."
                 f"{did_you_mean(keys[0], own)}"
             )
@@ -447,11 +447,11 @@ def _checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
         raise DataError(f"{len(inputs)} images but {len(given)} labels; give one label per image")
     if not given:
         raise DataError("no images given; give at least one image of each class")
-    wrong = next((label for label in given if not isinstance(label, str)), None)
-    if wrong is not None:
+    wrong = [label for label in given if not isinstance(label, str)]
+    if wrong:
         raise DataError(
-            f"label {wrong!r} is a {type(wrong).__name__}; labels are class names in words (the backbone "
-            "reads them), such as 'dog'. Map numbers to names first."
+            f"label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words (the "
+            "backbone reads them), such as 'dog'. Map numbers to names first."
         )
     return np.array(given)
 
@@ -460,9 +460,9 @@ def _as_names(class_names: Iterable[str]) -> tuple[str, ...]:
     if isinstance(class_names, str):
         raise DataError(f"class_names is the text {class_names!r}; give a list of names")
     names = tuple(class_names)
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if wrong is not None:
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
         raise DataError(
-            f"class_names holds {wrong!r}; names are words that the backbone reads, such as 'dog'"
+            f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
         )
     return names

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
+from promptlet.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,11 @@ class Method(nn.Module, ABC):
         return {}
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Take what `state` gave."""
+        """Take what `state` gave. Raises OptionError for tensors that this method does not have."""
+        if tensors:
+            raise OptionError(
+                f"{self.info.name} learns nothing, but learned tensors are given: {list(tensors)}"
+            )
 
     def begin_step(self, step: int) -> None:
         """Called before each training step."""
