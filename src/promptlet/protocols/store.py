@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,9 @@ from promptlet.errors import DataError
 SCHEMA = 1
 STATUSES = ("done", "failed")
 NUMBERS = ("seconds", "trainable", "file_bytes")
-SCORES = {"base-to-new": ("base", "new")}
+SCORES = {
+    "base-to-new": ("base", "new", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
+}
 TEXTS = ("protocol", "dataset", "data", "method", "sampler", "fingerprint")
 
 
@@ -191,4 +194,4 @@ def _what_is_wrong(described: Mapping[str, Any]) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

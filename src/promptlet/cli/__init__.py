@@ -1,0 +1,13 @@
+"""The command line: a thin shell over the library, one file per command. Loads no torch to show its help."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line. Exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
+    from promptlet.cli.app import app
+
+    app(prog_name="promptlet")
+
+
+__all__ = ["main"]

@@ -1,0 +1,48 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import promptlet
+from promptlet.cli import backbones, bench, cache, datasets, fit, inspect, methods, predict
+from promptlet.cli.shell import ErrorsInWords
+
+app = typer.Typer(
+    name="promptlet",
+    cls=ErrorsInWords,
+    help="Adapt a frozen vision-language model from a few images by learning half a thousand numbers.",
+    epilog="Example: promptlet fit photos --out photos.prompt",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"promptlet {promptlet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("fit", epilog=fit.EXAMPLES)(fit.command)
+app.command("predict", epilog=predict.EXAMPLES)(predict.command)
+app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
+app.add_typer(bench.app, name="bench")
+app.command("methods", epilog=methods.EXAMPLES)(methods.command)
+app.command("backbones", epilog=backbones.EXAMPLES)(backbones.command)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(cache.app, name="cache")

@@ -1,0 +1,71 @@
+"""`promptlet cache`: the image features kept on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from promptlet.cli.shell import Json, emit_json, examples, say, tell_notes
+
+app = typer.Typer(
+    help="The image features kept on this machine, so that no view of an image is encoded twice.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+CLEAR = examples("cache clear", "cache clear --fingerprint 1a2b3c4d5e6f")
+
+
+@app.callback(epilog=examples("cache show", "cache clear"))
+def _root() -> None:
+    pass
+
+
+@app.command(epilog=examples("cache show", "cache show --json"))
+def show(json: Json = False) -> None:
+    """Show where the cache is, how large it is, and how many features of which backbones it holds."""
+    from promptlet.data import FeatureCache
+
+    cache = FeatureCache()
+    stats = cache.stats()
+    tell_notes(cache)
+    if json:
+        emit_json(
+            {
+                "path": str(stats.path),
+                "entries": stats.entries,
+                "bytes": stats.bytes,
+                "by_fingerprint": stats.by_fingerprint,
+            }
+        )
+        return
+    say(f"{stats.path}: {stats.entries:,} features, {stats.bytes:,} bytes")
+    for fingerprint, entries in stats.by_fingerprint.items():
+        say(f"  image tower {fingerprint}: {entries:,}")
+    say("PROMPTLET_CACHE=FOLDER puts it elsewhere.")
+
+
+@app.command(epilog=CLEAR)
+def clear(
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(help="Only those of this image tower, as `cache show` lists it.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Remove all features, or those of one backbone. They are computed again when they are needed."""
+    from promptlet.data import FeatureCache
+    from promptlet.errors import check_option
+
+    cache = FeatureCache()
+    if fingerprint is not None:
+        # A backbone's whole fingerprint ends in that of its image tower.
+        fingerprint = check_option(
+            "fingerprint", fingerprint.rpartition("-")[2], cache.stats().by_fingerprint
+        )
+    removed = cache.clear(fingerprint)
+    tell_notes(cache)
+    if json:
+        emit_json({"removed": removed, "path": str(cache.path)})
+    else:
+        say(f"removed {removed:,} features from {cache.path}")

@@ -1,0 +1,61 @@
+"""`promptlet datasets`: the data sets known by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promptlet.cli.shell import Json, emit_json, examples, say, table
+
+app = typer.Typer(help="The data sets known by name.", no_args_is_help=True, rich_markup_mode=None)
+EXAMPLES = examples("datasets list", "datasets list --root data")
+
+
+@app.callback(epilog=EXAMPLES)
+def _root() -> None:
+    pass
+
+
+@app.command("list", epilog=EXAMPLES)
+def list_(
+    root: Annotated[
+        Path | None, typer.Option(help="Also say which are there, in CoOp's layout.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the data sets known by name, where CoOp's layout puts them, and where they come from."""
+    from promptlet.data import DATASETS
+
+    rows: list[dict[str, Any]] = []
+    for spec in DATASETS.values():
+        row = {
+            "name": spec.name,
+            "classes": spec.class_count,
+            "template": spec.template,
+            "split_file": f"{spec.folder}/{spec.split_file}",
+            "images": f"{spec.folder}/{spec.image_folder}",
+            "source": spec.source_note,
+        }
+        if root is not None:
+            row["is_there"] = _is_there(root, spec)
+        rows.append(row)
+    if json:
+        emit_json({"datasets": rows})
+        return
+    head = ["name", "classes", "template", "split file", "images", "from"]
+    body = [[str(value) for name, value in row.items() if name != "is_there"] for row in rows]
+    if root is not None:
+        head.insert(1, "there")
+        for line, row in zip(body, rows, strict=True):
+            line.insert(1, "yes" if row["is_there"] else "no")
+    table(head, body)
+    say(
+        "Also read: a folder of images per class, a table (.csv, .tsv), a CoOp split (.json), features (.npz)."
+    )
+
+
+def _is_there(root: Path, spec: Any) -> bool:
+    folders = (root / spec.folder, root)
+    return any((f / spec.split_file).is_file() and (f / spec.image_folder).is_dir() for f in folders)

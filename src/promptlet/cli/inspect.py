@@ -1,0 +1,96 @@
+"""`promptlet inspect`: what a prompt file says. Loads neither torch nor a backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from promptlet.cli.shell import Json, emit_json, examples, say
+
+if TYPE_CHECKING:
+    from promptlet.promptfile import PromptFile
+
+EXAMPLES = examples("inspect pets.prompt", "inspect pets.prompt --json")
+SHOWN_NAMES = 8
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Show what is in a prompt file: method, numbers, classes, backbone, bytes, how it was trained."""
+    from promptlet.promptfile import load_prompt_file
+
+    prompt = load_prompt_file(file)
+    facts = _facts(file, prompt)
+    if json:
+        emit_json(facts)
+        return
+    names = list(prompt.class_names)
+    more = f", ... ({len(names)} in all)" if len(names) > SHOWN_NAMES else f" ({len(names)})"
+    shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in facts["tensors"].items())
+    lines = {
+        "file": f"{file} ({facts['bytes']:,} bytes: header {facts['header_bytes']:,}, "
+        f"numbers {facts['payload_bytes']:,} as {prompt.precision})",
+        "method": prompt.method if prompt.rank is None else f"{prompt.method}, rank {prompt.rank}",
+        "context": f"{prompt.n_ctx} vectors of {prompt.dim} numbers",
+        "learned": f"{facts['learned']:,} numbers" + (f": {shapes}" if shapes else ""),
+        "start": facts["start"],
+        "classes": ", ".join(names[:SHOWN_NAMES]) + more if names else "none: give names when predicting",
+        "backbone": f"{prompt.backbone} ({prompt.fingerprint})",
+        "training": ", ".join(f"{key} {value}" for key, value in prompt.training.items()) or "not told",
+    }
+    values = facts["singular_values"]
+    if values:
+        of = "U V" if prompt.rank is not None else "P"
+        lines["singular"] = f"values of {of}: {', '.join(f'{value:.4g}' for value in values)}"
+    for name, text in lines.items():
+        say(f"{name:9} {text}")
+
+
+def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
+    data = path.read_bytes()
+    header = 8 + int.from_bytes(data[:8], "little")
+    return {
+        "file": str(path),
+        "bytes": len(data),
+        "header_bytes": header,
+        "payload_bytes": len(data) - header,
+        "precision": prompt.precision,
+        "method": prompt.method,
+        "rank": prompt.rank,
+        "n_ctx": prompt.n_ctx,
+        "dim": prompt.dim,
+        "init": prompt.init,
+        "start": _start(prompt),
+        "learned": sum(tensor.size for tensor in prompt.tensors.values()),
+        "tensors": {name: list(tensor.shape) for name, tensor in prompt.tensors.items()},
+        "singular_values": _singular_values(prompt),
+        "class_names": list(prompt.class_names),
+        "backbone": prompt.backbone,
+        "fingerprint": prompt.fingerprint,
+        "training": dict(prompt.training),
+    }
+
+
+def _start(prompt: PromptFile) -> str:
+    kind, _, value = prompt.init.partition(":")
+    if kind == "words":
+        return f"P0 is the token embeddings of the words {value!r}"
+    return f"P0 is drawn at random from seed {value} (docs/prompt-file.md)"
+
+
+def _singular_values(prompt: PromptFile) -> list[float]:
+    """Of the low-rank update, or of the full context; none for one context per class."""
+    import numpy as np
+
+    tensors = prompt.tensors
+    if prompt.rank is not None:
+        values = np.linalg.svd(tensors["U"] @ tensors["V"], compute_uv=False)[: prompt.rank]
+    elif "P" in tensors and tensors["P"].ndim == 2:
+        values = np.linalg.svd(tensors["P"], compute_uv=False)
+    else:
+        return []
+    return [float(value) for value in values]

@@ -1,0 +1,173 @@
+"""`promptlet predict`: a prompt file and images in, the likeliest classes out."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from promptlet.cli.shell import (
+    Device,
+    Json,
+    NoCache,
+    bars,
+    emit_json,
+    examples,
+    open_cache,
+    say,
+    tell_notes,
+    warn,
+)
+from promptlet.errors import BackboneError, DataError, ImageError
+
+if TYPE_CHECKING:
+    from promptlet.classifier import PromptClassifier
+
+EXAMPLES = examples(
+    "predict pets.prompt cat.jpg holiday/",
+    'predict pets.prompt cat.jpg --classes "lynx,ocelot,house cat" --json',
+)
+BATCH = 32
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...", help="Image files, folders (all images below), patterns.", show_default=False
+        ),
+    ],
+    classes: Annotated[
+        str | None,
+        typer.Option(help='Answer among these names, seen or not: "a,b,c".', show_default=False),
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show for each image.")] = 3,
+    device: Device = None,
+    no_cache: NoCache = False,
+    csv_: Annotated[bool, typer.Option("--csv", help="Print path,rank,class_name,probability.")] = False,
+    json: Json = False,
+) -> None:
+    """Classify images with a prompt file. A bad image gets its own line of error, the others are answered."""
+    if json and csv_:
+        raise typer.BadParameter("give --json or --csv, not both")
+    classifier = _load(file, backbone, device)
+    cache = open_cache(no_cache)
+    classifier.set_params(cache=cache or False)
+    names = _names(classifier, classes)
+    paths, errors = _expand(images)
+    answers: dict[str, list[tuple[str, float]]] = {}
+    with bars(off=json) as shown:
+        for start in range(0, len(paths), BATCH):
+            found, bad = _answer(classifier, paths[start : start + BATCH], names, top)
+            answers |= found
+            errors |= bad
+            if len(paths) > BATCH:
+                shown.show("predicting", min(start + BATCH, len(paths)), len(paths))
+    _print(answers, errors, "json" if json else "csv" if csv_ else "text")
+    for path, error in errors.items():
+        warn(f"error: {error}" if path in error else f"error: {path}: {error}")
+    tell_notes(cache)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassifier:
+    from promptlet.promptfile import load_prompt_file
+
+    prompt = load_prompt_file(file)  # before torch: a wrong file is told at once
+    name = prompt.backbone
+    is_path = name.startswith((".", "/", "~", os.sep)) or name.count("/") > 1 or Path(name).is_absolute()
+    if backbone is None and is_path and not Path(name).expanduser().is_dir():
+        raise BackboneError(
+            f"{file} was made with the backbone in the folder {name!r}, which is not here; give the same "
+            f"model with --backbone FOLDER (fingerprint {prompt.fingerprint})"
+        )
+    from promptlet.classifier import PromptClassifier
+
+    return PromptClassifier.load(file, backbone, device)
+
+
+def _names(classifier: PromptClassifier, classes: str | None) -> tuple[str, ...]:
+    """The names to answer among. Raises DataError before any image is read."""
+    from promptlet.data import check_class_names
+
+    if classes is not None:
+        return check_class_names([name for name in map(str.strip, classes.split(",")) if name], "--classes")
+    if not classifier.class_names_:
+        raise DataError('this prompt was saved without class names; give --classes "a,b,c"')
+    return tuple(classifier.class_names_)
+
+
+def _expand(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Paths of images, each once, and what is wrong with arguments that give none."""
+    paths: dict[str, None] = {}
+    errors: dict[str, str] = {}
+    for text in given:
+        found = list(_images(text))
+        if not found:
+            errors[text] = f"{text}: no image matches; give an image file, a folder of images, or a pattern"
+        paths |= dict.fromkeys(found)
+    return list(paths), errors
+
+
+def _images(text: str) -> Iterator[str]:
+    from promptlet.data import IMAGE_SUFFIXES
+
+    path = Path(text)
+    if path.is_dir():
+        for image in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in image.relative_to(path).parts)
+            if image.suffix.lower() in IMAGE_SUFFIXES and image.is_file() and not hidden:
+                yield str(image)
+    elif not path.exists() and glob.has_magic(text):
+        for match in sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 (patterns may be absolute)
+            yield from [match] if Path(match).is_file() else _images(match)
+    else:
+        yield text  # reading it says what is wrong with it
+
+
+def _answer(
+    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...], top: int
+) -> tuple[dict[str, list[tuple[str, float]]], dict[str, str]]:
+    """The likeliest classes of each image, and errors; a bad image is found by trying one by one."""
+    try:
+        rows = classifier.predict_proba(list(paths), class_names=names)
+    except ImageError as error:
+        if len(paths) == 1:
+            return {}, {paths[0]: str(error)}
+        parts = [_answer(classifier, [path], names, top) for path in paths]
+        found = {path: answer for part, _ in parts for path, answer in part.items()}
+        return found, {path: problem for _, part in parts for path, problem in part.items()}
+    best = (-rows).argsort(axis=1, kind="stable")[:, :top]
+    return {
+        path: [(names[i], float(row[i])) for i in order]
+        for path, row, order in zip(paths, rows, best, strict=True)
+    }, {}
+
+
+def _print(answers: dict[str, list[tuple[str, float]]], errors: dict[str, str], form: str) -> None:
+    if form == "json":
+        predictions: list[dict[str, Any]] = [
+            {"path": path, "top": [{"class_name": name, "probability": p} for name, p in best]}
+            for path, best in answers.items()
+        ]
+        problems = [{"path": path, "error": error} for path, error in errors.items()]
+        emit_json({"predictions": predictions, "errors": problems})
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["path", "rank", "class_name", "probability"])
+        for path, best in answers.items():
+            writer.writerows([path, i + 1, name, f"{p:.6f}"] for i, (name, p) in enumerate(best))
+    else:
+        for path, best in answers.items():
+            say(f"{path}: {', '.join(f'{name} {100 * p:.1f} %' for name, p in best)}")
