@@ -171,6 +171,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         options = {name: value for name, value in shared.items() if value != defaults[name]}
         if "seed" in own:
             options["seed"] = self._whole("seed")
+        if not isinstance(self.method_options, Mapping | None):
+            raise OptionError(
+                f"method_options={self.method_options!r} is not allowed; "
+                "give a dict such as {'dropout': 0.2}"
+            )
         further = dict(self.method_options or {})
         twice = sorted({"n_ctx", "ctx_init", "rank", "seed"} & set(further))
         if twice:

@@ -21,7 +21,7 @@ METHODS: dict[str, type[Method]] = {
 
 def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **options: Any) -> Method:
     """The method ``name`` over ``backbone``, with its own defaults for the options not given."""
-    check_option("method", name, METHODS)
+    check_option("method", str(name), METHODS)
     known = METHODS[name].info.options
     for option in options:
         if option not in known:

@@ -59,6 +59,10 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
     words = DEFAULT_WORDS.split()
     if ctx_init is None:
         ctx_init = " ".join(words[:n_ctx]) if n_ctx <= len(words) else "random"
+    if not isinstance(ctx_init, str):
+        raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'random', or None")
+    if ctx_init == "random" and seed < 0:
+        raise OptionError(f"seed={seed} is outside 0 and more, as a random start needs it")
     if ctx_init == "random":
         ctx_init = f"seed:{seed}"
     device = backbone.text.device

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -77,12 +78,14 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     """A schedule by name with some fields changed; changes that are None are ignored."""
     if isinstance(schedule, str):
         schedule = SCHEDULES[check_option("schedule", schedule, SCHEDULES)]
+    if not isinstance(schedule, Schedule):
+        raise OptionError(f"schedule={schedule!r} is not allowed; give a name or a Schedule")
     chosen = replace(schedule, **{key: value for key, value in changes.items() if value is not None})
     check_option("optimizer", chosen.optimizer, OPTIMIZERS)
     if chosen.epochs < 1:
         raise OptionError(f"epochs={chosen.epochs} is outside 1 and more")
-    if not (chosen.lr > 0 and math.isfinite(chosen.lr)):
-        raise OptionError(f"lr={chosen.lr} must be above 0 and finite")
+    if not (isinstance(chosen.lr, Real) and chosen.lr > 0 and math.isfinite(chosen.lr)):
+        raise OptionError(f"lr={chosen.lr!r} must be a number above 0 and finite")
     if chosen.batch_size is not None and chosen.batch_size < 1:
         raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
     return chosen
