@@ -11,6 +11,7 @@ import torch
 from tiny_models import (
     CLIP_PIXELS,
     EYES,
+    NAFLEX_PIXELS,
     OPEN_CLIP,
     SIGLIP_PIXELS,
     TOWER,
@@ -64,6 +65,18 @@ def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = {**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": 64, "projection_size": 32}
     model = shaken(SiglipModel(SiglipConfig(text_config=text, vision_config=EYES)), 3)
     return save(tmp_path_factory.mktemp("siglip"), model, tokenizer, SIGLIP_PIXELS)
+
+
+@pytest.fixture(scope="session")
+def siglip_naflex_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny SigLIP 2 NaFlex: an image tower that reads up to 20 patches of 8 pixels, of any aspect."""
+    from transformers import Siglip2Config, Siglip2Model
+
+    tokenizer = gemma_tokenizer()
+    text = {**TOWER, "vocab_size": len(tokenizer), "projection_size": 32}
+    eyes = {**TOWER, "num_hidden_layers": 2, "patch_size": 8, "num_patches": 16}
+    model = shaken(Siglip2Model(Siglip2Config(text_config=text, vision_config=eyes)), 6)
+    return save(tmp_path_factory.mktemp("siglip_naflex"), model, tokenizer, NAFLEX_PIXELS)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,14 @@ SIGLIP_PIXELS = {
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.5, 0.5, 0.5],
 }
+NAFLEX_PIXELS = {
+    "image_processor_type": "Siglip2ImageProcessor",
+    "patch_size": 8,
+    "max_num_patches": 20,
+    "resample": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
 EYES = {**TOWER, "num_hidden_layers": 2, "image_size": 32, "patch_size": 16}
 OPEN_CLIP = {

@@ -67,7 +67,10 @@ def _decoded(
     todo: Sequence[int],
     views: int,
 ) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Batches of indices and pixel values (B, 3, H, W), decoded by threads one batch ahead of the model."""
+    """Indices and pixel values (B, 3, H, W), decoded by threads one batch ahead of the model.
+
+    A batch in which sizes differ comes in parts of one size each.
+    """
 
     def decode(index: int) -> np.ndarray:
         image = open_image(sources[index // views])
@@ -81,6 +84,10 @@ def _decoded(
         waiting = [(batch, [pool.submit(decode, i) for i in batch]) for batch in islice(ahead, 2)]
         while waiting:
             batch, futures = waiting.pop(0)
-            pixels = np.stack([future.result() for future in futures])
+            by_size: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
+            for index, future in zip(batch, futures, strict=True):
+                pixels = future.result()
+                by_size.setdefault(pixels.shape, []).append((index, pixels))
             waiting += [(b, [pool.submit(decode, i) for i in b]) for b in islice(ahead, 1)]
-            yield batch, pixels
+            for same in by_size.values():
+                yield [index for index, _ in same], np.stack([pixels for _, pixels in same])

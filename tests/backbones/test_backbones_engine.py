@@ -149,6 +149,7 @@ def test_mixed_memory(tiny_backbone: Backbone) -> None:
         engine.max_rows, engine.keep_bytes = before
 
 
+@pytest.mark.parametrize("text", ["clip", "open_clip"], indirect=True)
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_backward_repeats(tight: TextEncoder, placement: str) -> None:
     for keep in (0, 1 << 30):
@@ -300,6 +301,7 @@ def test_open_clip_tower_of_the_real_size() -> None:
     assert_same(text, context, NAMES[:4], "input")
 
 
+@pytest.mark.parametrize("text", ["clip", "open_clip"], indirect=True)
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_autocast(tight: TextEncoder, placement: str) -> None:
     for keep in (0, 1 << 30):

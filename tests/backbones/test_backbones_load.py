@@ -109,21 +109,51 @@ def test_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no route to https://huggingface.co/nobody/nothing-at-all/resolve/main/config.json" in said
 
 
+def in_cache(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ``cache`` the hub's cache, with ``folder`` in it as somebody/tiny."""
+    import huggingface_hub.constants
+
+    snapshot = cache / "models--somebody--tiny" / "snapshots" / ("0" * 40)
+    shutil.copytree(folder, snapshot)
+    (cache / "models--somebody--tiny" / "refs").mkdir()
+    (cache / "models--somebody--tiny" / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+
+
 def test_cached_hub_model_needs_no_network(
     clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
-    import huggingface_hub.constants
 
-    snapshot = tmp_path / "models--somebody--tiny" / "snapshots" / ("0" * 40)
-    shutil.copytree(clip_folder, snapshot)
-    (tmp_path / "models--somebody--tiny" / "refs").mkdir()
-    (tmp_path / "models--somebody--tiny" / "refs" / "main").write_text("0" * 40)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    in_cache(clip_folder, tmp_path, monkeypatch)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", None)
     loaded = load_backbone("somebody/tiny", device="cpu")
     assert loaded.name == "somebody/tiny"
     assert loaded.fingerprint == load_backbone(clip_folder, device="cpu").fingerprint
+
+
+def test_open_clip_asks_the_hub_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("open_clip")
+    import huggingface_hub
+
+    def unreachable() -> None:
+        raise OSError("no route to the hub")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", unreachable)
+    for source in ("ViT-B-16/laion2b_s34b_b88k", "hf-hub:nobody/nothing-at-all"):
+        refused(f"open_clip:{source}", "OSError: no route to the hub. The weights must be in the local cache")
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+
+
+def test_cached_open_clip_model_needs_no_network(
+    open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    in_cache(open_clip_folder, tmp_path, monkeypatch)
+    monkeypatch.setattr(huggingface_hub, "get_session", None)
+    loaded = load_backbone("open_clip:hf-hub:somebody/tiny", device="cpu")
+    assert loaded.fingerprint == load_backbone(f"open_clip:{open_clip_folder}", device="cpu").fingerprint
 
 
 @pytest.mark.parametrize("source", ["./none", "/none/at/all", "~/none", "a/b/c", Path("none")])
@@ -177,8 +207,8 @@ def test_models_that_are_no_dual_encoder(copied: Path, tmp_path: Path) -> None:
     pair = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(), BertConfig())
     pair.save_pretrained(tmp_path / "pair")
     refused(tmp_path / "pair", r"is a vision-text-dual-encoder \(bert\) model")
-    edit(copied / "config.json", lambda c: c.update(model_type="siglip2"))
-    refused(copied, "is a siglip2 .*model")
+    edit(copied / "config.json", lambda c: c.update(model_type="siglip_text_model"))
+    refused(copied, "is a siglip_text_model .*model")
 
 
 def test_tokenizers_of_another_model(copied: Path, siglip_folder: Path) -> None:

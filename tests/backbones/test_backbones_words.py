@@ -10,7 +10,7 @@ import torch
 from tiny_models import SIGLIP_PIXELS, TOWER, clip_tokenizer, gemma_tokenizer
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.from_transformers import wrap_transformers
+from promptlet.backbones.from_transformers import patches, wrap_transformers
 from promptlet.backbones.preprocess import spec_from_transformers
 from promptlet.backbones.tokenizer import split_special
 from promptlet.errors import BackboneError, DataError, OptionError
@@ -52,7 +52,10 @@ def official(backbone: Backbone, texts: list[str]) -> torch.Tensor:
         return features if isinstance(features, torch.Tensor) else features.pooler_output
 
 
-@pytest.fixture(scope="module", params=["clip", "gelu", "dual", "siglip", "open_clip", "open_siglip"])
+KINDS = ["clip", "gelu", "dual", "siglip", "siglip_naflex", "open_clip", "open_siglip"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def backbone(request: pytest.FixtureRequest) -> Backbone:
     """Each kind of backbone, loaded."""
     prefix = "open_clip:" if request.param.startswith("open_") else ""
@@ -108,6 +111,7 @@ def test_names_are_tokenised_once(backbone: Backbone, monkeypatch: pytest.Monkey
 def test_images_and_scale(backbone: Backbone) -> None:
     pixels = torch.rand(3, 3, 32, 32)
     features = backbone.images.encode(pixels)
+    own = {} if backbone.images.spec.patch_size is None else patches(pixels, 8)
     assert features.shape == (3, backbone.feature_dim)
     assert not features.requires_grad
     assert not features.is_inference()
@@ -116,7 +120,7 @@ def test_images_and_scale(backbone: Backbone) -> None:
         if backbone.library == "open_clip":
             expected = model.encode_image(pixels)
         else:
-            expected = model.get_image_features(pixel_values=pixels)
+            expected = model.get_image_features(**{"pixel_values": pixels, **own})
             expected = expected if isinstance(expected, torch.Tensor) else expected.pooler_output
     torch.testing.assert_close(features, expected, atol=1e-5, rtol=0)
     assert backbone.logit_scale == pytest.approx(float(model.logit_scale.exp()))
@@ -126,7 +130,6 @@ def test_images_and_scale(backbone: Backbone) -> None:
 
 
 def test_siglip_with_its_own_sentencepiece_tokenizer(tmp_path: Path) -> None:
-    pytest.importorskip("google.protobuf", reason="transformers' SiglipTokenizer needs protobuf")
     import sentencepiece
     from transformers import SiglipConfig, SiglipModel, SiglipTokenizer
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import spec_from_open_clip
-from promptlet.backbones.quiet import quiet
+from promptlet.backbones.quiet import offline, quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
@@ -30,16 +30,32 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Bac
     name, pretrained = _split_source(source, open_clip)
     try:
         with quiet():
-            model = open_clip.create_model(
-                name, pretrained=pretrained, require_pretrained=True, precision="fp32"
-            )
-            tokenizer = open_clip.get_tokenizer(name)
+            model, tokenizer = _load_parts(name, pretrained, open_clip)
     except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
         raise BackboneError(
             f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must "
             "be in the local cache, at the path given, or the network must be reachable."
         ) from error
     return wrap_open_clip(model, tokenizer, source, device, dtype)
+
+
+def _load_parts(name: str, pretrained: str | None, open_clip: Any) -> tuple[Any, Any]:
+    """What is in the local cache is taken from there; else the hub is asked once, which raises when it cannot
+    be reached: the library would try for 23 seconds."""
+    from huggingface_hub import constants, get_session
+
+    def create() -> tuple[Any, Any]:
+        model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, precision="fp32")
+        return model, open_clip.get_tokenizer(name)
+
+    if name.startswith("local-dir:") or Path(pretrained or "").is_file():
+        return create()
+    try:
+        with offline():
+            return create()
+    except Exception:  # mostly: not in the cache
+        get_session().head(constants.ENDPOINT, timeout=10)
+    return create()
 
 
 def wrap_open_clip(

@@ -1,8 +1,8 @@
-"""Dual encoders of transformers: CLIP, SigLIP, SigLIP 2 of fixed resolution, and VisionTextDualEncoder with a
-CLIP text tower.
+"""Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower.
 
 SigLIP 2 of fixed resolution has SigLIP's own model type. Its NaFlex variants ("siglip2") read patches of
-images of any aspect instead of pixels, and are refused.
+images of any aspect. The library pads those to one length and masks the padding; here the images of a batch
+are of one size, which gives the same features without padding.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.errors import BackboneError
 
-SUPPORTED = ("clip", "siglip", "vision-text-dual-encoder")
+SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
@@ -74,10 +74,12 @@ def wrap_transformers(
         return pooled if projection is None else projection(pooled)
 
     def forward_images(pixels: Tensor) -> Tensor:
-        pooled: Tensor = model.vision_model(pixel_values=pixels).pooler_output
+        inputs = {"pixel_values": pixels} if spec.patch_size is None else patches(pixels, spec.patch_size)
+        pooled: Tensor = model.vision_model(**inputs).pooler_output
         visual = getattr(model, "visual_projection", None)
         return pooled if visual is None else visual(pooled)
 
+    _check_patches(model.config.vision_config, spec, name)
     causal = text_config.model_type == "clip_text_model"
     tokens = _tokenizer(tokenizer, int(text_config.max_position_embeddings), text_config, causal)
     embedding = text_model.embeddings.token_embedding
@@ -100,6 +102,31 @@ def wrap_transformers(
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
     )
+
+
+def patches(pixels: Tensor, size: int) -> dict[str, Tensor]:
+    """What a tower of patches reads, for pixels (B, 3, H, W): values (B, N, size * size * 3), no padding."""
+    batch, channels, height, width = pixels.shape
+    rows, columns = height // size, width // size
+    cut = pixels.reshape(batch, channels, rows, size, columns, size).permute(0, 2, 4, 3, 5, 1)
+    return {
+        "pixel_values": cut.reshape(batch, rows * columns, size * size * channels),
+        "pixel_attention_mask": torch.ones(batch, rows * columns, dtype=torch.int32, device=pixels.device),
+        "spatial_shapes": torch.tensor([[rows, columns]] * batch),  # the tower reads them as Python numbers
+    }
+
+
+def _check_patches(vision_config: Any, spec: ImageSpec, name: str) -> None:
+    """Patches or pixels, and patches of which size: the tower and the image preprocessor must agree."""
+    reads = vision_config.patch_size if vision_config.model_type == "siglip2_vision_model" else None
+    if reads != spec.patch_size:
+        wants, gets = (
+            f"patches of {size} pixels" if size else "whole images" for size in (reads, spec.patch_size)
+        )
+        raise BackboneError(
+            f"the image tower of {name!r} reads {wants} but its image preprocessor makes {gets}: they do not "
+            "belong together. Save the model's own image processor beside it."
+        )
 
 
 def _present(*modules: nn.Module | None) -> list[nn.Module]:
@@ -134,8 +161,8 @@ def _load_config(source: str, local: bool) -> Any:
         kind = config.model_type + (f" ({text})" if text else "")
         raise BackboneError(
             f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, "
-            "SigLIP, SigLIP 2 of fixed resolution, and VisionTextDualEncoder with a CLIP text tower; "
-            "open_clip models as 'open_clip:NAME/PRETRAINED'."
+            "SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower; open_clip models as "
+            "'open_clip:NAME/PRETRAINED'."
         )
     return config
 

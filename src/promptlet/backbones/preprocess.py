@@ -3,6 +3,9 @@
 View 0 is the model's test-time preprocessing. Views 1, 2, ... are CoOp's training augmentation (random
 resized crop, scale 0.08 to 1, aspect 3/4 to 4/3, bicubic; horizontal flip with probability 1/2), drawn from
 the image's content and the view's number, so that a view is the same whenever and wherever it is made.
+
+Models that read patches (SigLIP 2 NaFlex) get view 0 in the picture's own aspect, so that its size varies.
+Their augmented views are squares, as every model's are: the largest square that has no more patches.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from promptlet.errors import BackboneError
 class ImageSpec:
     """Preprocessing of one backbone. Sizes are (height, width) in pixels.
 
-    resize: "shortest" (short side to ``size[0]``, aspect kept), "exact" (to ``size``) or "none";
+    resize: "shortest" (short side to ``size[0]``, aspect kept), "exact" (to ``size``), "patches" (to at most
+        ``max_patches`` whole patches of ``patch_size`` pixels, aspect nearly kept) or "none";
     crop: centre crop, or None; half pixels are rounded "down" (transformers) or "nearest" (open_clip).
     """
 
@@ -35,15 +39,18 @@ class ImageSpec:
     std: tuple[float, ...]
     scale: float = 1 / 255
     crop_rounding: str = "down"
+    patch_size: int | None = None
+    max_patches: int | None = None
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """(height, width) of the tensor the model gets."""
+        """(height, width) of the tensor the model gets; with "patches", of augmented views alone."""
         return self.crop or self.size
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for the fingerprint."""
-        return asdict(self)
+        """Plain values, for the fingerprint; patches where there are any."""
+        absent = () if self.resize == "patches" else ("patch_size", "max_patches")
+        return {name: value for name, value in asdict(self).items() if name not in absent}
 
 
 def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
@@ -90,9 +97,30 @@ def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
             width, height = short, int(short * image.height / image.width)
         else:
             width, height = int(short * image.width / image.height), short
+    if spec.patch_size is not None and spec.max_patches is not None:
+        rows, columns = patch_grid(image.height, image.width, spec.patch_size, spec.max_patches)
+        height, width = rows * spec.patch_size, columns * spec.patch_size
     if (width, height) == image.size:
         return image
     return image.resize((width, height), resample=Image.Resampling(spec.resample))
+
+
+def patch_grid(height: int, width: int, patch_size: int, max_patches: int) -> tuple[int, int]:
+    """(rows, columns) of patches for a picture: both sides by one factor, then up to whole patches.
+
+    The factor is the largest that keeps to ``max_patches``, bisected between 1e-6 and 100 down to 1e-5 as in
+    transformers: where a side falls right on a patch's edge, the rounding decides, so it must be the same.
+    """
+
+    def grid(factor: float) -> tuple[int, int]:
+        rows, columns = (max(1, math.ceil(side * factor / patch_size)) for side in (height, width))
+        return rows, columns
+
+    low, high = 1e-6, 100.0
+    while high - low >= 1e-5:
+        middle = (low + high) / 2
+        low, high = (middle, high) if math.prod(grid(middle)) <= max_patches else (low, middle)
+    return grid(low)
 
 
 def _centre_crop(image: Image.Image, crop: tuple[int, int], rounding: str) -> Image.Image:
@@ -113,9 +141,10 @@ def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpec:
     """Read an image processor's settings (preprocessor_config.json)."""
+    by_patches = "max_num_patches" in settings
     try:
         mean, std = tuple(settings["image_mean"]), tuple(settings["image_std"])
-        size = settings["size"]
+        size = settings["patch_size" if by_patches else "size"]
     except KeyError as error:
         raise BackboneError(
             f"the image preprocessor of {source!r} does not say {error}; supported are CLIP's and SigLIP's"
@@ -123,6 +152,11 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
     for step in ("do_pad", "do_flip_channel_order", "rescale_offset"):
         if settings.get(step):
             raise BackboneError(f"the image preprocessor of {source!r} has {step}, which is not supported")
+    if not settings.get("do_normalize", True):
+        mean, std = (0.0,) * 3, (1.0,) * 3
+    scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
+    if by_patches:
+        return _patches_spec(settings, mean, std, scale, source)
     resize, resize_to = _read_size(size, source)
     crop = None
     if settings.get("do_center_crop", "crop_size" in settings):
@@ -136,11 +170,25 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
             f"the image preprocessor of {source!r} makes images of different sizes (it neither crops nor "
             "resizes to height and width), which is not supported"
         )
-    if not settings.get("do_normalize", True):
-        mean, std = (0.0,) * 3, (1.0,) * 3
-    scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
     resample = int(settings.get("resample", Image.Resampling.BICUBIC))
     return ImageSpec(resize, resize_to, crop, resample, mean, std, scale)
+
+
+def _patches_spec(
+    settings: Mapping[str, Any], mean: tuple[float, ...], std: tuple[float, ...], scale: float, source: str
+) -> ImageSpec:
+    patch, most = int(settings["patch_size"]), int(settings["max_num_patches"])
+    if min(patch, most) < 1 or not settings.get("do_resize", True):
+        raise BackboneError(
+            f"the image preprocessor of {source!r} cuts images into patches (patch_size={patch}, "
+            f"max_num_patches={most}) without fitting them to whole patches, which is not supported; "
+            "set do_resize to true and both numbers to 1 or more"
+        )
+    side = math.isqrt(most) * patch
+    resample = int(settings.get("resample", Image.Resampling.BILINEAR))
+    return ImageSpec(
+        "patches", (side, side), None, resample, mean, std, scale, patch_size=patch, max_patches=most
+    )
 
 
 def _read_size(size: Any, source: str) -> tuple[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Loading without noise: what the libraries print while they load is held back, and nothing stays changed."""
+"""Loading without noise or network: what the libraries print is held back, and nothing stays changed."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ def quiet() -> Iterator[None]:
             disable_progress_bars()
         root.removeHandler(placeholder)
         hub.setLevel(hub_level)
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Let huggingface_hub read its cache alone inside a block, as if HF_HUB_OFFLINE were set."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
