@@ -9,7 +9,6 @@ branches merge into one plain matrix. The scale of V and the dropout rate are ou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from numbers import Real
 
 import numpy as np
 import torch
@@ -91,9 +90,9 @@ class LowRankContext(Context):
         n_ctx, dim = start.shape
         if not 1 <= rank <= min(n_ctx, dim):
             raise OptionError(f"rank={rank} is outside 1..{min(n_ctx, dim)} (n_ctx={n_ctx}, d={dim})")
-        if not (isinstance(dropout, Real) and 0.0 <= dropout < 1.0):
+        if not (isinstance(dropout, float | int | np.number) and 0.0 <= dropout < 1.0):
             raise OptionError(f"dropout={dropout!r} is outside 0 <= dropout < 1")
-        if not (isinstance(init_std, Real) and 0.0 < init_std < float("inf")):
+        if not (isinstance(init_std, float | int | np.number) and 0.0 < init_std < float("inf")):
             raise OptionError(f"init_std={init_std!r} must be a number above 0 and finite")
         self.register_buffer("P0", start.detach().clone())
         self.U = nn.Parameter(torch.zeros(n_ctx, rank, device=start.device))

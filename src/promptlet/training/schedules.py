@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -84,7 +84,7 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     check_option("optimizer", chosen.optimizer, OPTIMIZERS)
     if chosen.epochs < 1:
         raise OptionError(f"epochs={chosen.epochs} is outside 1 and more")
-    if not (isinstance(chosen.lr, Real) and chosen.lr > 0 and math.isfinite(chosen.lr)):
+    if not (isinstance(chosen.lr, float | int | np.number) and chosen.lr > 0 and math.isfinite(chosen.lr)):
         raise OptionError(f"lr={chosen.lr!r} must be a number above 0 and finite")
     if chosen.batch_size is not None and chosen.batch_size < 1:
         raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
