@@ -43,6 +43,6 @@ $(UV):
 	$(PY) -m pip install -q --disable-pip-version-check uv==0.13.9
 
 .venv/.stamp: requirements/dev.txt pyproject.toml | $(UV)
-	$(UV) pip install -q --python $(PY) -r requirements/dev.txt
+	$(UV) pip install -q --compile-bytecode --python $(PY) -r requirements/dev.txt
 	$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@

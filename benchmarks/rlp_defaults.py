@@ -2,7 +2,7 @@
 
     python benchmarks/rlp_defaults.py --realbed ../shared/realbed --out benchmarks/results/rlp_defaults.json
 
-Development images: Caltech101's own val split; for Tiny-ImageNet, training images that were not drawn as shots.
+Development images: Caltech101's own val split; for Tiny-ImageNet, training images not drawn as shots.
 Seeds 11 to 13, which no reported result uses. Base and new are the halves of the base-to-new protocol.
 """
 
@@ -74,7 +74,7 @@ def configurations() -> Iterator[dict[str, Any]]:
 
 def measure(config: dict[str, Any], file: FeatureFile, seed: int, backbone: Any) -> dict[str, float]:
     """Train once, score base and new development images."""
-    (base, new), (dev_base, dev_new) = development(file, seed)
+    (base, _), (dev_base, dev_new) = development(file, seed)
     options = dict(config["options"], **({} if config["method"] == "zero_shot" else {"seed": seed}))
     method = build_method(config["method"], backbone, base.class_names, **options)
     features = torch.from_numpy(file.features[[item.row for item in base.train]].astype(np.float32))
@@ -91,7 +91,9 @@ def measure(config: dict[str, Any], file: FeatureFile, seed: int, backbone: Any)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--realbed", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -102,10 +104,18 @@ def main() -> None:
         for config in configurations():
             runs = [measure(config, file, seed, backbone) for seed in config["seeds"]]
             base, new = (float(np.mean([run[part] for run in runs])) for part in ("base", "new"))
-            row = {"dataset": name, **config, "base": base, "new": new, "H": harmonic_mean(base, new), "runs": runs}
+            row = {
+                "dataset": name,
+                **config,
+                "base": base,
+                "new": new,
+                "H": harmonic_mean(base, new),
+                "runs": runs,
+            }
             rows.append(row)
             print(
-                f"{name:14s} {config['method']:10s} {config['schedule']:5s} {config['changes']} {config['options']} "
+                f"{name:14s} {config['method']:10s} {config['schedule']:5s} {config['changes']} "
+                f"{config['options']} "
                 f"base {base:.1f} new {new:.1f} H {row['H']:.2f} {runs[0]['seconds']}s",
                 flush=True,
             )

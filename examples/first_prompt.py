@@ -2,9 +2,9 @@
 
     python examples/first_prompt.py [BACKBONE]
 
-Without a BACKBONE (a transformers folder, a hub id, or open_clip:NAME/PRETRAINED) it makes a tiny dual encoder
-with RANDOM weights and draws its own images. That shows every step and its files, not what a pretrained model
-can do: a random backbone knows no words, so that accuracy on classes never trained is chance.
+Without a BACKBONE (a transformers folder, a hub id, or open_clip:NAME/PRETRAINED) it makes a tiny dual
+encoder with RANDOM weights and draws its own images. That shows every step and its files, not what a
+pretrained model can do: a random backbone knows no words.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def random_backbone(folder: Path) -> str:
     settings = {"model_cfg": config, "preprocess_cfg": preprocess}
     (folder / "open_clip_config.json").write_text(json.dumps(settings))
     save_file(
-        {name: t.contiguous() for name, t in model.state_dict().items()}, folder / "open_clip_model.safetensors"
+        {name: t.contiguous() for name, t in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
     )
     return f"open_clip:{folder}"
 
@@ -76,21 +77,27 @@ def main() -> None:
         draw_folder(root / "test", images=25, first_seed=10**6)
         source = sys.argv[1] if len(sys.argv) > 1 else random_backbone(root / "random-backbone")
         backbone = pl.load_backbone(source)
-        print(f"backbone: {source}" + ("" if len(sys.argv) > 1 else "  (random weights: shows the steps only)"))
+        print(
+            f"backbone: {source}" + ("" if len(sys.argv) > 1 else "  (random weights: shows the steps only)")
+        )
         for method in ("zero_shot", "coop", "rlp"):
             classifier = pl.PromptClassifier(backbone=backbone, method=method, cache=False)
             classifier.fit(root / "train")
             size = classifier.save(root / f"{method}.prompt")
             count = classifier.method_.trainable_count()
             accuracy = 100 * classifier.score(root / "test")
-            print(f"{method:10s} {count:6d} numbers learned  {size:6d} bytes  test accuracy {accuracy:5.1f} %")
+            print(
+                f"{method:10s} {count:6d} numbers learned  {size:6d} bytes  test accuracy {accuracy:5.1f} %"
+            )
         again = pl.PromptClassifier.load(root / "rlp.prompt", backbone=backbone)
         picture = root / "test" / "blue_circle" / "00.png"
         print(f"{picture.parent.name}/{picture.name} is: {again.predict(picture)[0]}")
         names = ["blue circle", "blue triangle", "orange square"]
         chances = again.predict_proba(picture, class_names=names)[0]
         print("among other names:", ", ".join(f"{n} {p:.2f}" for n, p in zip(names, chances, strict=True)))
-    print("With your own images: promptlet fit FOLDER --out my.prompt --backbone openai/clip-vit-base-patch16")
+    print(
+        "With your own images: promptlet fit FOLDER --out my.prompt --backbone openai/clip-vit-base-patch16"
+    )
 
 
 if __name__ == "__main__":

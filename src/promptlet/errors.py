@@ -67,4 +67,6 @@ def check_option(name: str, given: str, allowed: Iterable[str]) -> str:
     names = list(allowed)
     if given in names:
         return given
-    raise OptionError(f"{name}={given!r} is not known; allowed: {', '.join(names)}.{did_you_mean(given, names)}")
+    raise OptionError(
+        f"{name}={given!r} is not known; allowed: {', '.join(names)}.{did_you_mean(given, names)}"
+    )

@@ -11,26 +11,29 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 import promptlet
-from promptlet import pickling
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.data import FeatureCache, check_class_names, clean_class_name, read_folder
+from promptlet.classifier.files import options_of, prompt_file_of
+from promptlet.classifier.inputs import (
+    Images,
+    as_list,
+    as_names,
+    checked_labels,
+    given_features,
+    read_folder_items,
+)
+from promptlet.data import FeatureCache, check_class_names, clean_class_name
 from promptlet.data.items import Item, Split
 from promptlet.data.sampling import sample_shots, short_classes
 from promptlet.errors import DataError, OptionError, PromptFileError, did_you_mean
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.promptfile import PromptFile, load_prompt_file, save_prompt_file
-from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULES, EpochReport, Schedule, method_schedule, train
 
-pickling.register()
-
-Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
 VECTORS = (np.ndarray, torch.Tensor, list, tuple)
 
 
@@ -120,9 +123,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``fit("folder")`` takes a folder with one sub-folder of images per class.
         """
         if labels is None:
-            images, labels = _read_folder_items(images)
-        inputs = _as_list(images)
-        names = _checked_labels(inputs, labels)
+            images, labels = read_folder_items(images)
+        inputs = as_list(images)
+        names = checked_labels(inputs, labels)
         self.__dict__.pop("method_", None)  # a fit that fails leaves no mixture of old and new
         self._load_backbone()
         classes = np.unique(names)
@@ -200,7 +203,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _features(self, inputs: Sequence[Any], views: int = 1) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""
         if inputs and isinstance(inputs[0], VECTORS) and np.ndim(inputs[0]) == 1:
-            return _given_features(inputs, self.backbone_.feature_dim)
+            return given_features(inputs, self.backbone_.feature_dim)
         cache: FeatureCache | None = None
         if isinstance(self.cache, FeatureCache):
             cache = self.cache
@@ -233,7 +236,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
         """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``."""
-        asked = None if class_names is None else _as_names(class_names)
+        asked = None if class_names is None else as_names(class_names)
         probabilities = self.predict_proba(images, asked)
         names = self.classes_ if asked is None else np.array(asked)
         best: np.ndarray = names[probabilities.argmax(axis=1)]
@@ -243,7 +246,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not."""
         check_is_fitted(self, "method_")
         class_features = self._encoded_classes(class_names)
-        features = torch.from_numpy(self._features(_as_list(images))[0]).to(class_features.device)
+        features = torch.from_numpy(self._features(as_list(images))[0]).to(class_features.device)
         with torch.no_grad():
             logits = self.backbone_.logits(F.normalize(features, dim=-1), class_features)
         return logits.softmax(-1).cpu().numpy()
@@ -258,9 +261,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "method_")
         if labels is None:
-            images, labels = _read_folder_items(images, part="test")
-        inputs = _as_list(images)
-        names = self._in_own_words(_checked_labels(inputs, labels))
+            images, labels = read_folder_items(images, part="test")
+        inputs = as_list(images)
+        names = self._in_own_words(checked_labels(inputs, labels))
         return float(np.average(self.predict(inputs) == names, weights=sample_weight))
 
     def _in_own_words(self, names: np.ndarray) -> np.ndarray:
@@ -283,7 +286,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _encoded_classes(self, class_names: Iterable[str] | None) -> torch.Tensor:
         names = self.class_names_
         if class_names is not None:
-            names = check_class_names(_as_names(class_names), "class_names")
+            names = check_class_names(as_names(class_names), "class_names")
         elif not names:
             raise DataError("this prompt was saved without class names; give class_names=[...]")
         if names not in self._class_features:
@@ -333,7 +336,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         if training.get("schedule") in SCHEDULES:
             settings["schedule"] = training["schedule"]
-        options = _options_of(file)
+        options = options_of(file)
         main = {name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options}
         classifier = cls(
             backbone=file.backbone if backbone is None else backbone,
@@ -353,7 +356,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _restore(self, file: PromptFile) -> None:
         names = check_class_names(file.class_names, "its class names") if file.class_names else ()
-        method = build_method(file.method, self.backbone_, names, **_options_of(file))
+        method = build_method(file.method, self.backbone_, names, **options_of(file))
         method.load_state(file.tensors)
         method.eval()
         self.training_ = dict(file.training)
@@ -364,110 +367,3 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def history_records(self) -> list[dict[str, float]]:
         """The history as plain records, for JSON."""
         return [asdict(report) for report in self.history_]
-
-
-def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
-    """The prompt file of a trained method; ``training`` says how it was trained."""
-    backbone = method.backbone
-    n_ctx, init = getattr(method, "n_ctx", None), getattr(method, "init", None)
-    if n_ctx is None or init is None:  # a template: what stands before the name
-        words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
-        n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
-    return PromptFile(
-        method=method.info.name,
-        n_ctx=n_ctx,
-        dim=backbone.text.dim,
-        rank=getattr(method, "rank", None),
-        init=init,
-        backbone=backbone.name,
-        fingerprint=backbone.fingerprint,
-        class_names=class_names,
-        training=training,
-        tensors=method.state(),
-    )
-
-
-def _options_of(file: PromptFile) -> dict[str, Any]:
-    """The method's options that a file tells."""
-    known: dict[str, Any] = {"rank": file.rank, "n_ctx": file.n_ctx, "ctx_init": file.init}
-    known["template"] = file.training.get("template")
-    known["per_class"] = ("P" in file.tensors and file.tensors["P"].ndim == 3) or None
-    own = METHODS[file.method].info.options
-    return {name: value for name, value in known.items() if name in own and value is not None}
-
-
-def _given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
-    """Features (1, N, D) given as vectors. Raises DataError when they are none of this backbone."""
-    try:
-        stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            "the features differ in length or hold no numbers; give an array (N, D), or images alone"
-        ) from error
-    if stacked.shape[1] != dim:
-        raise DataError(
-            f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
-            "encode the images with the same backbone"
-        )
-    wrong = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
-    if wrong.size:
-        raise DataError(
-            f"features[{wrong[0]}] holds a number that is NaN or infinite; encode that image again"
-        )
-    return stacked[None]
-
-
-def _as_list(images: Images) -> list[Any]:
-    """A list of sources; a single path or picture becomes a list of one."""
-    if isinstance(images, torch.Tensor):
-        images = images.detach().float().cpu().numpy()
-    if isinstance(images, (str, Path, Image.Image)):
-        return [images]
-    if isinstance(images, np.ndarray) and images.dtype != object and images.ndim == 3:
-        return [images]
-    if not isinstance(images, Iterable):
-        raise DataError(
-            f"images is a {type(images).__name__}; give paths, Pillow images, arrays, or features (N, D)"
-        )
-    return list(images)
-
-
-def _read_folder_items(folder: Any, part: str = "train") -> tuple[list[Path], list[str]]:
-    """Paths and class names of a folder per class; ``part`` of it where it has parts."""
-    if not isinstance(folder, (str, Path)):
-        raise DataError(
-            "labels are missing: give one class name per image, or a folder with one folder per class"
-        )
-    split = read_folder(folder)
-    items = (split.test or split.train) if part == "test" else split.train
-    return [item.path for item in items], [item.class_name for item in items]
-
-
-def _checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
-    """Labels as an array of text (N,). Raises DataError for another length, or labels that are not names."""
-    if isinstance(labels, str):
-        raise DataError(f"labels is the text {labels!r}; give one class name per image")
-    given = list(labels)
-    if len(given) != len(inputs):
-        raise DataError(f"{len(inputs)} images but {len(given)} labels; give one label per image")
-    if not given:
-        raise DataError("no images given; give at least one image of each class")
-    wrong = [label for label in given if not isinstance(label, str)]
-    if wrong:
-        raise DataError(
-            f"label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words (the "
-            "backbone reads them), such as 'dog'. Map numbers to names first."
-        )
-    return np.array(given)
-
-
-def _as_names(class_names: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(class_names, str):
-        raise DataError(f"class_names is the text {class_names!r}; give a list of names")
-    names = tuple(class_names)
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
-        raise DataError(
-            f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
-        )
-    return names

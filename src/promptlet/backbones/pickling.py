@@ -5,18 +5,18 @@ Prompts are saved as prompt files, never as pickles; this is for processes of on
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
-from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.load import load_backbone
 
 Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
 
 _loaded: WeakValueDictionary[Identity, Backbone] = WeakValueDictionary()
 
 
-def _reduce(backbone: Backbone) -> tuple[Callable[..., Backbone], Identity]:
+def reduce_backbone(backbone: Backbone) -> tuple[Callable[..., Backbone], Identity]:
     dtype = str(backbone.dtype).removeprefix("torch.")
     identity = (backbone.name, str(backbone.device), dtype, backbone.fingerprint)
     _loaded[identity] = backbone
@@ -32,8 +32,3 @@ def _reload(name: str, device: str, dtype: str, fingerprint: str) -> Backbone:
         backbone.check_fingerprint(fingerprint, name, "the pickle")
         _loaded[identity] = backbone
     return backbone
-
-
-def register() -> None:
-    """Let `pickle` and its relatives know."""
-    copyreg.pickle(Backbone, _reduce)

@@ -1,0 +1,93 @@
+"""What a user may give as images, labels and names, made into lists that fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from promptlet.data import read_folder
+from promptlet.errors import DataError
+
+Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
+
+
+def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
+    """Features (1, N, D) given as vectors. Raises DataError when they are none of this backbone."""
+    try:
+        stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "the features differ in length or hold no numbers; give an array (N, D), or images alone"
+        ) from error
+    if stacked.shape[1] != dim:
+        raise DataError(
+            f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
+            "encode the images with the same backbone"
+        )
+    wrong = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
+    if wrong.size:
+        raise DataError(
+            f"features[{wrong[0]}] holds a number that is NaN or infinite; encode that image again"
+        )
+    return stacked[None]
+
+
+def as_list(images: Images) -> list[Any]:
+    """A list of sources; a single path or picture becomes a list of one."""
+    if isinstance(images, torch.Tensor):
+        images = images.detach().float().cpu().numpy()
+    if isinstance(images, (str, Path, Image.Image)):
+        return [images]
+    if isinstance(images, np.ndarray) and images.dtype != object and images.ndim == 3:
+        return [images]
+    if not isinstance(images, Iterable):
+        raise DataError(
+            f"images is a {type(images).__name__}; give paths, Pillow images, arrays, or features (N, D)"
+        )
+    return list(images)
+
+
+def read_folder_items(folder: Any, part: str = "train") -> tuple[list[Path], list[str]]:
+    """Paths and class names of a folder per class; ``part`` of it where it has parts."""
+    if not isinstance(folder, (str, Path)):
+        raise DataError(
+            "labels are missing: give one class name per image, or a folder with one folder per class"
+        )
+    split = read_folder(folder)
+    items = (split.test or split.train) if part == "test" else split.train
+    return [item.path for item in items], [item.class_name for item in items]
+
+
+def checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
+    """Labels as an array of text (N,). Raises DataError for another length, or labels that are not names."""
+    if isinstance(labels, str):
+        raise DataError(f"labels is the text {labels!r}; give one class name per image")
+    given = list(labels)
+    if len(given) != len(inputs):
+        raise DataError(f"{len(inputs)} images but {len(given)} labels; give one label per image")
+    if not given:
+        raise DataError("no images given; give at least one image of each class")
+    wrong = [label for label in given if not isinstance(label, str)]
+    if wrong:
+        raise DataError(
+            f"label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words (the "
+            "backbone reads them), such as 'dog'. Map numbers to names first."
+        )
+    return np.array(given)
+
+
+def as_names(class_names: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(class_names, str):
+        raise DataError(f"class_names is the text {class_names!r}; give a list of names")
+    names = tuple(class_names)
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise DataError(
+            f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
+        )
+    return names
