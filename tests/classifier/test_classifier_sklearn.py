@@ -178,7 +178,7 @@ def test_pickle_and_joblib_carry_the_prompt_and_the_backbones_name(
 def test_a_pickle_loads_the_backbone_where_there_is_none(
     tiny_backbone: Any, problem: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptlet import pickling
+    from promptlet.backbones import pickling
 
     clf = quick(tiny_backbone).fit(*problem)
     data = pickle.dumps(clf)
