@@ -51,9 +51,7 @@ def list_(
         for line, row in zip(body, rows, strict=True):
             line.insert(1, "yes" if row["is_there"] else "no")
     table(head, body)
-    say(
-        "Also read: a folder of images per class, a table (.csv, .tsv), a CoOp split (.json), features (.npz)."
-    )
+    say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz).")
 
 
 def _is_there(root: Path, spec: Any) -> bool:

@@ -74,7 +74,7 @@ def execute(
         "seconds": result.seconds,
         "seconds_total": time.perf_counter() - began,
         "history": [asdict(report) for report in result.history],
-        "samples": names_of(base.train),
+        "samples": names_of(base.train, dataset.split),
         "short_classes": list(short_classes(base, run.shots)),
         "source": dataset.source,
         **circumstances(source.backbone),

@@ -123,10 +123,14 @@ class FeatureSource:
         return np.stack([np.stack([self._encoded[path, view] for path in paths]) for view in range(views)])
 
 
-def names_of(items: Sequence[Item]) -> list[str] | list[int]:
-    """What says which items these are: rows of a feature file, or paths below their common folder."""
+def names_of(items: Sequence[Item], split: Split) -> list[str] | list[int]:
+    """What says which items of ``split`` these are: rows of a feature file, or paths below its folder."""
     rows = [item.row for item in items if item.row is not None]
-    return rows if len(rows) == len(items) else _relative([item.path for item in items])
+    if len(rows) == len(items):
+        return rows
+    everything = [item.path for item in split.every_item]
+    names = dict(zip(everything, _relative(everything), strict=True))
+    return [names[item.path] for item in items]
 
 
 def _digest(content: Split | FeatureFile) -> str:
