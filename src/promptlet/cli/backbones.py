@@ -23,7 +23,8 @@ KINDS = (
 
 def command(
     source: Annotated[
-        str | None, typer.Argument(help="Load this one and show what it is.", show_default=False)
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Load this one and show what it is.", show_default=False),
     ] = None,
     device: Device = None,
     dtype: Dtype = None,

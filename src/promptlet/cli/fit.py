@@ -41,6 +41,7 @@ def command(
     folder: Annotated[
         Path,
         typer.Argument(
+            metavar="FOLDER",
             help="A folder with one folder of images per class, perhaps below train/ and test/; or a table "
             "(.csv, .tsv) with path,label[,split].",
             show_default=False,

@@ -15,7 +15,9 @@ EXAMPLES = examples("methods", "methods rlp", "methods --json")
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help="Show this one in detail.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this one in detail.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the methods, or show one: what it learns, its options and their defaults, its paper."""
