@@ -41,7 +41,7 @@ def command(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE...", help="Image files, folders (all images below), patterns.", show_default=False
+            metavar="IMAGE", help="Image files, folders (all images below), patterns.", show_default=False
         ),
     ],
     classes: Annotated[
