@@ -20,7 +20,8 @@ class Run:
     dataset: its name in tables; data: digest of its content. fingerprint: the backbone's.
     settings: every field of the `Schedule`; empty for a method that trains nothing. dtype: of the weights.
 
-    The device is no part of it: results differ between devices by rounding, and the record names the device.
+    The device is no part of it; the record names it. Numbers of two devices differ by rounding, which on CUDA
+    is that of bf16 products.
     """
 
     protocol: str
