@@ -124,6 +124,8 @@ def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
             elif found != datasets:
                 lacking = ", ".join(sorted(datasets - found))
                 without.append(f"{group[0]['label']}: no average, there are no results on {lacking}")
+            elif len({tuple(row["seeds"]) for row in group}) > 1:
+                without.append(f"{group[0]['label']}: no average, the data sets have different seeds")
             else:
                 averages.append(_average(group))
     return averages, without
@@ -144,7 +146,7 @@ def _average(group: Sequence[Record]) -> dict[str, Any]:
         "dataset": AVERAGE,
         "datasets": sorted(row["dataset"] for row in group),
         "data": None,
-        "seeds": sorted({seed for row in group for seed in row["seeds"]}),
+        "seeds": first["seeds"],
         "base": base,
         "new": new,
         "H": harmonic_mean(base, new),
