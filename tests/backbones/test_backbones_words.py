@@ -33,7 +33,7 @@ def official(backbone: Backbone, texts: list[str]) -> torch.Tensor:
     """Features as the library's own documentation says to get them."""
     model: Any = backbone.model
     with torch.no_grad():
-        if backbone.library == "open_clip":
+        if backbone.framework == "open_clip":
             import open_clip
 
             tokenizer = open_clip.get_tokenizer(f"local-dir:{backbone.name.removeprefix('open_clip:')}")
@@ -74,7 +74,7 @@ def test_words_as_context_give_the_official_features(backbone: Backbone, words: 
 
 def test_texts_give_the_official_features(backbone: Backbone) -> None:
     texts = ["dog.", "a photo of a dog", "Hello, world!", "x" * 300, "the dog. And: the cat"]
-    if backbone.library == "transformers" and backbone.text.exact_sharing:
+    if backbone.framework == "transformers" and backbone.text.exact_sharing:
         texts.remove("x" * 300)  # CLIP's own tokenizer in transformers does not cut
     torch.testing.assert_close(
         backbone.text.encode_texts(texts), official(backbone, texts), atol=1e-5, rtol=0
@@ -117,7 +117,7 @@ def test_images_and_scale(backbone: Backbone) -> None:
     assert not features.is_inference()
     model: Any = backbone.model
     with torch.no_grad():
-        if backbone.library == "open_clip":
+        if backbone.framework == "open_clip":
             expected = model.encode_image(pixels)
         else:
             expected = model.get_image_features(**{"pixel_values": pixels, **own})

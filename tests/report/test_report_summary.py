@@ -135,3 +135,12 @@ def test_json_and_tables(tmp_path: Path) -> None:
 def test_a_report_needs_no_torch() -> None:
     code = "import sys, promptlet.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_average_over_different_seeds(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for dataset, seed in (("pets", 1), ("pets", 2), ("cars", 1)):
+        put(store, run(dataset, seed=seed), 90.0, 30.0)
+    summary = summarise(store)
+    assert "average" not in [row["dataset"] for row in summary.rows]
+    assert summary.problems == ["rlp: no average, the data sets have different seeds"]

@@ -38,14 +38,14 @@ class Towers:
 class Backbone:
     """What `load_backbone` returns. Shared, never copied, never trained.
 
-    Attributes: ``name`` (as given), ``library``, ``model`` (the library's own object), ``text``, ``images``,
+    Attributes: ``name`` (as given), ``framework``, ``model`` (the library's own object), ``text``, ``images``,
     ``logit_scale`` (the factor itself, 100 for CLIP), ``logit_bias`` (0 for CLIP), ``device``, ``dtype``.
     """
 
     def __init__(
         self,
         name: str,
-        library: str,
+        framework: str,
         model: nn.Module,
         towers: Towers,
         text: TextEncoder,
@@ -54,7 +54,7 @@ class Backbone:
         logit_bias: float = 0.0,
     ) -> None:
         self.name = name
-        self.library = library
+        self.framework = framework
         self.model = model
         self.towers = towers
         self.text = text
@@ -112,7 +112,7 @@ class Backbone:
         return reduce_backbone(self)
 
     def __repr__(self) -> str:
-        return f"Backbone({self.name!r}, {self.library}, {self.dtype}, {self.device})"
+        return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"
 
 
 def freeze(model: nn.Module) -> nn.Module:

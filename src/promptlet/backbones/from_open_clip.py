@@ -92,7 +92,7 @@ def wrap_open_clip(
     )
     return Backbone(
         name=name,
-        library="open_clip",
+        framework="open_clip",
         model=model,
         towers=towers,
         text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),

@@ -94,7 +94,7 @@ def wrap_transformers(
     tower = _causal_tower(text_model, projection, text_config) if causal else None
     return Backbone(
         name=name,
-        library="transformers",
+        framework="transformers",
         model=model,
         towers=towers,
         text=TextEncoder(plain, tower, tokens, embedding.weight),

@@ -44,7 +44,7 @@ def command(
     backbone = load_backbone(source, device, dtype)
     facts = {
         "name": backbone.name,
-        "library": backbone.library,
+        "framework": backbone.framework,
         "fingerprint": backbone.fingerprint,
         "dim": backbone.text.dim,
         "feature_dim": backbone.feature_dim,
