@@ -38,7 +38,7 @@ class Towers:
 class Backbone:
     """What `load_backbone` returns. Shared, never copied, never trained.
 
-    Attributes: ``name`` (as given), ``framework``, ``model`` (the library's own object), ``text``, ``images``,
+    Attributes: ``name`` (as given), ``framework``, ``model`` (the framework's own), ``text``, ``images``,
     ``logit_scale`` (the factor itself, 100 for CLIP), ``logit_bias`` (0 for CLIP), ``device``, ``dtype``.
     """
 
