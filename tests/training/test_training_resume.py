@@ -270,6 +270,7 @@ def test_a_loss_that_is_not_finite_leaves_no_checkpoint_behind(
 
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -291,6 +292,7 @@ class Linear(Method):
 def report(r):
     print(r.epoch, flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it as ignored
 torch.set_num_threads(1)
 method = Linear(SimpleNamespace(fingerprint="f"), ["a", "b"])
 features = torch.tensor([[[1.0, 0, 0], [0, 1.0, 0]]])
