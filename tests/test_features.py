@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from promptlet.backbones import Backbone
 from promptlet.backbones.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.errors import ImageError, OptionError
-from promptlet.features import encode_images
+from promptlet.features import encode_images, feature_identity
 
 
 class Counter:
@@ -157,14 +159,14 @@ def test_views_below_one_are_refused(views: int, tiny_backbone: Any, pictures: A
         encode_images(tiny_backbone, pictures(1), views=views)
 
 
-def test_a_bad_picture_is_named_and_no_half_batch_is_kept(
+def test_a_bad_picture_is_named_and_the_others_are_kept(
     tiny_backbone: Any, pictures: Any, tmp_path: Path
 ) -> None:
     paths, cache = pictures(40), FeatureCache(tmp_path / "cache")
     paths[35].write_bytes(paths[35].read_bytes()[:200])
     with pytest.raises(ImageError, match=r"035\.png: cannot be decoded"):
         encode_images(tiny_backbone, paths, cache=cache)
-    assert cache.stats().entries == 32  # the whole batch before it, which is right
+    assert cache.stats().entries == 39  # every other picture: mending the bad one costs one encoding
     features = encode_images(tiny_backbone, paths[:32], cache=cache)
     np.testing.assert_allclose(features[0, 31], by_hand(tiny_backbone, paths[31]), atol=1e-5)
 
@@ -211,3 +213,17 @@ def test_another_backbone_does_not_meet_these_features(
     there = encode_images(other, paths, cache=cache)
     assert np.abs(here - there).max() > 1e-3
     assert cache.stats().entries == 4
+
+
+def test_all_bad_pictures_are_named_at_once(tiny_backbone: Backbone, pictures: Any, tmp_path: Path) -> None:
+    paths = pictures(6)
+    for path in (paths[1], paths[4]):
+        path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ImageError, match=r"(?s)2 images cannot be read.*001\.png.*004\.png"):
+        encode_images(tiny_backbone, paths)
+
+
+def test_precisions_do_not_share_cached_features(tiny_backbone: Backbone) -> None:
+    half = SimpleNamespace(image_fingerprint=tiny_backbone.image_fingerprint, dtype=torch.bfloat16)
+    assert feature_identity(tiny_backbone) == tiny_backbone.image_fingerprint
+    assert feature_identity(half) == f"{tiny_backbone.image_fingerprint}-bfloat16"  # type: ignore[arg-type]

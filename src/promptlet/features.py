@@ -13,10 +13,11 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.data.images import ImageSource
-from promptlet.errors import OptionError
+from promptlet.errors import ImageError, OptionError
 
 BATCH = 32
 DECODERS = 4
+SHOWN_ERRORS = 20
 
 
 def encode_images(
@@ -30,13 +31,14 @@ def encode_images(
     """Features (views, N, D), float32, not normalised, of ``sources`` (paths, PIL images, arrays).
 
     View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
-    on_progress(done, total) counts pictures times views. Raises ImageError naming a file that cannot be read.
+    on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
+    read, after the others were encoded and cached.
     """
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
-    hashes = [content_hash(source) for source in sources]
+    hashes = _hashes(sources)
     keys = [(content, str(view)) for content in hashes for view in range(views)]
-    identity = backbone.image_fingerprint
+    identity = feature_identity(backbone)
     found = {} if cache is None else cache.get_many(identity, keys)
     missing = [i for i, key in enumerate(keys) if key not in found]
     first = {keys[i]: i for i in reversed(missing)}  # the same picture twice is encoded once
@@ -44,7 +46,8 @@ def encode_images(
     done, total = len(keys) - len(todo), len(keys)
     if on_progress is not None:
         on_progress(done, total)
-    for batch, pixels in _decoded(backbone, sources, keys, todo, views):
+    errors: list[ImageError] = []
+    for batch, pixels in _decoded(backbone, sources, keys, todo, views, errors):
         vectors = backbone.images.encode(torch.from_numpy(pixels)).cpu().numpy()
         new = {keys[i]: vector for i, vector in zip(batch, vectors, strict=True)}
         found.update(new)
@@ -53,11 +56,41 @@ def encode_images(
         done += len(batch)
         if on_progress is not None:
             on_progress(done, total)
+    _raise_together(errors)
     if not keys:
         return np.zeros((views, 0, backbone.feature_dim), np.float32)
     stacked = np.stack([found[key] for key in keys])
     features: np.ndarray = stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
     return features
+
+
+def feature_identity(backbone: Backbone) -> str:
+    """What cached features depend on: the image tower, and its precision where that is not float32."""
+    precision = str(backbone.dtype).removeprefix("torch.")
+    return backbone.image_fingerprint + ("" if precision == "float32" else f"-{precision}")
+
+
+def _hashes(sources: Sequence[ImageSource]) -> list[str]:
+    """The content hash of each picture. Raises ImageError for all that cannot be read together."""
+    hashes, errors = [], []
+    for source in sources:
+        try:
+            hashes.append(content_hash(source))
+        except ImageError as error:
+            errors.append(error)
+    _raise_together(errors)
+    return hashes
+
+
+def _raise_together(errors: Sequence[ImageError]) -> None:
+    """Raise what is wrong with one picture, or with several in one message."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    if len(texts) == 1:
+        raise errors[0]
+    if texts:
+        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
+        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
+        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
 
 
 def _decoded(
@@ -66,10 +99,12 @@ def _decoded(
     keys: Sequence[tuple[str, str]],
     todo: Sequence[int],
     views: int,
+    errors: list[ImageError],
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Indices and pixel values (B, 3, H, W), decoded by threads one batch ahead of the model.
 
-    A batch in which sizes differ comes in parts of one size each.
+    A batch in which sizes differ comes in parts of one size each. Pictures that cannot be read are left out;
+    what is wrong with them is added to ``errors``.
     """
 
     def decode(index: int) -> np.ndarray:
@@ -86,7 +121,11 @@ def _decoded(
             batch, futures = waiting.pop(0)
             by_size: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
             for index, future in zip(batch, futures, strict=True):
-                pixels = future.result()
+                try:
+                    pixels = future.result()
+                except ImageError as error:
+                    errors.append(error)
+                    continue
                 by_size.setdefault(pixels.shape, []).append((index, pixels))
             waiting += [(b, [pool.submit(decode, i) for i in b]) for b in islice(ahead, 1)]
             for same in by_size.values():

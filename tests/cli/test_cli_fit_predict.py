@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,8 @@ def test_ctrl_c_and_resume(
     assert "run the same command again with --resume" in error
     assert checkpoint.exists() and not (tmp_path / "cut.prompt").exists()
     shutil.copy(checkpoint, tmp_path / "kept")
+    assert "keeps a training that was cut short; give --resume" in shell.fails(*command("cut.prompt"))
+    assert checkpoint.read_bytes() == (tmp_path / "kept").read_bytes()
     epochs: list[int] = []
 
     def counted(*args: Any, on_epoch: Any, **options: Any) -> Any:
@@ -240,3 +244,25 @@ def test_predict_with_a_backbone_that_moved(
     assert "the folder '/gone/clip', which is not here" in error and "--backbone FOLDER" in error
     assert shell.json("predict", away, one, "--backbone", moved)["errors"] == []
     assert "Different: text tower" in shell.fails("predict", prompt, one, "--backbone", gelu_folder)
+
+
+def test_out_must_be_a_file(shell: Any, pictures: Path, clip_folder: Path) -> None:
+    assert "--out . is a folder" in shell.fails("fit", pictures, "--out", ".", "--backbone", clip_folder)
+
+
+def test_a_failure_is_one_json_document_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "promptlet", "inspect", str(tmp_path / "none.prompt"), "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1 and "none.prompt" in json.loads(result.stdout)["error"]
+
+
+def test_accuracy_is_that_of_the_stored_numbers(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.prompt"
+    facts = shell.json("fit", pictures, "-o", out, "--backbone", clip_folder, *QUICK, "--precision", "int4")
+    again = promptlet.PromptClassifier.load(out, backbone=clip_folder, device="cpu")
+    assert facts["test_accuracy"] == pytest.approx(100 * again.score(pictures))
+    fresh = promptlet.PromptClassifier(clip_folder, epochs=3, cache=False, device="cpu").fit(pictures)
+    stored = load_prompt_file(out).tensors["V"]
+    assert (fresh.round_to("int4").method_.state()["V"] == stored).all()

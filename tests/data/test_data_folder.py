@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptlet.data import read_folder
+from promptlet.data import ignored_files, read_folder
 from promptlet.errors import DataError
 
 Make = Callable[..., Path]
@@ -50,7 +50,7 @@ def test_classes_called_train_and_test_are_classes(make_images: Make) -> None:
     [
         (
             ["a/1.jpg", "b/deeper/1.jpg"],
-            "b: this class folder holds only folders; expected files ending in .avif",
+            "b: this class folder holds folders but no images; expected files ending in .avif",
         ),
         (
             ["a/1.jpg", "loose.jpg"],
@@ -86,3 +86,12 @@ def test_folders_without_images(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(DataError, match=message):
             read_folder(tmp_path / name)
+
+
+def test_files_passed_over_are_listed(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/phone.heic", "a/inner/2.png", "b/3.png", ".hidden/4.png", "b/.DS_Store"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    names = [path.relative_to(tmp_path).as_posix() for path in ignored_files(tmp_path)]
+    assert names == ["a/inner/2.png", "a/phone.heic"]

@@ -143,7 +143,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, function: Callable[[Path], ob
         "empty.jpg": "the file is empty (0 bytes); download or copy it again",
         "gone.jpg": "there is no such file; check the path",
         "link.jpg": "this link points to nothing",
-        ".": "this is a folder, an image file was expected",
+        ".": "this is a folder, not an image file",
     }.items():
         with pytest.raises(ImageError) as caught:
             function(tmp_path / name)

@@ -29,6 +29,11 @@ def load_backbone(
 
     Raises BackboneError (what was given, what is missing, what to do), MissingExtraError.
     """
+    if not isinstance(source, (str, Path)) or not str(source).strip():
+        raise OptionError(
+            f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, or "
+            "open_clip:NAME/PRETRAINED"
+        )
     text = str(source)
     chosen = _device(device)
     kind = _dtype(dtype)

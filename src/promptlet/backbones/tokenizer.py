@@ -39,9 +39,10 @@ class Tokenizer:
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - n_ctx - len(end)
         if len(ids) > room:
+            shown = class_name if len(class_name) <= 60 else class_name[:57] + "..."
             raise DataError(
-                f"class name {class_name!r} has {len(ids)} tokens; with n_ctx={n_ctx} this backbone has room "
-                f"for {room} (context length {self.length}). Shorten the name or lower n_ctx."
+                f"class name {shown!r} has {len(ids)} tokens; with n_ctx={n_ctx} this backbone has room for "
+                f"{max(room, 0)} (context length {self.length}). Shorten the name or lower n_ctx."
             )
         return ids + end
 

@@ -31,7 +31,7 @@ from promptlet.data.sampling import sample_shots, short_classes
 from promptlet.errors import DataError, OptionError, PromptFileError, did_you_mean
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
-from promptlet.promptfile import PromptFile, load_prompt_file, save_prompt_file
+from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
 from promptlet.training import SCHEDULES, EpochReport, Schedule, method_schedule, train
 
 VECTORS = (np.ndarray, torch.Tensor, list, tuple)
@@ -309,6 +309,13 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "method_")
         return save_prompt_file(path, self.prompt_file(), precision)
+
+    def round_to(self, precision: str) -> PromptClassifier:
+        """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
+        check_is_fitted(self, "method_")
+        self.method_.load_state(loads(dumps(self.prompt_file(), precision)).tensors)
+        self._settle(self.method_, self.classes_)
+        return self
 
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""

@@ -59,7 +59,8 @@ def command(
     ctx_init: Annotated[
         str | None,
         typer.Option(
-            help="Words the context starts at, or 'random'; else 'a photo of a'.", show_default=False
+            help="Words the context starts at, or 'random'; else 'a photo of a', random beyond 4.",
+            show_default=False,
         ),
     ] = None,
     shots: Annotated[
@@ -91,12 +92,13 @@ def command(
     json: Json = False,
 ) -> None:
     """Learn a prompt from images and write it to a file of about 2 KB."""
-    checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     _check_out(out, force)
+    checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     _check_precision(precision)
     data = _read(folder)
+    _tell_ignored(folder)
     if not resume:
-        _remove(checkpoint)
+        _remove(checkpoint, force)
     elif not checkpoint.exists():
         warn(f"note: there is no checkpoint {checkpoint}; training begins anew")
     from promptlet.backbones import load_backbone
@@ -121,7 +123,7 @@ def command(
     )
     with bars(off=json) as shown:
         try:
-            facts = _fit(classifier, data, shown)
+            facts = _fit(classifier, data, precision, shown)
         except KeyboardInterrupt:
             raise Interrupted(_how_to_go_on(checkpoint, cache is not None)) from None
     facts |= {"file": str(out), "precision": precision, "bytes": classifier.save(out, precision)}
@@ -159,7 +161,25 @@ def _read(folder: Path) -> Split | FeatureFile:
     return load_dataset(folder) if folder.exists() else read_folder(folder)
 
 
-def _remove(checkpoint: Path) -> None:
+def _tell_ignored(folder: Path) -> None:
+    """Photos that are passed over without a word are lost to their owner."""
+    from promptlet.data import ignored_files
+
+    if not folder.is_dir():
+        return
+    ignored = ignored_files(folder)
+    if ignored:
+        shown = ", ".join(str(path) for path in ignored[:5])
+        more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
+        warn(f"note: not taken (no image file by its name, or not directly in a class folder): {shown}{more}")
+
+
+def _remove(checkpoint: Path, force: bool) -> None:
+    if checkpoint.exists() and not force:
+        raise OptionError(
+            f"{checkpoint} keeps a training that was cut short; give --resume to go on with it, or --force "
+            "to begin anew without it"
+        )
     try:
         checkpoint.unlink(missing_ok=True)
     except OSError as error:
@@ -168,8 +188,10 @@ def _remove(checkpoint: Path) -> None:
         ) from error
 
 
-def _fit(classifier: PromptClassifier, data: Split | FeatureFile, shown: Bars) -> dict[str, Any]:
-    """Train and, where there are test images, evaluate; what to say of it."""
+def _fit(
+    classifier: PromptClassifier, data: Split | FeatureFile, precision: str, shown: Bars
+) -> dict[str, Any]:
+    """Train and, where there are test images, evaluate as it will be stored; what to say of it."""
     from promptlet.data import FeatureFile
 
     split = data.split if isinstance(data, FeatureFile) else data
@@ -192,6 +214,7 @@ def _fit(classifier: PromptClassifier, data: Split | FeatureFile, shown: Bars) -
     classifier.fit(inputs(split.train), [item.class_name for item in split.train])
     last = classifier.history_[-1] if classifier.history_ else None
     accuracy = None
+    classifier.round_to(precision)
     if split.test:
         classifier.on_encode = lambda done, total: shown.show("testing", done, total)
         accuracy = 100.0 * classifier.score(inputs(split.test), [item.class_name for item in split.test])

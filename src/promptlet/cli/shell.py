@@ -42,6 +42,8 @@ class ErrorsInWords(TyperGroup):
             raise typer.Exit(130) from None
         except PromptletError as error:
             typer.echo(f"error: {error}", err=True)
+            if "--json" in sys.argv:
+                emit_json({"error": str(error), "kind": type(error).__name__})
             raise typer.Exit(1) from None
 
 

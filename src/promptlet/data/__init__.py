@@ -4,7 +4,7 @@ from promptlet.data.catalog import DATASETS, DatasetSpec
 from promptlet.data.coop_split import read_coop_split
 from promptlet.data.feature_cache import CacheStats, FeatureCache
 from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
-from promptlet.data.folder import read_folder
+from promptlet.data.folder import ignored_files, read_folder
 from promptlet.data.halves import base_new, select_classes
 from promptlet.data.images import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
@@ -28,6 +28,7 @@ __all__ = [
     "check_class_names",
     "clean_class_name",
     "content_hash",
+    "ignored_files",
     "list_images",
     "load_dataset",
     "open_image",

@@ -84,7 +84,7 @@ def _images_of(folder: Path) -> list[Path]:
     images = list_images(folder)
     if images:
         return images
-    inside = "only folders" if _folders(folder) else "no images"
+    inside = "folders but no images" if _folders(folder) else "no images"
     raise DataError(
         f"{folder}: this class folder holds {inside}; expected files ending in "
         f"{', '.join(sorted(IMAGE_SUFFIXES))} "
@@ -94,3 +94,13 @@ def _images_of(folder: Path) -> list[Path]:
 
 def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def ignored_files(root: str | Path) -> list[Path]:
+    """Files below ``root`` that `read_folder` does not take: of other kinds, or in folders within a class."""
+    root = Path(root)
+    split = read_folder(root)  # again: listing names is cheap
+    taken = {item.path for item in split.every_item}
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    hidden = (path for path in files if not any(p.startswith(".") for p in path.relative_to(root).parts))
+    return [path for path in hidden if path not in taken]

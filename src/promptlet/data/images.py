@@ -131,7 +131,7 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
 def _why_no_file(path: Path) -> str:
     if path.is_dir():
         return (
-            f"{path}: this is a folder, an image file was expected; list_images gives the images in a folder"
+            f"{path}: this is a folder, not an image file; promptlet.data.list_images gives those in a folder"
         )
     if path.exists():
         return f"{path}: this is not a regular file; copy the image to a file first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,15 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **op
                 f"method {name!r} has no option {option!r}; it has: {', '.join(known)}."
                 f"{did_you_mean(option, known)}"
             )
+        _check_kind(name, option, options[option], known[option])
     return METHODS[name](backbone, class_names, **options)
+
+
+def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
+    """Numbers where the default is a number. Raises OptionError with the value that was given."""
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    if number and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
+        raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
 
 
 __all__ = ["METHODS", "Method", "MethodInfo", "build_method"]

@@ -100,21 +100,22 @@ def read_checkpoint(
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        progress = _progress(metadata, fresh)
+        progress = _progress(path, metadata, fresh)
         _restore(tensors, method, optimizer)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(f"the checkpoint {path} is damaged ({error}); remove it to start anew") from error
     return progress
 
 
-def _progress(metadata: dict[str, str], fresh: Progress) -> Progress:
+def _progress(path: Path, metadata: dict[str, str], fresh: Progress) -> Progress:
     from promptlet.training.loop import EpochReport
 
     if metadata["settings"] != fresh.settings:
+        pairs = zip(metadata["settings"].split(" | "), fresh.settings.split(" | "), strict=False)
+        different = "; ".join(f"{was} there, {now} here" for was, now in pairs if was != now)
         raise TrainingError(
-            "the checkpoint was written by a training with other settings, data or seed: "
-            f"{metadata['settings']} is not {fresh.settings}. "
-            "Remove it, or use the settings it was made with."
+            f"the checkpoint {path} was written by a training with other settings, data or seed: "
+            f"{different}. Remove it, or use the settings it was made with."
         )
     return Progress(fresh.settings, [EpochReport(**report) for report in json.loads(metadata["history"])])
 
