@@ -32,7 +32,7 @@ def encode_images(
 
     View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
     on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
-    read, after the others were encoded and cached.
+    opened, at once; or every picture that cannot be decoded, after the others were encoded and cached.
     """
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")

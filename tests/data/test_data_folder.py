@@ -93,5 +93,5 @@ def test_files_passed_over_are_listed(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    names = [path.relative_to(tmp_path).as_posix() for path in ignored_files(tmp_path)]
+    names = [path.relative_to(tmp_path).as_posix() for path in ignored_files(tmp_path, read_folder(tmp_path))]
     assert names == ["a/inner/2.png", "a/phone.heic"]

@@ -96,7 +96,7 @@ def command(
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     _check_precision(precision)
     data = _read(folder)
-    _tell_ignored(folder)
+    _tell_ignored(folder, data)
     if not resume:
         _remove(checkpoint, force)
     elif not checkpoint.exists():
@@ -161,13 +161,13 @@ def _read(folder: Path) -> Split | FeatureFile:
     return load_dataset(folder) if folder.exists() else read_folder(folder)
 
 
-def _tell_ignored(folder: Path) -> None:
+def _tell_ignored(folder: Path, data: Split | FeatureFile) -> None:
     """Photos that are passed over without a word are lost to their owner."""
-    from promptlet.data import ignored_files
+    from promptlet.data import FeatureFile, ignored_files
 
-    if not folder.is_dir():
+    if isinstance(data, FeatureFile) or not folder.is_dir():
         return
-    ignored = ignored_files(folder)
+    ignored = ignored_files(folder, data)
     if ignored:
         shown = ", ".join(str(path) for path in ignored[:5])
         more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""

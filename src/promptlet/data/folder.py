@@ -96,10 +96,9 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def ignored_files(root: str | Path) -> list[Path]:
-    """Files below ``root`` that `read_folder` does not take: of other kinds, or in folders within a class."""
+def ignored_files(root: str | Path, split: Split) -> list[Path]:
+    """Files below ``root`` that its ``split`` does not hold: of other kinds, or in folders within a class."""
     root = Path(root)
-    split = read_folder(root)  # again: listing names is cheap
     taken = {item.path for item in split.every_item}
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
     hidden = (path for path in files if not any(p.startswith(".") for p in path.relative_to(root).parts))
