@@ -1,6 +1,6 @@
 """Floating-point work of the matrix products that the engine executes: by formula, and counted as it runs.
 
-Two per multiply-add. Products only: no norm, softmax, activation or addition. Empty slots of tiles are
+Two per multiply-add. Products only: no norm, softmax, activation or addition. Attention's empty slots are
 executed, hence counted; work done a second time (chunks recomputed in the backward) is counted apart.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from promptlet.backbones.text_engine import Plan, TextEngine
+from promptlet.backbones.text_engine import PackedChunk, Plan, TextEngine
 
 PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "addmm_": 1, "baddbmm": 1, "baddbmm_": 1}  # first operand's place
 
@@ -41,11 +41,10 @@ def engine_work(engine: TextEngine, sequences: Sequence[tuple[int, ...]], n_ctx:
     prefix, budget = 1 + n_ctx, engine.keep_bytes
     forward = backward = recomputed = again = 0
     for chunk in plan.chunks:
-        rows = prefix + int(chunk.tokens.numel())
         once = _forward(engine, chunk, prefix)
         forward += once
         backward += _backward(engine, chunk, prefix)
-        needed = rows * engine._bytes_per_row(chunk, prefix)
+        needed = engine._kept_bytes(chunk)
         if needed <= budget:
             budget -= needed
         else:
@@ -53,16 +52,15 @@ def engine_work(engine: TextEngine, sequences: Sequence[tuple[int, ...]], n_ctx:
     return Work(forward, backward, recomputed, plan.rows + prefix * len(plan.chunks), len(plan.chunks), again)
 
 
-def _sizes(engine: TextEngine, chunk: Any, prefix: int) -> tuple[int, int, int, int, int, int]:
+def _sizes(engine: TextEngine, chunk: PackedChunk, prefix: int) -> tuple[int, int, int, int, int, int]:
     """Width d, hidden width, output width, rows, leaves, (query, key) pairs of one head."""
     tower = engine.tower
-    tiles, tile, _ = chunk.visible.shape
-    pairs = prefix * prefix + tiles * tile * (prefix + tile)
     hidden, out = tower.blocks[0].up.weight.shape[0], tower.projection.weight.shape[0]
-    return tower.dim, hidden, out, prefix + tiles * tile, int(chunk.leaves.numel()), pairs
+    rows = prefix + int(chunk.tokens.numel())
+    return tower.dim, hidden, out, rows, int(chunk.leaves.numel()), int(chunk.slots.seen.numel())
 
 
-def _forward(engine: TextEngine, chunk: Any, prefix: int) -> int:
+def _forward(engine: TextEngine, chunk: PackedChunk, prefix: int) -> int:
     d, hidden, out, rows, leaves, pairs = _sizes(engine, chunk, prefix)
     blocks = len(engine.tower.blocks)
     reach = (blocks - 1) * rows + leaves  # rows that go on after attention, all blocks
@@ -71,12 +69,12 @@ def _forward(engine: TextEngine, chunk: Any, prefix: int) -> int:
     return 2 * (qkv + attention + reach * (d * d + 2 * d * hidden) + leaves * d * out)
 
 
-def _backward(engine: TextEngine, chunk: Any, prefix: int) -> int:
+def _backward(engine: TextEngine, chunk: PackedChunk, prefix: int) -> int:
     d, hidden, out, rows, leaves, pairs = _sizes(engine, chunk, prefix)
     blocks = len(engine.tower.blocks)
     reach = (blocks - 1) * rows + leaves
     qkv = ((blocks - 1) * rows + prefix) * 3 * d * d  # first block: prefix rows only
-    attention = blocks * 4 * pairs * d - (pairs - prefix * prefix) * d  # first block: no tile queries
+    attention = blocks * 4 * pairs * d  # gradients of weights, values, queries, keys
     return 2 * (qkv + attention + reach * (d * d + 2 * d * hidden) + leaves * d * out)
 
 
@@ -88,9 +86,13 @@ class _Counter(TorchDispatchMode):
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        at = PRODUCTS.get(func.overloadpacket.__name__)
-        if at is not None:
+        name = func.overloadpacket.__name__
+        if name in PRODUCTS:
+            at = PRODUCTS[name]
             self.total += 2 * math.prod(args[at].shape) * args[at + 1].shape[-1]
+        elif name == "_linear_pointwise":  # oneDNN's: input, (what is added,) weight (out, in), ...
+            weight = args[2 if func._overloadname == "binary" else 1]
+            self.total += 2 * math.prod(args[0].shape) * weight.shape[0]
         return func(*args, **(kwargs or {}))
 
 

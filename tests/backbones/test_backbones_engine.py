@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tiny_models import OPEN_CLIP, clip_model, clip_tokenizer, shaken
 from torch import Tensor
 
-from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones import Backbone, load_backbone, text_products
 from promptlet.backbones.from_transformers import wrap_transformers
 from promptlet.backbones.preprocess import ImageSpec
 from promptlet.backbones.text_encoder import TextEncoder
@@ -364,3 +364,19 @@ def test_cuda(clip_folder: Any, placement: str) -> None:
         half = text.encode(context, NAMES, kind(placement))
     torch.autograd.grad(probe(half), context)
     assert lowest(F.cosine_similarity(half, text.encode(context, NAMES, kind(placement)), dim=-1)) > 0.999
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_without_onednn(text: TextEncoder, placement: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers where PyTorch has no oneDNN."""
+    monkeypatch.setattr(text_products, "ONEDNN", None)
+    assert_same(text, make_context(text, placement), NAMES, kind(placement))
+
+
+def test_onednn_switched_off(tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("used although switched off")
+
+    monkeypatch.setattr(text_products, "ONEDNN", refuse)
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert_same(tiny_backbone.text, make_context(tiny_backbone.text, "input"), NAMES, "input")

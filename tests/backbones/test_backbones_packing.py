@@ -15,9 +15,8 @@ LISTS = st.lists(
 
 def spelled(chunk: Chunk, row: int) -> list[int]:
     """The tokens that a row sees, in order of depth."""
-    size = chunk.visible.shape[1]
-    tile, slot = divmod(row, size)
-    rows = tile * size + np.flatnonzero(chunk.visible[tile, slot])
+    ((tile, slot),) = np.argwhere(chunk.slots == row)
+    rows = chunk.slots[tile, chunk.visible[tile, slot]]
     assert chunk.depths[rows].tolist() == list(range(len(rows)))
     return chunk.tokens[rows].tolist()
 
@@ -30,10 +29,11 @@ def test_every_class_is_spelled_once(sequences: list[tuple[int, ...]], share: bo
     chunks = make_chunks(tiles, size, max_rows)
     assert sorted(np.concatenate([c.leaf_classes for c in chunks])) == list(range(len(sequences)))
     for chunk in chunks:
-        count = chunk.visible.shape[0]
-        assert count >= 1
-        assert count * size <= max(max_rows, size)
-        assert chunk.tokens.shape == chunk.depths.shape == (count * size,)
+        rows = len(chunk.tokens)
+        assert 1 <= rows <= max(max_rows, size)
+        assert len(chunk.depths) == rows
+        assert chunk.slots.shape[1] == size
+        assert sorted(chunk.slots[chunk.slots >= 0]) == list(range(rows))
         for row, index in zip(chunk.leaf_rows, chunk.leaf_classes, strict=True):
             assert spelled(chunk, row) == list(sequences[index])
 
@@ -64,7 +64,9 @@ def test_empty_slots_see_themselves_only() -> None:
     (chunk,) = make_chunks(tiles, size, 10_000)
     assert bool(chunk.visible.any(axis=2).all())
     used = np.array([len(tile.tokens) for tile in tiles])
+    assert len(chunk.tokens) == used.sum() < chunk.slots.size
     for tile, count in enumerate(used):
+        assert np.array_equal(chunk.slots[tile] < 0, np.arange(size) >= count)
         assert np.array_equal(chunk.visible[tile, count:], np.eye(size, dtype=bool)[count:])
 
 

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import text_blocks as blocks
+from promptlet.backbones.text_attention import Slots, make_slots
 from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
+from promptlet.backbones.text_products import linear, linear_backward
 from promptlet.backbones.text_tower import CausalTower
 
 MAX_PLANS = 8
@@ -30,7 +32,7 @@ class PackedChunk:
 
     tokens: Tensor
     positions: Tensor
-    visible: Tensor
+    slots: Slots
     leaves: Tensor
     classes: Tensor
     context_rows: Tensor | None  # per-class contexts: rows that hold context tokens ...
@@ -117,8 +119,9 @@ class TextEngine:
             owner = classes[order][torch.searchsorted(leaves[order], rows)]
             index = owner * n_ctx + (positions[rows] - first_position)
             tokens = tokens.clamp_min(0)
-        visible = torch.from_numpy(chunk.visible).to(device)
-        return PackedChunk(tokens, positions, visible, leaves, classes, rows, index)
+        held, visible = (torch.from_numpy(x).to(device) for x in (chunk.slots, chunk.visible))
+        slots = make_slots(held, visible, first_position, self.tower.heads)
+        return PackedChunk(tokens, positions, slots, leaves, classes, rows, index)
 
     def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, per_class: Tensor | None) -> Tensor:
         dtype = compute_dtype(prefix, self.tower)
@@ -131,10 +134,11 @@ class TextEngine:
             pieces = []
             for begin in range(0, total, step):
                 end = min(total, begin + step)
-                needed = (end - begin) * rows * self._bytes_per_row(chunk, p)
+                needed = (end - begin) * self._kept_bytes(chunk)
                 keep = needed <= budget
                 budget -= needed if keep else 0
-                job = Job(self.tower, self._layout(chunk, p, end - begin, dtype), dtype, keep)
+                slots, mask = chunk.slots.repeated(end - begin), chunk.slots.mask(dtype, end - begin)
+                job = Job(self.tower, blocks.Layout(slots, mask, chunk.leaves), dtype, keep)
                 suffix = self._suffix(chunk, prefix.dtype, per_class)
                 cut = None if deep is None else deep[begin:end]
                 pieces.append(_encode(prefix[begin:end], suffix, cut, job))
@@ -150,18 +154,13 @@ class TextEngine:
             states = states.index_copy(0, chunk.context_rows, per_class.flatten(0, 1)[chunk.context_index])
         return states + self.tower.position_embedding[chunk.positions].to(dtype)
 
-    def _layout(self, chunk: PackedChunk, prefix: int, repeats: int, dtype: torch.dtype) -> blocks.Layout:
-        n, tile, _ = chunk.visible.shape
-        mask = blocks.make_mask(chunk.visible, prefix, repeats, self.tower.heads, dtype)
-        return blocks.Layout(prefix, n, tile, self.tower.heads, mask, chunk.leaves)
-
-    def _bytes_per_row(self, chunk: PackedChunk, prefix: int) -> int:
-        """Activations kept per token position, all blocks, in bytes (upper bound, 4 bytes a number)."""
+    def _kept_bytes(self, chunk: PackedChunk) -> int:
+        """Activations kept for one context's passage, all blocks, in bytes (4 bytes a number)."""
         d, hidden = self.tower.dim, self.tower.blocks[0].up.weight.shape[0]
-        tile = chunk.visible.shape[1]
-        seen = prefix + tile
-        per_block = 3 * d + 2 * d * seen // tile + self.tower.heads * seen + hidden
-        return int(4 * per_block * len(self.tower.blocks))
+        n, tile, width = chunk.slots.seen.shape
+        rows = chunk.slots.prefix + int(chunk.tokens.numel())
+        attention = n * d * (tile + 2 * width) + n * tile * width * self.tower.heads
+        return 4 * len(self.tower.blocks) * (rows * (2 * d + hidden) + attention)
 
 
 def compute_dtype(x: Tensor, tower: CausalTower) -> torch.dtype:
@@ -190,7 +189,7 @@ def _forward(
         if keep:
             saved.append(kept)
     normed, stats = blocks.norm(tower.final_norm, x)
-    features = blocks.linear(tower.projection, normed.to(job.dtype)).to(x.dtype)
+    features = linear(tower.projection, normed.to(job.dtype)).to(x.dtype)
     return features, saved, (x, stats)
 
 
@@ -204,7 +203,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Gradients of prefix (b, P, d), suffix (R, d) if asked, deep contexts (b, n_deep, n_ctx, d) if any."""
     tower, layout = job.tower, job.layout
-    grad = blocks.linear_backward(tower.projection, grad.to(job.dtype))
+    grad = linear_backward(tower.projection, grad.to(job.dtype))
     grad = blocks.norm_backward(tower.final_norm, grad, *end)
     deep: list[Tensor] = []
     final = len(tower.blocks) - 1
