@@ -52,30 +52,60 @@ def engine_work(engine: TextEngine, sequences: Sequence[tuple[int, ...]], n_ctx:
     return Work(forward, backward, recomputed, plan.rows + prefix * len(plan.chunks), len(plan.chunks), again)
 
 
-def _sizes(engine: TextEngine, chunk: PackedChunk, prefix: int) -> tuple[int, int, int, int, int, int]:
-    """Width d, hidden width, output width, rows, leaves, (query, key) pairs of one head."""
+@dataclass(frozen=True)
+class _Sizes:
+    """Width d, hidden width, output width, blocks; rows, leaves; (query, key) pairs of one head."""
+
+    d: int
+    hidden: int
+    out: int
+    blocks: int
+    prefix: int
+    rows: int
+    leaves: int
+    pairs: int
+    leaf_pairs: int
+
+    @property
+    def shared(self) -> int:
+        """What forward and backward have in common: all but queries, keys, values and attention."""
+        reach = (self.blocks - 1) * self.rows + self.leaves  # rows that go on after attention, all blocks
+        return reach * (self.d * self.d + 2 * self.d * self.hidden) + self.leaves * self.d * self.out
+
+    @property
+    def all_pairs(self) -> int:
+        return (self.blocks - 1) * self.pairs + self.leaf_pairs
+
+
+def _sizes(engine: TextEngine, chunk: PackedChunk, prefix: int) -> _Sizes:
     tower = engine.tower
-    hidden, out = tower.blocks[0].up.weight.shape[0], tower.projection.weight.shape[0]
-    rows = prefix + int(chunk.tokens.numel())
-    return tower.dim, hidden, out, rows, int(chunk.leaves.numel()), int(chunk.slots.seen.numel())
+    return _Sizes(
+        d=tower.dim,
+        hidden=tower.blocks[0].up.weight.shape[0],
+        out=tower.projection.weight.shape[0],
+        blocks=len(tower.blocks),
+        prefix=prefix,
+        rows=prefix + int(chunk.tokens.numel()),
+        leaves=int(chunk.leaves.numel()),
+        pairs=int(chunk.slots.seen.numel()),
+        leaf_pairs=int(chunk.leaf_slots.seen.numel()),
+    )
 
 
 def _forward(engine: TextEngine, chunk: PackedChunk, prefix: int) -> int:
-    d, hidden, out, rows, leaves, pairs = _sizes(engine, chunk, prefix)
-    blocks = len(engine.tower.blocks)
-    reach = (blocks - 1) * rows + leaves  # rows that go on after attention, all blocks
-    qkv = blocks * rows * 3 * d * d
-    attention = blocks * 2 * pairs * d  # scores, weighted values
-    return 2 * (qkv + attention + reach * (d * d + 2 * d * hidden) + leaves * d * out)
+    s = _sizes(engine, chunk, prefix)
+    qkv = ((s.blocks - 1) * 3 * s.rows + 2 * s.rows + s.leaves) * s.d * s.d  # last block: leaves ask
+    attention = 2 * s.all_pairs * s.d  # scores, weighted values
+    return 2 * (qkv + attention + s.shared)
 
 
 def _backward(engine: TextEngine, chunk: PackedChunk, prefix: int) -> int:
-    d, hidden, out, rows, leaves, pairs = _sizes(engine, chunk, prefix)
-    blocks = len(engine.tower.blocks)
-    reach = (blocks - 1) * rows + leaves
-    qkv = ((blocks - 1) * rows + prefix) * 3 * d * d  # first block: prefix rows only
-    attention = blocks * 4 * pairs * d  # gradients of weights, values, queries, keys
-    return 2 * (qkv + attention + reach * (d * d + 2 * d * hidden) + leaves * d * out)
+    """For two blocks at least."""
+    s = _sizes(engine, chunk, prefix)
+    first, last = 3 * s.prefix, 2 * s.rows + s.leaves
+    qkv = (first + (s.blocks - 2) * 3 * s.rows + last) * s.d * s.d
+    attention = 4 * s.all_pairs * s.d  # gradients of weights, values, queries, keys
+    return 2 * (qkv + attention + s.shared)
 
 
 class _Counter(TorchDispatchMode):

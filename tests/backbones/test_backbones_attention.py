@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from promptlet.backbones.text_attention import attend, attend_backward, attend_backward_prefix, make_slots
+from promptlet.backbones.text_attention import (
+    attend,
+    attend_backward,
+    attend_backward_prefix,
+    make_leaf_slots,
+    make_slots,
+)
 from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
 
 HEADS, WIDTH = 2, 3
@@ -45,25 +51,53 @@ def plain(query: Tensor, key: Tensor, value: Tensor, chunk: Chunk, prefix: int) 
     return torch.stack(rows, 1)
 
 
+def draw(rows: int, b: int) -> list[Tensor]:
+    """Query, key, value and the gradient of the result: (b, rows, d)."""
+    seed = torch.Generator().manual_seed(0)
+    return [torch.randn(b, rows, HEADS * WIDTH, generator=seed, dtype=torch.float64) for _ in range(4)]
+
+
 @settings(max_examples=30, deadline=None)
 @given(LISTS, st.booleans(), st.integers(1, 20), st.integers(1, 3))
 def test_equals_one_row_at_a_time(sequences: list[tuple[int, ...]], share: bool, prefix: int, b: int) -> None:
     chunk = pack(sequences, share)
     slots = make_slots(torch.from_numpy(chunk.slots), torch.from_numpy(chunk.visible), prefix, HEADS)
-    rows = prefix + len(chunk.tokens)
-    draw = torch.Generator().manual_seed(0)
-    inputs = [torch.randn(b, rows, HEADS * WIDTH, generator=draw, dtype=torch.float64) for _ in range(4)]
-    query, key, value = (x.requires_grad_() for x in inputs[:3])
+    *inputs, grad = draw(prefix + len(chunk.tokens), b)
+    query, key, value = (x.requires_grad_() for x in inputs)
     expected = plain(query, key, value, chunk, prefix)
-    want = torch.autograd.grad(expected, (query, key, value), inputs[3])
+    want = torch.autograd.grad(expected, (query, key, value), grad)
     with torch.no_grad():
         out, saved = attend(query, key, value, slots.repeated(b), slots.mask(torch.float64, b))
-        got = attend_backward(inputs[3], saved, slots.repeated(b))
-        got_prefix = attend_backward_prefix(inputs[3], saved, slots.repeated(b))
+        got = attend_backward(grad, saved, slots.repeated(b))
+        got_prefix = attend_backward_prefix(grad, saved, slots.repeated(b))
     torch.testing.assert_close(out, expected)
     for one, other, first in zip(got, want, got_prefix, strict=True):
         torch.testing.assert_close(one, other)
         torch.testing.assert_close(first, other[:, :prefix])
+
+
+@settings(max_examples=30, deadline=None)
+@given(LISTS, st.booleans(), st.integers(1, 20), st.integers(1, 3))
+def test_leaves_alone_get_the_same(
+    sequences: list[tuple[int, ...]], share: bool, prefix: int, b: int
+) -> None:
+    """As if all rows asked and only the leaves' results counted."""
+    chunk = pack(sequences, share)
+    leaves = torch.from_numpy(chunk.leaf_rows)
+    packed = torch.from_numpy(chunk.slots), torch.from_numpy(chunk.visible)
+    slots = make_leaf_slots(*packed, leaves, prefix, HEADS)
+    *inputs, grad = draw(prefix + len(chunk.tokens), b)
+    query, key, value = (x.requires_grad_() for x in inputs)
+    rows, grad = prefix + leaves, grad[:, : len(leaves)]
+    expected = plain(query, key, value, chunk, prefix)[:, rows]
+    want = torch.autograd.grad(expected, (query, key, value), grad)
+    with torch.no_grad():
+        out, saved = attend(query[:, rows], key, value, slots.repeated(b), slots.mask(torch.float64, b))
+        got_query, *got = attend_backward(grad, saved, slots.repeated(b))
+    torch.testing.assert_close(out, expected)
+    got_query = torch.zeros_like(query).index_add_(1, rows, got_query)
+    for one, other in zip((got_query, *got), want, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("prefix", [1, 5, 40])

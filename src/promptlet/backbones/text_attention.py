@@ -19,12 +19,12 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Slots:
-    """Where rows stand in tiles; n tiles of T query slots and P + T key slots, H heads.
+    """Where rows stand in tiles: n tiles of T query slots and K key slots (first the prefix's P), H heads.
 
-    For one context (b = 1) or, by `repeated`, for b. queries (b n H T,), keys (b n H (P + T),): which
-    (row, head) a slot takes. from_queries, from_keys (b M H,): which slot a (row, head) reads its result
-    from; for keys, prefix rows must be summed over tiles instead. seen (n, T, P + T) bool. A slot without
-    a row sees itself alone, and nothing reads it.
+    For one context (b = 1) or, by `repeated`, for b. Of M key rows, Q (all, or those that end a class) ask.
+    queries (b n H T,), keys (b n H K,): which (row, head) a slot takes. from_queries (b Q H,), from_keys
+    (b M H,): which slot a (row, head) reads its result from; for keys, prefix rows must be summed over tiles
+    instead. seen (n, T, K) bool. A query slot without a row sees one key slot that nothing reads.
     """
 
     queries: Tensor
@@ -39,17 +39,16 @@ class Slots:
         """The slots of ``b`` contexts, one after the other."""
         if b == 1:
             return self
-        slots, rows = len(self.queries), len(self.from_queries)
         return replace(
             self,
-            queries=_repeat(self.queries, b, rows),
-            keys=_repeat(self.keys, b, rows),
-            from_queries=_repeat(self.from_queries, b, slots),
+            queries=_repeat(self.queries, b, len(self.from_queries)),
+            keys=_repeat(self.keys, b, len(self.from_keys)),
+            from_queries=_repeat(self.from_queries, b, len(self.queries)),
             from_keys=_repeat(self.from_keys, b, len(self.keys)),
         )
 
     def mask(self, dtype: torch.dtype, b: int) -> Tensor:
-        """Additive mask (b n H, T, P + T) for ``b`` contexts: 0 where seen, else -inf."""
+        """Additive mask (b n H, T, K) for ``b`` contexts: 0 where seen, else -inf."""
         n, tile, width = self.seen.shape
         mask = torch.zeros(self.seen.shape, dtype=dtype, device=self.seen.device)
         mask.masked_fill_(~self.seen, float("-inf"))
@@ -61,53 +60,79 @@ def _repeat(index: Tensor, b: int, step: int) -> Tensor:
 
 
 def make_slots(class_slots: Tensor, visible: Tensor, prefix: int, heads: int) -> Slots:
-    """`Slots` from class tokens' row numbers (n, T), -1 where empty, and whom each sees: bool (n, T, T)."""
+    """Every row asks. ``class_slots`` (n, T): class tokens' row numbers, -1 where empty; ``visible`` bool
+    (n, T, T): whom each sees. Key slots: the prefix's P, then those of the tile itself."""
     n, tile = class_slots.shape
-    device = class_slots.device
     front = -(-prefix // tile)
-    rows = torch.full((front + n, tile), -1, dtype=torch.long, device=device)
-    rows.view(-1)[:prefix] = torch.arange(prefix, device=device)
+    rows = class_slots.new_full((front + n, tile), -1)
+    rows.view(-1)[:prefix] = torch.arange(prefix, device=rows.device)
     rows[front:] = torch.where(class_slots >= 0, class_slots + prefix, -1)
     real = rows >= 0
-
-    seen = torch.zeros(front + n, tile, prefix + tile, dtype=torch.bool, device=device)
-    columns = torch.arange(prefix, device=device)
+    columns = torch.arange(prefix, device=rows.device)
+    seen = torch.zeros(front + n, tile, prefix + tile, dtype=torch.bool, device=rows.device)
     seen[:front, :, :prefix] = rows[:front, :, None] >= columns
     seen[front:, :, :prefix] = real[front:, :, None]
     seen[front:, :, prefix:] = visible
-    empty = torch.eye(tile, dtype=torch.bool, device=device) & ~real[:, :, None]
-    seen[:, :, prefix:] |= empty
+    seen[:, :, prefix:] |= torch.eye(tile, dtype=torch.bool, device=rows.device) & ~real[:, :, None]
+    return _slots(rows, torch.cat([columns.expand(front + n, prefix), rows], dim=1), seen, prefix, heads)
 
-    taken = rows.clamp_min(0)
-    key_rows = torch.cat([columns.expand(front + n, prefix), taken], dim=1)
-    slot = torch.nonzero(real)
-    where = torch.empty(int(real.sum()), 2, dtype=torch.long, device=device)
-    where[rows[real]] = slot
-    head = torch.arange(heads, device=device)
-    block = where[:, :1] * heads + head  # (M, H): which (tile, head)
+
+def make_leaf_slots(class_slots: Tensor, visible: Tensor, leaves: Tensor, prefix: int, heads: int) -> Slots:
+    """Only ``leaves`` (L,), numbers of class tokens' rows, ask; the keys are those of `make_slots`, without
+    the prefix's own tiles. A last key slot of each tile serves query slots without a row."""
+    n, tile = class_slots.shape
+    place = torch.nonzero(class_slots >= 0)
+    at, slot = place[torch.argsort(class_slots[class_slots >= 0])][leaves].unbind(1)
+    order = torch.argsort(at, stable=True)
+    at, slot = at[order], slot[order]
+    turn = torch.arange(len(at), device=at.device) - torch.searchsorted(at, at)  # which leaf of its tile
+    asking = at.new_full((n, int(turn.max()) + 1), -1)
+    asking[at, turn] = order
+    seen = torch.zeros(*asking.shape, prefix + tile + 1, dtype=torch.bool, device=at.device)
+    seen[at, turn, :prefix] = True
+    seen[at, turn, prefix:-1] = visible[at, slot]
+    seen[..., -1] = asking < 0
+    columns = torch.arange(prefix, device=at.device).expand(n, prefix)
+    own = torch.where(class_slots >= 0, class_slots + prefix, -1)
+    return _slots(asking, torch.cat([columns, own, own.new_full((n, 1), -1)], dim=1), seen, prefix, heads)
+
+
+def _slots(asking: Tensor, keys: Tensor, seen: Tensor, prefix: int, heads: int) -> Slots:
+    """`Slots` from the rows that ask (n, T) and the rows in key slots (n, K), each -1 where empty."""
+    units = torch.arange(heads, device=keys.device)
+    own = keys.clone()
+    own[:, :prefix] = -1  # the prefix's keys stand in every tile
     return Slots(
-        queries=(taken[:, None] * heads + head[:, None]).flatten(),
-        keys=(key_rows[:, None] * heads + head[:, None]).flatten(),
-        from_queries=(block * tile + where[:, 1:]).flatten(),
-        from_keys=(block * (prefix + tile) + prefix + where[:, 1:]).flatten(),
+        queries=(asking.clamp_min(0)[:, None] * heads + units[:, None]).flatten(),
+        keys=(keys.clamp_min(0)[:, None] * heads + units[:, None]).flatten(),
+        from_queries=_places(asking, units),
+        from_keys=_places(own, units),
         seen=seen,
         prefix=prefix,
         heads=heads,
     )
 
 
+def _places(rows: Tensor, heads: Tensor) -> Tensor:
+    """Which (tile, head, slot) holds each row of ``rows`` (n, S), flattened: (number of rows * H,)."""
+    place = torch.nonzero(rows >= 0)
+    where = rows.new_zeros(int(rows.max()) + 1, 2)
+    where[rows[rows >= 0]] = place
+    return ((where[:, :1] * len(heads) + heads) * rows.shape[1] + where[:, 1:]).flatten()
+
+
 @dataclass
 class Attention:
-    """What the backward needs: operands in slots, (b n H, T or P + T, d/H), and probabilities."""
+    """What the backward needs: operands in slots, (b n H, T or K, d/H), and probabilities."""
 
     query: Tensor
     key: Tensor
     value: Tensor
-    probs: Tensor  # (b n H, T, P + T)
+    probs: Tensor  # (b n H, T, K)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, slots: Slots, mask: Tensor) -> tuple[Tensor, Attention]:
-    """Attention of query, key, value (b, M, d); the result likewise."""
+    """Attention of query (b, Q, d) to key and value (b, M, d): (b, Q, d)."""
     width = query.shape[-1] // slots.heads
     q = _take(query, slots.queries, width).view(-1, mask.shape[1], width)
     k, v = (_take(x, slots.keys, width).view(-1, mask.shape[2], width) for x in (key, value))
@@ -117,17 +142,19 @@ def attend(query: Tensor, key: Tensor, value: Tensor, slots: Slots, mask: Tensor
 
 
 def attend_backward(grad: Tensor, saved: Attention, slots: Slots) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of query, key and value (b, M, d) for the gradient of the result (b, M, d)."""
-    query_grad, key_grad, value_grad = _slot_gradients(grad, saved, slots)
-    rows = _take(query_grad, slots.from_queries, query_grad.shape[-1]).view_as(grad)
-    keys, values = (_take(x, slots.from_keys, x.shape[-1]).view_as(grad) for x in (key_grad, value_grad))
-    for rows_grad, slots_grad in ((keys, key_grad), (values, value_grad)):
-        rows_grad[:, : slots.prefix] = _over_tiles(slots_grad, slots, grad.shape[0])
-    return rows, keys, values
+    """Gradients of query (b, Q, d), key and value (b, M, d) for the gradient of the result (b, Q, d)."""
+    b, _, d = grad.shape
+    query_grad, *slot_grads = _slot_gradients(grad, saved, slots)
+    query = _take(query_grad, slots.from_queries, query_grad.shape[-1]).view_as(grad)
+    rows = []
+    for slot_grad in slot_grads:
+        rows.append(_take(slot_grad, slots.from_keys, slot_grad.shape[-1]).view(b, -1, d))
+        rows[-1][:, : slots.prefix] = _over_tiles(slot_grad, slots, b)
+    return query, rows[0], rows[1]
 
 
 def attend_backward_prefix(grad: Tensor, saved: Attention, slots: Slots) -> tuple[Tensor, Tensor, Tensor]:
-    """As `attend_backward`, of the prefix rows (b, P, d) only."""
+    """As `attend_backward` where all rows ask, of the prefix rows (b, P, d) only."""
     b, p = grad.shape[0], slots.prefix
     query_grad, key_grad, value_grad = _slot_gradients(grad, saved, slots)
     index = slots.from_queries.view(b, -1)[:, : p * slots.heads].flatten()
@@ -136,7 +163,7 @@ def attend_backward_prefix(grad: Tensor, saved: Attention, slots: Slots) -> tupl
 
 
 def _slot_gradients(grad: Tensor, saved: Attention, slots: Slots) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of query, key and value in their slots, (b n H, T or P + T, d/H)."""
+    """Gradients of query, key and value in their slots, (b n H, T or K, d/H)."""
     width = saved.query.shape[-1]
     g = _take(grad, slots.queries, width).view_as(saved.query)
     score_grad = torch.bmm(g, saved.value.transpose(1, 2))

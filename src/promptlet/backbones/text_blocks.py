@@ -32,16 +32,13 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Layout:
-    """Who sees whom, and which rows (counted from the first class token) end a class."""
+    """Who sees whom: all rows, and in the last block only ``leaves`` (L,), the rows that end a class."""
 
     slots: Slots
     mask: Tensor  # of `Slots.mask`
-    leaves: Tensor  # (L,)
-
-    @property
-    def prefix(self) -> int:
-        """Rows P of the prefix."""
-        return self.slots.prefix
+    leaf_slots: Slots
+    leaf_mask: Tensor
+    leaves: Tensor  # counted from the first prefix row
 
 
 @dataclass
@@ -109,10 +106,12 @@ def forward_block(
     """One block; after the ``last`` one only leaves (b, L, d) remain."""
     inputs, (normed, stats1) = x, norm(block.norm1, x)
     normed = normed.to(dtype)
-    query, key, value = (linear(layer, normed) for layer in (block.query, block.key, block.value))
-    out, attention = attend(query, key, value, layout.slots, layout.mask)
+    slots, mask, asking = layout.slots, layout.mask, normed
     if last:
-        out, x = out[:, layout.leaves + layout.prefix], x[:, layout.leaves + layout.prefix]
+        slots, mask = layout.leaf_slots, layout.leaf_mask
+        asking, x = normed[:, layout.leaves], x[:, layout.leaves]
+    key, value = linear(block.key, normed), linear(block.value, normed)
+    out, attention = attend(linear(block.query, asking), key, value, slots, mask)
     middle = _add(x, linear(block.out, out))
     scale = activation_scale(tower.activation)
     normed, stats2 = norm(block.norm2, middle, scale)
@@ -144,21 +143,18 @@ def backward_block(
     update = norm_backward(block.norm2, linear_backward(block.up, hidden_grad), saved.middle, saved.norm2)
     grad = update.add_(grad)
     out_grad = linear_backward(block.out, grad.to(dtype))
+    inputs, stats, p = saved.inputs, saved.norm1, layout.slots.prefix
     if last:
-        rows, count = layout.leaves + layout.prefix, saved.inputs.shape[1]
-        grad, out_grad = _scatter_rows(grad, rows, count), _scatter_rows(out_grad, rows, count)
-    inputs, stats = saved.inputs, saved.norm1
-    if not prefix_only:
-        grads = attend_backward(out_grad, saved.attention, layout.slots)
+        query_grad, *grads = attend_backward(out_grad, saved.attention, layout.leaf_slots)
+        normed_grad = sum_backward((block.key, block.value), tuple(grads))
+        normed_grad.index_add_(1, layout.leaves, linear_backward(block.query, query_grad))
+        rows = grad.new_zeros(inputs.shape)
+        grad = rows.index_add_(1, layout.leaves, grad)
     else:
-        p = layout.prefix
-        grads = attend_backward_prefix(out_grad, saved.attention, layout.slots)
-        inputs, grad = inputs[:, :p].contiguous(), grad[:, :p]
+        backward = attend_backward_prefix if prefix_only else attend_backward
+        all_grads = backward(out_grad, saved.attention, layout.slots)
+        normed_grad = sum_backward((block.query, block.key, block.value), all_grads)
+    if prefix_only:
+        normed_grad, grad, inputs = normed_grad[:, :p], grad[:, :p], inputs[:, :p].contiguous()
         stats = (stats[0][:, :p].contiguous(), stats[1][:, :p].contiguous())
-    normed_grad = sum_backward((block.query, block.key, block.value), grads)
     return norm_backward(block.norm1, normed_grad, inputs, stats).add_(grad)
-
-
-def _scatter_rows(grad: Tensor, rows: Tensor, count: int) -> Tensor:
-    """(b, L, d) added into the ``rows`` of zeros (b, count, d)."""
-    return grad.new_zeros(grad.shape[0], count, grad.shape[2]).index_add_(1, rows, grad)

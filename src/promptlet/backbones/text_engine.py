@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import text_blocks as blocks
-from promptlet.backbones.text_attention import Slots, make_slots
+from promptlet.backbones.text_attention import Slots, make_leaf_slots, make_slots
 from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
 from promptlet.backbones.text_products import linear, linear_backward
 from promptlet.backbones.text_tower import CausalTower
@@ -33,6 +33,7 @@ class PackedChunk:
     tokens: Tensor
     positions: Tensor
     slots: Slots
+    leaf_slots: Slots
     leaves: Tensor
     classes: Tensor
     context_rows: Tensor | None  # per-class contexts: rows that hold context tokens ...
@@ -120,8 +121,10 @@ class TextEngine:
             index = owner * n_ctx + (positions[rows] - first_position)
             tokens = tokens.clamp_min(0)
         held, visible = (torch.from_numpy(x).to(device) for x in (chunk.slots, chunk.visible))
-        slots = make_slots(held, visible, first_position, self.tower.heads)
-        return PackedChunk(tokens, positions, slots, leaves, classes, rows, index)
+        heads = self.tower.heads
+        slots = make_slots(held, visible, first_position, heads)
+        leaf_slots = make_leaf_slots(held, visible, leaves, first_position, heads)
+        return PackedChunk(tokens, positions, slots, leaf_slots, leaves, classes, rows, index)
 
     def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, per_class: Tensor | None) -> Tensor:
         dtype = compute_dtype(prefix, self.tower)
@@ -137,8 +140,7 @@ class TextEngine:
                 needed = (end - begin) * self._kept_bytes(chunk)
                 keep = needed <= budget
                 budget -= needed if keep else 0
-                slots, mask = chunk.slots.repeated(end - begin), chunk.slots.mask(dtype, end - begin)
-                job = Job(self.tower, blocks.Layout(slots, mask, chunk.leaves), dtype, keep)
+                job = Job(self.tower, _layout(chunk, end - begin, dtype), dtype, keep)
                 suffix = self._suffix(chunk, prefix.dtype, per_class)
                 cut = None if deep is None else deep[begin:end]
                 pieces.append(_encode(prefix[begin:end], suffix, cut, job))
@@ -163,6 +165,18 @@ class TextEngine:
         return 4 * len(self.tower.blocks) * (rows * (2 * d + hidden) + attention)
 
 
+def _layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
+    """The chunk's layout for ``b`` contexts."""
+    slots, leaf_slots = chunk.slots, chunk.leaf_slots
+    return blocks.Layout(
+        slots.repeated(b),
+        slots.mask(dtype, b),
+        leaf_slots.repeated(b),
+        leaf_slots.mask(dtype, b),
+        chunk.leaves + slots.prefix,
+    )
+
+
 def compute_dtype(x: Tensor, tower: CausalTower) -> torch.dtype:
     """Dtype of the matrix products: autocast's where autocast is on, else that of the weights."""
     kind = x.device.type
@@ -184,7 +198,7 @@ def _forward(
     final = len(tower.blocks) - 1
     for i, block in enumerate(tower.blocks):
         if deep is not None and 0 < i <= deep.shape[1]:
-            x[:, 1 : layout.prefix] = deep[:, i - 1]
+            x[:, 1 : layout.slots.prefix] = deep[:, i - 1]
         x, kept = blocks.forward_block(tower, block, x, layout, job.dtype, last=i == final)
         if keep:
             saved.append(kept)
@@ -212,9 +226,9 @@ def _backward(
         kept = saved.pop()
         grad = blocks.backward_block(tower, tower.blocks[i], kept, grad, layout, job.dtype, i == final, only)
         if 0 < i <= n_deep:
-            deep.append(grad[:, 1 : layout.prefix].clone())
-            grad[:, 1 : layout.prefix] = 0
-    p = layout.prefix
+            deep.append(grad[:, 1 : layout.slots.prefix].clone())
+            grad[:, 1 : layout.slots.prefix] = 0
+    p = layout.slots.prefix
     suffix = grad[:, p:].sum(0) if suffix_grad else None
     return grad[:, :p], suffix, torch.stack(deep[::-1], dim=1) if deep else None
 
