@@ -1,0 +1,1 @@
+"""The families of things that the mini world draws: one file each."""
