@@ -27,7 +27,9 @@ SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
-def load_transformers(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+def load_transformers(
+    source: str, device: torch.device, dtype: torch.dtype, name: str | None = None
+) -> Backbone:
     """Load a folder or hub id; what is in the local cache is taken from there, without asking the network.
 
     Raises BackboneError that says what is missing and what to do.
@@ -40,7 +42,7 @@ def load_transformers(source: str, device: torch.device, dtype: torch.dtype) -> 
                 raise
             _check_reachable(source)
             model, tokenizer, spec = _load_parts(source, local=False)
-    return wrap_transformers(model, tokenizer, spec, source, device, dtype)
+    return wrap_transformers(model, tokenizer, spec, name or source, device, dtype)
 
 
 def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:

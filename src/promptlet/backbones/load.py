@@ -10,6 +10,7 @@ from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.from_open_clip import PREFIX, load_open_clip
 from promptlet.backbones.from_transformers import load_transformers
 from promptlet.errors import BackboneError, OptionError, check_option
+from promptlet.mini.names import MINI, MODEL_FOLDER
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -23,7 +24,8 @@ def load_backbone(
     """Load a frozen dual encoder.
 
     source: a transformers folder or hub id (CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder with a CLIP text
-        tower), or ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``.
+        tower), or ``mini`` (the small one inside the package, for pictures of the mini world), or
+        ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``.
     device: where it runs; None takes a CUDA device when there is one, else the CPU.
     dtype: of the weights; None means float32.
 
@@ -39,6 +41,8 @@ def load_backbone(
     kind = _dtype(dtype)
     if text.startswith(PREFIX):
         return load_open_clip(text, chosen, kind)
+    if text == MINI:
+        return load_transformers(str(MODEL_FOLDER), chosen, kind, name=MINI)
     path = Path(text).expanduser()
     looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
     if looks_like_path and not path.is_dir():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, bench, cache, datasets, fit, inspect, methods, predict
+from promptlet.cli import backbones, bench, cache, datasets, demo, fit, inspect, methods, predict
 from promptlet.cli.shell import ErrorsInWords
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _root(
     pass
 
 
+app.command("demo", epilog=demo.EXAMPLES)(demo.command)
 app.command("fit", epilog=fit.EXAMPLES)(fit.command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)

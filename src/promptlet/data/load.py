@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec
@@ -11,22 +12,28 @@ from promptlet.data.folder import read_folder
 from promptlet.data.items import Split
 from promptlet.data.table import read_table
 from promptlet.errors import DataError, OptionError, did_you_mean
+from promptlet.mini.names import EVERY_NAME, MINI, MINI_NAMES
 
 KINDS = (
     "a folder of images per class, a table (.csv, .tsv), a CoOp split (split_zhou_*.json), a "
-    f"feature file (.npz), or a known name: {', '.join(DATASETS)}"
+    f"feature file (.npz), or a known name: {', '.join((*DATASETS, *EVERY_NAME))}"
 )
 
 
 def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | FeatureFile:
     """Read a data set by known name, or from a folder, a table, a split file or a feature file.
 
-    A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``.
+    A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``; those of the mini
+    world (``"mini-flowers"``) are drawn when they are first asked for.
     For a split file ``root`` is the folder that its paths start at; otherwise it is not used.
     Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read.
     """
     if isinstance(source, str) and source in DATASETS:
         return _load_known(DATASETS[source], root)
+    if isinstance(source, str) and source in EVERY_NAME:
+        from promptlet.data.mini_world import read_mini
+
+        return read_mini(source)
     path = Path(source)
     if path.is_dir():
         return read_folder(path)
@@ -40,6 +47,11 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
         case ".npz":
             return read_feature_file(path)
     raise DataError(f"{path}: files ending in {path.suffix!r} are not read as a data set; allowed: {KINDS}")
+
+
+def expand_names(sources: Sequence[str]) -> list[str]:
+    """The sources, with ``mini`` replaced by the eleven data sets of the mini world."""
+    return [name for source in sources for name in (MINI_NAMES if source == MINI else (source,))]
 
 
 def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:
@@ -71,7 +83,7 @@ def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:
 def _not_found(source: str, path: Path) -> DataError | OptionError:
     if path.suffix or len(path.parts) > 1:
         return DataError(f"{source}: there is no such file or folder; allowed: {KINDS}")
-    hint = did_you_mean(source, DATASETS)
+    hint = did_you_mean(source, (*DATASETS, *EVERY_NAME))
     return OptionError(
         f"data set {source!r} is neither a known name nor an existing path; allowed: {KINDS}.{hint}"
     )

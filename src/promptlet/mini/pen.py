@@ -153,7 +153,8 @@ def curve_points(points: Sequence[Point], count: int = 16) -> np.ndarray:
     level = np.repeat(control[None], count, axis=0)
     while level.shape[1] > 1:
         level = level[:, :-1] * (1 - t) + level[:, 1:] * t
-    return level[:, 0]
+    curve: np.ndarray = level[:, 0]
+    return curve
 
 
 def pattern_marks(pattern: str, corners: np.ndarray, angle: float = 0.0) -> list[np.ndarray]:

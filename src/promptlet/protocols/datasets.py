@@ -13,7 +13,9 @@ import numpy as np
 
 from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Split, load_dataset
 from promptlet.data.items import Item
+from promptlet.data.load import expand_names
 from promptlet.errors import DataError, OptionError
+from promptlet.mini.names import EVERY_NAME
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
@@ -57,19 +59,30 @@ def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
     try:
         content = load_dataset(source, root)
     except DataError as error:
-        if source not in DATASETS and not Path(source).exists():
+        known = source in DATASETS or source in EVERY_NAME
+        if not known and not Path(source).exists():
             raise
-        name = source if source in DATASETS else Path(source).stem
+        name = source if known else Path(source).stem
         return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, str(error))
     split = content.split if isinstance(content, FeatureFile) else content
-    template = DATASETS[split.name].template if split.name in DATASETS else DEFAULT_TEMPLATE
-    return BenchDataset(split.name, source, _digest(content), template, content)
+    return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
+
+
+def template_of(name: str) -> str:
+    """The hand-written prompt of a data set known by name, else the one for anything."""
+    if name in DATASETS:
+        return DATASETS[name].template
+    if name in EVERY_NAME:
+        from promptlet.mini.datasets import EVERY_DATASET
+
+        return EVERY_DATASET[name].template
+    return DEFAULT_TEMPLATE
 
 
 def open_datasets(sources: Sequence[str], root: str | Path | None = None) -> list[BenchDataset]:
     """All of them. Raises OptionError when two would have the same name in a table."""
     opened: list[BenchDataset] = []
-    for source in sources:
+    for source in expand_names(sources):
         dataset = open_dataset(source, root)
         same = next((other for other in opened if other.name == dataset.name), None)
         if same is not None:

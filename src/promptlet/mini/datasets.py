@@ -1,0 +1,115 @@
+"""The data sets of the mini world: eleven that mirror the field's, and four shifted versions of the first.
+
+A picture is a function of (data set, class, part, number) alone. `draw_dataset` writes a data set as folders
+of images per class, once, below the user's cache folder; from there it is read like anybody's images.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from PIL import Image
+
+from promptlet.mini import general
+from promptlet.mini.families import FAMILIES
+from promptlet.mini.names import EVERY_NAME, MINI_NAMES, MIRRORS
+from promptlet.mini.scene import STYLES, Family, picture
+from promptlet.rng import generator
+
+VERSION = 1
+"""Of the pictures: a change of any drawing raises it."""
+PARTS = {"train": 16, "val": 4, "test": 20}
+"""Pictures of each class in each part."""
+
+
+@dataclass(frozen=True)
+class MiniDataset:
+    """name: on the command line; family: what draws it; style: one of `STYLES`; parts: those it has."""
+
+    name: str
+    family: Family
+    style: str = "photo"
+    parts: tuple[str, ...] = ("train", "val", "test")
+
+    @property
+    def mirrors(self) -> str:
+        """The field's data set whose place it takes."""
+        return MIRRORS[self.name]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of labels: that of their folders."""
+        return tuple(sorted(self.family.CLASSES, key=folder_name))
+
+    @property
+    def template(self) -> str:
+        """The hand-written prompt of zero-shot."""
+        return self.family.TEMPLATE
+
+    def picture(self, class_name: str, part: str, number: int) -> Image.Image:
+        """One picture, 64 x 64."""
+        purpose = f"mini/{VERSION}/{self.name}/{class_name}/{part}"
+        return picture(
+            self.family, self.family.CLASSES[class_name], generator(purpose, number), STYLES[self.style]
+        )
+
+
+GENERAL = cast("Family", general)
+STYLE_OF_SHIFT = {"v2": "photo", "sketch": "sketch", "hard": "hard", "rendition": "rendition"}
+
+
+def _dataset(name: str) -> MiniDataset:
+    kind, _, shift = name.removeprefix("mini-").partition("-")
+    family = GENERAL if kind == "general" else FAMILIES[kind]
+    return MiniDataset(name, family, STYLE_OF_SHIFT[shift], ("test",)) if shift else MiniDataset(name, family)
+
+
+EVERY_DATASET: dict[str, MiniDataset] = {name: _dataset(name) for name in EVERY_NAME}
+"""By name: the eleven, then the general one under another draw, as line drawings, in hard surroundings, and
+by other means."""
+MINI_DATASETS: dict[str, MiniDataset] = {name: EVERY_DATASET[name] for name in MINI_NAMES}
+
+
+def folder_name(class_name: str) -> str:
+    """Of a class's pictures."""
+    return class_name.replace(" ", "_")
+
+
+def draw_dataset(name: str, folder: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
+    """``folder/<name>`` with ``<part>/<class name>/<number>.png``, drawn unless it is there already.
+
+    Whole or not at all: it is drawn under another name and renamed. on_progress(classes done, classes).
+    """
+    dataset = EVERY_DATASET[name]
+    target = folder / f"v{VERSION}" / name
+    if target.is_dir():
+        return target
+    draft = target.with_name(f".{name}-{os.getpid()}")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        names = dataset.class_names
+        for done, class_name in enumerate(names):
+            if on_progress is not None:
+                on_progress(done, len(names))
+            for part in dataset.parts:
+                place = draft / part / folder_name(class_name)
+                place.mkdir(parents=True)
+                for number in range(PARTS[part]):
+                    dataset.picture(class_name, part, number).save(place / f"{number:02d}.png")
+        _into_place(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def _into_place(draft: Path, target: Path) -> None:
+    try:
+        draft.rename(target)
+    except OSError:
+        if not target.is_dir():  # another process may have drawn the same in the meantime
+            raise

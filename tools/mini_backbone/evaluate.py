@@ -1,0 +1,42 @@
+"""Zero-shot accuracy of a backbone on every data set of the mini world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from promptlet.backbones import load_backbone
+from promptlet.features import encode_images
+from promptlet.mini.datasets import EVERY_DATASET, PARTS, MiniDataset
+
+
+def zero_shot_table(source: str) -> list[dict[str, Any]]:
+    """One row per data set: top-1 in percent on the test pictures among all classes, and the halves."""
+    backbone = load_backbone(source, device="cpu")
+    return [_row(backbone, dataset) for dataset in EVERY_DATASET.values()]
+
+
+def _row(backbone: Any, dataset: MiniDataset) -> dict[str, Any]:
+    names = dataset.class_names
+    pictures = [dataset.picture(name, "test", k) for name in names for k in range(PARTS["test"])]
+    labels = np.repeat(np.arange(len(names)), PARTS["test"])
+    features = torch.from_numpy(encode_images(backbone, pictures)[0])
+    texts = backbone.text.encode_texts([dataset.template.format(name) for name in names])
+    logits = (F.normalize(features, dim=-1) @ F.normalize(texts, dim=-1).t()).numpy()
+    half = -(-len(names) // 2)
+    base = labels < half
+    return {
+        "dataset": dataset.name,
+        "classes": len(names),
+        "images": len(labels),
+        "all": _percent(logits.argmax(1) == labels),
+        "base": _percent(logits[base][:, :half].argmax(1) == labels[base]),
+        "new": _percent(logits[~base][:, half:].argmax(1) == labels[~base] - half),
+    }
+
+
+def _percent(right: np.ndarray) -> float:
+    return round(100 * float(right.mean()), 2)
