@@ -75,8 +75,8 @@ def _known(names: list[str]) -> list[str]:
     for name in names:
         if name != MINI and name not in MINI_NAMES:
             raise OptionError(
-                f"--datasets {name!r} is not in the embedded suite; allowed: {MINI} (all), "
-                f"{', '.join(MINI_NAMES)}.{did_you_mean(name, (MINI, *MINI_NAMES))} For others: promptlet bench run"
+                f"--datasets {name!r} is not in the embedded suite (others: promptlet bench run); allowed: "
+                f"{MINI} (all), {', '.join(MINI_NAMES)}.{did_you_mean(name, (MINI, *MINI_NAMES))}"
             )
     if not names:
         raise OptionError("--datasets names no data set; leave it out, or give mini for all of them")
@@ -177,8 +177,8 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
     page = Page("Promptlet demo: half a thousand numbers against CoOp's prompts")
     page.paragraph(
         "Each method saw 16 pictures of each base class of a small drawn world; new classes are named only "
-        "afterwards. Accuracies are in percent, means over seeds. They show how the methods behave on this world "
-        "and its small backbone, and say nothing about CLIP on photographs."
+        "afterwards. Accuracies are in percent, means over seeds. They show how the methods behave on this "
+        "world and its small backbone, and say nothing about CLIP on photographs."
     )
     page.heading("Base and new classes")
     page.table(HEAD, [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)])
@@ -186,13 +186,11 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
         page.paragraph(f"note: {problem}", note=True)
     if rows:
         page.figure(bars_by_dataset(rows), "Harmonic mean of base and new accuracy, by data set")
-        page.figure(
-            base_against_new(rows), "A point per data set and method; on the line, new is as good as base"
-        )
+        page.figure(base_against_new(rows), "A point per data set and method; on the line, both are equal")
     page.heading(f"One prompt, learned on the base classes of {name}")
     page.paragraph(
-        f"{prompt.name} has {prompt.stat().st_size:,} bytes. It is right on {accuracy['base']:.1f} % of the base "
-        f"classes' test pictures and on {accuracy['new']:.1f} % of those of classes it was never trained on."
+        f"{prompt.name} has {prompt.stat().st_size:,} bytes. It is right on {accuracy['base']:.1f} % of the "
+        f"base classes' test pictures and on {accuracy['new']:.1f} % of those of classes never trained on."
     )
     page.figure(
         sheet.read_bytes(), "Test pictures with the answer; red: wrong. The second half are new classes."
@@ -205,7 +203,7 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
 def _next_steps(prompt: Path) -> list[str]:
     return [
         f"promptlet inspect {prompt}",
-        "promptlet fit MY_FOLDER --out my.prompt          # one folder of images per class; real CLIP from the hub",
+        "promptlet fit MY_FOLDER --out my.prompt --backbone openai/clip-vit-base-patch16",
         "promptlet predict my.prompt IMAGE... --classes 'names,never,trained'",
         "promptlet bench run --datasets MY_FOLDER --backbone openai/clip-vit-base-patch16",
     ]
@@ -219,7 +217,7 @@ def _tell(summary: Any, facts: dict[str, Any], name: str) -> None:
     prompt = facts["prompt"]
     say(
         f"{prompt['file']}: {prompt['bytes']:,} bytes, learned on the base classes of {name}; right on "
-        f"{prompt['base']:.1f} % of their test pictures, {prompt['new']:.1f} % of those of classes never trained"
+        f"{prompt['base']:.1f} % of their test pictures, {prompt['new']:.1f} % of those of other classes"
     )
     say(f"{facts['contact_sheet']}: pictures with its answers")
     say(f"{facts['report']}: all of this on one page; {facts['seconds']:.0f} s")

@@ -134,7 +134,7 @@ def rect_points(x: float, y: float, width: float, height: float, angle: float = 
     turn = np.deg2rad(angle)
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width / 2, height / 2]
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return corners @ rotation.T + [x, y]
+    return np.asarray(corners @ rotation.T + [x, y])
 
 
 def star_points(
@@ -153,8 +153,7 @@ def curve_points(points: Sequence[Point], count: int = 16) -> np.ndarray:
     level = np.repeat(control[None], count, axis=0)
     while level.shape[1] > 1:
         level = level[:, :-1] * (1 - t) + level[:, 1:] * t
-    curve: np.ndarray = level[:, 0]
-    return curve
+    return np.asarray(level[:, 0])
 
 
 def pattern_marks(pattern: str, corners: np.ndarray, angle: float = 0.0) -> list[np.ndarray]:
