@@ -18,9 +18,9 @@ from transformers import CLIPModel, CLIPTokenizer
 from tools.mini_backbone.model import CONTEXT, PIXELS
 
 BATCH = 128
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.1
-WARM_UP = 300
+WARM_UP = 200
 LARGEST_SCALE = math.log(100)
 SHIFT = 3
 """Pixels that a picture moves at most, each time it is seen."""
@@ -75,7 +75,7 @@ def train(
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98), fused=True)
     rng = np.random.default_rng(seed)
     order, began = np.empty(0, np.int64), time.monotonic()
     model.train()
@@ -99,8 +99,8 @@ def train(
         with torch.no_grad():
             model.logit_scale.clamp_(max=LARGEST_SCALE)
         if step % 50 == 0:
-            minutes, scale = (time.monotonic() - began) / 60, float(model.logit_scale.exp())
-            on_step({"step": step, "minutes": minutes, "loss": float(loss), "scale": scale})
+            minutes, scale = (time.monotonic() - began) / 60, float(model.logit_scale.detach().exp())
+            on_step({"step": step, "minutes": minutes, "loss": float(loss.detach()), "scale": scale})
     model.eval()
     seconds = round(time.monotonic() - began)
     return {"steps": steps, "batch": BATCH, "pictures_seen": steps * BATCH, "training_seconds": seconds}
