@@ -10,8 +10,8 @@ help:  ## this list
 
 setup: .venv/.stamp  ## the environment in .venv, from pinned requirements
 
-demo: .venv/.stamp  ## the first prompt, on the embedded suite
-	$(PY) examples/first_prompt.py
+demo: .venv/.stamp  ## the paper's comparison on the embedded suite, offline; makes demo/report.html
+	.venv/bin/promptlet demo
 
 test: .venv/.stamp  ## the tests: offline, CPU
 	$(PY) -m pytest

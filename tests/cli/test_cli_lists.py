@@ -104,9 +104,11 @@ def test_backbones(shell: Any, clip_folder: Path, tiny_backbone: Any) -> None:
 
 def test_datasets(shell: Any, tmp_path: Path) -> None:
     from promptlet.data import DATASETS
+    from promptlet.mini.names import EVERY_NAME
 
     listed = shell.json("datasets", "list", "--root", tmp_path)["datasets"]
-    assert [row["name"] for row in listed] == list(DATASETS) and not listed[0]["is_there"]
+    assert [row["name"] for row in listed] == [*DATASETS, *EVERY_NAME] and not listed[0]["is_there"]
+    assert all(row["is_there"] for row in listed[len(DATASETS) :])
     assert "caltech101" in shell.run("datasets", "list").stdout
 
 

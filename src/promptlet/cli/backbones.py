@@ -8,8 +8,11 @@ import typer
 
 from promptlet.cli.shell import Device, Dtype, Json, emit_json, examples, say, table
 
-EXAMPLES = examples("backbones", "backbones openai/clip-vit-base-patch16", "backbones ./my-clip --json")
+EXAMPLES = examples(
+    "backbones", "backbones mini", "backbones openai/clip-vit-base-patch16", "backbones ./my-clip --json"
+)
 KINDS = (
+    ("embedded", "mini", "inside the package, offline, for pictures of the mini world; see: promptlet demo"),
     (
         "a hub id",
         "openai/clip-vit-base-patch16",

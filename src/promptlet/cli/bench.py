@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
+    "bench run --datasets mini --backbone mini --out mini-runs",
     "bench run --datasets a.npz,b.npz --methods rlp:rank=2,dropout=0.2 --schedule coop --dry-run",
 )
 REPORT = examples("bench report runs", "bench report runs --json", "bench report runs --format csv > all.csv")
@@ -52,8 +53,8 @@ def run(
     datasets: Annotated[
         str,
         typer.Option(
-            help="Names (promptlet datasets list), folders of images, tables, split files, feature files "
-            "(.npz), with commas.",
+            help="Names (promptlet datasets list), mini (the eleven embedded ones), folders of images, "
+            "tables, split files, feature files (.npz), with commas.",
             show_default=False,
         ),
     ],

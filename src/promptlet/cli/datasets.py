@@ -41,17 +41,38 @@ def list_(
         if root is not None:
             row["is_there"] = _is_there(root, spec)
         rows.append(row)
+    rows += _mini_rows(root is not None)
     if json:
         emit_json({"datasets": rows})
         return
-    head = ["name", "classes", "template", "split file", "images", "from"]
-    body = [[str(value) for name, value in row.items() if name != "is_there"] for row in rows]
+    shown = ("name", "classes", "template", "images", "source")
+    head = list(shown)
+    body = [[str(row[name]) for name in shown] for row in rows]
     if root is not None:
         head.insert(1, "there")
         for line, row in zip(body, rows, strict=True):
             line.insert(1, "yes" if row["is_there"] else "no")
     table(head, body)
+    say("mini stands for the eleven mini-* data sets that have a train part; they are drawn when first used.")
     say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz).")
+
+
+def _mini_rows(with_there: bool) -> list[dict[str, Any]]:
+    """The mini world, which is always there."""
+    from promptlet.mini.datasets import EVERY_DATASET
+
+    return [
+        {
+            "name": dataset.name,
+            "classes": len(dataset.class_names),
+            "template": dataset.template,
+            "split_file": "",
+            "images": "drawn",
+            "source": f"embedded, in the place of {dataset.mirrors}",
+            **({"is_there": True} if with_there else {}),
+        }
+        for dataset in EVERY_DATASET.values()
+    ]
 
 
 def _is_there(root: Path, spec: Any) -> bool:
