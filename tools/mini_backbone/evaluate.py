@@ -14,12 +14,13 @@ from promptlet.mini.datasets import EVERY_DATASET, PARTS, MiniDataset
 
 
 def zero_shot_table(source: str) -> list[dict[str, Any]]:
-    """One row per data set: top-1 in percent on the test pictures among all classes, and the halves."""
+    """One `zero_shot_row` per data set."""
     backbone = load_backbone(source, device="cpu")
-    return [_row(backbone, dataset) for dataset in EVERY_DATASET.values()]
+    return [zero_shot_row(backbone, dataset) for dataset in EVERY_DATASET.values()]
 
 
-def _row(backbone: Any, dataset: MiniDataset) -> dict[str, Any]:
+def zero_shot_row(backbone: Any, dataset: MiniDataset) -> dict[str, Any]:
+    """Top-1 in percent on the test pictures of one data set: among all classes, and within each half."""
     names = dataset.class_names
     pictures = [dataset.picture(name, "test", k) for name in names for k in range(PARTS["test"])]
     labels = np.repeat(np.arange(len(names)), PARTS["test"])

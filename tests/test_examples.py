@@ -1,0 +1,29 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptlet.mini import datasets
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_first_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROMPTLET_CACHE", str(tmp_path))
+    monkeypatch.setattr(datasets, "PARTS", {"train": 4, "val": 1, "test": 1})
+    monkeypatch.setattr(sys, "argv", ["first_prompt.py", "mini-land"])
+    runpy.run_path(str(EXAMPLES / "first_prompt.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "rlp          132 numbers learned" in printed
+    assert "the file has" in printed and " is: " in printed
+
+
+def test_every_example_is_tested() -> None:
+    assert [path.name for path in EXAMPLES.glob("*.py")] == ["first_prompt.py"]
