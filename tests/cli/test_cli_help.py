@@ -19,7 +19,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_commands_are_those_of_the_design() -> None:
     expected = {"demo", "fit", "predict", "inspect", "methods", "backbones"}
-    expected |= {"bench run", "bench report", "bench list", "datasets list", "cache show", "cache clear"}
+    expected |= {
+        "bench run",
+        "bench report",
+        "bench list",
+        "datasets list",
+        "datasets draw",
+        "cache show",
+        "cache clear",
+    }
     assert {" ".join(words) for words in LEAVES} == expected
 
 

@@ -112,6 +112,21 @@ def test_datasets(shell: Any, tmp_path: Path) -> None:
     assert "caltech101" in shell.run("datasets", "list").stdout
 
 
+def test_datasets_draw(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptlet.data import read_folder
+    from promptlet.mini import datasets
+
+    monkeypatch.setattr(datasets, "PARTS", {"train": 1, "val": 1, "test": 1})
+    out = tmp_path / "land"
+    said = shell.run("datasets", "draw", "mini-land", "--out", out).stdout
+    assert f"promptlet fit {out} --backbone mini" in said
+    assert read_folder(out).class_names == datasets.EVERY_DATASET["mini-land"].class_names
+    assert "exists already" in shell.fails("datasets", "draw", "mini-land", "--out", out)
+    assert "mini-land" in shell.fails("datasets", "draw", "mini-lamd", "--out", tmp_path / "x")
+    drawn = shell.json("datasets", "draw", "mini-general-v2", "--out", tmp_path / "v2")
+    assert len(drawn["class_names"]) == len(list((tmp_path / "v2" / "test").iterdir()))
+
+
 def test_cache(shell: Any, own_cache: Path) -> None:
     from promptlet.data import FeatureCache
 

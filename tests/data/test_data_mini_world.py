@@ -60,14 +60,14 @@ def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_another_process_was_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = datasets.MiniDataset.picture
-    target = tmp_path / f"v{datasets.VERSION}" / NAME
+    target = tmp_path / "drawn" / NAME
 
     def meanwhile(self: datasets.MiniDataset, *args: object) -> Image.Image:
         (target / "mark").mkdir(parents=True, exist_ok=True)
         return original(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(datasets.MiniDataset, "picture", meanwhile)
-    assert datasets.draw_dataset(NAME, tmp_path) == target
+    assert datasets.draw_dataset(NAME, target) == target
     assert (target / "mark").is_dir()
     assert [path.name for path in target.parent.iterdir()] == [NAME]
 

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from promptlet.cli.shell import Json, emit_json, examples, say, table
+from promptlet.cli.shell import Json, bars, emit_json, examples, say, table
+from promptlet.errors import OptionError
 
-app = typer.Typer(help="The data sets known by name.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The data sets known by name, and the embedded ones.", no_args_is_help=True, rich_markup_mode=None
+)
 EXAMPLES = examples("datasets list", "datasets list --root data")
+DRAW = examples("datasets draw mini-flowers --out flowers")
 
 
 @app.callback(epilog=EXAMPLES)
@@ -55,6 +59,35 @@ def list_(
     table(head, body)
     say("mini stands for the eleven mini-* data sets that have a train part; they are drawn when first used.")
     say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz).")
+
+
+@app.command(epilog=DRAW)
+def draw(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="mini-flowers, ... (see: promptlet datasets list).")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Draw a data set of the embedded suite as a folder of images per class."""
+    from promptlet.errors import check_option
+    from promptlet.mini.datasets import EVERY_DATASET, draw_dataset
+
+    dataset = EVERY_DATASET[check_option("NAME", name, EVERY_DATASET)]
+    if out.exists():
+        raise OptionError(f"--out {out} exists already; give the name of a folder to be made")
+    try:
+        with bars(off=json) as shown:
+            draw_dataset(name, out, lambda done, total: shown.show("drawing", done, total))
+    except OSError as error:
+        raise OptionError(f"--out {out} cannot be written ({error.strerror}); draw elsewhere") from error
+    facts = {"name": name, "folder": str(out), "class_names": list(dataset.class_names)}
+    if json:
+        emit_json({**facts, "template": dataset.template})
+        return
+    say(f"{out}: {', '.join(dataset.parts)} of {len(dataset.class_names)} classes")
+    if "train" in dataset.parts:
+        say(f"next: promptlet fit {out} --backbone mini --out {name}.prompt")
 
 
 def _mini_rows(with_there: bool) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from promptlet.data.feature_cache import default_folder
 from promptlet.data.images import list_images
 from promptlet.data.items import Split, build_split
 from promptlet.errors import DataError
-from promptlet.mini.datasets import EVERY_DATASET, draw_dataset, folder_name
+from promptlet.mini.datasets import EVERY_DATASET, VERSION, draw_dataset, folder_name
 
 
 def read_mini(name: str, folder: Path | None = None) -> Split:
@@ -19,7 +19,7 @@ def read_mini(name: str, folder: Path | None = None) -> Split:
     dataset = EVERY_DATASET[name]
     place = default_folder() / "mini" if folder is None else folder
     try:
-        root = draw_dataset(name, place)
+        root = draw_dataset(name, place / f"v{VERSION}" / name)
     except OSError as error:
         raise DataError(
             f"{name}: its pictures cannot be drawn into {place} ({error.strerror}); free some space there, "

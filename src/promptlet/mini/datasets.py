@@ -1,7 +1,7 @@
 """The data sets of the mini world: eleven that mirror the field's, and four shifted versions of the first.
 
 A picture is a function of (data set, class, part, number) alone. `draw_dataset` writes a data set as folders
-of images per class, once, below the user's cache folder; from there it is read like anybody's images.
+of images per class; from there it is read like anybody's images.
 """
 
 from __future__ import annotations
@@ -80,16 +80,15 @@ def folder_name(class_name: str) -> str:
     return class_name.replace(" ", "_")
 
 
-def draw_dataset(name: str, folder: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
-    """``folder/<name>`` with ``<part>/<class name>/<number>.png``, drawn unless it is there already.
+def draw_dataset(name: str, target: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
+    """Draws ``<target>/<part>/<class name>/<number>.png``, unless ``target`` is there already.
 
     Whole or not at all: it is drawn under another name and renamed. on_progress(classes done, classes).
     """
     dataset = EVERY_DATASET[name]
-    target = folder / f"v{VERSION}" / name
     if target.is_dir():
         return target
-    draft = target.with_name(f".{name}-{os.getpid()}")
+    draft = target.with_name(f".{target.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     try:
         names = dataset.class_names

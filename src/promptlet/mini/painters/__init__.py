@@ -1,0 +1,1 @@
+"""What families of many kinds are painted with: helpers and one function for each kind."""
