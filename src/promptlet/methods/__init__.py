@@ -9,14 +9,21 @@ from typing import Any
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, check_option, did_you_mean
 from promptlet.methods.coop import CoOp
+from promptlet.methods.density_prompt import DirectOptimisation, PositionalPenalty
+from promptlet.methods.kgcoop import KgCoOp
 from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.prograd import ProGrad
 from promptlet.methods.rlp import RLP
 from promptlet.methods.zero_shot import ZeroShot
 
 METHODS: dict[str, type[Method]] = {
     "zero_shot": ZeroShot,
     "coop": CoOp,
+    "kgcoop": KgCoOp,
+    "prograd": ProGrad,
     "rlp": RLP,
+    "dip_do": DirectOptimisation,
+    "dip_pp": PositionalPenalty,
 }
 
 

@@ -12,11 +12,7 @@ from typing import final
 
 from promptlet.backbones import Backbone
 from promptlet.methods.method import MethodInfo, frozen
-from promptlet.methods.text_prompt import TextPrompt, resolve_init
-from promptlet.prompts import LowRankContext
-
-DROPOUT = 0.3
-INIT_STD = 0.02
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, TextPrompt, make_context
 
 
 @final
@@ -30,7 +26,9 @@ class RLP(TextPrompt):
         paper="arXiv 2312.10813",
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
-        options=frozen(rank=1, n_ctx=4, ctx_init=None, dropout=DROPOUT, init_std=INIT_STD, seed=1),
+        options=frozen(
+            rank=1, n_ctx=4, ctx_init=None, dropout=LOW_RANK_DROPOUT, init_std=LOW_RANK_STD, seed=1
+        ),
         bibtex="""@article{hao2023rlp,
   title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
   author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
@@ -46,11 +44,10 @@ class RLP(TextPrompt):
         rank: int = 1,
         n_ctx: int = 4,
         ctx_init: str | None = None,
-        dropout: float = DROPOUT,
-        init_std: float = INIT_STD,
+        dropout: float = LOW_RANK_DROPOUT,
+        init_std: float = LOW_RANK_STD,
         seed: int = 1,
     ) -> None:
-        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
-        context = LowRankContext(start, rank, dropout, init_std, seed)
+        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank, dropout, init_std)
         super().__init__(backbone, class_names, context, init, n_ctx)
         self.rank = rank

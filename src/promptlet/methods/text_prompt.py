@@ -11,7 +11,11 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
-from promptlet.prompts import DEFAULT_WORDS, Context, start_from_seed
+from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, start_from_seed
+
+LOW_RANK_DROPOUT = 0.3
+LOW_RANK_STD = 0.02
+"""Of a low-rank context: our choices, measured on development images (docs/rlp-defaults.md)."""
 
 
 class TextPrompt(Method):
@@ -46,6 +50,31 @@ class TextPrompt(Method):
 
     def begin_step(self, step: int) -> None:
         self.context.begin_step(step)
+
+
+def make_context(
+    backbone: Backbone,
+    ctx_init: str | None,
+    n_ctx: int,
+    seed: int,
+    rank: int | None,
+    dropout: float = LOW_RANK_DROPOUT,
+    init_std: float = LOW_RANK_STD,
+) -> tuple[Context, str]:
+    """A full context, or a low-rank one where ``rank`` is given, and how its start is made again."""
+    start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+    if rank is None:
+        return FullContext(start), init
+    if not isinstance(rank, int) or isinstance(rank, bool):
+        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for a full context")
+    return LowRankContext(start, rank, dropout, init_std, seed), init
+
+
+def check_weight(name: str, value: float) -> float:
+    """The weight of a term of the loss. Raises OptionError unless it is 0 or more and finite."""
+    if not 0.0 <= value < float("inf"):
+        raise OptionError(f"{name}={value!r} must be a number, 0 or more, and finite")
+    return float(value)
 
 
 def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int) -> tuple[Tensor, str]:

@@ -1,0 +1,60 @@
+"""How a context's information is spread over its singular values: density, ranks, and two ways to raise it.
+
+Information density ``ID_k`` is the share of the k largest singular values in the sum of all of them (DIP, the
+later version of arXiv 2312.10813): 1 for a matrix of rank k or less, k / n for n equal ones. All functions
+take a context (n_ctx, d) or a batch (..., n_ctx, d) and are differentiable: the gradient of a singular value
+is ``u v^T``, which stays bounded where values are equal or zero. Effective rank: Roy and Vetterli, 2007.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from promptlet.errors import OptionError
+
+TINY = 1e-12
+"""Below this a sum of singular values counts as zero."""
+
+
+def singular_values(context: Tensor) -> Tensor:
+    """The min(n_ctx, d) singular values (..., n), largest first."""
+    values: Tensor = torch.linalg.svdvals(context.float())
+    return values
+
+
+def information_density(context: Tensor, k: int = 1) -> Tensor:
+    """``ID_k`` (...,): the share of the k largest singular values, from k / n to 1; 1 for a zero matrix."""
+    values = singular_values(context)
+    _check_k(k, values.shape[-1])
+    total = values.sum(-1)
+    return torch.where(total > TINY, values[..., :k].sum(-1) / total.clamp_min(TINY), torch.ones_like(total))
+
+
+def effective_rank(context: Tensor) -> Tensor:
+    """exp of the entropy of the singular values' shares (...,): from 1 to n."""
+    values = singular_values(context)
+    shares = values / values.sum(-1, keepdim=True).clamp_min(TINY)
+    entropy = -(shares * shares.clamp_min(TINY).log()).sum(-1)
+    return entropy.exp()
+
+
+def stable_rank(context: Tensor) -> Tensor:
+    """Squared Frobenius norm over the squared largest singular value (...,): from 1 to n."""
+    values = singular_values(context)
+    return values.square().sum(-1) / values[..., 0].square().clamp_min(TINY)
+
+
+def positional_penalty(context: Tensor) -> Tensor:
+    """``sum_i i s_i / sum_i s_i`` (...,) with i counted from 0: the mean position of the singular values.
+
+    0 for rank 1, (n - 1) / 2 for n equal ones. The paper's weighting is not public; this one is ours.
+    """
+    values = singular_values(context)
+    position = torch.arange(values.shape[-1], device=values.device, dtype=values.dtype)
+    return (position * values).sum(-1) / values.sum(-1).clamp_min(TINY)
+
+
+def _check_k(k: int, most: int) -> None:
+    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= most:
+        raise OptionError(f"k={k!r} is outside 1..{most}, the number of singular values")

@@ -1,0 +1,95 @@
+"""DIP's two other ways to raise information density: direct optimisation (DO) and positional penalty (PP).
+
+Both are CoOp with a term on the singular values of the context (later version of arXiv 2312.10813). The
+weights of the terms and PP's weighting of positions are not public: the defaults are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor
+
+from promptlet.backbones import Backbone
+from promptlet.density import information_density, positional_penalty
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.text_prompt import TextPrompt, check_weight, resolve_init
+from promptlet.prompts import FullContext
+
+BIBTEX = """@article{hao2023rlp,
+  title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
+  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
+    and Ding, Guiguang},
+  journal={arXiv preprint arXiv:2312.10813}, year={2023}}"""
+OURS = "weight is our choice; the paper's is not public"
+
+
+@final
+class DirectOptimisation(TextPrompt):
+    """Cross-entropy minus ``weight`` times ``ID_k`` of the context."""
+
+    info = MethodInfo(
+        name="dip_do",
+        title="DIP (DO)",
+        summary="a full context whose information density is raised by a term of the loss",
+        paper="arXiv 2312.10813, later version",
+        trains="n_ctx x d numbers",
+        unseen_classes=True,
+        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, k=1, seed=1),
+        bibtex=BIBTEX,
+        notes=OURS,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        n_ctx: int = 4,
+        ctx_init: str | None = None,
+        weight: float = 1.0,
+        k: int = 1,
+        seed: int = 1,
+    ) -> None:
+        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+        self.weight, self.k = check_weight("weight", weight), k
+        information_density(start, k)  # refuses a k that does not fit
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+
+    def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        loss, logits = super().loss(image_features, labels)
+        return loss - self.weight * information_density(self.context(), self.k), logits
+
+
+@final
+class PositionalPenalty(TextPrompt):
+    """Cross-entropy plus ``weight`` times the mean position of the context's singular values."""
+
+    info = MethodInfo(
+        name="dip_pp",
+        title="DIP (PP)",
+        summary="a full context whose smaller singular values are penalised by their position",
+        paper="arXiv 2312.10813, later version",
+        trains="n_ctx x d numbers",
+        unseen_classes=True,
+        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, seed=1),
+        bibtex=BIBTEX,
+        notes=OURS,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        n_ctx: int = 4,
+        ctx_init: str | None = None,
+        weight: float = 1.0,
+        seed: int = 1,
+    ) -> None:
+        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+        self.weight = check_weight("weight", weight)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+
+    def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        loss, logits = super().loss(image_features, labels)
+        return loss + self.weight * positional_penalty(self.context()), logits

@@ -1,0 +1,86 @@
+"""KgCoOp: knowledge-guided context optimisation (Yao et al., CVPR 2023, arXiv 2303.13283)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptlet.backbones import Backbone
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.text_prompt import (
+    LOW_RANK_DROPOUT,
+    LOW_RANK_STD,
+    TextPrompt,
+    check_weight,
+    make_context,
+)
+
+
+@final
+class KgCoOp(TextPrompt):
+    """Cross-entropy plus ``weight`` times the mean distance 1 - cos to the hand-written prompts' features."""
+
+    info = MethodInfo(
+        name="kgcoop",
+        title="KgCoOp",
+        summary="a context held near the hand-written prompt by the cosine of their class features",
+        paper="arXiv 2303.13283, equation 5",
+        trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
+        unseen_classes=True,
+        options=frozen(
+            n_ctx=4,
+            ctx_init=None,
+            weight=8.0,
+            template=TEMPLATE,
+            rank=None,
+            dropout=LOW_RANK_DROPOUT,
+            init_std=LOW_RANK_STD,
+            seed=1,
+        ),
+        bibtex="""@inproceedings{yao2023kgcoop,
+  title={Visual-Language Prompt Tuning with Knowledge-guided Context Optimization},
+  author={Yao, Hantao and Zhang, Rui and Xu, Changsheng},
+  booktitle={CVPR}, year={2023}}""",
+        notes="official: weight 8, batches of 128, 100 epochs of the coop schedule; rank, dropout and "
+        "init_std are RLP's low-rank context, with our defaults",
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        n_ctx: int = 4,
+        ctx_init: str | None = None,
+        weight: float = 8.0,
+        template: str = TEMPLATE,
+        rank: int | None = None,
+        dropout: float = LOW_RANK_DROPOUT,
+        init_std: float = LOW_RANK_STD,
+        seed: int = 1,
+    ) -> None:
+        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank, dropout, init_std)
+        self.template = check_template(template)
+        self.weight = check_weight("weight", weight)
+        super().__init__(backbone, class_names, context, init, n_ctx)
+        self.rank = rank
+
+    def set_classes(self, class_names: Sequence[str]) -> None:
+        super().set_classes(class_names)
+        self._anchor: Tensor | None = None
+
+    def anchor(self) -> Tensor:
+        """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""
+        if self._anchor is None:
+            self._anchor = hand_written(self.backbone, self.template, self.class_names)
+        return self._anchor
+
+    def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        classes = self.class_features()
+        logits = self.backbone.logits(image_features, classes)
+        distance = 1.0 - torch.linalg.vecdot(classes, self.anchor()).mean()
+        return F.cross_entropy(logits, labels) + self.weight * distance, logits
