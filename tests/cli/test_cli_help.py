@@ -66,11 +66,11 @@ def test_what_help_names_exists() -> None:
     from promptlet.methods import METHODS
     from promptlet.promptfile import PRECISIONS
     from promptlet.protocols import PROTOCOLS
-    from promptlet.training import SCHEDULES
+    from promptlet.training import SCHEDULE_NAMES
 
     bench, fit = (" ".join(reference.help_of(w).split()) for w in (("bench", "run"), ("fit",)))
-    assert all(name in bench for name in [*METHODS, *SCHEDULES, *SAMPLERS, *PROTOCOLS])
-    assert all(name in fit for name in [*PRECISIONS, *SCHEDULES])
+    assert all(name in bench for name in [*METHODS, *SCHEDULE_NAMES, *SAMPLERS, *PROTOCOLS])
+    assert all(name in fit for name in [*PRECISIONS, *SCHEDULE_NAMES])
 
 
 @pytest.mark.parametrize("words", [["--help"], ["bench", "run", "--help"], ["--version"]])

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from promptlet.errors import OptionError
-from promptlet.training import SCHEDULES, Schedule, resolve_schedule
+from promptlet.methods import METHODS
+from promptlet.training import SCHEDULES, Schedule, method_schedule, resolve_schedule
 
 DASSL = Schedule("coop", lr=0.002, epochs=50, batch_size=32)
 
@@ -103,3 +104,17 @@ def test_names_resolve_and_none_changes_nothing() -> None:
 def test_what_cannot_run_is_refused(given: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         resolve_schedule(given, **changes)
+
+
+def test_official_is_coop_as_the_methods_own_code_runs_it() -> None:
+    coop = SCHEDULES["coop"]
+    for name, epochs, batch in (("coop", 200, 32), ("kgcoop", 100, 128), ("prograd", 100, 32)):
+        official = method_schedule(METHODS[name].info, "official")
+        assert official == replace(coop, name="official", epochs=epochs, batch_size=batch)
+    assert method_schedule(METHODS["coop"].info, "official", epochs=3).epochs == 3
+    assert method_schedule(METHODS["zero_shot"].info, "official").name == "official"  # trains nothing anyway
+    for name in ("rlp", "dip_do", "dip_pp"):
+        with pytest.raises(OptionError, match=f"'{name}' has no official schedule.*use one of coop, fast"):
+            method_schedule(METHODS[name].info, "official")
+    with pytest.raises(OptionError, match="allowed: coop, fast, official"):
+        method_schedule(METHODS["coop"].info, "offical")

@@ -32,7 +32,7 @@ from promptlet.errors import DataError, OptionError, PromptFileError, did_you_me
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
-from promptlet.training import SCHEDULES, EpochReport, Schedule, method_schedule, train
+from promptlet.training import SCHEDULE_NAMES, EpochReport, Schedule, method_schedule, train
 
 VECTORS = (np.ndarray, torch.Tensor, list, tuple)
 
@@ -49,7 +49,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ctx_init : words the context starts at (as many tokens as n_ctx), "random", or None: "a photo of a".
     shots : images per class drawn for training; None takes all that are given.
     views : readings of each image that are cached: 1 is the plain one, more add augmented ones.
-    schedule : "fast" (few large steps), "coop" (the official one), or a `Schedule`.
+    schedule : "fast" (few large steps), "coop", "official" (coop as the method's own code runs it), or a
+        `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
     seed : for the draw of shots, the start and the order. 0 is a seed.
     method_options : further options of the method, such as {"dropout": 0.2}.
@@ -341,7 +342,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: dict[str, Any] = {
             key: training[key] for key in ("shots", "seed", "views", "epochs", "lr") if key in training
         }
-        if training.get("schedule") in SCHEDULES:
+        if training.get("schedule") in SCHEDULE_NAMES:
             settings["schedule"] = training["schedule"]
         options = options_of(file)
         main = {name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options}

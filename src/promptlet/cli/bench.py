@@ -60,7 +60,11 @@ def run(
     ],
     protocol: Annotated[str, typer.Option(help="base-to-new.")] = "base-to-new",
     methods: Annotated[
-        str, typer.Option(help="With options after a colon: rlp:rank=2,dropout=0.2.")
+        str,
+        typer.Option(
+            help="zero_shot, coop, kgcoop, prograd, rlp, dip_do, dip_pp, with commas; options after a colon: "
+            "rlp:rank=2,dropout=0.2."
+        ),
     ] = "zero_shot,coop,rlp",
     root: Annotated[
         Path | None, typer.Option(help="Where data sets known by name lie.", show_default=False)
@@ -69,7 +73,10 @@ def run(
     shots: Annotated[str, typer.Option(help="Images per class; several with commas.")] = "16",
     seeds: Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")] = "1,2,3",
     schedule: Annotated[
-        str, typer.Option(help="fast (few, large steps) or coop (the official one).")
+        str,
+        typer.Option(
+            help="fast (few, large steps), coop, or official (coop as the method's own code runs it)."
+        ),
     ] = "fast",
     epochs: Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)] = None,
     lr: Annotated[

@@ -69,7 +69,10 @@ def command(
     seed: Annotated[int, typer.Option(help="For the draw, the start and the order.")] = 1,
     views: Annotated[int, typer.Option(help="Readings of each image: 1 plain, more are augmented.")] = 1,
     schedule: Annotated[
-        str, typer.Option(help="fast (few, large steps) or coop (the official one).")
+        str,
+        typer.Option(
+            help="fast (few, large steps), coop, or official (coop as the method's own code runs it)."
+        ),
     ] = "fast",
     epochs: Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)] = None,
     lr: Annotated[

@@ -44,6 +44,7 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "unseen_classes": info.unseen_classes,
         "options": dict(info.options),
         "learning_rates": dict(info.learning_rates),
+        "official": None if info.official is None else dict(info.official),
         "paper": info.paper,
         "bibtex": info.bibtex,
         "notes": info.notes,
@@ -57,6 +58,9 @@ def _show(info: MethodInfo) -> None:
     if info.learning_rates:
         rates = ", ".join(f"{rate} (schedule {name})" for name, rate in info.learning_rates.items())
         say(f"its rates {rates}")
+    if info.official is not None:
+        changes = ", ".join(f"{name}={value}" for name, value in info.official.items())
+        say(f"official  schedule coop with {changes}")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")

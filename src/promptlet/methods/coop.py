@@ -24,6 +24,7 @@ class CoOp(TextPrompt):
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
         options=frozen(n_ctx=4, ctx_init=None, per_class=False, seed=1),
+        official=frozen(epochs=200),
         bibtex="""@article{zhou2022coop,
   title={Learning to Prompt for Vision-Language Models},
   author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},

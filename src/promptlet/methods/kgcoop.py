@@ -42,12 +42,12 @@ class KgCoOp(TextPrompt):
             init_std=LOW_RANK_STD,
             seed=1,
         ),
+        official=frozen(epochs=100, batch_size=128),
         bibtex="""@inproceedings{yao2023kgcoop,
   title={Visual-Language Prompt Tuning with Knowledge-guided Context Optimization},
   author={Yao, Hantao and Zhang, Rui and Xu, Changsheng},
   booktitle={CVPR}, year={2023}}""",
-        notes="official: weight 8, batches of 128, 100 epochs of the coop schedule; rank, dropout and "
-        "init_std are RLP's low-rank context, with our defaults",
+        notes="weight 8 is official; rank, dropout and init_std make RLP's low-rank context, our defaults",
     )
 
     def __init__(

@@ -21,6 +21,8 @@ class MethodInfo:
     """Facts about a method, for `promptlet methods`, for results and for the report.
 
     learning_rates: the method's own rate for a schedule, by the schedule's name, where it differs.
+    official: what the official code's base-to-new run changes in the ``coop`` schedule; None where no
+    setting is public.
     """
 
     name: str
@@ -31,6 +33,7 @@ class MethodInfo:
     unseen_classes: bool
     options: Mapping[str, Any]
     learning_rates: Mapping[str, float] = field(default_factory=dict)
+    official: Mapping[str, Any] | None = None
     bibtex: str = ""
     notes: str = ""
 

@@ -1,10 +1,17 @@
 """Training: schedules, one readable loop, checkpoints."""
 
 from promptlet.training.loop import EpochReport, TrainingResult, train
-from promptlet.training.schedules import SCHEDULES, Schedule, method_schedule, resolve_schedule
+from promptlet.training.schedules import (
+    SCHEDULE_NAMES,
+    SCHEDULES,
+    Schedule,
+    method_schedule,
+    resolve_schedule,
+)
 
 __all__ = [
     "SCHEDULES",
+    "SCHEDULE_NAMES",
     "EpochReport",
     "Schedule",
     "TrainingResult",

@@ -1,4 +1,5 @@
-"""How long, how fast, in what batches: the official schedule of the CoOp family, and a fast one of ours."""
+"""How long, how fast, in what batches: the schedule of the CoOp family, each method's own form of it, and a
+fast one of ours."""
 
 from __future__ import annotations
 
@@ -74,6 +75,11 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
 )
 
 
+OFFICIAL = "official"
+"""The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
+SCHEDULE_NAMES = (*SCHEDULES, OFFICIAL)
+
+
 def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     """A schedule by name with some fields changed; changes that are None are ignored."""
     if isinstance(schedule, str):
@@ -92,7 +98,23 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
 
 
 def method_schedule(info: MethodInfo, schedule: str | Schedule, **changes: Any) -> Schedule:
-    """`resolve_schedule` with the method's own learning rate for a schedule by name where ``lr`` is None."""
-    if changes.get("lr") is None and isinstance(schedule, str):
-        changes["lr"] = info.learning_rates.get(schedule)
+    """`resolve_schedule` with the method's own learning rate for a schedule by name where ``lr`` is None.
+
+    Raises OptionError for "official" where the method's official settings are not public.
+    """
+    if isinstance(schedule, str):
+        check_option("schedule", schedule, SCHEDULE_NAMES)
+        if changes.get("lr") is None:
+            changes["lr"] = info.learning_rates.get(schedule)
+        if schedule == OFFICIAL:
+            schedule = _official(info)
     return resolve_schedule(schedule, **changes)
+
+
+def _official(info: MethodInfo) -> Schedule:
+    if info.official is None and info.trains != "nothing":
+        raise OptionError(
+            f"method {info.name!r} has no official schedule: its paper's settings are not public; "
+            f"use one of {', '.join(SCHEDULES)}"
+        )
+    return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))
