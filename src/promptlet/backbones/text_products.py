@@ -1,12 +1,14 @@
 """Products with the frozen weights: the only heavy arithmetic of the text engine.
 
-On a CPU in float32 they go to oneDNN, which PyTorch's builds carry and `torch.compile` uses; `torch.mm` goes
-to another library there, which is slower for a few hundred rows (docs/engine.md). Where the kernel is not to
-be had (another build, device or dtype, `torch.backends.mkldnn.enabled = False`), `torch.mm` serves.
+On an x86-64 CPU in float32 they go to oneDNN, which PyTorch's builds carry and `torch.compile` uses;
+`torch.mm` goes to another library there, which is slower for a few hundred rows (docs/engine.md). Where the
+kernel is not to be had (another build, processor, device or dtype, `torch.backends.mkldnn.enabled = False`),
+`torch.mm` serves.
 """
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import torch
@@ -14,7 +16,8 @@ from torch import Tensor
 
 from promptlet.backbones.text_tower import Linear
 
-ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+X86 = platform.machine().lower() in ("x86_64", "amd64")  # the only processors it was measured on
+ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if X86 else None
 
 
 def _use_onednn(x: Tensor) -> bool:
