@@ -56,6 +56,12 @@ def test_the_folder_is_read_by_the_library_itself(mini: Backbone) -> None:
     )
 
 
+def test_it_loads_and_reads_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    backbone = load_backbone("mini", device="cpu")
+    assert backbone.fingerprint.count("-") == 2  # reads long texts too
+    assert capfd.readouterr() == ("", "")
+
+
 def test_class_names_fit(mini: Backbone) -> None:
     for dataset in EVERY_DATASET.values():
         assert mini.text.sequences(dataset.class_names, n_ctx=16)

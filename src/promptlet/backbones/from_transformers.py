@@ -229,7 +229,8 @@ def _first_line(error: BaseException) -> str:
 
 def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> Tokenizer:
     def words(text: str) -> list[int]:
-        return list(tokenizer(text, add_special_tokens=False).input_ids)
+        # not verbose: whether a text is too long is for `Tokenizer` to say
+        return list(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
     full = list(tokenizer(PROBE).input_ids)
     start, end = split_special(full, words(PROBE))

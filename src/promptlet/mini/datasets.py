@@ -23,7 +23,7 @@ from promptlet.rng import generator
 
 VERSION = 1
 """Of the pictures: a change of any drawing raises it."""
-PARTS = {"train": 16, "val": 4, "test": 20}
+PARTS = {"train": 32, "val": 4, "test": 20}
 """Pictures of each class in each part."""
 
 
