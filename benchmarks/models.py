@@ -31,7 +31,7 @@ class SimpleTokens:
 
         self.inner = open_clip.SimpleTokenizer()
 
-    def __call__(self, text: str, add_special_tokens: bool = True, verbose: bool = False) -> Any:
+    def __call__(self, text: str, add_special_tokens: bool = True, **_: Any) -> Any:
         ids = list(self.inner.encode(self.inner.clean_fn(text)))
         if add_special_tokens:
             ids = [self.inner.sot_token_id, *ids, self.inner.eot_token_id]
