@@ -43,14 +43,19 @@ def curve(
     method = build_method(name, source.backbone, base.class_names, seed=seed)
     chosen = method_schedule(method.info, schedule, **changes)
     tests = {"base": (base, _test(dataset, base, source)), "new": (new, _test(dataset, new, source))}
-    points = [_point(0, method, tests)]
+    points: list[dict[str, float]] = []
+
+    def measure(epoch: int) -> None:
+        method.eval()
+        points.append(_point(epoch, method, tests))
+        method.set_classes(base.class_names)  # training goes on among these
+        method.train()
 
     def on_epoch(report: EpochReport) -> None:
         if report.epoch % every == 0 or report.epoch == report.epochs:
-            method.eval()
-            points.append(_point(report.epoch, method, tests))
-            method.set_classes(base.class_names)
-            method.train()
+            measure(report.epoch)
+
+    measure(0)
 
     features = torch.from_numpy(source.of(dataset, base.train))
     labels = torch.tensor([item.label for item in base.train])

@@ -11,7 +11,7 @@ from promptlet.mini.pen import Pen, Point, curve_points, ellipse_points
 
 FULL_FRAME = False
 FLIPS = True
-TEMPLATE = "a photo of a {}, a type of pet."
+TEMPLATE = "a photo of a {}."
 
 COATS = ("plain", "striped", "spotted", "patched")
 FORMS = {"cat": "lop", "dog": "lop", "rabbit": "lop", "bird": "crested", "fish": "crested"}

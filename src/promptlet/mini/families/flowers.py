@@ -11,7 +11,7 @@ from promptlet.mini.pen import Pen, curve_points, ellipse_points, star_points
 
 FULL_FRAME = False
 FLIPS = True
-TEMPLATE = "a photo of a {}, a type of flower."
+TEMPLATE = "a photo of a {}."
 
 PETALS = ("round", "pointed", "many", "bell", "heart")
 WORDS = {

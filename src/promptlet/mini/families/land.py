@@ -13,7 +13,7 @@ from promptlet.mini.pen import CANVAS, Pen, curve_points, ellipse_points
 
 FULL_FRAME = True
 FLIPS = True
-TEMPLATE = "a centered satellite photo of {}."
+TEMPLATE = "a photo of {}."
 
 WORDS: dict[str, tuple[str, ...]] = {
     "annual crop land": (

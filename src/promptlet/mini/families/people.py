@@ -11,7 +11,7 @@ from promptlet.mini.pen import Pen, Point, curve_points, ellipse_points
 
 FULL_FRAME = False
 FLIPS = True
-TEMPLATE = "a photo of a person doing {}."
+TEMPLATE = "a photo of {}."
 
 Limb = tuple[float, float]
 Shape = tuple[str, str, tuple[float, ...]]

@@ -14,7 +14,7 @@ from promptlet.mini.pen import Pen
 
 FULL_FRAME = False
 FLIPS = True
-TEMPLATE = "a photo of {}, a type of food."
+TEMPLATE = "a photo of {}."
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "cake": ("cheese", "chocolate", "strawberry", "lemon"),

@@ -14,7 +14,7 @@ from promptlet.mini.pen import CANVAS, INK, PAPER, Pen, ellipse_points, star_poi
 
 FULL_FRAME = True
 FLIPS = True
-TEMPLATE = "{} texture."
+TEMPLATE = "a photo of a {}."
 
 Level = np.ndarray[Any, np.dtype[np.float32]]
 """Shares of the second colour (0 to 1) at each pixel of the canvas."""
