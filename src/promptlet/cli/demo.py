@@ -185,7 +185,10 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
     for problem in summary.problems:
         page.paragraph(f"note: {problem}", note=True)
     if rows:
-        page.figure(bars_by_dataset(rows), "Harmonic mean of base and new accuracy, by data set")
+        page.figure(
+            bars_by_dataset(rows),
+            "Harmonic mean of base and new accuracy, by data set; the axis does not begin at 0",
+        )
         page.figure(base_against_new(rows), "A point per data set and method; on the line, both are equal")
     page.heading(f"One prompt, learned on the base classes of {name}")
     page.paragraph(
