@@ -101,3 +101,13 @@ def test_zero_shot_is_good_but_leaves_room() -> None:
     eleven = [RECORDED[name] for name in EVERY_DATASET if EVERY_DATASET[name].parts != ("test",)]
     assert all(row["all"] > 3 * 100 / row["classes"] for row in eleven)
     assert 40 < sum(row["all"] for row in eleven) / len(eleven) < 90
+
+
+def test_the_tables_of_the_page_are_those_of_the_rows() -> None:
+    from tools.mini_backbone.page import run_lines, zero_shot_lines
+
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "mini.md").read_text(encoding="utf-8").splitlines()
+    tables = [*zero_shot_lines(LOG), *run_lines(root / "benchmarks" / "results" / "mini")]
+    assert len(tables) == 2 + 16 + 2 + 12
+    assert not [line for line in tables if line not in page]

@@ -26,16 +26,9 @@ FRAMES = (
     "{} outdoors",
     "close-up of {}",
 )
-SKETCH_FRAMES = (
-    "a line drawing of a {}",
-    "a sketch of {}",
-    "an outline drawing: {}",
-    "a pencil sketch of a {}",
-)
 ENDS = ("", "", ".", ".", "!", ", today")
 
 
-def framed(phrase: str, rng: np.random.Generator, sketch: bool = False) -> str:
+def framed(phrase: str, rng: np.random.Generator) -> str:
     """One caption, lower case."""
-    frames = SKETCH_FRAMES if sketch and rng.random() < 0.7 else FRAMES
-    return str(rng.choice(frames)).format(phrase) + str(rng.choice(ENDS))
+    return str(rng.choice(FRAMES)).format(phrase) + str(rng.choice(ENDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,8 +58,6 @@ def learn_merges(texts: Iterable[str], count: int) -> list[tuple[str, str]]:
         vocab_size=count + 256, end_of_word_suffix="</w>", show_progress=False, min_frequency=2
     )
     learner.train_from_iterator(texts, trainer)
-    import json
-
     found = json.loads(learner.to_str())["model"]["merges"]
     return [(first, second) for first, second in found[:count]]
 

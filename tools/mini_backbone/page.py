@@ -30,11 +30,27 @@ def _scores(row: dict[str, Any]) -> str:
 
 
 def run_lines(folder: Path) -> list[str]:
-    """The Markdown table of `promptlet bench report`."""
+    """A Markdown row per data set and the average: base, new and H of the three methods."""
     from promptlet.protocols import RunStore
-    from promptlet.report import render, summarise
+    from promptlet.report import summarise
 
-    return render(summarise(RunStore(folder))).splitlines()
+    by_dataset: dict[str, dict[str, Any]] = {}
+    for row in summarise(RunStore(folder)).rows:
+        by_dataset.setdefault(row["dataset"], {})[row["method"]] = row
+    lines = [
+        "| data set | zero-shot base | new | H | CoOp base | new | H | RLP base | new | H |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, rows in by_dataset.items():
+        cells = [_means(rows[method]) for method in ("zero_shot", "coop", "rlp")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _means(row: dict[str, Any]) -> str:
+    if not row["trainable"]:
+        return f"{row['base']:.1f} | {row['new']:.1f} | {row['H']:.1f}"
+    return f"{row['base']:.1f} ± {row['base_std']:.1f} | {row['new']:.1f} ± {row['new_std']:.1f} | {row['H']:.1f}"
 
 
 if __name__ == "__main__":
