@@ -50,7 +50,8 @@ def run_lines(folder: Path) -> list[str]:
 def _means(row: dict[str, Any]) -> str:
     if not row["trainable"]:
         return f"{row['base']:.1f} | {row['new']:.1f} | {row['H']:.1f}"
-    return f"{row['base']:.1f} ± {row['base_std']:.1f} | {row['new']:.1f} ± {row['new_std']:.1f} | {row['H']:.1f}"
+    halves = [f"{row[half]:.1f} ± {row[f'{half}_std']:.1f}" for half in ("base", "new")]
+    return f"{' | '.join(halves)} | {row['H']:.1f}"
 
 
 if __name__ == "__main__":

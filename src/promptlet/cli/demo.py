@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptlet.cli.shell import Bars, Json, bars, emit_json, examples, open_cache, say, table, tell_notes
+from promptlet.cli.shell import (
+    Bars,
+    Json,
+    bars,
+    emit_json,
+    examples,
+    open_cache,
+    say,
+    table,
+    tell_notes,
+    warn,
+)
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -65,6 +76,9 @@ def command(
         emit_json(facts)
     else:
         _tell(summary, facts, names[0])
+    if summary.incomplete:
+        warn("error: some runs failed; run the same command again to try only these again")
+        raise typer.Exit(1)
 
 
 def _known(names: list[str]) -> list[str]:
