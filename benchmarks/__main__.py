@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import chunks, machine, memory, report, text_step
+from benchmarks import chunks, cocoop_step, machine, memory, report, text_step
 
-BENCHMARKS = {"text-step": text_step, "memory": memory, "chunks": chunks}
+BENCHMARKS = {"text-step": text_step, "memory": memory, "chunks": chunks, "cocoop-step": cocoop_step}
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
 

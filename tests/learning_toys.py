@@ -11,6 +11,7 @@ from torch import Tensor
 
 from promptlet import rng
 from promptlet.methods import Method, build_method
+from promptlet.pixels import PixelInputs
 
 NAMES = ("cat", "dog", "photo of the cat", "the dog", "box")
 
@@ -48,3 +49,17 @@ def toy_arrays(backbone: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
     features, labels = toy_problem(backbone, **options)
     names = np.array(options.get("names", NAMES))
     return features[0].numpy(), names[labels.numpy()]
+
+
+def toy_pictures(
+    backbone: Any, per_class: int = 4, names: tuple[str, ...] = NAMES
+) -> tuple[PixelInputs, Tensor]:
+    """Pictures of 32 pixels, each class in a pattern of its own with noise over it, and labels (N,)."""
+    draw = rng.generator("test/pictures", 0)
+    labels = torch.arange(len(names)).repeat_interleave(per_class)
+    patterns = draw.integers(0, 256, (len(names), 32, 32, 3))
+    pictures = [
+        (0.7 * patterns[label] + 0.3 * draw.integers(0, 256, (32, 32, 3))).astype(np.uint8)
+        for label in labels
+    ]
+    return PixelInputs(pictures, backbone.images.spec), labels

@@ -128,7 +128,7 @@ def test_a_picture_is_hashed_once_whatever_the_views(
 ) -> None:
     hashed: list[Any] = []
     monkeypatch.setattr(
-        "promptlet.features.content_hash", lambda source: (hashed.append(source), content_hash(source))[1]
+        "promptlet.data.images.content_hash", lambda source: (hashed.append(source), content_hash(source))[1]
     )
     encode_images(tiny_backbone, pictures(3), views=5)
     assert len(hashed) == 3

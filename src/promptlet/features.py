@@ -11,13 +11,12 @@ import torch
 
 from promptlet.backbones import Backbone
 from promptlet.backbones.preprocess import augmented_view, preprocess
-from promptlet.data import FeatureCache, content_hash, open_image
-from promptlet.data.images import ImageSource
+from promptlet.data import FeatureCache, open_image
+from promptlet.data.images import ImageSource, content_hashes, raise_together
 from promptlet.errors import ImageError, OptionError
 
 BATCH = 32
 DECODERS = 4
-SHOWN_ERRORS = 20
 
 
 def encode_images(
@@ -36,7 +35,7 @@ def encode_images(
     """
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
-    hashes = _hashes(sources)
+    hashes = content_hashes(sources)
     keys = [(content, str(view)) for content in hashes for view in range(views)]
     identity = feature_identity(backbone)
     found = {} if cache is None else cache.get_many(identity, keys)
@@ -56,7 +55,7 @@ def encode_images(
         done += len(batch)
         if on_progress is not None:
             on_progress(done, total)
-    _raise_together(errors)
+    raise_together(errors)
     if not keys:
         return np.zeros((views, 0, backbone.feature_dim), np.float32)
     stacked = np.stack([found[key] for key in keys])
@@ -68,29 +67,6 @@ def feature_identity(backbone: Backbone) -> str:
     """What cached features depend on: the image tower, and its precision where that is not float32."""
     precision = str(backbone.dtype).removeprefix("torch.")
     return backbone.image_fingerprint + ("" if precision == "float32" else f"-{precision}")
-
-
-def _hashes(sources: Sequence[ImageSource]) -> list[str]:
-    """The content hash of each picture. Raises ImageError for all that cannot be read together."""
-    hashes, errors = [], []
-    for source in sources:
-        try:
-            hashes.append(content_hash(source))
-        except ImageError as error:
-            errors.append(error)
-    _raise_together(errors)
-    return hashes
-
-
-def _raise_together(errors: Sequence[ImageError]) -> None:
-    """Raise what is wrong with one picture, or with several in one message."""
-    texts = list(dict.fromkeys(str(error) for error in errors))
-    if len(texts) == 1:
-        raise errors[0]
-    if texts:
-        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
-        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
-        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
 
 
 def _decoded(

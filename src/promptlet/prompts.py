@@ -26,6 +26,11 @@ def start_from_seed(n_ctx: int, dim: int, seed: int) -> Tensor:
     return torch.from_numpy(rng.normal("context", seed, (n_ctx, dim), START_STD))
 
 
+def deep_start(stream: str, seed: int, shape: tuple[int, int, int]) -> Tensor:
+    """A random start (depth, n_ctx, d) of contexts below the input, of standard deviation 0.02."""
+    return torch.from_numpy(rng.normal(f"deep-context/{stream}", seed, shape, START_STD))
+
+
 class Context(nn.Module, ABC):
     """A parametrisation: called without arguments, gives the context (..., n_ctx, d)."""
 
@@ -57,7 +62,7 @@ class Context(nn.Module, ABC):
 
 
 class FullContext(Context):
-    """Every number of the context is free. Shape (n_ctx, d), or (C, n_ctx, d) for one context per class."""
+    """Every number is free. Shape (n_ctx, d); (C, n_ctx, d), one per class; or (depth, n_ctx, d)."""
 
     def __init__(self, start: Tensor) -> None:
         super().__init__()
@@ -77,17 +82,21 @@ class FullContext(Context):
 
 
 class LowRankContext(Context):
-    """``P0 + dropout(U V)``: U (n_ctx, r) starts at zero, V (r, d) at random: r (n_ctx + d) learned numbers.
+    """``P0 + dropout(U V)``: U (..., n_ctx, r) starts at zero, V (..., r, d) at random; for a start
+    (n_ctx, d) that makes r (n_ctx + d) learned numbers, for (depth, n_ctx, d) as many in each layer.
 
     dropout: probability that one number of ``U V`` is left out of a step (the others are scaled up).
-    init_std: standard deviation of V at the start. seed: for V and for what dropout leaves out.
+    init_std: standard deviation of V at the start. seed: for V and for what dropout leaves out. stream: tells
+    apart what several contexts of one method draw.
     """
 
     P0: Tensor
 
-    def __init__(self, start: Tensor, rank: int, dropout: float, init_std: float, seed: int) -> None:
+    def __init__(
+        self, start: Tensor, rank: int, dropout: float, init_std: float, seed: int, stream: str = ""
+    ) -> None:
         super().__init__()
-        n_ctx, dim = start.shape
+        *layers, n_ctx, dim = start.shape
         if not 1 <= rank <= min(n_ctx, dim):
             raise OptionError(f"rank={rank} is outside 1..{min(n_ctx, dim)} (n_ctx={n_ctx}, d={dim})")
         if not (isinstance(dropout, float | int | np.number) and 0.0 <= dropout < 1.0):
@@ -95,21 +104,23 @@ class LowRankContext(Context):
         if not (isinstance(init_std, float | int | np.number) and 0.0 < init_std < float("inf")):
             raise OptionError(f"init_std={init_std!r} must be a number above 0 and finite")
         self.register_buffer("P0", start.detach().clone())
-        self.U = nn.Parameter(torch.zeros(n_ctx, rank, device=start.device))
-        factor = torch.from_numpy(rng.normal("low-rank", seed, (rank, dim), init_std))
+        self.U = nn.Parameter(torch.zeros(*layers, n_ctx, rank, device=start.device))
+        factor = torch.from_numpy(rng.normal(f"low-rank{stream}", seed, (*layers, rank, dim), init_std))
         self.V = nn.Parameter(factor.to(start.device))
         self.dropout = dropout
         self.seed = seed
+        self.stream = stream
         self._start = f"init_std={init_std}, seed={seed}"
         self._keep: Tensor | None = None
 
     def extra_repr(self) -> str:
-        rank, dim = self.V.shape
-        return f"n_ctx={len(self.P0)}, d={dim}, rank={rank}, dropout={self.dropout}, {self._start}"
+        *layers, rank, dim = self.V.shape
+        shape = f"n_ctx={self.P0.shape[-2]}, d={dim}, rank={rank}, dropout={self.dropout}, {self._start}"
+        return f"layers={layers[0]}, {shape}" if layers else shape
 
     def begin_step(self, step: int) -> None:
         if self.dropout > 0:
-            draw = rng.generator(f"dropout/{step}", self.seed).random(tuple(self.P0.shape))
+            draw = rng.generator(f"dropout{self.stream}/{step}", self.seed).random(tuple(self.P0.shape))
             keep = torch.from_numpy((draw >= self.dropout).astype(np.float32) / (1 - self.dropout))
             self._keep = keep.to(self.P0.device)
 

@@ -194,13 +194,15 @@ def changed(clf: PromptClassifier, **changes: Any) -> Any:
 
 
 HOSTILE: dict[str, tuple[str, dict[str, Any], str]] = {
-    "an unknown method": ("coop", {"method": "maple"}, "method 'maple', which this version"),
+    "an unknown method": ("coop", {"method": "mapple"}, "method 'mapple', which this version"),
     "rlp without factors": ("coop", {"method": "rlp"}, "this context has"),
     "coop with factors": ("rlp", {"method": "coop"}, "this context has"),
     "zero-shot with factors": ("rlp", {"method": "zero_shot"}, "learned tensors"),
     "other words": ("rlp", {"init": "words:a photo"}, "has 2 tokens"),
-    "a template without a place": ("zero shot", {"training": {"template": "x"}}, "must hold {} exactly once"),
-    "a template that is a number": ("zero shot", {"training": {"template": 3}}, "must hold {} exactly once"),
+    "a template without a place": ("zero shot", {"options": {"template": "x"}}, "must hold {} exactly once"),
+    "a template that is a number": ("zero shot", {"options": {"template": 3}}, "must hold {} exactly once"),
+    "an option that the method has not": ("coop", {"options": {"depth": 3}}, "'coop' has no option 'depth'"),
+    "an option of the wrong kind": ("coop", {"options": {"class_token_position": "top"}}, "is not known"),
     "names that are the same": ("rlp", {"class_names": ("cat", "CAT")}, "differ only by"),
     "one name": ("rlp", {"class_names": ("cat",)}, "only one class"),
 }

@@ -52,6 +52,30 @@ LOW_RANK = make("rlp", 2, {"U": numbers(1, 3, 2), "V": numbers(2, 2, 5)})
 FULL = make("coop", None, {"P": numbers(3, 3, 5)}, init="words:a photo of")
 PER_CLASS = make("coop", None, {"P": numbers(4, 5, 3, 5)})
 ZERO_SHOT = make("zero_shot", None, {}, init="words:a photo of", training={})
+META_NET = make(
+    "cocoop",
+    None,
+    {
+        "P": numbers(5, 3, 5),
+        "meta_net.down.bias": numbers(6, 3),
+        "meta_net.down.weight": numbers(7, 3, 5),
+        "meta_net.up.bias": numbers(8, 5),
+        "meta_net.up.weight": numbers(9, 5, 3),
+        "scales": numbers(10, 2, 1, 3) * 1000,
+    },
+    options={"depth": 2, "alpha": 1.2, "act": "relu", "shared": True, "which": None},
+)
+PROBE = make("linear_probe", None, {"W": numbers(11, 5, 5)}, n_ctx=0, init="none", options={"scale": 7})
+COMPACT = make(
+    "rlp",
+    1,
+    {"U": numbers(12, 4, 1), "V": numbers(13, 1, 5)},
+    n_ctx=4,
+    init="words:a photo of a",
+    backbone="",
+    class_names=(),
+    training={},
+)
 PROMPTS = {"low-rank": LOW_RANK, "full": FULL, "per-class": PER_CLASS, "zero-shot": ZERO_SHOT}
 
 GOLDEN = {
@@ -59,6 +83,16 @@ GOLDEN = {
     for kind, prompt in PROMPTS.items()
     for precision in PRECISIONS
     if kind != "zero-shot" or precision == "fp32"
+}
+GOLDEN |= {
+    f"meta-net-{precision}.prompt": (META_NET, precision)
+    for precision in ("fp32", "fp16", "int8", "int4", "kmeans2")
+}
+GOLDEN |= {
+    "probe-kmeans4.prompt": (PROBE, "kmeans4"),
+    "per-class-kmeans2.prompt": (PER_CLASS, "kmeans2"),
+    "compact-fp16.prompt": (COMPACT, "fp16"),
+    "compact-kmeans1.prompt": (COMPACT, "kmeans1"),
 }
 
 

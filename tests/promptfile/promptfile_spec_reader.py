@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 
 import numpy as np
+
+DEFAULTS = {
+    "n_ctx": "4",
+    "rank": "1",
+    "init": "words:a photo of a",
+    "backbone": "",
+    "class_names": "[]",
+    "training": "{}",
+    "options": "{}",
+}
 
 
 def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
@@ -13,25 +24,43 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
     metadata = header.pop("__metadata__")
-    assert metadata["promptlet"] == "1"
+    version = metadata["promptlet"]
+    assert version in ("1", "2")
+    if version == "2":
+        metadata = {**DEFAULTS, **metadata}
     raw = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
         kind = {"F32": "<f4", "F16": "<f2", "I8": "<i1", "U8": "<u1"}[entry["dtype"]]
         raw[name] = np.array(np.frombuffer(data[8 + length :][begin:end], kind).reshape(entry["shape"]))
 
-    n_ctx, dim = int(metadata["n_ctx"]), int(metadata["dim"])
+    shapes = shapes_of(metadata)
+    for bits in (1, 2, 4):
+        if f"kmeans{bits}" in raw:
+            return metadata, kmeans(raw[f"kmeans{bits}"], bits, shapes)
     factors = {}
     for position, name in enumerate(sorted(set(raw) - {"scale"})):
         x = raw[name]
-        if x.dtype == np.uint8:
-            rows, columns = {"P": (n_ctx, dim), "U": (n_ctx, None), "V": (None, dim)}[name]
-            rows = rows or int(metadata["rank"])
-            columns = columns or int(metadata["rank"])
-            x = int4(x, rows * columns).reshape(*x.shape[:-1], rows, columns)
+        if x.dtype == np.uint8 and version == "1":
+            x = int4(x, math.prod(shapes[name][-2:])).reshape(*x.shape[:-1], *shapes[name][-2:])
+        elif x.dtype == np.uint8:
+            x = int4(x, math.prod(shapes[name])).reshape(shapes[name])
         x = x.astype(np.float32)
         factors[name] = x * np.float32(raw["scale"][position]) if "scale" in raw else x
+    if version == "2":
+        assert {name: list(x.shape) for name, x in factors.items()} == shapes
     return metadata, factors
+
+
+def shapes_of(metadata: dict) -> dict[str, list[int]]:
+    """As `shapes` says, else the factors of a context."""
+    if "shapes" in metadata:
+        return json.loads(metadata["shapes"])
+    n_ctx, dim = int(metadata["n_ctx"]), int(metadata["dim"])
+    if metadata["rank"] != "full":
+        rank = int(metadata["rank"])
+        return {"U": [n_ctx, rank], "V": [rank, dim]}
+    return {} if metadata["method"] == "zero_shot" else {"P": [n_ctx, dim]}
 
 
 def int4(packed: np.ndarray, count: int) -> np.ndarray:
@@ -40,3 +69,18 @@ def int4(packed: np.ndarray, count: int) -> np.ndarray:
     halves[..., 0::2] = packed % 16
     halves[..., 1::2] = packed // 16
     return np.where(halves > 7, halves - 16, halves)[..., :count]
+
+
+def kmeans(stored: np.ndarray, bits: int, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    """Codebooks as fp16, then the codes of all tensors as one stream of bits, lowest first."""
+    data = stored.tobytes()
+    tensors, i = {}, 0
+    for t, name in enumerate(sorted(shapes)):
+        book = struct.unpack_from(f"<{2**bits}e", data, 2 * 2**bits * t)
+        values = []
+        for _ in range(math.prod(shapes[name])):
+            byte = data[2 * 2**bits * len(shapes) + i * bits // 8]
+            values.append(book[byte // 2 ** (i * bits % 8) % 2**bits])
+            i += 1
+        tensors[name] = np.array(values, np.float32).reshape(shapes[name])
+    return tensors

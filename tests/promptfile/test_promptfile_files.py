@@ -24,6 +24,9 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert save_prompt_file(str(path), FULL, "fp16") == path.stat().st_size
     assert load_prompt_file(str(path)).method == "coop"
     assert path.read_bytes() == dumps(FULL, "fp16")
+    assert save_prompt_file(path, FULL, "kmeans2", compact=True) == path.stat().st_size
+    assert path.read_bytes() == dumps(FULL, "kmeans2", compact=True)
+    assert load_prompt_file(path).precision == "kmeans2"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -15,14 +15,47 @@ import promptfile_spec_reader as spec
 import pytest
 import safetensors.numpy
 from hypothesis import given, settings
-from promptfile_golden import FOLDER, GOLDEN, LOW_RANK, PER_CLASS, PROMPTS, TRAINING, make
+from promptfile_golden import (
+    COMPACT,
+    FOLDER,
+    GOLDEN,
+    LOW_RANK,
+    META_NET,
+    PER_CLASS,
+    PROBE,
+    PROMPTS,
+    TRAINING,
+    ZERO_SHOT,
+    make,
+)
 
 from promptlet.errors import PromptFileError
-from promptlet.promptfile import PRECISIONS, PromptFile, dumps, loads
+from promptlet.promptfile import KMEANS, PRECISIONS, PromptFile, dumps, loads
 from promptlet.rng import normal, words
 
 PAYLOAD_BYTES = {"fp32": 2064, "fp16": 1032, "int8": 520, "int4": 262}
-FIELDS = ("method", "n_ctx", "dim", "rank", "init", "backbone", "fingerprint", "class_names", "training")
+COMPACT_BYTES = {
+    "fp32": 2312,
+    "fp16": 1272,
+    "int8": 816,
+    "int4": 558,
+    "kmeans1": 257,
+    "kmeans2": 337,
+    "kmeans4": 514,
+}
+FIELDS = (
+    "method",
+    "n_ctx",
+    "dim",
+    "rank",
+    "init",
+    "backbone",
+    "fingerprint",
+    "class_names",
+    "training",
+    "options",
+)
+EVERY_PRECISION = (*PRECISIONS, *KMEANS)
 SPEC = Path(__file__).parents[2] / "docs" / "prompt-file.md"
 
 
@@ -43,12 +76,17 @@ def realistic(class_names: tuple[str, ...] = ("tabby cat", "café")) -> PromptFi
 
 
 def error_bound(x: np.ndarray, precision: str) -> float:
-    """The spec's bound: half a scale, where the scale is the peak over 127 or 7, rounded up in fp16."""
+    """The spec's bound: half a scale, where the scale is the peak over 127 or 7, rounded up in fp16.
+
+    k-means has none but the span of the numbers; test_promptfile_kmeans.py knows more.
+    """
     if precision == "fp32":
         return 0.0
     peak = float(np.abs(x).max())
     if precision == "fp16":
         return peak * 2**-11 + 2**-25
+    if precision in KMEANS:
+        return float(np.ptp(x.astype(np.float64))) + peak * 2**-11 + 2**-25
     scale = peak / {"int8": 127, "int4": 7}[precision]
     return (scale * (1 + 2**-10) + 2**-24) / 2 * (1 + 1e-6)
 
@@ -95,12 +133,14 @@ def test_the_official_package_and_the_spec_read_the_same(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     official = safetensors.numpy.load(data)
     with safetensors.safe_open(FOLDER / name, "np") as file:
-        assert set(file.metadata()) == set(spec.read(data)[0])
+        assert file.metadata().items() <= spec.read(data)[0].items()
     metadata, factors = spec.read(data)
     prompt = loads(data)
     assert json.loads(metadata["class_names"]) == list(prompt.class_names)
     assert json.loads(metadata["training"]) == prompt.training
-    assert set(factors) == set(prompt.tensors) == set(official) - {"scale"}
+    assert json.loads(metadata.get("options", "{}")) == prompt.options
+    assert set(factors) == set(prompt.tensors)
+    assert set(official) - {"scale"} == ({prompt.precision} if prompt.precision in KMEANS else set(factors))
     for key, x in prompt.tensors.items():
         np.testing.assert_array_equal(factors[key], x, strict=True)
 
@@ -118,13 +158,13 @@ def test_class_names_are_written_as_themselves() -> None:
     assert "東京タワー".encode() in dumps(LOW_RANK)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", EVERY_PRECISION)
 def test_all_zero_factor(precision: str) -> None:
     zero = replace(LOW_RANK, tensors={"U": LOW_RANK.tensors["U"], "V": np.zeros((2, 5), np.float32)})
     assert_same(zero, loads(dumps(zero, precision)), precision)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", EVERY_PRECISION)
 def test_one_class_keeps_its_axis(precision: str) -> None:
     one = replace(PER_CLASS, class_names=("cat",), tensors={"P": PER_CLASS.tensors["P"][:1]})
     assert loads(dumps(one, precision)).tensors["P"].shape == (1, 3, 5)
@@ -143,6 +183,46 @@ def test_importing_it_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# Format 2
+
+
+def test_the_lowest_format_that_will_do() -> None:
+    for prompt in PROMPTS.values():
+        for precision in PRECISIONS:
+            assert b'"promptlet":"1"' in dumps(prompt, precision)
+        assert prompt.format_version == 1
+        assert replace(prompt, options={"depth": 1}).format_version == 2
+        assert replace(prompt, backbone="").format_version == 2
+    assert b'"promptlet":"2"' in dumps(LOW_RANK, "kmeans4")
+    assert b'"promptlet":"1"' in dumps(ZERO_SHOT, "kmeans4")  # no numbers, no codes
+    assert META_NET.format_version == PROBE.format_version == COMPACT.format_version == 2
+
+
+def test_sizes_of_compact_files() -> None:
+    sizes = {precision: len(dumps(realistic(), precision, compact=True)) for precision in EVERY_PRECISION}
+    assert sizes == COMPACT_BYTES
+    row = " ".join(line for line in SPEC.read_text(encoding="utf-8").splitlines() if line.startswith("| "))
+    assert all(f"{size:,}" in row for size in sizes.values())
+    assert len(dumps(replace(realistic(), init="seed:7"), "kmeans1", compact=True)) < 300
+
+
+@pytest.mark.parametrize("precision", EVERY_PRECISION)
+def test_compact_leaves_out_what_can_be_given_later(precision: str) -> None:
+    back = loads(dumps(replace(LOW_RANK, options={"alpha": 2}), precision, compact=True))
+    assert (back.backbone, back.class_names, back.training) == ("", (), {})
+    assert back.options == {"alpha": 2} and back.fingerprint == LOW_RANK.fingerprint
+    again = replace(COMPACT, backbone="mini", class_names=("cat",), training=TRAINING)
+    assert dumps(again, precision, compact=True) == dumps(COMPACT, precision)
+    names = loads(dumps(PER_CLASS, precision, compact=True)).class_names
+    assert names == PER_CLASS.class_names  # each context belongs to one
+
+
+def test_options_come_back_as_they_were() -> None:
+    back = loads(dumps(META_NET)).options
+    assert back == META_NET.options
+    assert [type(value) for _, value in sorted(back.items())] == [str, float, int, bool, type(None)]
 
 
 # Round trips
@@ -189,7 +269,7 @@ def prompts(draw: st.DrawFn) -> PromptFile:
     )
 
 
-@given(prompts(), st.sampled_from(PRECISIONS))
+@given(prompts(), st.sampled_from(EVERY_PRECISION))
 @settings(max_examples=200, deadline=None)
 def test_round_trip(prompt: PromptFile, precision: str) -> None:
     data = dumps(prompt, precision)
@@ -200,7 +280,56 @@ def test_round_trip(prompt: PromptFile, precision: str) -> None:
         np.testing.assert_array_equal(x, back.tensors[name])
 
 
-@given(arrays(3, 5, limit=2**126), st.sampled_from(PRECISIONS))
+@st.composite
+def methods(draw: st.DrawFn) -> PromptFile:
+    """A prompt file of format 2: any tensors, with options or a name that no context has."""
+    names = draw(st.lists(st.from_regex(r"\A[A-Za-z][A-Za-z0-9_.]{0,5}\Z"), unique=True, max_size=4))
+    tensors = {
+        name: draw(arrays(*draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))))
+        for name in names
+        if name != "scale"
+    }
+    n_ctx = draw(st.integers(0, 5))
+    return make(
+        "cocoop",
+        draw(st.sampled_from([None, 1])) if n_ctx else None,
+        tensors,
+        n_ctx=n_ctx,
+        init=draw(st.sampled_from(["none", "seed:7", "words:a photo of a"])) if n_ctx else "none",
+        backbone=draw(texts | st.just("")),
+        class_names=tuple(draw(st.lists(texts, unique=True, max_size=3))),
+        training=draw(trainings),
+        options=draw(trainings) | {"depth": 9},
+    )
+
+
+@given(methods(), st.sampled_from(EVERY_PRECISION))
+@settings(max_examples=300, deadline=None)
+def test_round_trip_of_format_2(prompt: PromptFile, precision: str) -> None:
+    data = dumps(prompt, precision)
+    back = loads(data)
+    assert b'"promptlet":"2"' in data and back.format_version == 2
+    assert_same(prompt, back, precision)
+    assert back.precision == (precision if prompt.tensors else "fp32")
+    safetensors.numpy.load(data)
+    for name, x in spec.read(data)[1].items():
+        np.testing.assert_array_equal(x, back.tensors[name], strict=True)
+
+
+@given(prompts() | methods(), st.sampled_from(["fp32", "fp16", *KMEANS]), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_what_was_loaded_is_saved_as_the_same_bytes(
+    prompt: PromptFile, precision: str, compact: bool
+) -> None:
+    data = dumps(prompt, precision, compact)
+    assert dumps(loads(data), precision) == data
+    assert dumps(loads(data), loads(data).precision) == data
+    smaller = dumps(loads(data), precision, compact=True)
+    assert len(smaller) <= len(data) + 8
+    assert dumps(loads(smaller), precision, compact=True) == smaller
+
+
+@given(arrays(3, 5, limit=2**126), st.sampled_from(EVERY_PRECISION))
 @settings(max_examples=200, deadline=None)
 def test_large_and_tiny_numbers_are_kept_or_refused(x: np.ndarray, precision: str) -> None:
     prompt = make("coop", None, {"P": x})
@@ -208,7 +337,7 @@ def test_large_and_tiny_numbers_are_kept_or_refused(x: np.ndarray, precision: st
         data = dumps(prompt, precision)
     except PromptFileError as error:
         assert "save it as fp32" in str(error)
-        assert np.abs(x).max() > 65504 * {"fp16": 1, "int8": 127, "int4": 7}[precision]
+        assert np.abs(x).max() > 65504 * {"int8": 127, "int4": 7}.get(precision, 1)
     else:
         assert_same(prompt, loads(data), precision)
 
@@ -228,7 +357,7 @@ BAD_FIELDS = [
     ({"init": "words: "}, "init must be"),
     ({"init": "seed:-1"}, "init must be"),
     ({"init": "seed:01"}, "init must be"),
-    ({"backbone": ""}, "backbone must be a text"),
+    ({"backbone": None}, "backbone must be a text"),
     ({"backbone": "\ud800"}, "lone surrogate"),
     ({"fingerprint": "abc"}, "three parts"),
     ({"class_names": "cat"}, "must be a list"),
@@ -246,8 +375,25 @@ BAD_FIELDS = [
     ({"tensors": {"U": [[1.0]]}}, "tensor.detach().cpu().numpy()"),
     ({"tensors": {"U": np.zeros((3, 2), np.int64)}}, "must be a NumPy array of floats"),
     ({"tensors": {"U": np.full((3, 2), 1e300), "V": np.zeros((2, 5))}}, "not finite"),
-    ({"tensors": {"W": np.zeros((3, 2))}}, "need tensors"),
-    ({"precision": "int2"}, "allowed: fp32, fp16, int8, int4. Did you mean"),
+    ({"tensors": {"P": np.zeros((3, 2))}}, "need tensors"),
+    ({"tensors": {}}, "need tensors"),
+    ({"tensors": {1: np.zeros((3, 2))}}, "a tensor's name must be a text"),
+    ({"init": "none"}, "init must be 'words:"),
+    ({"precision": "int2"}, "allowed: fp32, fp16, int8, int4, kmeans1, kmeans2, kmeans4. Did you mean"),
+    ({"options": []}, "options must be an object"),
+    ({"options": {"a": {}}}, "options['a'] must be a text, a number"),
+    ({"options": {"a": float("inf")}}, "finite"),
+    ({"tensors": {"W": np.zeros(())}}, "1 to 3 positive sizes go"),
+    ({"tensors": {"W": np.zeros((0, 2))}}, "1 to 3 positive sizes go"),
+    ({"tensors": {"W": np.zeros((1, 1, 1, 1))}}, "1 to 3 positive sizes go"),
+    ({"tensors": {"W": np.full(2, np.nan)}}, "not finite"),
+    ({"tensors": {"scale": np.zeros(2)}}, "a tensor cannot be called 'scale'"),
+    ({"tensors": {"kmeans1": np.zeros(2)}}, "a tensor cannot be called 'kmeans1'"),
+    ({"tensors": {"W-1": np.zeros(2)}}, "a tensor cannot be called 'W-1'"),
+    ({"tensors": {f"W{i}": np.zeros(1) for i in range(4097)}}, "4,097 tensors are too many"),
+    ({"tensors": {"W": np.zeros(2)}, "n_ctx": 0}, "rank is that of a context and must be None"),
+    ({"tensors": {"W": np.zeros(2)}, "n_ctx": 0, "rank": None}, "init must be 'none' where n_ctx is 0"),
+    ({"tensors": {"W": np.zeros(2)}, "n_ctx": -1}, "n_ctx must be a whole number from 0 to 1024"),
 ]
 
 

@@ -7,6 +7,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ import safetensors
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promptfile_golden import FULL, GOLDEN, LOW_RANK, PER_CLASS, PROMPTS, ZERO_SHOT
+from promptfile_golden import COMPACT, FULL, GOLDEN, LOW_RANK, META_NET, PER_CLASS, PROBE, PROMPTS, ZERO_SHOT
 
 from promptlet.errors import PromptFileError
-from promptlet.promptfile import PRECISIONS, dumps, loads
+from promptlet.promptfile import KMEANS, PRECISIONS, dumps, loads
 
 
 def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -88,11 +89,12 @@ def test_pickles_are_named(data: bytes) -> None:
         (join({"__metadata__": []}), "must be an object of texts"),
         (join({"__metadata__": {"promptlet": 1}}), "must be a text"),
         (
-            join({"__metadata__": {"promptlet": "2"}, "x": {"dtype": "F8"}}),
-            "made by a newer Promptlet: format 2",
+            join({"__metadata__": {"promptlet": "3"}, "x": {"dtype": "F8"}}),
+            "made by a newer Promptlet: format 3; this one reads 1 to 2",
         ),
         (join({"__metadata__": {"promptlet": "one"}}), "must be a whole number"),
         (join({"__metadata__": {"promptlet": "1"}}), "its metadata lacks ['backbone', 'class_names'"),
+        (join({"__metadata__": {"promptlet": "2"}}), "its metadata lacks ['dim', 'fingerprint', 'method']"),
         (
             safetensors.numpy.save({"w": np.zeros(3, np.float32)}),
             "it is a safetensors file but no prompt file",
@@ -119,6 +121,10 @@ def entry(name: str, **changes: Any) -> Callable[[dict], None]:
 HEADERS = [
     (meta(method=None), "lacks ['method']"),
     (meta(extra="1"), "unknown ['extra']"),
+    (meta(options="{}"), "unknown ['options']"),
+    (meta(init="none"), "init must be 'words:"),
+    (meta(n_ctx="0"), "'n_ctx' must be a whole number above 0"),
+    (meta(backbone=""), "metadata 'backbone' must be a text"),
     (meta(method="../../rlp"), "method must be"),
     (meta(n_ctx="-3"), "'n_ctx' must be a whole number above 0"),
     (meta(n_ctx="3.0"), "'n_ctx' must be"),
@@ -233,6 +239,133 @@ def test_a_zero_shot_file_with_a_giant_context_is_refused() -> None:
     assert "n_ctx must be a whole number from 1 to 1024" in refused(join(header))
 
 
+SHAPES = '{"W":[5,5]}'
+HEADERS_2 = [
+    (meta(extra="1"), "unknown ['extra']"),
+    (meta(precision="fp32"), "unknown ['precision']"),
+    (meta(method=None), "lacks ['method']"),
+    (meta(dim=None, fingerprint=None), "lacks ['dim', 'fingerprint']"),
+    (meta(promptlet="1"), "unknown ['options', 'shapes']"),
+    (meta(n_ctx="00"), "'n_ctx' must be a whole number above 0"),
+    (meta(n_ctx="-1"), "'n_ctx' must be"),
+    (meta(n_ctx="1025"), "n_ctx must be a whole number from 0 to 1024"),
+    (meta(rank="1"), "rank is that of a context and must be None where n_ctx is 0"),
+    (meta(rank=None), "rank is that of a context"),
+    (meta(init="seed:7"), "init must be 'none' where n_ctx is 0"),
+    (meta(init="None"), "init must be"),
+    (meta(n_ctx="3", init="nothing"), "init must be 'words:"),
+    (meta(options="{"), "options is not valid JSON"),
+    (meta(options="[]"), "options must be an object"),
+    (meta(options='{"a":{"b":1}}'), "options['a'] must be a text, a number"),
+    (meta(options='{"a":[]}'), "options['a'] must be a text, a number"),
+    (meta(options='{"a":1,"a":2}'), "the key 'a' occurs twice"),
+    (meta(options='{"a":NaN}'), "not a number of JSON"),
+    (meta(options='{"":1}'), "a key of options must be a text"),
+    (meta(shapes="[]"), "shapes must be an object"),
+    (meta(shapes='{"W":[5,5],"W":[5,5]}'), "the key 'W' occurs twice"),
+    (meta(shapes='{"W":25}'), "shapes['W'] must be a list of sizes"),
+    (meta(shapes='{"W":[5,5.0]}'), "shapes['W'] must be a list of sizes"),
+    (meta(shapes='{"W":[true,5]}'), "shapes['W'] must be a list of sizes"),
+    (meta(shapes='{"W":[[5],5]}'), "shapes['W'] must be a list of sizes"),
+    (meta(shapes='{"W":[9999999999]}'), "shapes['W'] must be a list of sizes"),
+    (meta(shapes='{"W":[]}'), "1 to 3 positive sizes go"),
+    (meta(shapes='{"W":[1,1,5,5]}'), "1 to 3 positive sizes go"),
+    (meta(shapes='{"W":[0,5]}'), "1 to 3 positive sizes go"),
+    (meta(shapes='{"W":[-5,-5]}'), "1 to 3 positive sizes go"),
+    (meta(shapes='{"W":[1073741824,1073741824,1073741824]}'), "up to 268,435,456 go"),
+    (meta(shapes='{"W":[16384,16384],"X":[1]}'), "its tensors have 268,435,457 numbers"),
+    (meta(shapes='{"W":[25]}'), "'W' has the shape [5, 5]; its shapes make [25]"),
+    (meta(shapes='{"X":[5,5]}'), "it holds the tensors ['W'], expected ['X']"),
+    (meta(shapes='{"W":[5,5],"X":[1]}'), "it holds the tensors ['W'], expected ['W', 'X']"),
+    (meta(shapes="{}"), "it holds the tensors ['W'], expected []"),
+    (meta(shapes=None), "1 to 3 positive sizes go"),
+    (meta(shapes=json.dumps({f"W{i}": [1] for i in range(4097)})), "4,097 tensors are too many"),
+    *(
+        (meta(shapes=json.dumps({name: [5, 5]})), "a tensor cannot be called")
+        for name in ["scale", *KMEANS, "", "1W", "W-1", "_W", "é", "W\n", "W" * 97, "../W"]
+    ),
+    (entry("W", shape=[25]), "'W' has the shape [25]; its shapes make [5, 5]"),
+    (entry("W", dtype="U8", shape=[100]), "it holds the tensors ['W'], expected ['W', 'scale']"),
+    (lambda header: header.update(kmeans1=header["W"]), "overlap or hole"),
+    (lambda header: header.update(kmeans1=header.pop("W")), "its kmeans1 must be U8, not float32"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), HEADERS_2)
+def test_headers_of_format_2(change: Callable[[dict], None], message: str) -> None:
+    header, payload = parts(dumps(PROBE))
+    change(header)
+    assert message in refused(join(header, payload))
+
+
+def test_without_options_the_names_of_a_context_mean_a_context() -> None:
+    odd = replace(LOW_RANK, tensors={"P": np.zeros((5, 5), np.float32)}, options={"a": 1})
+    header, payload = parts(dumps(odd))
+    assert loads(join(header, payload)).tensors["P"].shape == (5, 5)
+    del header["__metadata__"]["options"]
+    assert "need tensors of shapes {'U': (3, 2), 'V': (2, 5)}" in refused(join(header, payload))
+
+
+def test_format_2_is_the_same_with_its_defaults_written_out() -> None:
+    data = dumps(COMPACT, "kmeans1")
+    header, payload = parts(data)
+    header["__metadata__"] |= {
+        "n_ctx": "4",
+        "rank": "1",
+        "init": "words:a photo of a",
+        "class_names": "[]",
+        "training": "{}",
+        "options": "{}",
+        "shapes": '{"V":[1,5],"U":[4,1]}',
+    }
+    assert dumps(loads(join(header, payload)), "kmeans1") == data
+
+
+def test_codes_that_no_writer_uses() -> None:
+    header, payload = parts(dumps(COMPACT, "kmeans1"))  # 2 codebooks of 2, 9 codes
+    assert header["kmeans1"]["shape"] == [10] and len(payload) == 10
+    assert "unused last bits are not 0" in refused(join(header, payload[:-1] + bytes([payload[-1] | 2])))
+    assert "unused last bits are not 0" in refused(join(header, payload[:-1] + bytes([payload[-1] | 128])))
+    for bad in (np.nan, np.inf, -np.inf):
+        for at in (0, 2, 4, 6):
+            book = payload[:at] + np.float16(bad).tobytes() + payload[at + 2 :]
+            assert "codebooks must be finite and ascending" in refused(join(header, book))
+    turned = payload[2:4] + payload[:2] + payload[4:]
+    assert "codebooks must be finite and ascending" in refused(join(header, turned))
+
+
+@pytest.mark.parametrize("length", [1, 9, 11, 40])
+def test_codes_of_another_length(length: int) -> None:
+    header, _ = parts(dumps(COMPACT, "kmeans1"))
+    header["kmeans1"] |= {"shape": [length], "data_offsets": [0, length]}
+    assert f"'kmeans1' has the shape [{length}]; its shapes make [10]" in refused(join(header, bytes(length)))
+
+
+def test_the_tensor_that_tells_the_precision_stands_alone_and_fits() -> None:
+    header, payload = parts(dumps(COMPACT, "kmeans1"))
+    both = header | {"U": {"dtype": "U8", "shape": [1], "data_offsets": [10, 11]}}
+    assert "which do not go together" in refused(join(both, payload + b"\0"))
+    header["kmeans2"] = header.pop("kmeans1")
+    assert "'kmeans2' has the shape [10]; its shapes make [19]" in refused(join(header, payload))
+    header["kmeans8"] = header.pop("kmeans2")
+    assert "it holds the tensors ['kmeans8'], expected ['U', 'V', 'scale']" in refused(join(header, payload))
+
+
+def test_format_1_knows_no_codes() -> None:
+    header, payload = parts(dumps(LOW_RANK, "kmeans1"))
+    header["__metadata__"] = parts(dumps(LOW_RANK))[0]["__metadata__"]
+    assert "it holds the tensors ['kmeans1'], expected ['U', 'V', 'scale']" in refused(join(header, payload))
+
+
+def test_int4_of_format_2() -> None:
+    data = dumps(PROBE, "int4")
+    assert "last half byte is not 0" in refused(data[:-1] + bytes([data[-1] | 16]))
+    header, payload = parts(data)
+    assert header["W"]["shape"] == [13]
+    header["W"]["shape"] = [1, 13]
+    assert "'W' has the shape [1, 13]; its shapes make [13]" in refused(join(header, payload))
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_truncation_at_every_byte(name: str) -> None:
     data = dumps(*GOLDEN[name])
@@ -241,7 +374,10 @@ def test_truncation_at_every_byte(name: str) -> None:
             loads(data[:end])
 
 
-VALID = [dumps(prompt, precision) for prompt in PROMPTS.values() for precision in PRECISIONS]
+VALID = [
+    *(dumps(prompt, precision) for prompt in PROMPTS.values() for precision in PRECISIONS),
+    *(dumps(prompt, q) for prompt in (META_NET, PROBE, COMPACT) for q in (*PRECISIONS, *KMEANS)),
+]
 
 
 @st.composite

@@ -60,7 +60,7 @@ def run(tiny_backbone: Any, tmp_path: Path) -> Train:
     features, labels = toy_problem(tiny_backbone, views=2)
 
     def go(method: Method, schedule: Schedule = SGD, **more: Any) -> Any:
-        given = {"features": features, "labels": labels, **more}
+        given = {"inputs": features, "labels": labels, **more}
         return train(method, schedule=schedule, **given)
 
     return go
@@ -195,7 +195,7 @@ def test_a_checkpoint_of_other_data_of_the_same_shape_is_refused(
     what: str, interrupted: Path, make: Any, run: Train, tiny_backbone: Any
 ) -> None:
     features, labels = toy_problem(tiny_backbone, views=2)
-    other = {"features": features.flip(0)} if what == "features" else {"labels": labels.flip(0)}
+    other = {"inputs": features.flip(0)} if what == "features" else {"labels": labels.flip(0)}
     _refused(interrupted, make, run, "other settings, data or seed", {"run": other})
 
 
@@ -294,7 +294,7 @@ def report(r):
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it as ignored
 torch.set_num_threads(1)
-method = Linear(SimpleNamespace(fingerprint="f"), ["a", "b"])
+method = Linear(SimpleNamespace(fingerprint="f", device=torch.device("cpu")), ["a", "b"])
 features = torch.tensor([[[1.0, 0, 0], [0, 1.0, 0]]])
 schedule = Schedule("long", lr=0.1, epochs=int(sys.argv[2]), batch_size=None)
 labels = torch.tensor([0, 1])

@@ -14,8 +14,8 @@ from promptlet.backbones.preprocess import spec_from_open_clip
 from promptlet.backbones.quiet import offline, quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
-from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.backbones.towers_from_open_clip import causal_tower, image_tower
 from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
 
 PREFIX = "open_clip:"
@@ -86,7 +86,8 @@ def wrap_open_clip(
         features: Tensor = model.encode_image(pixels)
         return features
 
-    tower = _causal_tower(text, model)
+    tower = causal_tower(text, model)
+    prompted, eyes = image_tower(model.visual, forward_images) or (None, None)
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )
@@ -96,7 +97,7 @@ def wrap_open_clip(
         model=model,
         towers=towers,
         text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),
-        images=ImageEncoder(forward_images, spec, device, dtype),
+        images=ImageEncoder(forward_images, spec, device, dtype, type(model.visual).__name__, prompted, eyes),
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
     )
@@ -202,71 +203,3 @@ def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:
             f"the text tower of {name!r} pools at token {eos} but the tokenizer ends a text with "
             f"{tokens.end}: they do not belong together"
         )
-
-
-def _causal_tower(text: Any, model: Any) -> CausalTower | None:
-    """The tower as plain data, or None where sharing is not exact or a part is not a plain block."""
-    pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", None)
-    blocks = list(text.transformer.resblocks)
-    plain = all(_is_plain(block) for block in blocks)
-    causal = (
-        text.attn_mask is not None and pool in ("argmax", "eos") and getattr(text, "cls_emb", None) is None
-    )
-    projection = text.text_projection
-    if not (plain and causal) or projection is None:
-        return None
-    activation = _activation(blocks[0].mlp.gelu)
-    if activation is None:
-        return None
-    if isinstance(projection, nn.Linear):
-        last = Linear(projection.weight, projection.bias)
-    else:
-        last = Linear(projection.t(), None)
-    return CausalTower(
-        token_embedding=text.token_embedding.weight,
-        position_embedding=text.positional_embedding,
-        blocks=tuple(_block(block) for block in blocks),
-        final_norm=_norm(text.ln_final),
-        projection=last,
-        heads=int(blocks[0].attn.num_heads),
-        activation=activation,
-    )
-
-
-def _is_plain(block: Any) -> bool:
-    return (
-        isinstance(getattr(block, "attn", None), nn.MultiheadAttention)
-        and isinstance(block.ls_1, nn.Identity)
-        and isinstance(block.ls_2, nn.Identity)
-        and block.attn.in_proj_weight is not None
-        and block.attn.in_proj_bias is not None
-    )
-
-
-def _activation(layer: Any) -> str | None:
-    if type(layer).__name__ == "QuickGELU":
-        return "quick_gelu"
-    if isinstance(layer, nn.GELU):
-        return "gelu_tanh" if layer.approximate == "tanh" else "gelu"
-    return None
-
-
-def _norm(layer: Any) -> Norm:
-    return Norm(layer.weight, layer.bias, float(layer.eps))
-
-
-def _block(block: Any) -> Block:
-    """Views into the packed query-key-value weights; nothing is copied."""
-    weights = block.attn.in_proj_weight.chunk(3)
-    biases = block.attn.in_proj_bias.chunk(3)
-    query, key, value = (Linear(w, b) for w, b in zip(weights, biases, strict=True))
-    return Block(
-        norm1=_norm(block.ln_1),
-        query=query,
-        key=key,
-        value=value,
-        out=Linear(block.attn.out_proj.weight, block.attn.out_proj.bias),
-        norm2=_norm(block.ln_2),
-        up=Linear(block.mlp.c_fc.weight, block.mlp.c_fc.bias),
-        down=Linear(block.mlp.c_proj.weight, block.mlp.c_proj.bias),
-    )

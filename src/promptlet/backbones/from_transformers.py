@@ -19,12 +19,11 @@ from promptlet.backbones.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.quiet import quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
-from promptlet.backbones.text_tower import Block, CausalTower, Linear, Norm
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.backbones.towers_from_transformers import causal_tower, image_tower
 from promptlet.errors import BackboneError
 
 SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
-ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
 def load_transformers(
@@ -69,7 +68,7 @@ def wrap_transformers(
     text_config = model.config.text_config
     text_model = model.text_model
     text_model = getattr(text_model, "text_model", text_model)  # older transformers wrap it once more
-    projection = getattr(model, "text_projection", None)
+    projection, visual = (getattr(model, f"{side}_projection", None) for side in ("text", "visual"))
 
     def forward(ids: Tensor) -> Tensor:
         pooled: Tensor = text_model(input_ids=ids).pooler_output
@@ -78,7 +77,6 @@ def wrap_transformers(
     def forward_images(pixels: Tensor) -> Tensor:
         inputs = {"pixel_values": pixels} if spec.patch_size is None else patches(pixels, spec.patch_size)
         pooled: Tensor = model.vision_model(**inputs).pooler_output
-        visual = getattr(model, "visual_projection", None)
         return pooled if visual is None else visual(pooled)
 
     _check_patches(model.config.vision_config, spec, name)
@@ -88,19 +86,22 @@ def wrap_transformers(
     freeze(model).float()
     towers = Towers(
         _present(text_model, projection),
-        _present(model.vision_model, getattr(model, "visual_projection", None)),
+        _present(model.vision_model, visual),
         spec.as_dict(),
     )
     settle(model, towers, device, dtype)
     plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
-    tower = _causal_tower(text_model, projection, text_config) if causal else None
+    tower = causal_tower(text_model, projection, text_config) if causal else None
+    prompted, eyes = image_tower(model.vision_model, visual, forward_images) or (None, None)
     return Backbone(
         name=name,
         framework="transformers",
         model=model,
         towers=towers,
         text=TextEncoder(plain, tower, tokens, embedding.weight),
-        images=ImageEncoder(forward_images, spec, device, dtype),
+        images=ImageEncoder(
+            forward_images, spec, device, dtype, type(model.vision_model).__name__, prompted, eyes
+        ),
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
     )
@@ -253,38 +254,3 @@ def _check_pooling(text_config: Any, end: int | None, size: int) -> None:
             f"the text tower pools at token {pools_at} but the tokenizer ends a text with {end}: they do not "
             "belong together. Save the model's own tokenizer beside it."
         )
-
-
-def _linear(layer: Any) -> Linear:
-    return Linear(layer.weight, layer.bias)
-
-
-def _norm(layer: Any) -> Norm:
-    return Norm(layer.weight, layer.bias, float(layer.eps))
-
-
-def _causal_tower(text_model: Any, projection: Any, config: Any) -> CausalTower | None:
-    if config.hidden_act not in ACTIVATIONS:
-        return None
-    blocks = tuple(
-        Block(
-            norm1=_norm(layer.layer_norm1),
-            query=_linear(layer.self_attn.q_proj),
-            key=_linear(layer.self_attn.k_proj),
-            value=_linear(layer.self_attn.v_proj),
-            out=_linear(layer.self_attn.out_proj),
-            norm2=_norm(layer.layer_norm2),
-            up=_linear(layer.mlp.fc1),
-            down=_linear(layer.mlp.fc2),
-        )
-        for layer in text_model.encoder.layers
-    )
-    return CausalTower(
-        token_embedding=text_model.embeddings.token_embedding.weight,
-        position_embedding=text_model.embeddings.position_embedding.weight,
-        blocks=blocks,
-        final_norm=_norm(text_model.final_layer_norm),
-        projection=_linear(projection),
-        heads=int(config.num_attention_heads),
-        activation=ACTIVATIONS[config.hidden_act],
-    )

@@ -9,8 +9,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from promptlet.backbones.text_class_token import (
+    CLASS_TOKENS,
+    ClassToken,
+    Sequences,
+    context_positions,
+    name_length,
+    vectors_before,
+    with_gaps,
+    with_placeholders,
+)
 from promptlet.backbones.text_engine import TextEngine
-from promptlet.backbones.text_reference import PlainTower, encode_plain
+from promptlet.backbones.text_reference import PlainTower, encode_plain, encode_plain_at
 from promptlet.backbones.text_tower import CausalTower
 from promptlet.backbones.tokenizer import Tokenizer
 from promptlet.errors import DataError, OptionError, check_option
@@ -40,6 +50,7 @@ class TextEncoder:
         self.depth = len(plain.layers)
         self.context_length = tokenizer.length
         self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
+        self._placed = lru_cache(MAX_LISTS)(self._place)
 
     @property
     def exact_sharing(self) -> bool:
@@ -69,36 +80,71 @@ class TextEncoder:
     def _tokenize(self, class_names: tuple[str, ...], n_ctx: int) -> tuple[tuple[int, ...], ...]:
         return tuple(self.tokenizer.name(name, n_ctx) for name in class_names)
 
-    def encode(self, context: Tensor, class_names: Sequence[str], placement: Placement = "input") -> Tensor:
+    def _lengths(self, class_names: tuple[str, ...], n_ctx: int) -> list[int]:
+        """How many tokens of each sequence are the name."""
+        sequences = self.sequences(class_names, n_ctx)
+        return [name_length(self.tokenizer, *pair) for pair in zip(class_names, sequences, strict=True)]
+
+    def _place(self, class_names: tuple[str, ...], n_ctx: int, class_token: ClassToken) -> Sequences:
+        """`sequences` with placeholders for the context."""
+        before = vectors_before(class_token, n_ctx)
+        lengths = self._lengths(class_names, n_ctx)
+        return with_placeholders(self.sequences(class_names, n_ctx), lengths, before, n_ctx)
+
+    def encode(
+        self,
+        context: Tensor,
+        class_names: Sequence[str],
+        placement: Placement = "input",
+        class_token: ClassToken = "end",
+    ) -> Tensor:
         """Class features, not normalised, differentiable with respect to ``context``.
 
         placement "input":     (n_ctx, d) -> (C, D);  (B, n_ctx, d) -> (B, C, D)
         placement "deep":      (depth, n_ctx, d) -> (C, D);  (B, depth, n_ctx, d) -> (B, C, D); context i
                                replaces the context's states before layer i
         placement "per_class": (C, n_ctx, d) -> (C, D)
+
+        class_token: where the name stands, see `text_class_token`; "middle" and "front" for one context at
+        the input, or one per class.
         """
         if self.engine is None:
-            return self.encode_reference(context, class_names, placement)
-        context = self._checked(context, len(class_names), placement)
-        sequences = self.sequences(class_names, context.shape[-2])
-        if placement == "per_class":
-            return self.engine.encode_per_class(context, sequences)
+            return self.encode_reference(context, class_names, placement, class_token)
+        context = self._checked(context, len(class_names), placement, class_token)
+        n_ctx = context.shape[-2]
+        sequences = self.sequences(class_names, n_ctx)
+        if placement == "per_class" or class_token != "end":
+            placed = self._placed(tuple(class_names), n_ctx, class_token)
+            if placement == "per_class":
+                return self.engine.encode_per_class(context, placed)
+            before = vectors_before(class_token, n_ctx)
+            return self.engine.encode_among(context, [sequence[before:] for sequence in placed], before)
         batched = context.dim() == (4 if placement == "deep" else 3)
         full = context if placement == "deep" else context.unsqueeze(-3)
         features = self.engine.encode(full if batched else full[None], sequences)
         return features if batched else features[0]
 
     def encode_reference(
-        self, context: Tensor, class_names: Sequence[str], placement: Placement = "input"
+        self,
+        context: Tensor,
+        class_names: Sequence[str],
+        placement: Placement = "input",
+        class_token: ClassToken = "end",
     ) -> Tensor:
         """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
-        context = self._checked(context, len(class_names), placement)
+        context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
         if placement != "per_class" and context.dim() == (4 if placement == "deep" else 3):
             return torch.stack([self.encode_reference(one, class_names, placement) for one in context])
-        rows = [self.tokenizer.full(s, n_ctx) for s in self.sequences(class_names, n_ctx)]
-        ids = torch.tensor(rows, device=self.device)
+        sequences = self.sequences(class_names, n_ctx)
         at = int(self.tokenizer.start is not None)
+        if class_token != "end":
+            lengths, before = self._lengths(tuple(class_names), n_ctx), vectors_before(class_token, n_ctx)
+            sequences = with_gaps(sequences, lengths, before, n_ctx)
+            ids = torch.tensor([self.tokenizer.full(s, 0) for s in sequences], device=self.device)
+            positions = context_positions(lengths, before, n_ctx, at).to(self.device)
+            return encode_plain_at(self.plain, ids, context, positions).to(context.dtype)
+        ids = torch.tensor([self.tokenizer.full(s, n_ctx) for s in sequences], device=self.device)
         first, *deep = context if placement == "deep" else (context,)
         return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
 
@@ -116,8 +162,9 @@ class TextEncoder:
             rows = [self.tokenizer.full(sequence, 0) for sequence in sequences]
             return self.plain.forward(torch.tensor(rows, device=self.device)).float()
 
-    def _checked(self, context: Tensor, classes: int, placement: str) -> Tensor:
+    def _checked(self, context: Tensor, classes: int, placement: str, class_token: str) -> Tensor:
         check_option("placement", placement, PLACEMENTS)
+        check_option("class_token", class_token, CLASS_TOKENS)
         shapes = {
             "input": ("(n_ctx, d) or (B, n_ctx, d)", (2, 3)),
             "deep": ("(depth, n_ctx, d) or (B, depth, n_ctx, d)", (3, 4)),
@@ -134,5 +181,10 @@ class TextEncoder:
         if placement == "deep" and not 1 <= context.shape[-3] <= self.depth:
             raise OptionError(
                 f"depth {context.shape[-3]} is outside 1..{self.depth}, the layers of this tower"
+            )
+        if class_token != "end" and (placement == "deep" or (placement == "input" and context.dim() == 3)):
+            raise OptionError(
+                f"class_token={class_token!r} is not possible with placement='deep' or a batch of contexts; "
+                "give one context (n_ctx, d), or placement='per_class', or class_token='end'"
             )
         return context

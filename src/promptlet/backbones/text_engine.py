@@ -15,9 +15,11 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import text_blocks as blocks
+from promptlet.backbones.precision import compute_dtype, own_precision
 from promptlet.backbones.text_attention import Slots, make_leaf_slots, make_slots
 from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
 from promptlet.backbones.text_products import linear, linear_backward
@@ -36,8 +38,9 @@ class PackedChunk:
     leaf_slots: Slots
     leaves: Tensor
     classes: Tensor
-    context_rows: Tensor | None  # per-class contexts: rows that hold context tokens ...
-    context_index: Tensor | None  # ... and which (class, position) of the context, flattened
+    context_rows: Tensor | None  # contexts among the class tokens: rows that hold one of their vectors ...
+    context_vector: Tensor | None  # ... which vector ...
+    context_class: Tensor | None  # ... and of which class
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,16 @@ class TextEngine:
         deep = context[:, 1:] if context.shape[1] > 1 else None
         return self._run(plan, prefix, deep, None)
 
+    def encode_among(self, context: Tensor, sequences: Sequence[tuple[int, ...]], before: int) -> Tensor:
+        """One context (n_ctx, d) around the classes' tokens -> class features (C, D). Its first ``before``
+        vectors stand before all of them, vector k of the others where a sequence holds -(k + 1)."""
+        plan = self._plan(tuple(sequences), before, False, self.max_rows)
+        return self._run(plan, self._prefix(context[None, :before]), None, context[None])[0]
+
     def encode_per_class(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
-        """One context per class (C, n_ctx, d) -> class features (C, D). Only the start token is shared."""
-        n_ctx = context.shape[1]
-        plan = self._plan(tuple(sequences), n_ctx, True, self.max_rows)
+        """One context per class (C, n_ctx, d) -> class features (C, D). Vector k of a class's context stands
+        where its sequence holds -(k + 1); only the start token is shared."""
+        plan = self._plan(tuple(sequences), 0, True, self.max_rows)
         prefix = self._prefix(context.new_zeros(1, 0, context.shape[2]))
         return self._run(plan, prefix, None, context)[0]
 
@@ -97,37 +106,36 @@ class TextEngine:
         return prefix + self.tower.position_embedding[: prefix.shape[1]].to(context.dtype)
 
     def _make_plan(
-        self, sequences: tuple[tuple[int, ...], ...], n_ctx: int, per_class: bool, max_rows: int
+        self, sequences: tuple[tuple[int, ...], ...], shared: int, per_class: bool, max_rows: int
     ) -> Plan:
-        padded = [(-1,) * n_ctx + s for s in sequences] if per_class else list(sequences)
-        tiles, size = choose_tiles(padded, share=not per_class)
+        """``shared``: context vectors in the prefix, between the start token and ``sequences``."""
+        tiles, size = choose_tiles(sequences, share=not per_class)
         chunks = make_chunks(tiles, size, max_rows)
-        first = 1 if per_class else 1 + n_ctx
         with torch.inference_mode(False):  # a plan first made while predicting serves in training too
-            return Plan(tuple(self._pack(chunk, first, n_ctx) for chunk in chunks), len(sequences))
+            return Plan(tuple(self._pack(chunk, 1 + shared) for chunk in chunks), len(sequences))
 
-    def _pack(self, chunk: Chunk, first_position: int, n_ctx: int) -> PackedChunk:
+    def _pack(self, chunk: Chunk, first_position: int) -> PackedChunk:
         device = self.tower.token_embedding.device
         tokens = torch.from_numpy(chunk.tokens).to(device)
         positions = torch.from_numpy(chunk.depths + first_position).to(device)
         leaves = torch.from_numpy(chunk.leaf_rows).to(device)
         classes = torch.from_numpy(chunk.leaf_classes).to(device)
-        rows = index = None
+        rows = vector = owner = None
         if bool((tokens < 0).any()):
             rows = torch.nonzero(tokens < 0).flatten()
-            # a class's context rows precede its leaf; the next leaf at or after a row names its class
+            vector = -1 - tokens[rows]
+            # a class's own rows precede its leaf; the next leaf at or after a row names its class
             order = torch.argsort(leaves)
             owner = classes[order][torch.searchsorted(leaves[order], rows)]
-            index = owner * n_ctx + (positions[rows] - first_position)
             tokens = tokens.clamp_min(0)
         held, visible = (torch.from_numpy(x).to(device) for x in (chunk.slots, chunk.visible))
         heads = self.tower.heads
         slots = make_slots(held, visible, first_position, heads)
         leaf_slots = make_leaf_slots(held, visible, leaves, first_position, heads)
-        return PackedChunk(tokens, positions, slots, leaf_slots, leaves, classes, rows, index)
+        return PackedChunk(tokens, positions, slots, leaf_slots, leaves, classes, rows, vector, owner)
 
-    def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, per_class: Tensor | None) -> Tensor:
-        dtype = compute_dtype(prefix, self.tower)
+    def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, among: Tensor | None) -> Tensor:
+        dtype = compute_dtype(prefix, self.tower.token_embedding.dtype)
         total, p, _ = prefix.shape
         budget = self.keep_bytes
         parts = []
@@ -141,7 +149,7 @@ class TextEngine:
                 keep = needed <= budget
                 budget -= needed if keep else 0
                 job = Job(self.tower, _layout(chunk, end - begin, dtype), dtype, keep)
-                suffix = self._suffix(chunk, prefix.dtype, per_class)
+                suffix = self._suffix(chunk, prefix.dtype, among)
                 cut = None if deep is None else deep[begin:end]
                 pieces.append(_encode(prefix[begin:end], suffix, cut, job))
             parts.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
@@ -149,11 +157,17 @@ class TextEngine:
         order = torch.cat([chunk.classes for chunk in plan.chunks])
         return features[:, torch.argsort(order)]
 
-    def _suffix(self, chunk: PackedChunk, dtype: torch.dtype, per_class: Tensor | None) -> Tensor:
-        """States of the class tokens before the first block (R, d)."""
+    def _suffix(self, chunk: PackedChunk, dtype: torch.dtype, among: Tensor | None) -> Tensor:
+        """States of the class tokens before the first block (R, d). ``among`` (C, n_ctx, d), or (1, n_ctx, d)
+        for all classes: contexts of which vectors stand among them."""
         states = self.tower.token_embedding[chunk.tokens].to(dtype)
-        if per_class is not None and chunk.context_rows is not None:
-            states = states.index_copy(0, chunk.context_rows, per_class.flatten(0, 1)[chunk.context_index])
+        if among is not None and chunk.context_rows is not None:
+            assert chunk.context_vector is not None and chunk.context_class is not None
+            owner = chunk.context_class if among.shape[0] > 1 else 0
+            index = owner * among.shape[1] + chunk.context_vector
+            # not among[index]: its backward adds in any order where several rows take one vector
+            vectors = F.embedding(index, among.flatten(0, 1))
+            states = states.index_copy(0, chunk.context_rows, vectors)
         return states + self.tower.position_embedding[chunk.positions].to(dtype)
 
     def _kept_bytes(self, chunk: PackedChunk) -> int:
@@ -175,17 +189,6 @@ def _layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
         leaf_slots.mask(dtype, b),
         chunk.leaves + slots.prefix,
     )
-
-
-def compute_dtype(x: Tensor, tower: CausalTower) -> torch.dtype:
-    """Dtype of the matrix products: autocast's where autocast is on, else that of the weights."""
-    kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tower.token_embedding.dtype
-
-
-def _own_precision(x: Tensor) -> torch.autocast:
-    """Autocast off: the engine casts by itself, and backward must find the dtypes of forward."""
-    return torch.autocast(x.device.type, enabled=False)
 
 
 def _forward(
@@ -239,7 +242,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job) -> Tensor:
         needs = any(ctx.needs_input_grad)
-        with _own_precision(prefix):
+        with own_precision(prefix):
             features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
         ctx.job, ctx.n_deep = job, 0 if deep is None else deep.shape[1]
         if needs:
@@ -250,7 +253,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with _own_precision(grad):
+        with own_precision(grad):
             if ctx.kept is None:
                 prefix, suffix, *rest = ctx.saved_tensors
                 _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)

@@ -35,23 +35,29 @@ def _put(states: Tensor, context: Tensor, at: int, batch_first: bool = True) -> 
     return torch.cat([states[:, :at], context, states[:, at + context.shape[1] :]], dim=1)
 
 
+def states_hook(change: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Any, Any]]:
+    """A pre-hook (with_kwargs) that changes the states which enter a layer of either library."""
+
+    def hook(_module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        if args:
+            return (change(args[0]), *args[1:]), kwargs
+        name = "hidden_states" if "hidden_states" in kwargs else "x"
+        return args, {**kwargs, name: change(kwargs[name])}
+
+    return hook
+
+
 @contextmanager
 def _contexts_in_place(tower: PlainTower, first: Tensor, deep: Sequence[Tensor], at: int) -> Iterator[None]:
     def embed(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
         return _put(output, first, at)
 
-    def replace(context: Tensor) -> Callable[..., tuple[Any, Any]]:
-        def hook(_module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
-            if args:
-                return (_put(args[0], context, at, tower.batch_first), *args[1:]), kwargs
-            name = "hidden_states" if "hidden_states" in kwargs else "x"
-            return args, {**kwargs, name: _put(kwargs[name], context, at, tower.batch_first)}
-
-        return hook
+    def replacing(context: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda states: _put(states, context, at, tower.batch_first)
 
     handles = [tower.token_embedding.register_forward_hook(embed)]
     for layer, context in zip(tower.layers[1:], deep, strict=False):
-        handles.append(layer.register_forward_pre_hook(replace(context), with_kwargs=True))
+        handles.append(layer.register_forward_pre_hook(states_hook(replacing(context)), with_kwargs=True))
     try:
         yield
     finally:
@@ -67,3 +73,19 @@ def encode_plain(tower: PlainTower, ids: Tensor, first: Tensor, deep: Sequence[T
     """
     with _contexts_in_place(tower, first, deep, at):
         return tower.forward(ids)
+
+
+def encode_plain_at(tower: PlainTower, ids: Tensor, context: Tensor, positions: Tensor) -> Tensor:
+    """Features (C, D) of full-length ids (C, L) with a context (n_ctx, d) or (C, n_ctx, d) put in before the
+    first layer: vector k of class c at position ``positions[c, k]``, int64 (C, n_ctx)."""
+    rows = torch.arange(len(ids), device=ids.device)[:, None]
+
+    def embed(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
+        vectors = context.to(output.dtype).expand(*positions.shape, output.shape[-1])
+        return output.index_put((rows, positions), vectors)
+
+    handle = tower.token_embedding.register_forward_hook(embed)
+    try:
+        return tower.forward(ids)
+    finally:
+        handle.remove()

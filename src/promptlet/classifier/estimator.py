@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,6 +31,9 @@ from promptlet.data.sampling import sample_shots, short_classes
 from promptlet.errors import DataError, OptionError, PromptFileError, did_you_mean
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
+from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
+from promptlet.methods.method import BY_STEPS, FEATURES
+from promptlet.pixels import KEEP_BYTES, PixelInputs
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
 from promptlet.training import SCHEDULE_NAMES, EpochReport, Schedule, method_schedule, train
 
@@ -43,9 +46,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     backbone : what `load_backbone` takes, or a `Backbone` (shared, never copied).
-    method : "rlp", "coop" or "zero_shot" (`promptlet.methods.METHODS`).
+    method : "rlp", "coop", "zero_shot", ... (`promptlet.methods.METHODS`; ``promptlet methods``).
     rank : rank of a low-rank method; None takes the method's own (1 for RLP).
-    n_ctx : number of context vectors.
+    n_ctx : number of context vectors; None takes the method's own (4 for RLP and CoOp).
     ctx_init : words the context starts at (as many tokens as n_ctx), "random", or None: "a photo of a".
     shots : images per class drawn for training; None takes all that are given.
     views : readings of each image that are cached: 1 is the plain one, more add augmented ones.
@@ -81,7 +84,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         backbone: str | Path | Backbone = DEFAULT_BACKBONE,
         method: str = "rlp",
         rank: int | None = None,
-        n_ctx: int = 4,
+        n_ctx: int | None = None,
         ctx_init: str | None = None,
         shots: int | None = None,
         views: int = 1,
@@ -118,10 +121,17 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- fitting ---------------------------------------------------------------------------------------
 
-    def fit(self, images: Images, labels: Iterable[str] | None = None) -> PromptClassifier:
+    def fit(
+        self,
+        images: Images,
+        labels: Iterable[str] | None = None,
+        val_images: Images | None = None,
+        val_labels: Iterable[str] | None = None,
+    ) -> PromptClassifier:
         """Learn from images (paths, PIL images, arrays, or features (N, D)) and their class names.
 
-        ``fit("folder")`` takes a folder with one sub-folder of images per class.
+        ``fit("folder")`` takes a folder with one sub-folder of images per class. Validation images are looked
+        at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
         if labels is None:
             images, labels = read_folder_items(images)
@@ -134,14 +144,14 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, self.short_classes_ = self._draw(names, classes, class_names)
         method = self._new_method(class_names)
         schedule = self._schedule()
-        features = self._features([inputs[i] for i in rows], self._whole("views"))
         targets = torch.from_numpy(np.searchsorted(classes, names[rows]))
         result = train(
             method,
-            torch.from_numpy(features),
+            self._inputs([inputs[i] for i in rows], self._whole("views")),
             targets,
             schedule,
             seed=self._whole("seed"),
+            val=self._validation(val_images, val_labels, classes),
             on_epoch=self.on_epoch,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
         )
@@ -168,11 +178,10 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return method_schedule(info, self.schedule, epochs=epochs, lr=self.lr, batch_size=batch_size)
 
     def _new_method(self, class_names: Sequence[str]) -> Method:
-        """The method with its options; those that it does not have are left out while they are defaults."""
+        """The method with its options; None leaves an option to the method."""
         own = METHODS[self.method].info.options if self.method in METHODS else {}
-        defaults = {"n_ctx": 4, "ctx_init": None, "rank": None}
         shared = {"n_ctx": self._whole("n_ctx"), "ctx_init": self.ctx_init, "rank": self._whole("rank")}
-        options = {name: value for name, value in shared.items() if value != defaults[name]}
+        options = {name: value for name, value in shared.items() if value is not None}
         if "seed" in own:
             options["seed"] = self._whole("seed")
         if not isinstance(self.method_options, Mapping | None):
@@ -201,6 +210,33 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         drawn = sample_shots(split, shots, self._whole("seed"))
         return [item.row for item in drawn.train if item.row is not None], short_classes(split, shots)
 
+    def _validation(
+        self, images: Images | None, labels: Iterable[str] | None, classes: np.ndarray
+    ) -> tuple[Inputs, torch.Tensor] | None:
+        """Validation images for a method that looks at them, those of other classes left out."""
+        if (images is None) != (labels is None):
+            raise DataError("val_images and val_labels go together; give both or neither")
+        if images is None or labels is None or not METHODS[self.method].info.uses_val:
+            return None
+        inputs = as_list(images)
+        names = checked_labels(inputs, labels)
+        rows = [i for i, name in enumerate(names) if name in classes]
+        if not rows:
+            raise DataError(f"no validation label is one of the {len(classes)} classes of the labels")
+        targets = torch.from_numpy(np.searchsorted(classes, names[rows]))
+        return self._inputs([inputs[i] for i in rows]), targets
+
+    def _inputs(self, sources: Sequence[Any], views: int = 1, keep_bytes: int = KEEP_BYTES) -> Inputs:
+        """Features, or pictures of which ``keep_bytes`` are kept decoded: as the method reads them."""
+        if METHODS[self.method].info.reads == FEATURES:
+            return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone_.device)
+        if sources and isinstance(sources[0], VECTORS) and np.ndim(sources[0]) == 1:
+            raise DataError(
+                f"the method {self.method!r} changes the image tower, so it needs images, not features; "
+                "give images, or a method that reads features, such as 'rlp'"
+            )
+        return PixelInputs(sources, self.backbone_.images.spec, views, keep_bytes)
+
     def _features(self, inputs: Sequence[Any], views: int = 1) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""
         if inputs and isinstance(inputs[0], VECTORS) and np.ndim(inputs[0]) == 1:
@@ -216,7 +252,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.method_ = method
         self.classes_ = classes
         self.class_names_ = method.class_names
-        self._class_features: dict[tuple[str, ...], torch.Tensor] = {}
+        self._scorers: dict[tuple[str, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
 
     def _record(self, schedule: Schedule, images: int) -> dict[str, Any]:
         record = {
@@ -226,7 +262,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "views": self._whole("views"),
             "version": promptlet.__version__,
         }
-        if self.method_.trainable_count():
+        if self.method_.info.learns == BY_STEPS:
             record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
         template = getattr(self.method_, "template", None)
         if template is not None:
@@ -246,11 +282,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
         """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not."""
         check_is_fitted(self, "method_")
-        class_features = self._encoded_classes(class_names)
-        features = torch.from_numpy(self._features(as_list(images))[0]).to(class_features.device)
-        with torch.no_grad():
-            logits = self.backbone_.logits(F.normalize(features, dim=-1), class_features)
-        return logits.softmax(-1).cpu().numpy()
+        names, sources = self._checked_names(class_names), as_list(images)
+        if not sources:
+            return np.zeros((0, len(names)), np.float32)
+        score, inputs = self._scorer(names), self._inputs(sources, keep_bytes=0)
+        watch = self.on_encode if isinstance(inputs, PixelInputs) else None
+        return all_logits(score, inputs, self.backbone_.device, watch).softmax(-1).cpu().numpy()
 
     def score(
         self, images: Images, labels: Iterable[str] | None = None, sample_weight: np.ndarray | None = None
@@ -282,38 +319,62 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
         """The classifier itself: normalised class features (C, D), float32."""
         check_is_fitted(self, "method_")
-        return self._encoded_classes(class_names).cpu().numpy()
+        names = self._checked_names(class_names)
+        with self._answering(names), torch.no_grad():
+            return self.method_.class_features().cpu().numpy()
 
-    def _encoded_classes(self, class_names: Iterable[str] | None) -> torch.Tensor:
-        names = self.class_names_
+    def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
         if class_names is not None:
-            names = check_class_names(as_names(class_names), "class_names")
-        elif not names:
+            return check_class_names(as_names(class_names), "class_names")
+        if not self.class_names_:
             raise DataError("this prompt was saved without class names; give class_names=[...]")
-        if names not in self._class_features:
-            if len(self._class_features) >= 8:
-                self._class_features.clear()
-            self.method_.set_classes(names)
-            try:
-                with torch.no_grad():
-                    self._class_features[names] = self.method_.class_features()
-            finally:
-                self.method_.set_classes(self.class_names_)
-        return self._class_features[names]
+        return self.class_names_
+
+    @contextmanager
+    def _answering(self, names: tuple[str, ...]) -> Iterator[None]:
+        """The method over other names, for a while."""
+        self.method_.set_classes(names)
+        try:
+            yield
+        finally:
+            self.method_.set_classes(self.class_names_)
+
+    def _scorer(self, names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+        if names not in self._scorers:
+            if len(self._scorers) >= 8:
+                self._scorers.clear()
+            with self._answering(names):
+                self._scorers[names] = self.method_.scorer()
+        return self._scorers[names]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what answers quickly: it is made again when it is needed."""
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, "_scorers": {}} if "_scorers" in state else state
 
     # -- saving ----------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path, precision: str = "fp32") -> int:
+    def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
         """Write the prompt file (docs/prompt-file.md) and return its size in bytes.
 
-        precision: fp32, fp16, int8 or int4.
+        precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
+        takes the method's own, fp32 for all but qcoop.
+        compact: leave out class names, the backbone's name and how it was trained; names and backbone are
+        then given when predicting. Raises OptionError where what was learned belongs to the class names.
         """
         check_is_fitted(self, "method_")
-        return save_prompt_file(path, self.prompt_file(), precision)
+        if compact and not self.method_.info.unseen_classes:
+            raise OptionError(
+                f"what {self.method!r} learns belongs to its class names, which compact=True leaves out; "
+                "save it without compact"
+            )
+        precision = precision or self.method_.stored_precision()
+        return save_prompt_file(path, self.prompt_file(), precision, compact)
 
-    def round_to(self, precision: str) -> PromptClassifier:
+    def round_to(self, precision: str | None) -> PromptClassifier:
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
         check_is_fitted(self, "method_")
+        precision = precision or self.method_.stored_precision()
         self.method_.load_state(loads(dumps(self.prompt_file(), precision)).tensors)
         self._settle(self.method_, self.classes_)
         return self
@@ -346,6 +407,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             settings["schedule"] = training["schedule"]
         options = options_of(file)
         main = {name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options}
+        if backbone is None and not file.backbone:
+            raise PromptFileError(
+                f"{path} does not name its backbone; give it: load(path, backbone=...) "
+                f"(fingerprint {file.fingerprint})"
+            )
         classifier = cls(
             backbone=file.backbone if backbone is None else backbone,
             method=file.method,

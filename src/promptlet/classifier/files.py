@@ -13,8 +13,9 @@ from promptlet.prompts import DEFAULT_WORDS
 def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
     """The prompt file of a trained method; ``training`` says how it was trained."""
     backbone = method.backbone
-    n_ctx, init = getattr(method, "n_ctx", None), getattr(method, "init", None)
-    if n_ctx is None or init is None:  # a template: what stands before the name
+    tensors = method.state()
+    n_ctx, init = getattr(method, "n_ctx", 0), getattr(method, "init", "none")
+    if init == "none" and not tensors:  # a template: what stands before the name
         words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
         n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
     return PromptFile(
@@ -27,14 +28,20 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
         fingerprint=backbone.fingerprint,
         class_names=class_names,
         training=training,
-        tensors=method.state(),
+        tensors=tensors,
+        options=method.stored_options(),
     )
 
 
 def options_of(file: PromptFile) -> dict[str, Any]:
     """The method's options that a file tells."""
     known: dict[str, Any] = {"rank": file.rank, "n_ctx": file.n_ctx, "ctx_init": file.init}
-    known["template"] = file.training.get("template")
+    if file.init == "none":
+        del known["ctx_init"]
+    words = file.init.removeprefix("words:")
+    known["template"] = f"{words} {{}}." if file.method == "zero_shot" else None
+    known["template"] = file.training.get("template", known["template"])
     known["per_class"] = ("P" in file.tensors and file.tensors["P"].ndim == 3) or None
     own = METHODS[file.method].info.options
-    return {name: value for name, value in known.items() if name in own and value is not None}
+    usable = {name: value for name, value in known.items() if name in own and value is not None}
+    return {**usable, **file.options}

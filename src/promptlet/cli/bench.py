@@ -62,8 +62,9 @@ def run(
     methods: Annotated[
         str,
         typer.Option(
-            help="zero_shot, coop, kgcoop, prograd, rlp, dip_do, dip_pp, with commas; options after a colon: "
-            "rlp:rank=2,dropout=0.2."
+            help="zero_shot, zero_shot_ensemble, coop, cocoop, kgcoop, prograd, rlp, dip_do, dip_pp, qcoop, "
+            "vpt, ivlp, maple, promptsrc, mmlop, clip_adapter, tip_adapter, tip_adapter_f, linear_probe, "
+            "clip_lora, with commas; options after a colon: rlp:rank=2,dropout=0.2. See: promptlet methods."
         ),
     ] = "zero_shot,coop,rlp",
     root: Annotated[

@@ -51,11 +51,17 @@ def command(
     backbone: Annotated[
         str, typer.Option(help="A hub id, a folder, or open_clip:NAME/PRETRAINED (see: promptlet backbones).")
     ] = "openai/clip-vit-base-patch16",
-    method: Annotated[str, typer.Option(help="See: promptlet methods.")] = "rlp",
+    method: Annotated[
+        str,
+        typer.Option(help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4."),
+    ] = "rlp",
     rank: Annotated[
         int | None, typer.Option(help="Rank of a low-rank method; RLP's own is 1.", show_default=False)
     ] = None,
-    n_ctx: Annotated[int, typer.Option(help="Context vectors before the class name.")] = 4,
+    n_ctx: Annotated[
+        int | None,
+        typer.Option(help="Context vectors; else the method's own, 4 for rlp.", show_default=False),
+    ] = None,
     ctx_init: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +87,20 @@ def command(
     batch_size: Annotated[
         int | None, typer.Option(help="Instead of the schedule's.", show_default=False)
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of the stored numbers: fp32, fp16, int8 or int4.")] = "fp32",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the stored numbers: fp32, fp16, int8, int4, kmeans4, kmeans2 or kmeans1; else fp32, or "
+            "what the method trains for.",
+            show_default=False,
+        ),
+    ] = None,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact", help="Leave out class names, backbone and training: given when predicting."
+        ),
+    ] = False,
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
@@ -110,10 +129,7 @@ def command(
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
         backbone=load_backbone(backbone, device, dtype),
-        method=method,
-        rank=rank,
-        n_ctx=n_ctx,
-        ctx_init=ctx_init,
+        **_method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init}),
         shots=shots,
         seed=seed,
         views=views,
@@ -129,7 +145,8 @@ def command(
             facts = _fit(classifier, data, precision, shown)
         except KeyboardInterrupt:
             raise Interrupted(_how_to_go_on(checkpoint, cache is not None)) from None
-    facts |= {"file": str(out), "precision": precision, "bytes": classifier.save(out, precision)}
+    precision = precision or classifier.method_.stored_precision()
+    facts |= {"file": str(out), "precision": precision, "bytes": classifier.save(out, precision, compact)}
     tell_notes(cache)
     if json:
         emit_json(facts)
@@ -150,11 +167,33 @@ def _check_out(out: Path, force: bool) -> None:
         raise OptionError(f"--out {out} exists already; give another name, or --force to write over it")
 
 
-def _check_precision(precision: str) -> None:
-    from promptlet.errors import check_option
-    from promptlet.promptfile import PRECISIONS
+def _method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The classifier's parameters for ``--method NAME[:option=value,...]`` and options given by themselves.
 
-    check_option("precision", precision, PRECISIONS)
+    Raises OptionError for several methods, or for an option given twice.
+    """
+    from promptlet.protocols.planning import parse_methods
+
+    specs = parse_methods(text)
+    if len(specs) > 1:
+        raise OptionError(f"--method {text!r} names several methods; fit takes one")
+    name, options = specs[0]
+    further = dict(options)
+    chosen = {key: value for key, value in given.items() if value is not None}
+    twice = sorted(chosen.keys() & further.keys())
+    if twice:
+        raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
+    main = {key: further.pop(key) for key in ("rank", "n_ctx", "ctx_init") if key in further}
+    return {"method": name, **chosen, **main, "method_options": further or None}
+
+
+def _check_precision(precision: str | None) -> None:
+    if precision is None:
+        return
+    from promptlet.errors import check_option
+    from promptlet.promptfile import KMEANS, PRECISIONS
+
+    check_option("precision", precision, [*PRECISIONS, *KMEANS])
 
 
 def _read(folder: Path) -> Split | FeatureFile:
@@ -192,7 +231,7 @@ def _remove(checkpoint: Path, force: bool) -> None:
 
 
 def _fit(
-    classifier: PromptClassifier, data: Split | FeatureFile, precision: str, shown: Bars
+    classifier: PromptClassifier, data: Split | FeatureFile, precision: str | None, shown: Bars
 ) -> dict[str, Any]:
     """Train and, where there are test images, evaluate as it will be stored; what to say of it."""
     from promptlet.data import FeatureFile
@@ -214,7 +253,8 @@ def _fit(
     classifier.on_epoch = lambda report: shown.show(
         "training", report.epoch, report.epochs, f"loss {report.loss:.3f}"
     )
-    classifier.fit(inputs(split.train), [item.class_name for item in split.train])
+    val = (inputs(split.val), [item.class_name for item in split.val]) if split.val else (None, None)
+    classifier.fit(inputs(split.train), [item.class_name for item in split.train], *val)
     last = classifier.history_[-1] if classifier.history_ else None
     accuracy = None
     classifier.round_to(precision)

@@ -33,15 +33,17 @@ def command(
     shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in facts["tensors"].items())
     lines = {
         "file": f"{file} ({facts['bytes']:,} bytes: header {facts['header_bytes']:,}, "
-        f"numbers {facts['payload_bytes']:,} as {prompt.precision})",
+        f"numbers {facts['payload_bytes']:,} as {prompt.precision}; format {facts['format']})",
         "method": prompt.method if prompt.rank is None else f"{prompt.method}, rank {prompt.rank}",
         "context": f"{prompt.n_ctx} vectors of {prompt.dim} numbers",
         "learned": f"{facts['learned']:,} numbers" + (f": {shapes}" if shapes else ""),
         "start": facts["start"],
         "classes": ", ".join(names[:SHOWN_NAMES]) + more if names else "none: give names when predicting",
-        "backbone": f"{prompt.backbone} ({prompt.fingerprint})",
+        "backbone": f"{prompt.backbone or 'not named'} ({prompt.fingerprint})",
         "training": ", ".join(f"{key} {value}" for key, value in prompt.training.items()) or "not told",
     }
+    if prompt.options:
+        lines["options"] = ", ".join(f"{key}={value}" for key, value in prompt.options.items())
     values = facts["singular_values"]
     if values:
         of = "U V" if prompt.rank is not None else "P"
@@ -72,11 +74,15 @@ def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
         "backbone": prompt.backbone,
         "fingerprint": prompt.fingerprint,
         "training": dict(prompt.training),
+        "options": dict(prompt.options),
+        "format": prompt.format_version,
     }
 
 
 def _start(prompt: PromptFile) -> str:
     kind, _, value = prompt.init.partition(":")
+    if kind == "none":
+        return "no words: not told by the file, and not needed"
     if kind == "words":
         return f"P0 is the token embeddings of the words {value!r}"
     return f"P0 is drawn at random from seed {value} (docs/prompt-file.md)"
@@ -87,6 +93,8 @@ def _singular_values(prompt: PromptFile) -> list[float]:
     import numpy as np
 
     tensors = prompt.tensors
+    if not prompt.is_context:
+        return []
     if prompt.rank is not None:
         values = np.linalg.svd(tensors["U"] @ tensors["V"], compute_uv=False)[: prompt.rank]
     elif "P" in tensors and tensors["P"].ndim == 2:

@@ -11,6 +11,10 @@ from promptlet.cli.shell import Json, emit_json, examples, say, table
 if TYPE_CHECKING:
     from promptlet.methods import MethodInfo
 
+READS = {
+    "features": "features of images: each image is encoded once and cached",
+    "images": "the images themselves, at every step: the image tower changes",
+}
 EXAMPLES = examples("methods", "methods rlp", "methods --json")
 
 
@@ -29,10 +33,18 @@ def command(
     if json:
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
-        rows = [(info.name, info.summary, info.trains, info.paper) for info in infos]
-        table(("method", "what it is", "learns", "paper"), rows)
+        rows = [
+            (info.name, info.summary, info.trains, "yes" if info.unseen_classes else "no", _source(info))
+            for info in infos
+        ]
+        table(("method", "what it is", "learns", "unseen names", "paper"), rows)
     else:
         _show(infos[0])
+
+
+def _source(info: MethodInfo) -> str:
+    """The paper, without the place in it."""
+    return info.paper.split(",")[0].split(";")[0]
 
 
 def _document(info: MethodInfo) -> dict[str, Any]:
@@ -43,7 +55,10 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "trains": info.trains,
         "unseen_classes": info.unseen_classes,
         "options": dict(info.options),
-        "learning_rates": dict(info.learning_rates),
+        "reads": info.reads,
+        "learns": info.learns,
+        "uses_val": info.uses_val,
+        "fast": dict(info.fast),
         "official": None if info.official is None else dict(info.official),
         "paper": info.paper,
         "bibtex": info.bibtex,
@@ -55,12 +70,12 @@ def _show(info: MethodInfo) -> None:
     say(f"{info.title} ({info.name}): {info.summary}")
     say(f"learns    {info.trains}")
     say(f"options   {', '.join(f'{name}={value}' for name, value in info.options.items())}")
-    if info.learning_rates:
-        rates = ", ".join(f"{rate} (schedule {name})" for name, rate in info.learning_rates.items())
-        say(f"its rates {rates}")
-    if info.official is not None:
-        changes = ", ".join(f"{name}={value}" for name, value in info.official.items())
-        say(f"official  schedule coop with {changes}")
+    say(f"reads     {READS[info.reads]}")
+    say(f"unseen    {'answers among names it was not trained on' if info.unseen_classes else 'refused'}")
+    for name, changes in (("fast", info.fast), ("official", info.official)):
+        if changes:
+            told = ", ".join(f"{key}={value}" for key, value in changes.items())
+            say(f"{name:9} schedule {'coop' if name == 'official' else name} with {told}")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")

@@ -86,6 +86,11 @@ def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassif
 
     prompt = load_prompt_file(file)  # before torch: a wrong file is told at once
     name = prompt.backbone
+    if backbone is None and not name:
+        raise BackboneError(
+            f"{file} was saved without the name of its backbone; give it with --backbone "
+            f"(fingerprint {prompt.fingerprint})"
+        )
     is_path = name.startswith((".", "/", "~", os.sep)) or name.count("/") > 1 or Path(name).is_absolute()
     if backbone is None and is_path and not Path(name).expanduser().is_dir():
         raise BackboneError(

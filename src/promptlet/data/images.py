@@ -7,7 +7,7 @@ so that the size is checked from the header, before any pixel is decoded, and no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -25,6 +25,8 @@ ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
 
 MAX_PIXELS = 100_000_000
 """Width times height above which an image is refused: decoded, it would take more than 300 MB."""
+
+SHOWN_ERRORS = 20
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 """Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
@@ -75,6 +77,29 @@ def content_hash(source: ImageSource) -> str:
     digest.update(f"{image.mode} {image.width}x{image.height}\n".encode("ascii"))
     digest.update(image.tobytes())
     return digest.hexdigest()
+
+
+def content_hashes(sources: Sequence[ImageSource]) -> list[str]:
+    """The content hash of each picture. Raises ImageError for all that cannot be read together."""
+    hashes, errors = [], []
+    for source in sources:
+        try:
+            hashes.append(content_hash(source))
+        except ImageError as error:
+            errors.append(error)
+    raise_together(errors)
+    return hashes
+
+
+def raise_together(errors: Sequence[ImageError]) -> None:
+    """Raise what is wrong with one picture, or with several in one message."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    if len(texts) == 1:
+        raise errors[0]
+    if texts:
+        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
+        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
+        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
 
 
 def list_images(folder: str | Path) -> list[Path]:

@@ -8,22 +8,47 @@ from typing import Any
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, check_option, did_you_mean
+from promptlet.methods.clip_adapter import ClipAdapter
+from promptlet.methods.clip_lora import ClipLora
+from promptlet.methods.cocoop import CoCoOp
 from promptlet.methods.coop import CoOp
 from promptlet.methods.density_prompt import DirectOptimisation, PositionalPenalty
+from promptlet.methods.ivlp import IVLP
 from promptlet.methods.kgcoop import KgCoOp
+from promptlet.methods.linear_probe import LinearProbe
+from promptlet.methods.maple import MaPLe
 from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.mmlop import MMLoP
 from promptlet.methods.prograd import ProGrad
+from promptlet.methods.promptsrc import PromptSRC
+from promptlet.methods.qcoop import QCoOp
 from promptlet.methods.rlp import RLP
+from promptlet.methods.tip_adapter import TipAdapter, TipAdapterF
+from promptlet.methods.vpt import VPT
 from promptlet.methods.zero_shot import ZeroShot
+from promptlet.methods.zero_shot_ensemble import ZeroShotEnsemble
 
 METHODS: dict[str, type[Method]] = {
     "zero_shot": ZeroShot,
+    "zero_shot_ensemble": ZeroShotEnsemble,
     "coop": CoOp,
+    "cocoop": CoCoOp,
     "kgcoop": KgCoOp,
     "prograd": ProGrad,
     "rlp": RLP,
     "dip_do": DirectOptimisation,
     "dip_pp": PositionalPenalty,
+    "qcoop": QCoOp,
+    "vpt": VPT,
+    "ivlp": IVLP,
+    "maple": MaPLe,
+    "promptsrc": PromptSRC,
+    "mmlop": MMLoP,
+    "clip_adapter": ClipAdapter,
+    "tip_adapter": TipAdapter,
+    "tip_adapter_f": TipAdapterF,
+    "linear_probe": LinearProbe,
+    "clip_lora": ClipLora,
 }
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import final
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError
+from promptlet.backbones.text_class_token import CLASS_TOKENS, ClassToken
+from promptlet.errors import OptionError, check_option
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import TextPrompt, resolve_init
 from promptlet.prompts import FullContext
@@ -23,13 +24,14 @@ class CoOp(TextPrompt):
         paper="arXiv 2109.01134",
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
-        options=frozen(n_ctx=4, ctx_init=None, per_class=False, seed=1),
+        options=frozen(n_ctx=4, ctx_init=None, per_class=False, class_token_position="end", seed=1),
         official=frozen(epochs=200),
         bibtex="""@article{zhou2022coop,
   title={Learning to Prompt for Vision-Language Models},
   author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
   journal={International Journal of Computer Vision}, year={2022}}""",
-        notes="with per_class=True the classes are fixed at fit: other names are refused",
+        notes="with per_class=True the classes are fixed at fit: other names are refused; "
+        "class_token_position: where the name stands, end, middle or front of the context",
     )
 
     def __init__(
@@ -39,8 +41,10 @@ class CoOp(TextPrompt):
         n_ctx: int = 4,
         ctx_init: str | None = None,
         per_class: bool = False,
+        class_token_position: ClassToken = "end",
         seed: int = 1,
     ) -> None:
+        check_option("class_token_position", str(class_token_position), CLASS_TOKENS)
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         if per_class:
             start = start.expand(len(class_names), *start.shape)
@@ -48,8 +52,12 @@ class CoOp(TextPrompt):
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
         self.per_class = per_class
         self.placement = "per_class" if per_class else "input"
+        self.class_token = class_token_position
         if per_class:
             self._fitted_names = self.class_names
+
+    def stored_options(self) -> dict[str, str | int | float | bool]:
+        return {} if self.class_token == "end" else {"class_token_position": self.class_token}
 
     def set_classes(self, class_names: Sequence[str]) -> None:
         fitted = getattr(self, "_fitted_names", None)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.inputs import TrainingData
+
+FEATURES, IMAGES = "features", "images"
+NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
 
 
 @dataclass(frozen=True)
 class MethodInfo:
     """Facts about a method, for `promptlet methods`, for results and for the report.
 
-    learning_rates: the method's own rate for a schedule, by the schedule's name, where it differs.
-    official: what the official code's base-to-new run changes in the ``coop`` schedule; None where no
-    setting is public.
+    reads: "features" of images, which are encoded once, or "images" where it changes the image tower.
+    learns: "nothing", "at once" (from all images, without a schedule) or "by steps".
+    uses_val: whether it tunes something on validation images, where there are any. own_template: whether its
+    hand-written prompt is the same for every data set, as in its official code, unless another is given.
+    fast: what it changes in the ``fast`` schedule. official: what the official code's base-to-new run changes
+    in the ``coop`` schedule; None where no setting is public.
     """
 
     name: str
@@ -32,7 +41,11 @@ class MethodInfo:
     trains: str
     unseen_classes: bool
     options: Mapping[str, Any]
-    learning_rates: Mapping[str, float] = field(default_factory=dict)
+    reads: str = FEATURES
+    learns: str = BY_STEPS
+    uses_val: bool = False
+    own_template: bool = False
+    fast: Mapping[str, Any] = field(default_factory=dict)
     official: Mapping[str, Any] | None = None
     bibtex: str = ""
     notes: str = ""
@@ -41,8 +54,9 @@ class MethodInfo:
 class Method(nn.Module, ABC):
     """A named combination of parametrisation, placement and objective over one frozen backbone.
 
-    Subclasses are final. Only the hooks `after_backward` and `after_epoch` are there to be overridden
-    by objectives that need them; here they do nothing.
+    Its inputs are normalised image features (B, D), or pixel values (B, 3, H, W) where ``info.reads`` is
+    "images". Subclasses are final. The hooks of training (`begin_training` ... `end_training`) are there to
+    be overridden by objectives that need them; here they do nothing.
     """
 
     info: ClassVar[MethodInfo]
@@ -61,16 +75,36 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def class_features(self) -> Tensor:
-        """Normalised features of the current classes (C, D), differentiable in what is learned."""
+        """Normalised features of the current classes (C, D), differentiable in what is learned.
 
-    def logits(self, image_features: Tensor) -> Tensor:
-        """Logits (B, C) of normalised image features (B, D)."""
-        return self.backbone.logits(image_features, self.class_features())
+        Raises OptionError where the method has none, because they depend on the image.
+        """
 
-    def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def image_features(self, inputs: Tensor) -> Tensor:
+        """Normalised features (B, D) of a batch of inputs; differentiable where the image side learns."""
+        return inputs
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Logits (B, C) of a batch of inputs."""
+        return self.backbone.logits(self.image_features(inputs), self.class_features())
+
+    def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The training loss (a scalar) and the logits (B, C); labels (B,) index `class_names`."""
-        logits = self.logits(image_features)
+        logits = self.logits(inputs)
         return F.cross_entropy(logits, labels), logits
+
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        """A function from inputs to logits (B, C) over the classes of now, whatever is set later.
+
+        What does not depend on the images is computed here, once. No gradient.
+        """
+        with torch.no_grad():
+            classes = self.class_features()
+        return partial(self._against, classes)
+
+    @torch.no_grad()
+    def _against(self, classes: Tensor, inputs: Tensor) -> Tensor:
+        return self.backbone.logits(self.image_features(inputs), classes)
 
     def trainables(self) -> dict[str, nn.Parameter]:
         """The parameters that training changes, by name."""
@@ -91,6 +125,21 @@ class Method(nn.Module, ABC):
                 f"{self.info.name} learns nothing, but learned tensors are given: {list(tensors)}"
             )
 
+    def stored_options(self) -> dict[str, str | int | float | bool]:
+        """Options without which a prompt file could not be answered from, beside rank, n_ctx and start."""
+        return {}
+
+    def stored_precision(self) -> str:
+        """The precision of its prompt file where none is asked for."""
+        return "fp32"
+
+    def training_state(self) -> dict[str, Tensor]:
+        """What training gathers beside the trainables, to be kept in a checkpoint; restored in place."""
+        return {}
+
+    def begin_training(self, data: TrainingData) -> None:
+        """Called once, before the optimiser is made."""
+
     def begin_step(self, step: int) -> None:
         """Called before each training step."""
 
@@ -99,6 +148,9 @@ class Method(nn.Module, ABC):
 
     def after_epoch(self, epoch: int) -> None:
         """Called after each epoch, counted from 0."""
+
+    def end_training(self, data: TrainingData) -> None:
+        """Called once, in evaluation mode, after the last epoch."""
 
 
 def frozen(**options: Any) -> Mapping[str, Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, did_you_mean
+from promptlet.methods.template_lists import TEMPLATE_LISTS
 
 TEMPLATE = "a photo of a {}."
+BETWEEN = "|"  # of several templates in one text
 
 
 def check_template(template: str) -> str:
@@ -24,3 +27,34 @@ def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) 
     """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
     texts = [template.replace("{}", name) for name in class_names]
     return F.normalize(backbone.text.encode_texts(texts).float(), dim=-1)
+
+
+def several_templates(templates: str) -> tuple[str, ...]:
+    """The templates of a list known by name (`TEMPLATE_LISTS`), or those written with "|" between them.
+
+    Raises OptionError for a name that is not known, and unless each holds {} exactly once.
+    """
+    if isinstance(templates, str) and templates in TEMPLATE_LISTS:
+        return TEMPLATE_LISTS[templates]
+    if not isinstance(templates, str) or "{}" not in templates:
+        raise OptionError(
+            f"templates={templates!r} is not known; allowed: {', '.join(TEMPLATE_LISTS)}, or templates with "
+            f'"{BETWEEN}" between them, such as "a photo of a {{}}.{BETWEEN}a drawing of a {{}}."'
+            f"{did_you_mean(str(templates), TEMPLATE_LISTS)}"
+        )
+    return tuple(check_template(template.strip()) for template in templates.split(BETWEEN))
+
+
+def ensemble(
+    backbone: Backbone, templates: Sequence[str], class_names: Sequence[str], normalised: bool = True
+) -> Tensor:
+    """Normalised mean over templates of the features (C, D) of each class; no gradient.
+
+    ``normalised`` says whether each template's features are, before the mean: in CLIP's and CoOp's ensembles
+    they are, in PromptSRC's they are not.
+    """
+    total = torch.zeros(())
+    for template in templates:  # one at a time: 80 x 1000 sentences are too many for one pass
+        features = backbone.text.encode_texts([template.replace("{}", name) for name in class_names]).float()
+        total = total.to(features.device) + (F.normalize(features, dim=-1) if normalised else features)
+    return F.normalize(total / len(templates), dim=-1)

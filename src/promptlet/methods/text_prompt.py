@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.text_class_token import ClassToken
+from promptlet.backbones.text_encoder import Placement
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, start_from_seed
@@ -24,7 +26,8 @@ class TextPrompt(Method):
     ``init`` says how the context starts: ``words:a photo of a`` or ``seed:1``.
     """
 
-    placement = "input"
+    placement: Placement = "input"
+    class_token: ClassToken = "end"
 
     def __init__(
         self, backbone: Backbone, class_names: Sequence[str], context: Context, init: str, n_ctx: int
@@ -35,11 +38,12 @@ class TextPrompt(Method):
         self.n_ctx = n_ctx
 
     def extra_repr(self) -> str:
-        return f"init={self.init!r}, placement={self.placement!r}"
+        order = "" if self.class_token == "end" else f", class_token={self.class_token!r}"
+        return f"init={self.init!r}, placement={self.placement!r}{order}"
 
     def class_features(self) -> Tensor:
         context = self.context() if self.training else self.context.merged()
-        features = self.backbone.text.encode(context, self.class_names, self.placement)  # type: ignore[arg-type]
+        features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
         return F.normalize(features.float(), dim=-1)
 
     def state(self) -> dict[str, np.ndarray]:

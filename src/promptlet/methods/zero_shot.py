@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.method import Method, MethodInfo, frozen
+from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 
 
@@ -23,6 +23,7 @@ class ZeroShot(Method):
         paper="arXiv 2103.00020",
         trains="nothing",
         unseen_classes=True,
+        learns=NOTHING,
         options=frozen(template=TEMPLATE),
         bibtex="""@inproceedings{radford2021clip,
   title={Learning Transferable Visual Models From Natural Language Supervision},
@@ -33,6 +34,10 @@ class ZeroShot(Method):
     def __init__(self, backbone: Backbone, class_names: Sequence[str], template: str = TEMPLATE) -> None:
         self.template = check_template(template)
         super().__init__(backbone, class_names)
+
+    def stored_options(self) -> dict[str, str | int | float | bool]:
+        before, behind = self.template.split("{}")
+        return {} if before.strip() and behind == "." else {"template": self.template}
 
     def class_features(self) -> Tensor:
         return hand_written(self.backbone, self.template, self.class_names)

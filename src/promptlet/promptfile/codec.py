@@ -1,19 +1,21 @@
-"""A `PromptFile` as bytes and back. The format is specified in docs/prompt-file.md."""
+"""A `PromptFile` as bytes and back. The formats are specified in docs/prompt-file.md."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from promptlet.errors import PromptFileError
-from promptlet.promptfile.container import metadata_of, pack, split, tensors_of
-from promptlet.promptfile.precision import from_stored, precision_of, to_stored
-from promptlet.promptfile.record import PromptFile, factor_shapes
+from promptlet.promptfile.container import MAX_FILE_BYTES, metadata_of, pack, split, tensors_of
+from promptlet.promptfile.kmeans import KMEANS
+from promptlet.promptfile.precision import check_precision, from_stored, precision_of, to_stored
+from promptlet.promptfile.record import PromptFile, check_shapes, factor_shapes
 from promptlet.promptfile.strict_json import read_json, shorten, write_json
 
-FORMAT_VERSION = 1
-KEYS = (
+FORMAT_VERSION = 2
+KEYS = (  # of format 1, which has all of them
     "promptlet",
     "method",
     "n_ctx",
@@ -26,14 +28,84 @@ KEYS = (
     "training",
 )
 FULL = "full"  # the rank of a prompt without factors
+DEFAULTS = {  # of format 2, which leaves out what they say; ``shapes`` has those of one context
+    "n_ctx": "4",
+    "rank": "1",
+    "init": "words:a photo of a",
+    "backbone": "",
+    "class_names": "[]",
+    "training": "{}",
+    "options": "{}",
+}
+KEYS_2 = (*KEYS, "options", "shapes")
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
+Shapes = dict[str, tuple[int, ...]]
 
-def dumps(prompt: PromptFile, precision: str = "fp32") -> bytes:
-    """The bytes of a prompt file: the same content gives the same bytes, whatever the order of its dicts."""
-    prompt = replace(prompt)  # checks again: its dicts and arrays may have been changed since
-    metadata = {
-        "promptlet": str(FORMAT_VERSION),
+
+def dumps(prompt: PromptFile, precision: str = "fp32", compact: bool = False) -> bytes:
+    """The bytes of a prompt file: the same content gives the same bytes, whatever the order of its dicts.
+
+    precision: fp32, fp16, int8, int4, kmeans1, kmeans2 or kmeans4. compact: without the backbone's name,
+    the class names and how it was trained; all can be given when predicting.
+    """
+    check_precision(precision)
+    prompt = _compacted(prompt) if compact else replace(prompt)  # checks again: its dicts may have changed
+    version = 2 if precision in KMEANS and prompt.tensors else prompt.format_version
+    metadata = _metadata(prompt) if version == 1 else _metadata_2(prompt)
+    return pack(metadata, to_stored(prompt.tensors, precision, version))
+
+
+def loads(data: bytes) -> PromptFile:
+    """The prompt in ``data``, its tensors as float32; anything else is a `PromptFileError`."""
+    header, payload = split(bytes(data))
+    metadata = metadata_of(header)
+    version = _version(metadata)
+    _check_keys(metadata, version)
+    stored = tensors_of(header, payload)
+    texts = metadata if version == 1 else DEFAULTS | metadata
+    method, rank = texts["method"], None if texts["rank"] == FULL else _count(texts, "rank")
+    n_ctx, dim = 0 if version > 1 and texts["n_ctx"] == "0" else _count(texts, "n_ctx"), _count(texts, "dim")
+    class_names = read_json(texts["class_names"], "class_names")
+    if version > 1 and "shapes" in texts:
+        shapes = _read_shapes(texts["shapes"])
+    else:
+        n_classes = len(class_names) if version == 1 and _is_per_class(stored, class_names) else None
+        shapes = factor_shapes(method, n_ctx, dim, rank, n_classes)
+    if version > 1:
+        check_shapes(shapes)
+    return PromptFile(
+        method=method,
+        n_ctx=n_ctx,
+        dim=dim,
+        rank=rank,
+        init=texts["init"],
+        backbone=texts["backbone"],
+        fingerprint=texts["fingerprint"],
+        class_names=class_names,
+        training=read_json(texts["training"], "training"),
+        tensors=from_stored(stored, shapes, version),
+        precision=precision_of(stored, version),
+        options=read_json(texts["options"], "options") if version > 1 else {},
+    )
+
+
+def _compacted(prompt: PromptFile) -> PromptFile:
+    """Without what can be given later; names stay where each has its own context, which needs them."""
+    names = prompt.class_names if _is_per_class(prompt.tensors, prompt.class_names) else ()
+    kept = names if prompt.is_context else ()
+    return replace(prompt, backbone="", class_names=kept, training={})
+
+
+def _is_per_class(tensors: Mapping[str, Any], class_names: object) -> bool:
+    """Whether ``P``, as an array or as format 1's packed bytes, has an axis of classes."""
+    p = tensors.get("P")
+    return isinstance(class_names, list | tuple) and p is not None and p.ndim + (p.dtype == "u1") == 3
+
+
+def _metadata(prompt: PromptFile) -> dict[str, str]:
+    return {
+        "promptlet": "1",
         "method": prompt.method,
         "n_ctx": str(prompt.n_ctx),
         "dim": str(prompt.dim),
@@ -44,50 +116,51 @@ def dumps(prompt: PromptFile, precision: str = "fp32") -> bytes:
         "class_names": write_json(prompt.class_names),
         "training": write_json(dict(sorted(prompt.training.items()))),
     }
-    return pack(metadata, to_stored(prompt.tensors, precision))
 
 
-def loads(data: bytes) -> PromptFile:
-    """The prompt in ``data``, its tensors as float32; anything else is a `PromptFileError`."""
-    header, payload = split(bytes(data))
-    metadata = metadata_of(header)
-    _check_version(metadata)
-    if set(metadata) != set(KEYS):
-        missing, unknown = set(KEYS) - set(metadata), set(metadata) - set(KEYS)
-        raise PromptFileError(
-            f"its metadata lacks {sorted(missing)} and has unknown {shorten(sorted(unknown))}"
-        )
-    stored = tensors_of(header, payload)
-    rank = None if metadata["rank"] == FULL else _count(metadata, "rank")
-    class_names = read_json(metadata["class_names"], "class_names")
-    p = stored.get("P")
-    is_per_class = p is not None and p.ndim + (p.dtype == "u1") == 3
-    n_classes = len(class_names) if is_per_class and isinstance(class_names, list) else None
-    n_ctx, dim = _count(metadata, "n_ctx"), _count(metadata, "dim")
-    return PromptFile(
-        method=metadata["method"],
-        n_ctx=n_ctx,
-        dim=dim,
-        rank=rank,
-        init=metadata["init"],
-        backbone=metadata["backbone"],
-        fingerprint=metadata["fingerprint"],
-        class_names=class_names,
-        training=read_json(metadata["training"], "training"),
-        tensors=from_stored(stored, factor_shapes(metadata["method"], n_ctx, dim, rank, n_classes)),
-        precision=precision_of(stored),
-    )
+def _metadata_2(prompt: PromptFile) -> dict[str, str]:
+    shapes: Shapes = {name: array.shape for name, array in prompt.tensors.items()}
+    check_shapes(shapes)
+    usual = factor_shapes(prompt.method, prompt.n_ctx, prompt.dim, prompt.rank, None)
+    texts = _metadata(prompt) | {
+        "promptlet": "2",
+        "options": write_json(dict(sorted(prompt.options.items()))),
+        "shapes": write_json(dict(sorted(shapes.items()))),
+    }
+    defaults = DEFAULTS | ({"shapes": texts["shapes"]} if shapes == usual else {})
+    return {key: text for key, text in texts.items() if text != defaults.get(key)}
 
 
-def _check_version(metadata: Mapping[str, str]) -> None:
+def _version(metadata: Mapping[str, str]) -> int:
     if "promptlet" not in metadata:
         raise PromptFileError("it is a safetensors file but no prompt file: its metadata has no 'promptlet'")
     version = _count(metadata, "promptlet")
     if version > FORMAT_VERSION:
         raise PromptFileError(
-            f"made by a newer Promptlet: format {version}; this one reads {FORMAT_VERSION}; "
+            f"made by a newer Promptlet: format {version}; this one reads 1 to {FORMAT_VERSION}; "
             "upgrade with: pip install -U promptlet"
         )
+    return version
+
+
+def _check_keys(metadata: Mapping[str, str], version: int) -> None:
+    allowed = set(KEYS if version == 1 else KEYS_2)
+    needed = allowed if version == 1 else allowed - {*DEFAULTS, "shapes"}
+    missing, unknown = needed - set(metadata), set(metadata) - allowed
+    if missing or unknown:
+        raise PromptFileError(
+            f"its metadata lacks {sorted(missing)} and has unknown {shorten(sorted(unknown))}"
+        )
+
+
+def _read_shapes(text: str) -> Shapes:
+    value = read_json(text, "shapes")
+    if not isinstance(value, dict):
+        raise PromptFileError(f"shapes must be an object of lists of sizes, not {shorten(value)}")
+    for name, sizes in value.items():
+        if not isinstance(sizes, list) or not all(type(n) is int and n <= MAX_FILE_BYTES for n in sizes):
+            raise PromptFileError(f"shapes[{shorten(name)}] must be a list of sizes, not {shorten(sizes)}")
+    return {name: tuple(sizes) for name, sizes in value.items()}
 
 
 def _count(metadata: Mapping[str, str], key: str) -> int:

@@ -48,7 +48,7 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, Array]) -> bytes:
     if len(text) > MAX_HEADER_BYTES:
         raise PromptFileError(
             f"the header would take {len(text):,} bytes and may take {MAX_HEADER_BYTES:,}: "
-            "save fewer or shorter class names; names can also be given when predicting"
+            "save fewer or shorter class names, which can also be given when predicting, or fewer tensors"
         )
     if 8 + len(text) + len(payload) > MAX_FILE_BYTES:
         raise PromptFileError(

@@ -26,12 +26,14 @@ _NEXT_STEP = {
 }
 
 
-def save_prompt_file(path: str | os.PathLike[str], prompt: PromptFile, precision: str = "fp32") -> int:
-    """Write ``prompt`` to ``path`` and return the number of bytes.
+def save_prompt_file(
+    path: str | os.PathLike[str], prompt: PromptFile, precision: str = "fp32", compact: bool = False
+) -> int:
+    """Write ``prompt`` to ``path`` and return the number of bytes; ``precision``, ``compact``: see `dumps`.
 
     The file appears whole or not at all: on any failure an older file stays as it was.
     """
-    data = dumps(prompt, precision)
+    data = dumps(prompt, precision, compact)
     try:
         target = Path(os.path.realpath(path))  # a link keeps pointing where it points
         temporary = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"

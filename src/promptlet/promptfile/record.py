@@ -5,21 +5,28 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from promptlet.errors import PromptFileError
-from promptlet.promptfile.precision import check_precision
+from promptlet.promptfile.kmeans import KMEANS
+from promptlet.promptfile.precision import SCALE, check_precision
 from promptlet.promptfile.strict_json import LARGEST_INT, check_text, shorten
 
 Scalar = str | int | float | bool | None
 
 MAX_N_CTX = 1024
 MAX_DIM = 16384
+MAX_TENSORS = 4096
+MAX_NUMBERS = 2**28  # of all tensors: 1 GiB as float32
+NO_INIT = "none"
+RESERVED = (SCALE, *KMEANS)  # tensors of the file itself
+FACTORS = {"P", "U", "V"}
 _METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INIT = re.compile(r"words:.*\S.*|seed:(0|[1-9][0-9]{0,15})", re.DOTALL)
+_TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,95}")
 _FINGERPRINT = re.compile(r"[0-9A-Za-z]{4,40}(-[0-9A-Za-z]{4,40}){2}")
 
 
@@ -28,36 +35,55 @@ class PromptFile:
     """A learned prompt and where it belongs. An instance is always valid: making a wrong one raises.
 
     Low rank: ``U`` (n_ctx, rank), ``V`` (rank, dim), ``P = P0 + U @ V``. Full: ``P`` (n_ctx, dim), or one
-    per class (C, n_ctx, dim). Zero-shot: no tensors, ``P0`` itself.
+    per class (C, n_ctx, dim). Zero-shot: no tensors, ``P0`` itself. Any other method: tensors of its own
+    names and shapes, with the ``options`` it needs to use them (format 2).
     """
 
     method: str  # 'rlp', 'coop', 'zero_shot', ...
-    n_ctx: int  # context tokens
+    n_ctx: int  # context tokens; 0 for a method without a context
     dim: int  # token width d
     rank: int | None  # None: a full context, or none
-    init: str  # how P0 is made: 'words:a photo of a' or 'seed:7'
-    backbone: str  # name as the user gave it; the fingerprint decides
+    init: str  # how P0 is made: 'words:a photo of a' or 'seed:7'; 'none' where nothing starts at P0
+    backbone: str  # name as the user gave it, or "" if left out; the fingerprint decides
     fingerprint: str  # text-tokenizer-image
     class_names: tuple[str, ...]  # may be empty: named later
     training: Mapping[str, Scalar]  # shots, seed, schedule, epochs, version, ...
-    tensors: Mapping[str, npt.NDArray[np.float32]]  # see factor_shapes
+    tensors: Mapping[str, npt.NDArray[np.float32]]  # see factor_shapes, or the method's own
     precision: str = "fp32"  # as stored in the file it was read from
+    options: Mapping[str, Scalar] = field(default_factory=dict)  # settings the tensors cannot be used without
 
     def __post_init__(self) -> None:
         """Check every field; keep own copies of what could be changed from outside."""
+        object.__setattr__(self, "options", _checked_scalars("options", self.options))
+        object.__setattr__(self, "tensors", _checked_arrays(self.tensors))
         _check_match("method", self.method, _METHOD, "small letters, digits and _, such as 'rlp'")
-        _check_count("n_ctx", self.n_ctx, MAX_N_CTX)
+        _check_count("n_ctx", self.n_ctx, MAX_N_CTX, least=1 if self.is_context else 0)
         _check_count("dim", self.dim, MAX_DIM)
+        if self.rank is not None and self.n_ctx == 0:
+            raise PromptFileError("rank is that of a context and must be None where n_ctx is 0")
         if self.rank is not None:
             _check_count("rank", self.rank, min(self.n_ctx, self.dim))
-        check_text(self.init, "init")
-        _check_match("init", self.init, _INIT, "'words:a photo of a' or 'seed:7'")
-        check_text(self.backbone, "backbone")
+        _check_init(self)
+        if self.backbone != "":
+            check_text(self.backbone, "backbone")
         _check_match("fingerprint", self.fingerprint, _FINGERPRINT, "three parts text-tokenizer-image")
         check_precision(self.precision)
         object.__setattr__(self, "class_names", _checked_class_names(self.class_names))
-        object.__setattr__(self, "training", _checked_training(self.training))
-        object.__setattr__(self, "tensors", _checked_tensors(self))
+        object.__setattr__(self, "training", _checked_scalars("training", self.training))
+        if self.is_context:
+            _check_factors(self)
+        else:
+            check_shapes({name: array.shape for name, array in self.tensors.items()})
+
+    @property
+    def is_context(self) -> bool:
+        """Whether it is one context alone, as `factor_shapes` says, and not another method's tensors."""
+        return not self.options and self.tensors.keys() <= FACTORS
+
+    @property
+    def format_version(self) -> int:
+        """The lowest format that can hold it; kmeans precisions and compact files always need 2."""
+        return 1 if self.is_context and self.backbone else 2
 
 
 def factor_shapes(
@@ -71,14 +97,41 @@ def factor_shapes(
     return {"P": (n_ctx, dim) if n_classes is None else (n_classes, n_ctx, dim)}
 
 
+def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse tensors that format 2 does not hold."""
+    if len(shapes) > MAX_TENSORS:
+        raise PromptFileError(f"{len(shapes):,} tensors are too many: up to {MAX_TENSORS:,} go")
+    for name, shape in shapes.items():
+        if not _TENSOR.fullmatch(name) or name in RESERVED:
+            raise PromptFileError(
+                f"a tensor cannot be called {shorten(name)}: give a letter and up to 95 letters, digits, "
+                f"_ and dots, but none of {', '.join(RESERVED)}"
+            )
+        if not 1 <= len(shape) <= 3 or min(shape) < 1:
+            raise PromptFileError(
+                f"tensor {name!r} has the shape {shorten(list(shape))}; 1 to 3 positive sizes go"
+            )
+    count = sum(math.prod(shape) for shape in shapes.values())
+    if count > MAX_NUMBERS:
+        raise PromptFileError(f"its tensors have {count:,} numbers; up to {MAX_NUMBERS:,} go")
+
+
+def _check_init(prompt: PromptFile) -> None:
+    check_text(prompt.init, "init")
+    if prompt.n_ctx == 0 and prompt.init != NO_INIT:
+        raise PromptFileError(f"init must be 'none' where n_ctx is 0, not {shorten(prompt.init)}")
+    if prompt.is_context or prompt.init != NO_INIT:
+        _check_match("init", prompt.init, _INIT, "'words:a photo of a' or 'seed:7'")
+
+
 def _check_match(what: str, value: object, pattern: re.Pattern[str], allowed: str) -> None:
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise PromptFileError(f"{what} must be {allowed}, not {shorten(value)}")
 
 
-def _check_count(what: str, value: object, most: int) -> None:
-    if type(value) is not int or not 1 <= value <= most:
-        raise PromptFileError(f"{what} must be a whole number from 1 to {most}, not {shorten(value)}")
+def _check_count(what: str, value: object, most: int, least: int = 1) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise PromptFileError(f"{what} must be a whole number from {least} to {most}, not {shorten(value)}")
 
 
 def _checked_class_names(names: object) -> tuple[str, ...]:
@@ -92,12 +145,12 @@ def _checked_class_names(names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _checked_training(training: object) -> dict[str, Scalar]:
-    if not isinstance(training, Mapping):
-        raise PromptFileError(f"training must be an object of single values, not {shorten(training)}")
-    for key, value in training.items():
-        check_text(key, "a key of training")
-        what = f"training[{shorten(key)}]"
+def _checked_scalars(field_name: str, values: object) -> dict[str, Scalar]:
+    if not isinstance(values, Mapping):
+        raise PromptFileError(f"{field_name} must be an object of single values, not {shorten(values)}")
+    for key, value in values.items():
+        check_text(key, f"a key of {field_name}")
+        what = f"{field_name}[{shorten(key)}]"
         if isinstance(value, str):
             check_text(value or " ", what)
         elif isinstance(value, float):
@@ -109,13 +162,19 @@ def _checked_training(training: object) -> dict[str, Scalar]:
             )
         elif value is not None and abs(value) > LARGEST_INT:
             raise PromptFileError(f"{what} is beyond 2**53 - 1")
-    return dict(training)
+    return dict(values)
 
 
-def _checked_tensors(prompt: PromptFile) -> dict[str, npt.NDArray[np.float32]]:
-    if not isinstance(prompt.tensors, Mapping):
-        raise PromptFileError(f"tensors must map names to arrays, not {shorten(prompt.tensors)}")
-    tensors = {name: _checked_tensor(name, array) for name, array in prompt.tensors.items()}
+def _checked_arrays(tensors: object) -> dict[str, npt.NDArray[np.float32]]:
+    if not isinstance(tensors, Mapping):
+        raise PromptFileError(f"tensors must map names to arrays, not {shorten(tensors)}")
+    for name in tensors:
+        check_text(name, "a tensor's name")
+    return {name: _checked_tensor(name, tensors[name]) for name in sorted(tensors)}
+
+
+def _check_factors(prompt: PromptFile) -> None:
+    tensors = prompt.tensors
     n_classes = len(prompt.class_names) if "P" in tensors and tensors["P"].ndim == 3 else None
     wanted = factor_shapes(prompt.method, prompt.n_ctx, prompt.dim, prompt.rank, n_classes)
     found = {name: array.shape for name, array in tensors.items()}
@@ -124,7 +183,6 @@ def _checked_tensors(prompt: PromptFile) -> dict[str, npt.NDArray[np.float32]]:
             f"method {prompt.method!r}, n_ctx={prompt.n_ctx}, dim={prompt.dim}, rank={prompt.rank}, "
             f"{len(prompt.class_names)} classes need tensors of shapes {wanted}, not {found}"
         )
-    return {name: tensors[name] for name in sorted(tensors)}
 
 
 def _checked_tensor(name: str, array: object) -> npt.NDArray[np.float32]:

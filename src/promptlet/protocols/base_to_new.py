@@ -14,19 +14,21 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from promptlet.classifier import prompt_file_of
 from promptlet.data import Split, base_new, sample_shots, short_classes
+from promptlet.data.items import Item
 from promptlet.errors import DataError
 from promptlet.evaluation import accuracy, calibration_error, harmonic_mean, macro_f1
 from promptlet.methods import METHODS, Method, build_method
+from promptlet.methods.inputs import all_logits
+from promptlet.methods.method import NOTHING
 from promptlet.promptfile import dumps
 from promptlet.protocols.circumstances import circumstances
 from promptlet.protocols.datasets import BenchDataset, FeatureSource, names_of
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
 from promptlet.protocols.runs import Run
-from promptlet.training import EpochReport, Schedule, TrainingResult, train
+from promptlet.training import SCHEDULES, EpochReport, Schedule, TrainingResult, train
 
 NAME = "base-to-new"
 
@@ -69,12 +71,13 @@ def execute(
         "H": harmonic_mean(scores["base"], scores["new"]),
         **scores,
         "trainable": method.trainable_count(),
-        "file_bytes": len(dumps(file)),
+        "file_bytes": len(dumps(file, method.stored_precision())),
         "text_passes": result.text_passes,
         "seconds": result.seconds,
         "seconds_total": time.perf_counter() - began,
         "history": [asdict(report) for report in result.history],
         "samples": names_of(base.train, dataset.split),
+        **({"val_samples": names_of(base.val, dataset.split)} if method.info.uses_val else {}),
         "short_classes": list(short_classes(base, run.shots)),
         "source": dataset.source,
         **circumstances(source.backbone),
@@ -110,13 +113,25 @@ def _train(
     source: FeatureSource,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> TrainingResult:
-    if not run.settings:
+    info = method.info
+    if info.learns == NOTHING:
         method.eval()
         return TrainingResult((), 0)
-    features = torch.from_numpy(source.of(dataset, base.train, run.views))
-    labels = torch.tensor([item.label for item in base.train])
-    schedule = Schedule(**run.settings)
-    return train(method, features, labels, schedule, seed=run.seed, on_epoch=on_epoch)
+    schedule = Schedule(**run.settings) if run.settings else SCHEDULES["fast"]
+    val = (source.inputs(info.reads, dataset, base.val), _labels(base.val)) if info.uses_val else None
+    return train(
+        method,
+        source.inputs(info.reads, dataset, base.train, run.views),
+        _labels(base.train),
+        schedule,
+        seed=run.seed,
+        val=val,
+        on_epoch=on_epoch,
+    )
+
+
+def _labels(items: Sequence[Item]) -> torch.Tensor:
+    return torch.tensor([item.label for item in items], dtype=torch.int64)
 
 
 def _scores(
@@ -124,12 +139,10 @@ def _scores(
 ) -> dict[str, Any]:
     """Accuracy, macro-F1, calibration error (percent) on the test images of ``split`` among its classes."""
     labels = np.array([item.label for item in split.test])
-    images = torch.from_numpy(source.of(dataset, split.test)[0].astype(np.float32))
     method.set_classes(split.class_names)
-    with torch.no_grad():
-        classes = method.class_features()
-        logits = source.backbone.logits(F.normalize(images.to(classes.device), dim=-1), classes)
-        probabilities = logits.float().softmax(-1).cpu().numpy()
+    inputs = source.inputs(method.info.reads, dataset, split.test)
+    logits = all_logits(method.scorer(), inputs, source.backbone.device)
+    probabilities = logits.softmax(-1).cpu().numpy()
     predicted = probabilities.argmax(axis=1)
     return {
         half: accuracy(predicted, labels),

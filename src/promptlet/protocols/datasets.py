@@ -19,6 +19,7 @@ from promptlet.mini.names import EVERY_NAME
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
+    from promptlet.methods.inputs import Inputs
 
 DEFAULT_TEMPLATE = "a photo of a {}."
 UNREADABLE = "unreadable"
@@ -121,6 +122,25 @@ class FeatureSource:
                 "give the backbone they were made with, or the images"
             )
         return dataset.features[np.array([item.row for item in items], np.int64)][None]
+
+    def inputs(self, reads: str, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> Inputs:
+        """What a method reads of ``items``: "features", or "images" themselves.
+
+        Raises DataError where there are no images.
+        """
+        import torch
+
+        from promptlet.methods.inputs import FeatureInputs
+        from promptlet.pixels import PixelInputs
+
+        if reads == "features":
+            return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
+        if dataset.features is not None:
+            raise DataError(
+                f"{dataset.name}: a feature file has no images, which a method that changes the image tower "
+                "needs; give the images, or a method that reads features"
+            )
+        return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
 
     def _images(self, paths: Sequence[str], views: int) -> np.ndarray:
         from promptlet.features import encode_images

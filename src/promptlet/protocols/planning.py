@@ -9,6 +9,7 @@ from typing import Any
 
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS
+from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.protocols.datasets import BenchDataset
 from promptlet.protocols.runs import Run
 from promptlet.training import method_schedule
@@ -114,12 +115,12 @@ def _run(
         raise OptionError(f"method {method!r} takes no option {unknown[0]!r} in a benchmark; it takes: {own}")
     complete = {**info.options, **options}
     complete.pop("seed", None)  # the run's own
-    if "template" in complete and "template" not in options:
+    if "template" in complete and "template" not in options and not info.own_template:
         complete["template"] = dataset.template
     schedule = method_schedule(
         info, settings.schedule, epochs=settings.epochs, lr=settings.lr, batch_size=settings.batch_size
     )
-    learns = info.trains != "nothing"
+    learns = info.learns == BY_STEPS
     return Run(
         protocol=protocol,
         dataset=dataset.name,
@@ -129,7 +130,7 @@ def _run(
         shots=draw[0],
         seed=draw[1],
         settings=asdict(schedule) if learns else {},
-        views=settings.views if learns else 1,
+        views=1 if info.learns == NOTHING else settings.views,
         sampler=settings.sampler,
         fingerprint=backbone[0],
         dtype=backbone[1],

@@ -41,7 +41,7 @@ def digest(tensors: Iterable[Tensor]) -> str:
 
 def describe(method: Method) -> str:
     """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone."""
-    learned = method.trainables()
+    learned = {**method.trainables(), **method.training_state()}
     fixed = digest(tensor for name, tensor in method.state_dict().items() if name not in learned)
     classes = hashlib.blake2b(repr(method.class_names).encode(), digest_size=8).hexdigest()
     settings = " ".join(repr(method).split())
@@ -51,6 +51,7 @@ def describe(method: Method) -> str:
 def snapshot(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Copies of the learned numbers and the optimiser's state, as they stand at the end of an epoch."""
     tensors: dict[str, Tensor] = {f"learned/{name}": p for name, p in method.trainables().items()}
+    tensors |= {f"state/{name}": tensor for name, tensor in method.training_state().items()}
     for i, parameter in enumerate(_parameters(optimizer)):
         state = optimizer.state.get(parameter, {})
         tensors.update({f"optimizer/{i}/{k}": v for k, v in state.items() if isinstance(v, Tensor)})
@@ -125,14 +126,15 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 
 def _restore(tensors: dict[str, Tensor], method: Method, optimizer: torch.optim.Optimizer) -> None:
-    trainables = method.trainables()
-    learned = {name: tensors[f"learned/{name}"] for name in trainables}
-    wrong = [name for name, tensor in learned.items() if tensor.shape != trainables[name].shape]
+    own: dict[str, Tensor] = {f"learned/{name}": p for name, p in method.trainables().items()}
+    own |= {f"state/{name}": tensor for name, tensor in method.training_state().items()}
+    kept = {name: tensors[name] for name in own}
+    wrong = [name for name, tensor in kept.items() if tensor.shape != own[name].shape]
     if wrong:
-        raise ValueError(f"{wrong[0]} has the shape {tuple(learned[wrong[0]].shape)}")
+        raise ValueError(f"{wrong[0]} has the shape {tuple(kept[wrong[0]].shape)}")
     with torch.no_grad():
-        for name, tensor in learned.items():
-            trainables[name].copy_(tensor)
+        for name, tensor in kept.items():
+            own[name].copy_(tensor)
     for i, parameter in enumerate(_parameters(optimizer)):
         prefix = f"optimizer/{i}/"
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The training loop: cached image features in, learned numbers in the method, a history out."""
+"""The training loop: image features (or images) in, learned numbers in the method, a history out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet import rng
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
+from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -59,43 +59,81 @@ class TrainingResult:
 
 def train(
     method: Method,
-    features: Tensor,
+    inputs: Tensor | Inputs,
     labels: Tensor,
     schedule: Schedule,
     *,
     seed: int = 1,
+    val: tuple[Tensor | Inputs, Tensor] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: Path | None = None,
 ) -> TrainingResult:
     """Train ``method`` in place. It is left in evaluation mode.
 
-    features (V, N, D): V views of N images, normalised here; labels (N,) index the method's class names.
-    Each epoch takes one view of each image, in an order of its own; both follow from ``seed`` and the epoch.
+    inputs: features (V, N, D) of V views of N images, normalised here, or `Inputs`; labels (N,) index the
+    method's class names. Each epoch takes one view of each image, in an order of its own; both follow from
+    ``seed`` and the epoch. val: as inputs and labels, for methods that tune something on validation images.
     checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there and fits;
     removed at the end. Raises TrainingError for a loss that is not finite.
     """
-    parameters = list(method.trainables().values())
-    if not parameters:
-        return TrainingResult((), 0)
-    device = parameters[0].device
-    features = F.normalize(features.to(device).float(), dim=-1)
-    labels = labels.to(device)
-    if features.dim() != 3 or features.shape[1] != labels.shape[0]:
-        raise TrainingError(
-            f"features {tuple(features.shape)} do not fit {labels.shape[0]} labels; "
-            "expected (views, images, D)"
-        )
-    optimizer = schedule.make_optimizer(parameters)
+    data = _training_data(method, inputs, labels, schedule, val)
+    method.begin_training(data)
+    method.train()
+    result = TrainingResult((), 0)
+    try:
+        if method.trainables():
+            result = _by_steps(method, data, schedule, seed, on_epoch, checkpoint)
+    finally:
+        method.eval()
+    method.end_training(data)
+    return result
+
+
+def _training_data(
+    method: Method,
+    inputs: Tensor | Inputs,
+    labels: Tensor,
+    schedule: Schedule,
+    val: tuple[Tensor | Inputs, Tensor] | None,
+) -> TrainingData:
+    device = method.backbone.device
+    checked, labels = _checked_inputs(inputs, labels, device)
+    if val is None or not len(val[1]):
+        return TrainingData(checked, labels, schedule.epochs)
+    return TrainingData(checked, labels, schedule.epochs, *_checked_inputs(*val, device))
+
+
+def _checked_inputs(inputs: Tensor | Inputs, labels: Tensor, device: torch.device) -> tuple[Inputs, Tensor]:
+    if isinstance(inputs, Tensor):
+        if inputs.dim() != 3 or inputs.shape[1] != labels.shape[0]:
+            raise TrainingError(
+                f"features {tuple(inputs.shape)} do not fit {labels.shape[0]} labels; "
+                "expected (views, images, D)"
+            )
+        inputs = FeatureInputs(inputs, device)
+    elif inputs.images != labels.shape[0]:
+        raise TrainingError(f"{inputs.images} images do not fit {labels.shape[0]} labels")
+    return inputs, labels.to(device)
+
+
+def _by_steps(
+    method: Method,
+    data: TrainingData,
+    schedule: Schedule,
+    seed: int,
+    on_epoch: Callable[[EpochReport], None] | None,
+    checkpoint: Path | None,
+) -> TrainingResult:
+    optimizer = schedule.make_optimizer(method.trainables().values())
     progress = Progress("")
     if checkpoint is not None:
-        data = f"{tuple(features.shape)} {digest([features, labels])}"
-        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {data}"
+        content = f"{data.inputs.digest()} {digest([data.labels])}"
+        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
     saver = _Saver(checkpoint)
-    method.train()
     try:
         for epoch in range(len(progress.history), schedule.epochs):
-            report = _epoch(method, features, labels, schedule, optimizer, epoch, seed)
+            report = _epoch(method, data, schedule, optimizer, epoch, seed)
             method.after_epoch(epoch)
             progress.history.append(report)
             saver.epoch_done(method, optimizer, progress)
@@ -106,10 +144,8 @@ def train(
     except BaseException:
         saver.write()
         raise
-    finally:
-        method.eval()
     saver.remove()
-    passes = schedule.epochs * schedule.steps_per_epoch(labels.shape[0])
+    passes = schedule.epochs * schedule.steps_per_epoch(data.inputs.images)
     return TrainingResult(tuple(progress.history), passes)
 
 
@@ -140,8 +176,7 @@ class _Saver:
 
 def _epoch(
     method: Method,
-    features: Tensor,
-    labels: Tensor,
+    data: TrainingData,
     schedule: Schedule,
     optimizer: torch.optim.Optimizer,
     epoch: int,
@@ -151,14 +186,14 @@ def _epoch(
     lr = schedule.learning_rate(epoch)
     for group in optimizer.param_groups:
         group["lr"] = lr
-    images = labels.shape[0]
+    images = data.inputs.images
     steps = schedule.steps_per_epoch(images)
     losses, hits, seen = [], 0, 0
-    view_of = _views(features.shape[0], images, epoch, seed)
+    view_of = _views(data.inputs.views, images, epoch, seed)
     for step, rows in enumerate(_batches(images, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        x, y = features[view_of[rows], rows], labels[rows]
-        with _precision(x.device):
+        x, y = data.inputs.take(view_of[rows], rows), data.labels[rows]
+        with _precision(y.device):
             loss, logits = method.loss(x, y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

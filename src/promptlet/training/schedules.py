@@ -15,6 +15,7 @@ from torch import nn
 
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import MethodInfo
+from promptlet.methods.method import BY_STEPS
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw")
@@ -75,6 +76,7 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
 )
 
 
+FAST = "fast"
 OFFICIAL = "official"
 """The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
 SCHEDULE_NAMES = (*SCHEDULES, OFFICIAL)
@@ -98,23 +100,23 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
 
 
 def method_schedule(info: MethodInfo, schedule: str | Schedule, **changes: Any) -> Schedule:
-    """`resolve_schedule` with the method's own learning rate for a schedule by name where ``lr`` is None.
+    """`resolve_schedule` with what the method itself changes in a schedule by name.
 
     Raises OptionError for "official" where the method's official settings are not public.
     """
     if isinstance(schedule, str):
         check_option("schedule", schedule, SCHEDULE_NAMES)
-        if changes.get("lr") is None:
-            changes["lr"] = info.learning_rates.get(schedule)
         if schedule == OFFICIAL:
             schedule = _official(info)
+        elif schedule == FAST:
+            schedule = replace(SCHEDULES[FAST], **info.fast)
     return resolve_schedule(schedule, **changes)
 
 
 def _official(info: MethodInfo) -> Schedule:
-    if info.official is None and info.trains != "nothing":
+    if info.official is None and info.learns == BY_STEPS:
         raise OptionError(
-            f"method {info.name!r} has no official schedule: its paper's settings are not public; "
-            f"use one of {', '.join(SCHEDULES)}"
+            f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
+            f"number of epochs (see: promptlet methods {info.name}); use one of {', '.join(SCHEDULES)}"
         )
     return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))

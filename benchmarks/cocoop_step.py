@@ -1,0 +1,204 @@
+"""CoCoOp's training step by the engine and by the plain path: seconds in turns, memory in own processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks import flops, machine, models, steps
+from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.text_reference import encode_plain
+from promptlet.methods.cocoop import CoCoOp
+
+SIZES = ((1, 50), (4, 50), (1, 100), (4, 100))  # images, classes
+ROUNDS = 3
+ENGINE, PLAIN = "engine", "plain"
+MARGIN = 1.2  # a plain step runs only if this times its estimated memory is available
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Step:
+    """One training step, forward and backward, of ``images`` image features by one of the two paths."""
+
+    path: str
+    images: int
+    classes: int
+    method: CoCoOp
+    inputs: Tensor  # (B, D)
+    labels: Tensor  # (B,)
+    seconds: list[float] = field(default_factory=list)
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """Logits (B, C) and all gradients in one row."""
+        self.method.zero_grad()
+        logits = self.method.logits(self.inputs) if self.path == ENGINE else self.plain_logits()
+        F.cross_entropy(logits, self.labels).backward()
+        gradients = [p.grad.flatten() for p in self.method.parameters() if p.grad is not None]
+        return logits.detach(), torch.cat(gradients)
+
+    def plain_logits(self) -> Tensor:
+        """Every image with every class, B x C prompts of full length in one batch of the library's model."""
+        text, names, n_ctx = self.method.backbone.text, self.method.class_names, self.method.n_ctx
+        rows = [text.tokenizer.full(sequence, n_ctx) for sequence in text.sequences(names, n_ctx)]
+        ids = torch.tensor(rows, device=text.device).repeat(self.images, 1)
+        contexts = self.method.contexts(self.inputs).repeat_interleave(len(names), dim=0)
+        classes = encode_plain(text.plain, ids, contexts, (), 1).unflatten(0, (self.images, len(names)))
+        cosines = (F.normalize(classes, dim=-1) @ self.inputs[:, :, None])[..., 0]
+        return self.method.backbone.logit_scale * cosines + self.method.backbone.logit_bias
+
+    def time(self, device: str) -> float:
+        """Seconds of one call."""
+        machine.synchronize(device)
+        begin = time.perf_counter()
+        self()
+        machine.synchronize(device)
+        return time.perf_counter() - begin
+
+
+def make_step(backbone: Backbone, path: str, images: int, classes: int, device: str) -> Step:
+    """A step with fixed random image features."""
+    method = CoCoOp(backbone, models.class_names(classes), ctx_init="random").train()
+    draw = torch.Generator().manual_seed(0)
+    inputs = F.normalize(torch.randn(images, backbone.feature_dim, generator=draw), dim=-1)
+    labels = torch.randint(classes, (images,), generator=draw)
+    return Step(path, images, classes, method, inputs.to(device), labels.to(device))
+
+
+def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
+    """Settings and rows: one row per size and path."""
+    sizes, rounds = (((1, 5), (2, 5)), 2) if quick else (SIZES, ROUNDS)
+    backbone = models.open_clip_backbone(device, quick)
+    rows: list[dict] = []
+    per_prompt = 0.0  # bytes of a plain step, from the sizes before
+    for images, classes in sizes:
+        what = f"{images} images, {classes} classes"
+        memory = {}
+        for path in (ENGINE, PLAIN):
+            estimate = per_prompt * images * classes if path == PLAIN else 0.0
+            progress(f"{what}, {path}: memory, in a process of its own")
+            memory[path] = _memory(path, images, classes, device, quick, estimate)
+        if "step_bytes" in memory[PLAIN]:
+            per_prompt = max(per_prompt, memory[PLAIN]["step_bytes"] / images / classes)
+        fits = [path for path in (ENGINE, PLAIN) if "skipped" not in memory[path]]
+        ready = [make_step(backbone, path, images, classes, device) for path in fits]
+        timed = _timed(ready, rounds, device, quick, lambda turn, what=what: progress(f"{what}, {turn}"))
+        for path in (ENGINE, PLAIN):
+            head = {"images": images, "classes": classes, "prompts": images * classes, "path": path}
+            rows.append({**head, **memory[path], **timed.get(path, {})})
+        if len(fits) == 2:
+            rows[-2]["memory_ratio"] = rows[-1]["step_bytes"] / max(1, rows[-2]["step_bytes"])
+    return _settings(sizes), rows
+
+
+def _settings(sizes: Any) -> dict[str, Any]:
+    return {
+        "sizes": sizes,
+        "n_ctx": steps.N_CTX,
+        "backbone": "open_clip",
+        "weights": f"random, torch seed {models.SEED}",
+        "class_names": "every (1000/C)-th ImageNet class name",
+        "step": "meta-net, contexts, text features of every image and class, cross-entropy, all gradients",
+        "plain": "images x classes prompts of 77 positions, one batch through the library's own text tower",
+        "order": "engine and plain take turns in one process; the engine runs four times in each turn",
+        "memory": "peak of a fresh process's first two steps minus what it held before them (VmHWM; with "
+        "--device cuda, torch's allocated memory)",
+        "matmul_gflops": "as in text-step",
+    }
+
+
+def _memory(
+    path: str, images: int, classes: int, device: str, quick: bool, estimate: float
+) -> dict[str, Any]:
+    room = machine.available_bytes()
+    if not device.startswith("cuda") and room and estimate * MARGIN > room:
+        return {"skipped": f"needs about {estimate / 2**30:.0f} GiB, {room / 2**30:.0f} GiB are available"}
+    arguments = [path, str(images), str(classes), device, str(int(quick))]
+    command = [sys.executable, "-m", "benchmarks.cocoop_step", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"skipped": f"failed ({done.returncode}): {done.stderr[-300:]}"}
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def measure(path: str, images: int, classes: int, device: str, quick: bool) -> dict[str, Any]:
+    """The memory of this process."""
+    if quick:
+        torch.set_num_threads(1)
+    step = make_step(models.open_clip_backbone(device, quick), path, images, classes, device)
+    baseline = machine.reset_peak(device)
+    step()
+    step()
+    peak = machine.peak_bytes(device)
+    return {"baseline_bytes": baseline, "peak_bytes": peak, "step_bytes": peak - baseline}
+
+
+def _timed(
+    ready: list[Step], rounds: int, device: str, quick: bool, progress: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Seconds, rates and agreement, by path."""
+    outputs = {step.path: step() for step in ready}
+    matmul = [machine.matmul_rate(device, quick)["best"]]
+    for turn in range(rounds):
+        progress(f"round {turn + 1} of {rounds}")
+        for step in ready:
+            step.seconds += [step.time(device) for _ in range(4 if step.path == ENGINE else 1)]
+        matmul.append(machine.matmul_rate(device, quick)["best"])
+    rows: dict[str, dict[str, Any]] = {step.path: steps.spread(step.seconds) for step in ready}
+    for step in ready:
+        if step.path == ENGINE:
+            rows[ENGINE] |= {"matmul_gflops": max(matmul), **_work(step, rows[ENGINE], max(matmul))}
+    if len(ready) == 2:
+        (logits, gradient), (plain_logits, plain_gradient) = outputs[ENGINE], outputs[PLAIN]
+        rows[ENGINE] |= {
+            "speedup_median": rows[PLAIN]["median_s"] / rows[ENGINE]["median_s"],
+            "speedup_best": rows[PLAIN]["best_s"] / rows[ENGINE]["best_s"],
+            "logit_max_abs_difference": float((logits - plain_logits).abs().max()),
+            "gradient_relative_difference": float((gradient - plain_gradient).norm() / plain_gradient.norm()),
+        }
+    return rows
+
+
+def _work(step: Step, timing: dict[str, Any], matmul: float) -> dict[str, Any]:
+    """Of the text side alone: that of one context, times the images. Counted: all products of a step."""
+    text = step.method.backbone.text
+    assert text.engine is not None
+    sequences = text.sequences(step.method.class_names, step.method.n_ctx)
+    useful = step.images * flops.engine_work(text.engine, sequences, step.method.n_ctx).useful
+    return {
+        "work": {"useful": useful, "counted": flops.counted(step)},
+        **steps.rates(useful, timing, matmul),
+    }
+
+
+COLUMNS = (
+    ("images", "images", "d"),
+    ("classes", "classes", "d"),
+    ("path", "path", "s"),
+    ("median_s", "median s", ".3f"),
+    ("best_s", "best s", ".3f"),
+    ("repeats", "n", "d"),
+    ("speedup_median", "plain/engine", ".1f"),
+    ("speedup_best", "(best)", ".1f"),
+    ("step_bytes", "of the step", "MiB"),
+    ("memory_ratio", "plain/engine memory", ".1f"),
+    ("gflops_median", "GFLOP/s", ".0f"),
+    ("share_median", "of matmul", ".0%"),
+    ("gradient_relative_difference", "grad diff", ".0e"),
+    ("skipped", "", "s"),
+)
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    print(json.dumps(measure(given[0], int(given[1]), int(given[2]), given[3], bool(int(given[4])))))

@@ -1,0 +1,181 @@
+"""What prompts in both towers share: contexts of several layers, how they start, and the way through both.
+
+Text: ``[start] context, words between, class name "." [end]``, the context's states replaced before each of
+the first ``depth`` layers. Images: the context behind the patches, before the tower's first normalisation,
+and replaced likewise (as in the code of MaPLe, arXiv 2210.03117, which VPT, IVLP and PromptSRC share there).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from promptlet.backbones import Backbone
+from promptlet.errors import OptionError
+from promptlet.methods.method import Method
+from promptlet.methods.text_prompt import resolve_init
+from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, deep_start
+
+DEPTH = 9
+"""Layers with prompts of their own in MaPLe's and PromptSRC's base-to-new runs."""
+
+
+class DeepPrompt(Method):
+    """A method that learns contexts in the image tower, and perhaps in the text tower.
+
+    Stored tensors: the tensors of `parts`, as ``part.tensor``.
+    """
+
+    n_ctx: int
+    init: str
+
+    @abstractmethod
+    def image_context(self) -> Tensor:
+        """The image tower's contexts (depth, n_ctx, d_v)."""
+
+    def image_features(self, inputs: Tensor) -> Tensor:
+        return F.normalize(self.backbone.images.encode_prompted(inputs, self.image_context()), dim=-1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a prompt file stores, by name: of every context, its own tensors."""
+        contexts = {name: part for name, part in self.named_children() if isinstance(part, Context)}
+        return {f"{name}.{key}": t for name, part in contexts.items() for key, t in part.tensors().items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {name: t.detach().cpu().float().numpy().copy() for name, t in self.tensors().items()}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
+        load_tensors(self.tensors(), tensors)
+
+    def begin_step(self, step: int) -> None:
+        for part in self.children():
+            if isinstance(part, Context):
+                part.begin_step(step)
+
+    def extra_repr(self) -> str:
+        return f"init={self.init!r}, {self.stored_options()}"
+
+
+class TwoTowerPrompt(DeepPrompt):
+    """Contexts in both towers. ``between``: frozen words between the text context and the class name."""
+
+    between: str
+
+    @abstractmethod
+    def text_context(self) -> Tensor:
+        """The text tower's contexts (depth, n_ctx, d)."""
+
+    def class_features(self) -> Tensor:
+        names = [f"{self.between} {name}".strip() for name in self.class_names]
+        features = self.backbone.text.encode(self.text_context(), names, "deep")
+        return F.normalize(features.float(), dim=-1)
+
+
+class IndependentPrompt(TwoTowerPrompt):
+    """Contexts of their own in both towers, as many vectors and layers in each; full or low-rank."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        shape: tuple[int, int],
+        start: tuple[str | None, str | None],
+        low_rank: tuple[int | None, float, float],
+        seed: int,
+    ) -> None:
+        """shape: (n_ctx, depth); start: (ctx_init, between); low_rank: (rank, dropout, init_std)."""
+        n_ctx, depth = shape
+        super().__init__(backbone, class_names)
+        image = image_start(backbone, n_ctx, depth, seed)
+        text, self.init = text_start(backbone, start[0], n_ctx, depth, seed)
+        self.between = resolve_between(start[1], start[0], n_ctx)
+        self.text = deep_context(text, *low_rank, seed, "text")
+        self.image = deep_context(image, *low_rank, seed, "image")
+        self.n_ctx, self.depth, self.rank, self.seed = n_ctx, depth, low_rank[0], seed
+
+    def text_context(self) -> Tensor:
+        return current(self.text)
+
+    def image_context(self) -> Tensor:
+        return current(self.image)
+
+    def stored_options(self) -> dict[str, str | int | float | bool]:
+        start = {} if self.rank is None else {"seed": self.seed}  # of the frozen starts below the input
+        return {"depth": self.depth, "between": self.between, **start}
+
+
+def load_tensors(own: Mapping[str, Tensor], given: Mapping[str, np.ndarray]) -> None:
+    """Copy ``given`` into ``own``. Raises OptionError for other names or shapes; nothing is taken then."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    found = {name: tuple(np.shape(array)) for name, array in given.items()}
+    if found != wanted:
+        raise OptionError(f"the learned tensors have shapes {found}; this method has {wanted}")
+    with torch.no_grad():
+        for name, target in own.items():
+            target.copy_(torch.from_numpy(np.asarray(given[name], dtype=np.float32)))
+
+
+def current(context: Context) -> Tensor:
+    """The context of this step, or the merged one outside training."""
+    return context() if context.training else context.merged()
+
+
+def resolve_depth(depth: int | None, wanted: int, layers: Mapping[str, int]) -> int:
+    """``depth``; None means ``wanted``, or all layers of a shallower tower. ``layers``: by tower's name.
+
+    Raises OptionError for one outside 1 and the layers of the shallowest tower.
+    """
+    most = min(layers.values())
+    if depth is None:
+        return min(wanted, most)
+    if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= most:
+        told = ", ".join(f"{count} of the {name} tower" for name, count in layers.items())
+        raise OptionError(f"depth={depth!r} is outside 1..{most} (layers: {told})")
+    return depth
+
+
+def text_start(
+    backbone: Backbone, ctx_init: str | None, n_ctx: int, depth: int, seed: int
+) -> tuple[Tensor, str]:
+    """The start (depth, n_ctx, d) of a deep text context, and how its first layer is made again."""
+    first, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+    if depth == 1:
+        return first[None], init
+    deeper = deep_start("text", seed, (depth - 1, n_ctx, backbone.text.dim))
+    return torch.cat([first[None], deeper.to(first.device)]), init
+
+
+def image_start(backbone: Backbone, n_ctx: int, depth: int, seed: int) -> Tensor:
+    """The start (depth, n_ctx, d_v) of an image context. Raises BackboneError for a tower without tokens."""
+    if isinstance(n_ctx, bool) or not isinstance(n_ctx, int) or n_ctx < 1:
+        raise OptionError(f"n_ctx={n_ctx!r} is outside 1 and more")
+    images = backbone.images
+    return deep_start("image", seed, (depth, n_ctx, images.dim)).to(images.device)
+
+
+def resolve_between(between: str | None, ctx_init: str | None, n_ctx: int) -> str:
+    """Words between context and name: those of "a photo of a" that the context does not replace.
+
+    So does the official code: with two vectors, "of a" stays before the name, frozen.
+    """
+    if between is None:
+        return " ".join(DEFAULT_WORDS.split()[n_ctx:]) if ctx_init is None else ""
+    if not isinstance(between, str):
+        raise OptionError(f"between={between!r} is not allowed; give words, or '' for none")
+    return between.strip()
+
+
+def deep_context(
+    start: Tensor, rank: int | None, dropout: float, init_std: float, seed: int, stream: str
+) -> Context:
+    """A full context, or a low-rank one in each layer where ``rank`` is given."""
+    if rank is None:
+        return FullContext(start)
+    if not isinstance(rank, int) or isinstance(rank, bool):
+        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for full contexts")
+    return LowRankContext(start, rank, dropout, init_std, seed, f"/{stream}")

@@ -1,0 +1,97 @@
+"""What a method is trained on: inputs by view and row, their labels, and validation images where it asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BATCH = 1024  # features scored at once
+IMAGE_BATCH = 32  # images, where the method changes the image tower
+
+
+class Inputs(Protocol):
+    """Images as a method reads them: features, or pixel values decoded when they are asked for."""
+
+    @property
+    def views(self) -> int:
+        """How many readings there are of each image."""
+
+    @property
+    def images(self) -> int:
+        """How many images there are."""
+
+    def take(self, views: Tensor, rows: Tensor) -> Tensor:
+        """Inputs (B, ...): view ``views[i]`` of image ``rows[i]``; both int64 (B,)."""
+
+    def digest(self) -> str:
+        """Identity of the content."""
+
+
+class FeatureInputs:
+    """Features (V, N, D) of V views of N images; normalised here, float32."""
+
+    def __init__(self, features: Tensor, device: torch.device | None = None) -> None:
+        self.features = F.normalize(features.to(device or features.device).float(), dim=-1)
+
+    @property
+    def views(self) -> int:
+        """V."""
+        return int(self.features.shape[0])
+
+    @property
+    def images(self) -> int:
+        """N."""
+        return int(self.features.shape[1])
+
+    def take(self, views: Tensor, rows: Tensor) -> Tensor:
+        """Features (B, D)."""
+        return self.features[views, rows]
+
+    def digest(self) -> str:
+        """Shape, and 16 hexadecimal digits of the numbers."""
+        array = self.features.detach().cpu().contiguous().numpy()
+        return f"{array.shape} {hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything a training may look at. Test images never are.
+
+    labels (N,) and val_labels (M,) int64 index the method's class names; ``val`` is None where there are no
+    validation images. epochs: how many will follow.
+    """
+
+    inputs: Inputs
+    labels: Tensor
+    epochs: int
+    val: Inputs | None = None
+    val_labels: Tensor | None = None
+
+
+def every_view(inputs: Inputs) -> Tensor:
+    """All of ``inputs``: (V, N, ...)."""
+    rows = torch.arange(inputs.images)
+    return torch.stack([inputs.take(torch.full_like(rows, view), rows) for view in range(inputs.views)])
+
+
+def all_logits(
+    score: Callable[[Tensor], Tensor],
+    inputs: Inputs,
+    device: torch.device,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Logits (N, C), float32, of view 0 of all inputs, some at a time; ``score`` is a `Method.scorer`."""
+    size = BATCH if isinstance(inputs, FeatureInputs) else IMAGE_BATCH
+    logits = []
+    for start in range(0, inputs.images, size):
+        rows = torch.arange(start, min(start + size, inputs.images))
+        logits.append(score(inputs.take(torch.zeros_like(rows), rows).to(device)).float())
+        if on_progress is not None:
+            on_progress(start + len(rows), inputs.images)
+    return torch.cat(logits)

@@ -1,0 +1,64 @@
+"""IVLP: independent vision-language prompting, MaPLe's baseline (arXiv 2210.03117, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from promptlet.backbones import Backbone
+from promptlet.methods.deep_prompt import IndependentPrompt, resolve_depth
+from promptlet.methods.method import IMAGES, MethodInfo, frozen
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD
+
+DEPTH = 12
+
+
+@final
+class IVLP(IndependentPrompt):
+    """Deep contexts in both towers, nothing between them, learned with cross-entropy."""
+
+    info = MethodInfo(
+        name="ivlp",
+        title="IVLP",
+        summary="deep contexts in both towers, independent of each other",
+        paper="arXiv 2210.03117, section 4.2",
+        trains="depth x n_ctx x (d + d_v) numbers (depth x rank x (2 n_ctx + d + d_v) with rank)",
+        unseen_classes=True,
+        options=frozen(
+            n_ctx=2,
+            ctx_init=None,
+            depth=None,
+            between=None,
+            rank=None,
+            dropout=LOW_RANK_DROPOUT,
+            init_std=LOW_RANK_STD,
+            seed=1,
+        ),
+        reads=IMAGES,
+        official=frozen(epochs=5, batch_size=4, lr=0.0035),
+        bibtex="""@inproceedings{khattak2023maple,
+  title={MaPLe: Multi-modal Prompt Learning},
+  author={Khattak, Muhammad Uzair and Rasheed, Hanoona and Maaz, Muhammad and Khan, Salman
+    and Khan, Fahad Shahbaz},
+  booktitle={CVPR}, year={2023}}""",
+        notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 12 layers (depth None: 12, '
+        "or all of a shallower tower); rank, dropout and init_std make low-rank contexts, our defaults",
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        n_ctx: int = 2,
+        ctx_init: str | None = None,
+        depth: int | None = None,
+        between: str | None = None,
+        rank: int | None = None,
+        dropout: float = LOW_RANK_DROPOUT,
+        init_std: float = LOW_RANK_STD,
+        seed: int = 1,
+    ) -> None:
+        backbone.images.check_tokens()
+        layers = {"text": backbone.text.depth, "image": backbone.images.depth}
+        shape = n_ctx, resolve_depth(depth, DEPTH, layers)
+        super().__init__(backbone, class_names, shape, (ctx_init, between), (rank, dropout, init_std), seed)

@@ -1,0 +1,83 @@
+"""Pixel values for methods that change the image tower: decoded when asked for, kept while they fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from promptlet.backbones.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.data import open_image
+from promptlet.data.images import ImageSource, content_hashes, raise_together
+from promptlet.errors import ImageError, OptionError
+
+DECODERS = 4
+KEEP_BYTES = 1 << 30
+
+
+class PixelInputs:
+    """Pixel values of ``views`` readings of pictures (paths, Pillow images, arrays); all of one size.
+
+    View 0 is the model's test preprocessing; further views are augmented (`backbones.preprocess`). Decoded
+    pictures are kept up to ``keep_bytes``. Raises ImageError naming every picture that cannot be opened.
+    """
+
+    def __init__(
+        self, sources: Sequence[ImageSource], spec: ImageSpec, views: int = 1, keep_bytes: int = KEEP_BYTES
+    ) -> None:
+        if views < 1:
+            raise OptionError(
+                f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone"
+            )
+        self.sources = list(sources)
+        self.spec = spec
+        self.views = views
+        self.contents = content_hashes(self.sources)
+        self._room = keep_bytes
+        self._kept: dict[tuple[int, int], np.ndarray] = {}
+
+    @property
+    def images(self) -> int:
+        """How many pictures there are."""
+        return len(self.sources)
+
+    def take(self, views: Tensor, rows: Tensor) -> Tensor:
+        """Pixel values (B, 3, H, W), float32. Raises ImageError naming all that cannot be decoded."""
+        wanted = list(zip(rows.tolist(), views.tolist(), strict=True))
+        found = {key: self._kept[key] for key in wanted if key in self._kept}
+        missing = [key for key in dict.fromkeys(wanted) if key not in found]
+        if missing:
+            found |= self._decode(missing)
+        return torch.from_numpy(np.stack([found[key] for key in wanted]))
+
+    def digest(self) -> str:
+        """Views, and 16 hexadecimal digits of what the pictures hold."""
+        summary = hashlib.blake2b("".join(self.contents).encode("ascii"), digest_size=8)
+        return f"{self.views} views {summary.hexdigest()}"
+
+    def _decode(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
+        errors: list[ImageError] = []
+        found: dict[tuple[int, int], np.ndarray] = {}
+        with ThreadPoolExecutor(DECODERS) as pool:
+            futures = {key: pool.submit(self._read, *key) for key in keys}
+            for key, future in futures.items():
+                try:
+                    found[key] = future.result()
+                except ImageError as error:
+                    errors.append(error)
+        raise_together(errors)
+        for key, pixels in found.items():
+            if pixels.nbytes <= self._room:
+                self._kept[key] = pixels
+                self._room -= pixels.nbytes
+        return found
+
+    def _read(self, row: int, view: int) -> np.ndarray:
+        image = open_image(self.sources[row])
+        if view == 0:
+            return preprocess(image, self.spec)
+        return augmented_view(image, self.spec, self.contents[row], view)
