@@ -251,10 +251,10 @@ def test_hidden(tiny_backbone: Any) -> None:
             CoCoOp(tiny_backbone, NAMES, hidden=given)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("options", [{}, {"hidden": 3, "n_ctx": 2}])
-def test_a_prompt_file_answers_alike(options: dict[str, int], tiny_backbone: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"n_ctx": 2, "method_options": {"hidden": 3}}])
+def test_a_prompt_file_answers_alike(options: dict[str, Any], tiny_backbone: Any, tmp_path: Path) -> None:
     features, labels = toy_arrays(tiny_backbone)
-    clf = PromptClassifier(tiny_backbone, method="cocoop", method_options=options, epochs=2)
+    clf = PromptClassifier(tiny_backbone, method="cocoop", epochs=2, **options)
     clf.fit(features, labels)
     clf.save(tmp_path / "some.prompt")
     back = PromptClassifier.load(tmp_path / "some.prompt", tiny_backbone)

@@ -124,12 +124,24 @@ def test_json_and_tables(tmp_path: Path) -> None:
     promised |= {"file_bytes", "seconds"}
     assert promised < set(document["summary"][0])
     lines = render(summary).splitlines()
-    assert lines[0] == "### base-to-new" and len({line.count("|") for line in lines[2:]}) == 1
+    assert lines[0] == "### base-to-new" and len({line.count("|") for line in lines[2:5]}) == 1
     assert "| pets | rlp | fast | 16 | 1,2 | 81.50 ± 0.50 | 50.00 ± 0.00 | 61.98 |" in lines[4]
     [row] = csv.DictReader(io.StringIO(render(summary, "csv")))
     assert row["dataset"] == "pets" and float(row["base"]) == 81.5 and row["seeds"] == "1 2"
     with pytest.raises(OptionError, match="format='html' is not known"):
         render(summary, "html")
+
+
+def test_the_papers_of_what_was_run_are_quoted_once(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    put(store, run("pets"), 90.0, 30.0)
+    put(store, run("cars"), 30.0, 90.0)
+    put(store, run("pets", "zero_shot"), 60.0, 60.0)
+    text = render(summarise(store))
+    assert text.count("hao2023rlp") == text.count("radford2021clip") == 1
+    assert "zhou2022coop" not in text
+    entries = summarise(store).to_json()["bibtex"]
+    assert [entry.split("{")[1].split(",")[0] for entry in entries] == ["hao2023rlp", "radford2021clip"]
 
 
 def test_a_report_needs_no_torch() -> None:

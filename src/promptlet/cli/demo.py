@@ -183,6 +183,7 @@ def _tiles(part: Split, chances: Any, half: str) -> list[Tile]:
 
 
 def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[str, float]) -> str:
+    from promptlet.papers import bibliography
     from promptlet.report.figures import bars_by_dataset, base_against_new
     from promptlet.report.page import Page
     from promptlet.report.tables import HEAD, cells, incomplete_cells
@@ -212,6 +213,8 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
     page.figure(
         sheet.read_bytes(), "Test pictures with the answer; red: wrong. The second half are new classes."
     )
+    page.heading("Papers of these methods")
+    page.commands(bibliography(summary.methods))
     page.heading("Your own images")
     page.commands(_next_steps(prompt))
     return page.render()

@@ -183,7 +183,7 @@ def _method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
     twice = sorted(chosen.keys() & further.keys())
     if twice:
         raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
-    main = {key: further.pop(key) for key in ("rank", "n_ctx", "ctx_init") if key in further}
+    main: dict[str, Any] = {k: further.pop(k) for k in ("rank", "n_ctx", "ctx_init") if k in further}
     return {"method": name, **chosen, **main, "method_options": further or None}
 
 

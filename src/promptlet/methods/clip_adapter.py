@@ -16,6 +16,7 @@ from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.papers import bibtex
 
 
 @final
@@ -34,11 +35,7 @@ class ClipAdapter(Method):
         unseen_classes=True,
         options=frozen(template=TEMPLATE, reduction=4, ratio=0.2, seed=1),
         fast=frozen(lr=0.001),
-        bibtex="""@article{gao2024clipadapter,
-  title={CLIP-Adapter: Better Vision-Language Models with Feature Adapters},
-  author={Gao, Peng and Geng, Shijie and Zhang, Renrui and Ma, Teli and Fang, Rongyao and Zhang, Yongfeng \
-and Li, Hongsheng and Qiao, Yu},
-  journal={International Journal of Computer Vision}, year={2024}}""",
+        bibtex=bibtex("clip_adapter"),
         notes="the official code is this image branch with reduction 4 and ratio 0.2, without a schedule. It "
         "adapts features that are not normalised yet, which is the same: the adapter scales with its input",
     )

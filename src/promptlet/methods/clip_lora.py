@@ -15,6 +15,7 @@ from promptlet.backbones.lora import LoraTower, StepDropout, lora_image_tower, l
 from promptlet.errors import DataError, OptionError, check_option
 from promptlet.methods.method import IMAGES, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.papers import bibtex
 
 TOWERS = ("both", "text", "image")
 SHOWN_TENSORS = 3
@@ -35,10 +36,7 @@ class ClipLora(Method):
         reads=IMAGES,
         own_template=True,
         fast=frozen(epochs=5, batch_size=32, weight_decay=0.01),
-        bibtex="""@inproceedings{zanella2024low,
-  title={Low-Rank Few-Shot Adaptation of Vision-Language Models},
-  author={Zanella, Maxime and Ben Ayed, Ismail},
-  booktitle={CVPR Workshops}, year={2024}}""",
+        bibtex=bibtex("clip_lora"),
         notes="needs promptlet[lora] and a CLIP model of transformers. r, alpha, dropout, template "
         "and the scale alpha / sqrt(r) are the official code's. It trains "
         "500 x shots steps of 32 images (AdamW, lr 2e-4, weight decay 0.01, cosine to 1e-6) whatever the "

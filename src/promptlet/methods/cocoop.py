@@ -15,6 +15,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
+from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
 REDUCTION = 16  # the hidden layer has a sixteenth of the image features' width
@@ -38,10 +39,7 @@ class CoCoOp(Method):
         options=frozen(n_ctx=4, ctx_init=None, hidden=None, seed=1),
         fast=frozen(epochs=3, batch_size=8, lr=0.002),
         official=frozen(epochs=10, batch_size=1),
-        bibtex="""@inproceedings{zhou2022cocoop,
-  title={Conditional Prompt Learning for Vision-Language Models},
-  author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
-  booktitle={CVPR}, year={2022}}""",
+        bibtex=bibtex("cocoop"),
         notes="hidden None: D // 16, as official. An epoch takes one text pass per image, so that fast has 3 "
         "epochs in batches of 8 at lr 0.002, our choice on validation images: longer training lost held-out "
         "classes and won little",

@@ -10,6 +10,7 @@ from promptlet.backbones.text_class_token import CLASS_TOKENS, ClassToken
 from promptlet.errors import OptionError, check_option
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import TextPrompt, resolve_init
+from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
 
@@ -26,10 +27,7 @@ class CoOp(TextPrompt):
         unseen_classes=True,
         options=frozen(n_ctx=4, ctx_init=None, per_class=False, class_token_position="end", seed=1),
         official=frozen(epochs=200),
-        bibtex="""@article{zhou2022coop,
-  title={Learning to Prompt for Vision-Language Models},
-  author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
-  journal={International Journal of Computer Vision}, year={2022}}""",
+        bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit: other names are refused; "
         "class_token_position: where the name stands, end, middle or front of the context",
     )

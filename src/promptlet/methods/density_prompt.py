@@ -15,13 +15,9 @@ from promptlet.backbones import Backbone
 from promptlet.density import information_density, positional_penalty
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import TextPrompt, check_weight, resolve_init
+from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
-BIBTEX = """@article{hao2023rlp,
-  title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
-  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
-    and Ding, Guiguang},
-  journal={arXiv preprint arXiv:2312.10813}, year={2023}}"""
 OURS = "weight is our choice; the paper's is not public"
 
 
@@ -37,7 +33,7 @@ class DirectOptimisation(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         options=frozen(n_ctx=4, ctx_init=None, weight=1.0, k=1, seed=1),
-        bibtex=BIBTEX,
+        bibtex=bibtex("dip_do"),
         notes=OURS,
     )
 
@@ -73,7 +69,7 @@ class PositionalPenalty(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         options=frozen(n_ctx=4, ctx_init=None, weight=1.0, seed=1),
-        bibtex=BIBTEX,
+        bibtex=bibtex("dip_pp"),
         notes=OURS,
     )
 

@@ -9,6 +9,7 @@ from promptlet.backbones import Backbone
 from promptlet.methods.deep_prompt import IndependentPrompt, resolve_depth
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD
+from promptlet.papers import bibtex
 
 DEPTH = 12
 
@@ -36,11 +37,7 @@ class IVLP(IndependentPrompt):
         ),
         reads=IMAGES,
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
-        bibtex="""@inproceedings{khattak2023maple,
-  title={MaPLe: Multi-modal Prompt Learning},
-  author={Khattak, Muhammad Uzair and Rasheed, Hanoona and Maaz, Muhammad and Khan, Salman
-    and Khan, Fahad Shahbaz},
-  booktitle={CVPR}, year={2023}}""",
+        bibtex=bibtex("ivlp"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 12 layers (depth None: 12, '
         "or all of a shallower tower); rank, dropout and init_std make low-rank contexts, our defaults",
     )

@@ -19,6 +19,7 @@ from promptlet.methods.text_prompt import (
     check_weight,
     make_context,
 )
+from promptlet.papers import bibtex
 
 
 @final
@@ -43,10 +44,7 @@ class KgCoOp(TextPrompt):
             seed=1,
         ),
         official=frozen(epochs=100, batch_size=128),
-        bibtex="""@inproceedings{yao2023kgcoop,
-  title={Visual-Language Prompt Tuning with Knowledge-guided Context Optimization},
-  author={Yao, Hantao and Zhang, Rui and Xu, Changsheng},
-  booktitle={CVPR}, year={2023}}""",
+        bibtex=bibtex("kgcoop"),
         notes="weight 8 is official; rank, dropout and init_std make RLP's low-rank context, our defaults",
     )
 

@@ -17,6 +17,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, TrainingError, did_you_mean
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo, frozen
+from promptlet.papers import bibtex
 
 Array = npt.NDArray[np.float64]
 
@@ -43,10 +44,7 @@ class LinearProbe(Method):
         learns=AT_ONCE,
         uses_val=True,
         options=frozen(C=10.0),
-        bibtex="""@inproceedings{radford2021clip,
-  title={Learning Transferable Visual Models From Natural Language Supervision},
-  author={Radford, Alec and Kim, Jong Wook and Hallacy, Chris and Ramesh, Aditya and Goh, Gabriel and others},
-  booktitle={ICML}, year={2021}}""",
+        bibtex=bibtex("linear_probe"),
         notes="it knows only the classes it was trained on; C is searched as in CoOp's lpclip where there "
         "are validation images, else it stays as given (10 is our choice); features are normalised here, not "
         "in lpclip, where the same C therefore penalises less; every view is a training image of its own",

@@ -26,6 +26,7 @@ from promptlet.methods.deep_prompt import (
 )
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD
+from promptlet.papers import bibtex
 
 
 @final
@@ -51,11 +52,7 @@ class MaPLe(TwoTowerPrompt):
         ),
         reads=IMAGES,
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
-        bibtex="""@inproceedings{khattak2023maple,
-  title={MaPLe: Multi-modal Prompt Learning},
-  author={Khattak, Muhammad Uzair and Rasheed, Hanoona and Maaz, Muhammad and Khan, Salman
-    and Khan, Fahad Shahbaz},
-  booktitle={CVPR}, year={2023}}""",
+        bibtex=bibtex("maple"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 9 layers (depth None: 9, '
         "or all of a shallower tower); rank makes the text contexts low-rank, the linear maps stay full: our "
         "reading of RLP on MaPLe, with our dropout and init_std",

@@ -23,6 +23,7 @@ from promptlet.methods.consistency import consistency, frozen_classes, frozen_im
 from promptlet.methods.deep_prompt import DEPTH, TwoTowerPrompt, resolve_between, resolve_depth
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.text_prompt import check_weight, resolve_init
+from promptlet.papers import bibtex
 from promptlet.prompts import START_STD
 
 
@@ -50,10 +51,7 @@ class MMLoP(TwoTowerPrompt):
             seed=1,
         ),
         reads=IMAGES,
-        bibtex="""@article{ghiasvand2026mmlop,
-  title={MMLoP: Multi-Modal Low-Rank Prompting for Efficient Vision-Language Adaptation},
-  author={Ghiasvand, Sajjad and Oskouie, Haniyeh Ehsani and Alizadeh, Mahnoosh and Pedarsani, Ramtin},
-  journal={arXiv preprint arXiv:2602.21397}, year={2026}}""",
+        bibtex=bibtex("mmlop"),
         notes="no code and no list of settings is public: start, weights of the terms, normalisation and "
         "schedule are our choices; depth None: 9, or all layers of a shallower tower",
     )

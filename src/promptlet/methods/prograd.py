@@ -26,6 +26,7 @@ from promptlet.methods.text_prompt import (
     check_weight,
     make_context,
 )
+from promptlet.papers import bibtex
 
 TINY = 1e-12
 
@@ -53,10 +54,7 @@ class ProGrad(TextPrompt):
             seed=1,
         ),
         official=frozen(epochs=100),
-        bibtex="""@inproceedings{zhu2023prograd,
-  title={Prompt-aligned Gradient for Prompt Tuning},
-  author={Zhu, Beier and Niu, Yulei and Han, Yucheng and Wu, Yue and Zhang, Hanwang},
-  booktitle={ICCV}, year={2023}}""",
+        bibtex=bibtex("prograd"),
         notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
         "official start (16 vectors, the last ones words) is not the default here; two backward passes of "
         "the text tower a step; rank, dropout and init_std make RLP's low-rank context, our defaults",

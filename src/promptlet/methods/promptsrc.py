@@ -22,6 +22,7 @@ from promptlet.methods.deep_prompt import DEPTH, IndependentPrompt, resolve_dept
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, check_weight
+from promptlet.papers import bibtex
 
 
 @final
@@ -52,11 +53,7 @@ class PromptSRC(IndependentPrompt):
         ),
         reads=IMAGES,
         official=frozen(epochs=20, batch_size=4, lr=0.0025),
-        bibtex="""@inproceedings{khattak2023promptsrc,
-  title={Self-regulating Prompts: Foundational Model Adaptation without Forgetting},
-  author={Khattak, Muhammad Uzair and Wasim, Syed Talal and Naseer, Muzammal and Khan, Salman
-    and Yang, Ming-Hsuan and Khan, Fahad Shahbaz},
-  booktitle={ICCV}, year={2023}}""",
+        bibtex=bibtex("promptsrc"),
         notes="weights and 4 vectors in 9 layers are official (depth None: 9, or all of a shallower tower). "
         "average_mean and average_std are shares of the epochs, 0 for no averaging: 0.75 and 0.05 are the "
         "official 15 and 1 of 20; few-shot runs use 0.6 and 0.6, or 0.9 and 0.1. The frozen image tower "

@@ -1,6 +1,6 @@
 """QCoOp: quantised prompts (Hao et al., ECCV 2024, arXiv 2407.10704): a context of a few different numbers.
 
-Known from published summaries: CoOp with the context quantised in training by k-means with 2^bits clusters and a
+Known from published summaries: CoOp with the context quantised in training by k-means, 2^bits clusters, and a
 straight-through gradient; 0.26 KB for 4 x 512 numbers, which is one bit a number and two centres in fp16.
 There, clusters are made anew only now and then (the thresholds are not public); here, at every step. The
 summaries' z-score before k-means is left out: the clusters of an affine map are the map of the clusters.
@@ -19,6 +19,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_STD, TextPrompt, make_context
+from promptlet.papers import bibtex
 from promptlet.promptfile.kmeans import cluster
 from promptlet.prompts import Context
 
@@ -37,11 +38,7 @@ class QCoOp(TextPrompt):
         trains="n_ctx x d numbers of 2^bits values (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         options=frozen(n_ctx=4, ctx_init=None, bits=1, rank=None, init_std=LOW_RANK_STD, seed=1),
-        bibtex="""@inproceedings{hao2024qprompt,
-  title={Quantized Prompt for Efficient Generalization of Vision-Language Models},
-  author={Hao, Tianxiang and Ding, Xiaohan and Feng, Juexiao and Yang, Yuhong and Chen, Hui
-    and Ding, Guiguang},
-  booktitle={ECCV}, year={2024}}""",
+        bibtex=bibtex("qcoop"),
         notes="no code is public: clusters are made anew at every step, and the schedule is CoOp's, by our "
         "choice; rank quantises the factors of RLP's update, without dropout: ours",
     )

@@ -13,6 +13,7 @@ from typing import final
 from promptlet.backbones import Backbone
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, TextPrompt, make_context
+from promptlet.papers import bibtex
 
 
 @final
@@ -29,11 +30,7 @@ class RLP(TextPrompt):
         options=frozen(
             rank=1, n_ctx=4, ctx_init=None, dropout=LOW_RANK_DROPOUT, init_std=LOW_RANK_STD, seed=1
         ),
-        bibtex="""@article{hao2023rlp,
-  title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
-  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
-    and Ding, Guiguang},
-  journal={arXiv preprint arXiv:2312.10813}, year={2023}}""",
+        bibtex=bibtex("rlp"),
         notes="dropout, init_std and the learning rate are our choices; the paper's are not public",
     )
 

@@ -18,16 +18,12 @@ from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.methods.text_prompt import check_weight
+from promptlet.papers import bibtex
 
 GRID = (200, 20)
 """Values of beta and of alpha that the official search tries."""
 SEARCHED_AT_ONCE = 512  # validation images
 
-BIBTEX = """@inproceedings{zhang2022tip,
-  title={Tip-Adapter: Training-Free Adaption of {CLIP} for Few-Shot Classification},
-  author={Zhang, Renrui and Zhang, Wei and Fang, Rongyao and Gao, Peng and Li, Kunchang and Dai, Jifeng and \
-Qiao, Yu and Li, Hongsheng},
-  booktitle={ECCV}, year={2022}}"""
 OPTIONS = frozen(template=TEMPLATE, alpha=1.17, beta=1.0, search=True, alpha_max=10.0, beta_max=12.0)
 NOTES = (
     "names that were not trained get zero-shot logits alone, a disadvantage beside trained ones. alpha and "
@@ -171,7 +167,7 @@ class TipAdapter(_Cache):
         learns=AT_ONCE,
         uses_val=True,
         options=OPTIONS,
-        bibtex=BIBTEX,
+        bibtex=bibtex("tip_adapter"),
         notes=NOTES,
     )
 
@@ -215,7 +211,7 @@ class TipAdapterF(_Cache):
             drop_last=False,
             warmup_lr=None,
         ),
-        bibtex=BIBTEX,
+        bibtex=bibtex("tip_adapter_f"),
         notes=f"{NOTES}. The official cosine falls at each step, here after each epoch; AdamW has eps "
         "1e-4 there, 1e-8 here; EuroSAT is trained for 100 epochs there; the released code keeps the epoch "
         "that is best on test images, here it is the last",

@@ -15,6 +15,7 @@ from promptlet.backbones import Backbone
 from promptlet.methods.deep_prompt import DeepPrompt, current, image_start, resolve_depth
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
 DEPTH = 12
@@ -35,11 +36,7 @@ class VPT(DeepPrompt):
         reads=IMAGES,
         own_template=True,
         official=frozen(epochs=5, batch_size=4, lr=0.0025),
-        bibtex="""@inproceedings{jia2022vpt,
-  title={Visual Prompt Tuning},
-  author={Jia, Menglin and Tang, Luming and Chen, Bor-Chun and Cardie, Claire and Belongie, Serge
-    and Hariharan, Bharath and Lim, Ser-Nam},
-  booktitle={ECCV}, year={2022}}""",
+        bibtex=bibtex("vpt"),
         notes="settings of MaPLe's code: 8 vectors in 12 layers (depth None: 12, or all of a shallower "
         'tower); the prompt is "a photo of a {}." for every data set, unless another is given',
     )

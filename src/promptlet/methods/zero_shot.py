@@ -10,6 +10,7 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.papers import bibtex
 
 
 @final
@@ -25,10 +26,7 @@ class ZeroShot(Method):
         unseen_classes=True,
         learns=NOTHING,
         options=frozen(template=TEMPLATE),
-        bibtex="""@inproceedings{radford2021clip,
-  title={Learning Transferable Visual Models From Natural Language Supervision},
-  author={Radford, Alec and Kim, Jong Wook and Hallacy, Chris and Ramesh, Aditya and Goh, Gabriel and others},
-  booktitle={ICML}, year={2021}}""",
+        bibtex=bibtex("zero_shot"),
     )
 
     def __init__(self, backbone: Backbone, class_names: Sequence[str], template: str = TEMPLATE) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, ensemble, several_templates
+from promptlet.papers import bibtex
 
 
 @final
@@ -29,10 +30,7 @@ class ZeroShotEnsemble(Method):
         unseen_classes=True,
         learns=NOTHING,
         options=frozen(templates="select", template=TEMPLATE),
-        bibtex="""@inproceedings{radford2021clip,
-  title={Learning Transferable Visual Models From Natural Language Supervision},
-  author={Radford, Alec and Kim, Jong Wook and Hallacy, Chris and Ramesh, Aditya and Goh, Gabriel and others},
-  booktitle={ICML}, year={2021}}""",
+        bibtex=bibtex("zero_shot_ensemble"),
         notes="as CoOp's ZeroshotCLIP2: the 7 selected templates and the data set's own; CoOp adds none for "
         'ImageNet, which is template="" here',
     )

@@ -18,7 +18,7 @@ import torch
 from promptlet.classifier import prompt_file_of
 from promptlet.data import Split, base_new, sample_shots, short_classes
 from promptlet.data.items import Item
-from promptlet.errors import DataError
+from promptlet.errors import DataError, OptionError
 from promptlet.evaluation import accuracy, calibration_error, harmonic_mean, macro_f1
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import all_logits
@@ -94,6 +94,11 @@ def _check_test(dataset: BenchDataset, base: Split, new: Split) -> None:
 
 
 def _new_method(run: Run, base: Split, new: Split, source: FeatureSource) -> Method:
+    if not METHODS[run.method].info.unseen_classes:
+        raise OptionError(
+            f"method {run.method!r} knows only the classes it was trained on, so {NAME}, which asks for others, "
+            "cannot be run with it"
+        )
     options = dict(run.options)
     method = build_method(run.method, source.backbone, base.class_names, **options, **_own_seed(run))
     method.set_classes(new.class_names)  # refuses at once what it would refuse after training

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.evaluation import deviation, harmonic_mean, mean
+from promptlet.papers import bibliography
 from promptlet.protocols import RunStore
 from promptlet.protocols.runs import cell_of, row_of
 
@@ -29,6 +30,11 @@ class Summary:
     incomplete: list[dict[str, Any]]
     problems: list[str]
 
+    @property
+    def methods(self) -> list[str]:
+        """The methods of which there are results, in the order of the rows."""
+        return list(dict.fromkeys(row["method"] for row in self.rows))
+
     def to_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
         return {
@@ -36,6 +42,7 @@ class Summary:
             "summary": self.rows,
             "incomplete": self.incomplete,
             "problems": self.problems,
+            "bibtex": bibliography(self.methods),
         }
 
 
@@ -83,6 +90,7 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
         "trainable": first["trainable"],
         "file_bytes": max(record["file_bytes"] for record in group),
         "seconds": mean([record["seconds"] for record in group]),
+        "peak_memory": max((record.get("peak_memory") or 0 for record in group), default=0) or None,
         "rank": first["options"].get("rank"),
         "schedule": first["settings"].get("name"),
         **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
@@ -154,6 +162,7 @@ def _average(group: Sequence[Record]) -> dict[str, Any]:
         "trainable": max(row["trainable"] for row in group),
         "file_bytes": max(row["file_bytes"] for row in group),
         "seconds": mean([row["seconds"] for row in group]),
+        "peak_memory": max((row["peak_memory"] or 0 for row in group), default=0) or None,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptlet.errors import check_option
+from promptlet.papers import bibliography
 from promptlet.report.summary import Summary
 
 FORMATS = ("markdown", "csv")
@@ -26,10 +27,11 @@ COLUMNS = (
         "new_std",
     ),
     *("base_ece", "new_ece", "base_macro_f1", "new_macro_f1", "trainable", "file_bytes", "seconds"),
+    "peak_memory",
 )
 HEAD = (
     *("data set", "method", "schedule", "shots", "seeds", "base", "new", "H"),
-    *("ECE base/new", "numbers", "bytes", "seconds"),
+    *("ECE base/new", "numbers", "bytes", "seconds", "MiB"),
 )
 
 
@@ -55,6 +57,7 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['trainable']:,}",
         f"{row['file_bytes']:,}",
         f"{row['seconds']:.1f}",
+        "-" if row["peak_memory"] is None else f"{row['peak_memory'] / 2**20:,.0f}",
     )
 
 
@@ -83,6 +86,9 @@ def _markdown(summary: Summary) -> str:
     reasons = dict.fromkeys(reason for entry in summary.incomplete for reason in entry["reasons"])
     lines += [f"- failed: {reason}" for reason in reasons]
     lines += [f"- note: {problem}" for problem in summary.problems]
+    entries = bibliography(summary.methods)
+    if entries:
+        lines += ["", "Papers of these methods:", "", "```bibtex", "\n\n".join(entries), "```"]
     return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
 
 

@@ -1,0 +1,106 @@
+"""The papers behind the methods, as BibTeX. Loads no torch, so that a report can quote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PAPERS: dict[str, str] = {
+    "radford2021clip": """@inproceedings{radford2021clip,
+  title={Learning Transferable Visual Models From Natural Language Supervision},
+  author={Radford, Alec and Kim, Jong Wook and Hallacy, Chris and Ramesh, Aditya and Goh, Gabriel and others},
+  booktitle={ICML}, year={2021}}""",
+    "zhou2022coop": """@article{zhou2022coop,
+  title={Learning to Prompt for Vision-Language Models},
+  author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
+  journal={International Journal of Computer Vision}, year={2022}}""",
+    "zhou2022cocoop": """@inproceedings{zhou2022cocoop,
+  title={Conditional Prompt Learning for Vision-Language Models},
+  author={Zhou, Kaiyang and Yang, Jingkang and Loy, Chen Change and Liu, Ziwei},
+  booktitle={CVPR}, year={2022}}""",
+    "yao2023kgcoop": """@inproceedings{yao2023kgcoop,
+  title={Visual-Language Prompt Tuning with Knowledge-guided Context Optimization},
+  author={Yao, Hantao and Zhang, Rui and Xu, Changsheng},
+  booktitle={CVPR}, year={2023}}""",
+    "zhu2023prograd": """@inproceedings{zhu2023prograd,
+  title={Prompt-aligned Gradient for Prompt Tuning},
+  author={Zhu, Beier and Niu, Yulei and Han, Yucheng and Wu, Yue and Zhang, Hanwang},
+  booktitle={ICCV}, year={2023}}""",
+    "hao2023rlp": """@article{hao2023rlp,
+  title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
+  author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
+    and Ding, Guiguang},
+  journal={arXiv preprint arXiv:2312.10813}, year={2023}}""",
+    "hao2024qprompt": """@inproceedings{hao2024qprompt,
+  title={Quantized Prompt for Efficient Generalization of Vision-Language Models},
+  author={Hao, Tianxiang and Ding, Xiaohan and Feng, Juexiao and Yang, Yuhong and Chen, Hui
+    and Ding, Guiguang},
+  booktitle={ECCV}, year={2024}}""",
+    "jia2022vpt": """@inproceedings{jia2022vpt,
+  title={Visual Prompt Tuning},
+  author={Jia, Menglin and Tang, Luming and Chen, Bor-Chun and Cardie, Claire and Belongie, Serge
+    and Hariharan, Bharath and Lim, Ser-Nam},
+  booktitle={ECCV}, year={2022}}""",
+    "khattak2023maple": """@inproceedings{khattak2023maple,
+  title={MaPLe: Multi-modal Prompt Learning},
+  author={Khattak, Muhammad Uzair and Rasheed, Hanoona and Maaz, Muhammad and Khan, Salman
+    and Khan, Fahad Shahbaz},
+  booktitle={CVPR}, year={2023}}""",
+    "khattak2023promptsrc": """@inproceedings{khattak2023promptsrc,
+  title={Self-regulating Prompts: Foundational Model Adaptation without Forgetting},
+  author={Khattak, Muhammad Uzair and Wasim, Syed Talal and Naseer, Muzammal and Khan, Salman
+    and Yang, Ming-Hsuan and Khan, Fahad Shahbaz},
+  booktitle={ICCV}, year={2023}}""",
+    "ghiasvand2026mmlop": """@article{ghiasvand2026mmlop,
+  title={MMLoP: Multi-Modal Low-Rank Prompting for Efficient Vision-Language Adaptation},
+  author={Ghiasvand, Sajjad and Oskouie, Haniyeh Ehsani and Alizadeh, Mahnoosh and Pedarsani, Ramtin},
+  journal={arXiv preprint arXiv:2602.21397}, year={2026}}""",
+    "gao2024clipadapter": """@article{gao2024clipadapter,
+  title={CLIP-Adapter: Better Vision-Language Models with Feature Adapters},
+  author={Gao, Peng and Geng, Shijie and Zhang, Renrui and Ma, Teli and Fang, Rongyao and Zhang, Yongfeng
+    and Li, Hongsheng and Qiao, Yu},
+  journal={International Journal of Computer Vision}, year={2024}}""",
+    "zhang2022tip": """@inproceedings{zhang2022tip,
+  title={Tip-Adapter: Training-Free Adaption of {CLIP} for Few-Shot Classification},
+  author={Zhang, Renrui and Zhang, Wei and Fang, Rongyao and Gao, Peng and Li, Kunchang
+    and Dai, Jifeng and Qiao, Yu and Li, Hongsheng},
+  booktitle={ECCV}, year={2022}}""",
+    "zanella2024low": """@inproceedings{zanella2024low,
+  title={Low-Rank Few-Shot Adaptation of Vision-Language Models},
+  author={Zanella, Maxime and Ben Ayed, Ismail},
+  booktitle={CVPR Workshops}, year={2024}}""",
+}
+"""By BibTeX key."""
+
+PAPER_OF: dict[str, str] = {
+    "zero_shot": "radford2021clip",
+    "zero_shot_ensemble": "radford2021clip",
+    "coop": "zhou2022coop",
+    "cocoop": "zhou2022cocoop",
+    "kgcoop": "yao2023kgcoop",
+    "prograd": "zhu2023prograd",
+    "rlp": "hao2023rlp",
+    "dip_do": "hao2023rlp",
+    "dip_pp": "hao2023rlp",
+    "qcoop": "hao2024qprompt",
+    "vpt": "jia2022vpt",
+    "ivlp": "khattak2023maple",
+    "maple": "khattak2023maple",
+    "promptsrc": "khattak2023promptsrc",
+    "mmlop": "ghiasvand2026mmlop",
+    "clip_adapter": "gao2024clipadapter",
+    "tip_adapter": "zhang2022tip",
+    "tip_adapter_f": "zhang2022tip",
+    "linear_probe": "radford2021clip",
+    "clip_lora": "zanella2024low",
+}
+"""The key of each method's paper."""
+
+
+def bibtex(method: str) -> str:
+    """The BibTeX entry of a method's paper; empty for a method that is not known."""
+    return PAPERS.get(PAPER_OF.get(method, ""), "")
+
+
+def bibliography(methods: Iterable[str]) -> list[str]:
+    """The entries of several methods' papers, each once, in the order given."""
+    return list(dict.fromkeys(entry for entry in map(bibtex, methods) if entry))

@@ -1,0 +1,134 @@
+"""Methods of every kind behind the one classifier: reading images, tuned on validation, answering by image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from learning_toys import NAMES, toy_arrays, toy_pictures
+from sklearn.base import clone
+
+from promptlet import PromptClassifier
+from promptlet.errors import DataError, OptionError, PromptFileError
+from promptlet.methods import METHODS
+from promptlet.methods.method import FEATURES
+
+OWN = {"cocoop": {"batch_size": 5}, "clip_lora": {}, "promptsrc": {}}
+
+
+def data(backbone: Any, method: str) -> tuple[Any, np.ndarray]:
+    """Features or pictures, as the method reads them, and names."""
+    if METHODS[method].info.reads == FEATURES:
+        return toy_arrays(backbone)
+    inputs, labels = toy_pictures(backbone)
+    return inputs.sources, np.array(NAMES)[labels.numpy()]
+
+
+def quick(backbone: Any, method: str, **options: Any) -> PromptClassifier:
+    given = {"epochs": 2, "cache": False, **OWN.get(method, {}), **options}
+    return PromptClassifier(backbone, method=method, **given)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fit_predict_save_load(method: str, tiny_backbone: Any, tmp_path: Path) -> None:
+    images, labels = data(tiny_backbone, method)
+    clf = quick(tiny_backbone, method).fit(images, labels)
+    assert clf.predict(images).shape == labels.shape
+    probabilities = clf.predict_proba(images)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    clf.save(tmp_path / "it.prompt")
+    loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
+    assert np.array_equal(loaded.predict_proba(images), probabilities)
+    assert loaded.method == method
+    refit = clone(loaded).set_params(cache=False, epochs=2).fit(images, labels)
+    assert sum(a.size for a in refit.method_.state().values()) == sum(
+        a.size for a in clf.method_.state().values()
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_names_are_answered_or_refused(method: str, tiny_backbone: Any) -> None:
+    images, labels = data(tiny_backbone, method)
+    clf = quick(tiny_backbone, method).fit(images, labels)
+    if METHODS[method].info.unseen_classes:
+        assert clf.predict_proba(images[:3], class_names=["a boat", "a tree"]).shape == (3, 2)
+    else:
+        with pytest.raises(OptionError, match="knows only its 5 classes"):
+            clf.predict(images, class_names=["a boat", "a tree"])
+    assert clf.predict(images[:1]).shape == (1,)  # goes on working
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int4", "kmeans4", "kmeans2", "kmeans1"])
+@pytest.mark.parametrize("method", METHODS)
+def test_any_precision_can_be_read_again(
+    method: str, precision: str, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    images, labels = data(tiny_backbone, method)
+    clf = quick(tiny_backbone, method, epochs=1).fit(images, labels)
+    clf.save(tmp_path / "it.prompt", precision)
+    loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
+    answers = loaded.predict_proba(images)
+    assert np.isfinite(answers).all()
+    assert np.array_equal(clf.round_to(precision).predict_proba(images), answers)
+
+
+@pytest.mark.parametrize("method", [m for m, kind in METHODS.items() if kind.info.reads != FEATURES])
+def test_features_are_no_images(method: str, tiny_backbone: Any) -> None:
+    features, labels = toy_arrays(tiny_backbone)
+    with pytest.raises(DataError, match="needs images, not features; give images, or a method"):
+        quick(tiny_backbone, method).fit(features, labels)
+
+
+def test_validation_images_choose_tips_alpha(tiny_backbone: Any) -> None:
+    features, labels = toy_arrays(tiny_backbone)
+    plain = quick(tiny_backbone, "tip_adapter").fit(features, labels)
+    tuned = quick(tiny_backbone, "tip_adapter").fit(features, labels, features, labels)
+    assert plain.method_.alpha == METHODS["tip_adapter"].info.options["alpha"]
+    assert tuned.method_.alpha != plain.method_.alpha
+    assert tuned.score(features, labels) >= plain.score(features, labels)
+
+
+def test_validation_images_of_other_classes_are_left_out_and_odd_ones_refused(tiny_backbone: Any) -> None:
+    features, labels = toy_arrays(tiny_backbone)
+    more = np.concatenate([labels, ["a boat"]])
+    clf = quick(tiny_backbone, "tip_adapter")
+    clf.fit(features, labels, np.concatenate([features, features[:1]]), more)
+    assert clf.classes_.tolist() == sorted(NAMES)
+    with pytest.raises(DataError, match="no validation label is one of the 5 classes"):
+        clf.fit(features, labels, features[:2], ["a boat", "a tree"])
+    with pytest.raises(DataError, match="val_images and val_labels go together"):
+        clf.fit(features, labels, features)
+
+
+def test_cocoop_has_no_class_features(tiny_backbone: Any) -> None:
+    clf = quick(tiny_backbone, "cocoop").fit(*toy_arrays(tiny_backbone))
+    with pytest.raises(OptionError, match="depend on the image"):
+        clf.class_features()
+
+
+def test_n_ctx_is_the_methods_own_unless_given(tiny_backbone: Any) -> None:
+    images, labels = data(tiny_backbone, "maple")
+    assert quick(tiny_backbone, "maple", epochs=1).fit(images, labels).method_.n_ctx == 2
+    assert quick(tiny_backbone, "maple", epochs=1, n_ctx=4).fit(images, labels).method_.n_ctx == 4
+
+
+def test_a_compact_file_is_answered_from_with_names_and_backbone(tiny_backbone: Any, tmp_path: Path) -> None:
+    features, labels = toy_arrays(tiny_backbone)
+    clf = quick(tiny_backbone, "qcoop", rank=1).fit(features, labels)
+    size = clf.save(tmp_path / "it.prompt", compact=True)
+    assert size == (tmp_path / "it.prompt").stat().st_size < 300
+    with pytest.raises(PromptFileError, match=r"does not name its backbone; give it: load\(path, backbone="):
+        PromptClassifier.load(tmp_path / "it.prompt")
+    loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
+    with pytest.raises(DataError, match="saved without class names"):
+        loaded.predict(features)
+    names = sorted(NAMES)
+    assert np.array_equal(loaded.predict_proba(features, names), clf.predict_proba(features))
+
+
+def test_what_belongs_to_class_names_is_not_saved_without_them(tiny_backbone: Any, tmp_path: Path) -> None:
+    clf = quick(tiny_backbone, "linear_probe").fit(*toy_arrays(tiny_backbone))
+    with pytest.raises(OptionError, match="belongs to its class names"):
+        clf.save(tmp_path / "it.prompt", compact=True)
