@@ -1,4 +1,4 @@
-"""Methods of every kind behind the one classifier: reading images, tuned on validation, answering by image."""
+"""Methods of every kind behind the one classifier: reading images, tuned on validation, image by image."""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ class MaPLe(TwoTowerPrompt):
             seed=1,
         ),
         reads=IMAGES,
+        fast=frozen(epochs=10, batch_size=32, lr=0.005),
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
         bibtex=bibtex("maple"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 9 layers (depth None: 9, '

@@ -51,6 +51,7 @@ class MMLoP(TwoTowerPrompt):
             seed=1,
         ),
         reads=IMAGES,
+        fast=frozen(epochs=10, batch_size=32, lr=0.002),
         bibtex=bibtex("mmlop"),
         notes="no code and no list of settings is public: start, weights of the terms, normalisation and "
         "schedule are our choices; depth None: 9, or all layers of a shallower tower",

@@ -34,6 +34,7 @@ class VPT(DeepPrompt):
         unseen_classes=True,
         options=frozen(n_ctx=8, depth=None, template=TEMPLATE, seed=1),
         reads=IMAGES,
+        fast=frozen(epochs=10, batch_size=32, lr=0.005),
         own_template=True,
         official=frozen(epochs=5, batch_size=4, lr=0.0025),
         bibtex=bibtex("vpt"),

@@ -96,8 +96,8 @@ def _check_test(dataset: BenchDataset, base: Split, new: Split) -> None:
 def _new_method(run: Run, base: Split, new: Split, source: FeatureSource) -> Method:
     if not METHODS[run.method].info.unseen_classes:
         raise OptionError(
-            f"method {run.method!r} knows only the classes it was trained on, so {NAME}, which asks for others, "
-            "cannot be run with it"
+            f"method {run.method!r} knows only the classes it was trained on, so {NAME}, which asks for "
+            "others, cannot be run with it"
         )
     options = dict(run.options)
     method = build_method(run.method, source.backbone, base.class_names, **options, **_own_seed(run))
