@@ -10,9 +10,15 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import chunks, cocoop_step, machine, memory, report, text_step
+from benchmarks import chunks, cocoop_step, image_step, machine, memory, report, text_step
 
-BENCHMARKS = {"text-step": text_step, "memory": memory, "chunks": chunks, "cocoop-step": cocoop_step}
+BENCHMARKS = {
+    "text-step": text_step,
+    "memory": memory,
+    "chunks": chunks,
+    "cocoop-step": cocoop_step,
+    "image-step": image_step,
+}
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks import flops, machine, models, steps
+from benchmarks import flops, isolated, machine, models, steps
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.text_reference import encode_plain
 from promptlet.methods.cocoop import CoCoOp
@@ -23,8 +21,6 @@ from promptlet.methods.cocoop import CoCoOp
 SIZES = ((1, 50), (4, 50), (1, 100), (4, 100))  # images, classes
 ROUNDS = 3
 ENGINE, PLAIN = "engine", "plain"
-MARGIN = 1.2  # a plain step runs only if this times its estimated memory is available
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass
@@ -120,16 +116,8 @@ def _settings(sizes: Any) -> dict[str, Any]:
 def _memory(
     path: str, images: int, classes: int, device: str, quick: bool, estimate: float
 ) -> dict[str, Any]:
-    room = machine.available_bytes()
-    if not device.startswith("cuda") and room and estimate * MARGIN > room:
-        return {"skipped": f"needs about {estimate / 2**30:.0f} GiB, {room / 2**30:.0f} GiB are available"}
-    arguments = [path, str(images), str(classes), device, str(int(quick))]
-    command = [sys.executable, "-m", "benchmarks.cocoop_step", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"skipped": f"failed ({done.returncode}): {done.stderr[-300:]}"}
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measured
+    arguments = [path, images, classes, device, int(quick)]
+    return isolated.measured("benchmarks.cocoop_step", arguments, device, estimate)
 
 
 def measure(path: str, images: int, classes: int, device: str, quick: bool) -> dict[str, Any]:
@@ -137,11 +125,7 @@ def measure(path: str, images: int, classes: int, device: str, quick: bool) -> d
     if quick:
         torch.set_num_threads(1)
     step = make_step(models.open_clip_backbone(device, quick), path, images, classes, device)
-    baseline = machine.reset_peak(device)
-    step()
-    step()
-    peak = machine.peak_bytes(device)
-    return {"baseline_bytes": baseline, "peak_bytes": peak, "step_bytes": peak - baseline}
+    return isolated.step_memory(step, device)
 
 
 def _timed(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import flops, machine, models, steps
+from benchmarks import flops, isolated, machine, models, steps
 
 COUNTS = (1000, 20000)
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
@@ -24,12 +21,8 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     rows = []
     for count in counts:
         progress(f"{count} classes, in a process of its own")
-        command = [sys.executable, "-m", "benchmarks.memory", str(count), device, str(int(quick))]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            rows.append({"classes": count, "skipped": f"failed ({done.returncode}): {done.stderr[-300:]}"})
-        else:
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
+        found = isolated.measured("benchmarks.memory", [count, device, int(quick)], device)
+        rows.append({"classes": count, **found})
     settings = {
         "counts": counts,
         "n_ctx": steps.N_CTX,

@@ -5,7 +5,7 @@
     python -m benchmarks.methods text --table --out RESULTS      # only the table of what is there
 
 ``text`` runs what reads features (text-side prompts, adapters), ``image`` what changes the image tower, next
-to zero-shot, CoOp and RLP. Schedule ``fast``, 16 shots, seeds 1 to 3, one thread. What was run before is kept:
+to zero-shot, CoOp and RLP. Schedule ``fast``, 16 shots, seeds 1 to 3, one thread. What was run is kept:
 an interrupted call goes on. Memory is the most that the process had: interpreter, torch and model are in it.
 """
 

@@ -18,6 +18,14 @@ VOCABULARY = 49408
 TEXT = {"hidden_size": 512, "num_hidden_layers": 12, "num_attention_heads": 8, "intermediate_size": 2048}
 TINY = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
 VISION = {**TINY, "image_size": 32, "patch_size": 16}
+VIT = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "image_size": 224,
+    "patch_size": 16,
+}
 SPEC = ImageSpec("exact", (32, 32), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
@@ -61,6 +69,22 @@ def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     torch.manual_seed(SEED)
     model = CLIPModel(config)
     return wrap_transformers(model, SimpleTokens(), SPEC, "random CLIP", torch.device(device), torch.float32)
+
+
+def vision_backbone(device: str, quick: bool = False) -> Backbone:
+    """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels beside a tiny text tower."""
+    from transformers import CLIPConfig, CLIPModel
+
+    words = {"bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1, "vocab_size": VOCABULARY}
+    config = CLIPConfig(
+        text_config={**TINY, **words}, vision_config=VISION if quick else VIT, projection_dim=512
+    )
+    torch.manual_seed(SEED)
+    side = config.vision_config.image_size
+    spec = ImageSpec("exact", (side, side), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    return wrap_transformers(
+        CLIPModel(config), SimpleTokens(), spec, "random CLIP", torch.device(device), torch.float32
+    )
 
 
 def open_clip_backbone(device: str, quick: bool = False) -> Backbone:

@@ -1,0 +1,143 @@
+"""A step with prompts in the image tower, engine and plain path: seconds in turns, memory apart."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import isolated, machine, models, steps
+from promptlet.backbones.backbone import Backbone
+
+DEPTH = 9
+SIZES = (4, 32, 128)  # images in a step
+ROUNDS = 3
+ENGINE, PLAIN = "engine", "plain"
+
+
+@dataclass
+class Step:
+    """Features of random images (B, 3, H, W) beside contexts (depth, n_ctx, d), and their gradient."""
+
+    path: str
+    backbone: Backbone
+    pixels: Tensor
+    context: Tensor
+    seed_grad: Tensor
+    seconds: list[float] = field(default_factory=list)
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        images = self.backbone.images
+        encode = images.encode_prompted if self.path == ENGINE else images.encode_prompted_reference
+        features = encode(self.pixels, self.context)
+        (gradient,) = torch.autograd.grad(features, self.context, self.seed_grad)
+        return features.detach(), gradient
+
+    def time(self, device: str) -> float:
+        """Seconds of one call."""
+        machine.synchronize(device)
+        begin = time.perf_counter()
+        self()
+        machine.synchronize(device)
+        return time.perf_counter() - begin
+
+
+def make_step(backbone: Backbone, path: str, count: int, device: str) -> Step:
+    """A step over ``count`` fixed random images."""
+    images, draw = backbone.images, torch.Generator().manual_seed(0)
+    height, width = images.spec.output_size
+    pixels = torch.randn(count, 3, height, width, generator=draw)
+    depth = min(DEPTH, images.depth)
+    context = (0.02 * torch.randn(depth, steps.N_CTX, images.dim, generator=draw)).to(device)
+    seed_grad = torch.randn(count, backbone.feature_dim, generator=draw).to(device)
+    return Step(path, backbone, pixels.to(device), context.requires_grad_(), seed_grad)
+
+
+def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
+    """Settings and rows: one row per number of images and path."""
+    sizes, rounds = ((2, 5), 2) if quick else (SIZES, ROUNDS)
+    backbone = models.vision_backbone(device, quick)
+    rows: list[dict] = []
+    per_image = 0.0  # bytes of a plain step, from the sizes before
+    for count in sizes:
+        memory = {}
+        for path in (ENGINE, PLAIN):
+            progress(f"{count} images, {path}: memory, in a process of its own")
+            needed = per_image * count if path == PLAIN else 0.0
+            arguments = [path, count, device, int(quick)]
+            memory[path] = isolated.measured("benchmarks.image_step", arguments, device, needed)
+        per_image = max(per_image, memory[PLAIN].get("step_bytes", 0) / count)
+        fits = [path for path in (ENGINE, PLAIN) if "skipped" not in memory[path]]
+        ready = [make_step(backbone, path, count, device) for path in fits]
+        timed = _timed(ready, rounds, device, lambda turn, count=count: progress(f"{count} images, {turn}"))
+        for path in (ENGINE, PLAIN):
+            rows.append({"images": count, "path": path, **memory[path], **timed.get(path, {})})
+        if len(fits) == 2:
+            rows[-2]["memory_ratio"] = rows[-1]["step_bytes"] / max(1, rows[-2]["step_bytes"])
+    settings = {
+        "sizes": sizes,
+        "depth": DEPTH,
+        "n_ctx": steps.N_CTX,
+        "backbone": "transformers CLIPModel, image tower of ViT-B/16's size at 224 pixels",
+        "weights": f"random, torch seed {models.SEED}",
+        "plain": "the library's own forward pass with hooks, autograd through frozen weights",
+        "order": "engine and plain take turns in one process",
+        "memory": "peak of a fresh process's first two steps minus what it held before them (VmHWM; with "
+        "--device cuda, torch's allocated memory)",
+        "keep_bytes": backbone.images.engine.keep_bytes if backbone.images.engine else None,
+    }
+    return settings, rows
+
+
+def _timed(
+    ready: list[Step], rounds: int, device: str, progress: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Seconds and agreement, by path."""
+    outputs = {step.path: step() for step in ready}
+    for turn in range(rounds):
+        progress(f"round {turn + 1} of {rounds}")
+        for step in ready:
+            step.seconds.append(step.time(device))
+    rows: dict[str, dict[str, Any]] = {step.path: steps.spread(step.seconds) for step in ready}
+    if len(ready) == 2:
+        (features, gradient), (plain_features, plain_gradient) = outputs[ENGINE], outputs[PLAIN]
+        rows[ENGINE] |= {
+            "speedup_median": rows[PLAIN]["median_s"] / rows[ENGINE]["median_s"],
+            "speedup_best": rows[PLAIN]["best_s"] / rows[ENGINE]["best_s"],
+            "feature_max_abs_difference": float((features - plain_features).abs().max()),
+            "gradient_relative_difference": float((gradient - plain_gradient).norm() / plain_gradient.norm()),
+        }
+    return rows
+
+
+def measure(path: str, count: int, device: str, quick: bool) -> dict[str, Any]:
+    """The memory of this process."""
+    if quick:
+        torch.set_num_threads(1)
+    return isolated.step_memory(make_step(models.vision_backbone(device, quick), path, count, device), device)
+
+
+COLUMNS = (
+    ("images", "images", "d"),
+    ("path", "path", "s"),
+    ("median_s", "median s", ".3f"),
+    ("best_s", "best s", ".3f"),
+    ("repeats", "n", "d"),
+    ("speedup_median", "plain/engine", ".2f"),
+    ("speedup_best", "(best)", ".2f"),
+    ("step_bytes", "of the step", "MiB"),
+    ("memory_ratio", "plain/engine memory", ".1f"),
+    ("feature_max_abs_difference", "feature diff", ".0e"),
+    ("gradient_relative_difference", "grad diff", ".0e"),
+    ("skipped", "", "s"),
+)
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    print(json.dumps(measure(given[0], int(given[1]), given[2], bool(int(given[3])))))
