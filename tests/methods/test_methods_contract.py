@@ -57,6 +57,12 @@ CASES = [
         "coop", len(NAMES) * 4 * 32, {"per_class": True}, refuses="know only the classes they were made for"
     ),
     Case("coop", 4 * 32, {"class_token_position": "middle"}),
+    Case(
+        "coop",
+        len(NAMES) * 4 * 32,
+        {"per_class": True, "class_token_position": "front"},
+        refuses="know only the classes they were made for",
+    ),
     Case("cocoop", 4 * 32 + (16 + 1) * 1 + (1 + 1) * 32, cosines=False),
     Case("cocoop", 2 * 32 + (16 + 1) * 3 + (3 + 1) * 32, {"n_ctx": 2, "hidden": 3}, cosines=False),
     Case("kgcoop", 4 * 32),
@@ -86,6 +92,7 @@ CASES = [
     Case("tip_adapter_f", len(NAMES) * 4 * 16, cosines=False, from_data=True),
     Case("linear_probe", len(NAMES) * 17, cosines=False, from_data=True, refuses="knows only its 5 classes"),
     Case("clip_lora", 3 * 3 * 2 * (32 + 32) + 2 * 3 * 2 * (32 + 32)),
+    Case("clip_lora", 2 * 3 * 2 * (32 + 32), {"towers": "image", "dropout": 0.0}),
     Case("clip_lora", 3 * 3 * 1 * (32 + 32), {"r": 1, "towers": "text", "dropout": 0.0}),
 ]
 
@@ -410,7 +417,7 @@ def test_each_file_keeps_to_one_method(name: str) -> None:
     [
         ("coopp", {}, "method='coopp' is not known; allowed: zero_shot, .*coop, .*Did you mean 'coop'"),
         ("rlp", {"rnak": 2}, "method 'rlp' has no option 'rnak'; it has: rank, .*Did you mean 'rank'"),
-        ("coop", {"rank": 2}, "method 'coop' has no option 'rank'"),
+        ("coop", {"rank": 2}, "method 'coop' has no option 'rank'.* It is an option of kgcoop, prograd, rlp"),
         ("rlp", {"rank": 9}, r"rank=9 is outside 1\.\.4"),
         ("kgcoop", {"rank": 5}, r"rank=5 is outside 1\.\.4"),
         ("kgcoop", {"rank": 1.5}, r"rank=1.5 is not allowed; give a whole number"),

@@ -11,6 +11,7 @@ from promptlet.cli.shell import Json, emit_json, examples, say, table
 if TYPE_CHECKING:
     from promptlet.methods import MethodInfo
 
+HEAD = ("method", "what it is", "learns", "options", "unseen names", "official", "paper")
 READS = {
     "features": "features of images: each image is encoded once and cached",
     "images": "the images themselves, at every step: the image tower changes",
@@ -33,13 +34,20 @@ def command(
     if json:
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
-        rows = [
-            (info.name, info.summary, info.trains, "yes" if info.unseen_classes else "no", _source(info))
-            for info in infos
-        ]
-        table(("method", "what it is", "learns", "unseen names", "paper"), rows)
+        table(HEAD, [_row(info) for info in infos])
+        say(
+            "official: whether --schedule official knows the settings of its code. More: promptlet methods NAME"
+        )
     else:
         _show(infos[0])
+
+
+def _row(info: MethodInfo) -> tuple[str, ...]:
+    """A line of the list, under `HEAD`."""
+    options = " ".join(name for name in info.options if name != "seed")
+    unseen = "yes" if info.unseen_classes else "no"
+    official = "-" if info.learns != "by steps" else "no" if info.official is None else "yes"
+    return info.name, info.summary, info.trains, options, unseen, official, _source(info)
 
 
 def _source(info: MethodInfo) -> str:

@@ -60,10 +60,15 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **op
         if option not in known:
             raise OptionError(
                 f"method {name!r} has no option {option!r}; it has: {', '.join(known)}."
-                f"{did_you_mean(option, known)}"
+                f"{did_you_mean(option, known) or _who_has(option)}"
             )
         _check_kind(name, option, options[option], known[option])
     return METHODS[name](backbone, class_names, **options)
+
+
+def _who_has(option: str) -> str:
+    methods = [name for name, method in METHODS.items() if option in method.info.options]
+    return f" It is an option of {', '.join(methods)}." if methods else ""
 
 
 def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
