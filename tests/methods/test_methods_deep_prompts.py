@@ -319,3 +319,14 @@ def test_the_two_towers_low_rank_starts_and_dropouts_are_not_the_same_draws(tiny
 def test_errors(kind: Any, options: dict[str, Any], message: str, tiny_backbone: Any) -> None:
     with pytest.raises(OptionError, match=message):
         kind(tiny_backbone, NAMES, **options)
+
+
+@pytest.mark.parametrize("kind", [VPT, IVLP, MaPLe, PromptSRC, MMLoP])
+def test_towers_without_tokens_are_refused(kind: Any, siglip_folder: Any) -> None:
+    from promptlet.backbones import load_backbone
+    from promptlet.errors import BackboneError
+
+    with pytest.raises(
+        BackboneError, match=r"prompts cannot enter an image tower of kind .*such as rlp or coop"
+    ):
+        kind(load_backbone(siglip_folder, device="cpu"), NAMES)

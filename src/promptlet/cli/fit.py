@@ -117,6 +117,8 @@ def command(
     _check_out(out, force)
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     _check_precision(precision)
+    chosen = _method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init})
+    _check_compact(chosen["method"], compact)
     data = _read(folder)
     _tell_ignored(folder, data)
     if not resume:
@@ -129,7 +131,7 @@ def command(
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
         backbone=load_backbone(backbone, device, dtype),
-        **_method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init}),
+        **chosen,
         shots=shots,
         seed=seed,
         views=views,
@@ -185,6 +187,16 @@ def _method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
         raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
     main: dict[str, Any] = {k: further.pop(k) for k in ("rank", "n_ctx", "ctx_init") if k in further}
     return {"method": name, **chosen, **main, "method_options": further or None}
+
+
+def _check_compact(method: str, compact: bool) -> None:
+    """Raises OptionError before training where what is learned belongs to the class names."""
+    from promptlet.methods import METHODS
+
+    if compact and not METHODS[method].info.unseen_classes:
+        raise OptionError(
+            f"what {method!r} learns belongs to its class names, which --compact leaves out; leave --compact out"
+        )
 
 
 def _check_precision(precision: str | None) -> None:

@@ -35,9 +35,7 @@ def command(
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
         table(HEAD, [_row(info) for info in infos])
-        say(
-            "official: whether --schedule official knows the settings of its code. More: promptlet methods NAME"
-        )
+        say("official: whether --schedule official knows its code's settings. More: promptlet methods NAME")
     else:
         _show(infos[0])
 
