@@ -117,10 +117,10 @@ def command(
     _check_out(out, force)
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     _check_precision(precision)
-    chosen = _method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init})
-    _check_compact(chosen["method"], compact)
     data = _read(folder)
     _tell_ignored(folder, data)
+    chosen = _method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init})
+    _check_compact(chosen["method"], compact)
     if not resume:
         _remove(checkpoint, force)
     elif not checkpoint.exists():
@@ -195,7 +195,7 @@ def _check_compact(method: str, compact: bool) -> None:
 
     if compact and not METHODS[method].info.unseen_classes:
         raise OptionError(
-            f"what {method!r} learns belongs to its class names, which --compact leaves out; leave --compact out"
+            f"what {method!r} learns belongs to its class names, which --compact leaves out; do without it"
         )
 
 

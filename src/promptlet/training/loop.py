@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from promptlet import rng
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
+from promptlet.methods.method import NOTHING
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -46,15 +47,19 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """history: one report an epoch; text_passes: forward-and-backward passes of the text tower."""
+    """history: one report an epoch; text_passes: forward-and-backward passes of the text tower.
+
+    seconds_around: of what a method does before the first epoch and after the last, such as a search.
+    """
 
     history: tuple[EpochReport, ...]
     text_passes: int
+    seconds_around: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """Seconds of all epochs together."""
-        return sum(report.seconds for report in self.history)
+        """Seconds of all epochs together, and of what stands around them."""
+        return sum(report.seconds for report in self.history) + self.seconds_around
 
 
 def train(
@@ -77,7 +82,9 @@ def train(
     removed at the end. Raises TrainingError for a loss that is not finite.
     """
     data = _training_data(method, inputs, labels, schedule, val)
+    began = time.perf_counter()
     method.begin_training(data)
+    around = time.perf_counter() - began
     method.train()
     result = TrainingResult((), 0)
     try:
@@ -85,8 +92,10 @@ def train(
             result = _by_steps(method, data, schedule, seed, on_epoch, checkpoint)
     finally:
         method.eval()
+    began = time.perf_counter()
     method.end_training(data)
-    return result
+    around += time.perf_counter() - began
+    return replace(result, seconds_around=0.0 if method.info.learns == NOTHING else around)
 
 
 def _training_data(
