@@ -9,6 +9,7 @@ branches merge into one plain matrix. The scale of V and the dropout rate are ou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -31,6 +32,17 @@ def deep_start(stream: str, seed: int, shape: tuple[int, int, int]) -> Tensor:
     return torch.from_numpy(rng.normal(f"deep-context/{stream}", seed, shape, START_STD))
 
 
+def load_tensors(own: Mapping[str, Tensor], given: Mapping[str, np.ndarray], whose: str) -> None:
+    """Copy ``given`` into ``own``. Raises OptionError for other names or shapes; nothing is taken then."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    found = {name: tuple(np.shape(array)) for name, array in given.items()}
+    if found != wanted:
+        raise OptionError(f"the learned tensors have shapes {found}; {whose} has {wanted}")
+    with torch.no_grad():
+        for name, target in own.items():
+            target.copy_(torch.from_numpy(np.asarray(given[name], dtype=np.float32)))
+
+
 class Context(nn.Module, ABC):
     """A parametrisation: called without arguments, gives the context (..., n_ctx, d)."""
 
@@ -51,14 +63,7 @@ class Context(nn.Module, ABC):
 
     def load(self, tensors: dict[str, np.ndarray]) -> None:
         """Take what `tensors` gave. Raises OptionError for other names or shapes; nothing is taken then."""
-        own = self.tensors()
-        wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        if given != wanted:
-            raise OptionError(f"the learned tensors have shapes {given}; this context has {wanted}")
-        with torch.no_grad():
-            for name, target in own.items():
-                target.copy_(torch.from_numpy(np.asarray(tensors[name], dtype=np.float32)))
+        load_tensors(self.tensors(), tensors, "this context")
 
 
 class FullContext(Context):

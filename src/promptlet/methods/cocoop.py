@@ -16,7 +16,7 @@ from promptlet.errors import OptionError
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.papers import bibtex
-from promptlet.prompts import FullContext
+from promptlet.prompts import FullContext, load_tensors
 
 REDUCTION = 16  # the hidden layer has a sixteenth of the image features' width
 PROMPTS = 16384  # encoded in one pass when answering: images x classes
@@ -97,14 +97,7 @@ class CoCoOp(Method):
         return {name: t.detach().cpu().float().numpy().copy() for name, t in self._learned().items()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
-        own = self._learned()
-        wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        if given != wanted:
-            raise OptionError(f"the learned tensors have shapes {given}; this method has {wanted}")
-        with torch.no_grad():
-            for name, target in own.items():
-                target.copy_(torch.from_numpy(np.asarray(tensors[name], dtype=np.float32)))
+        load_tensors(self._learned(), tensors, "this method")
 
     def _learned(self) -> dict[str, Tensor]:
         return {"P": self.context.P, **{f"meta.{name}": p for name, p in self.meta.named_parameters()}}

@@ -19,7 +19,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
-from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, deep_start
+from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, deep_start, load_tensors
 
 DEPTH = 9
 """Layers with prompts of their own in MaPLe's and PromptSRC's base-to-new runs."""
@@ -50,7 +50,7 @@ class DeepPrompt(Method):
         return {name: t.detach().cpu().float().numpy().copy() for name, t in self.tensors().items()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
-        load_tensors(self.tensors(), tensors)
+        load_tensors(self.tensors(), tensors, "this method")
 
     def begin_step(self, step: int) -> None:
         for part in self.children():
@@ -107,17 +107,6 @@ class IndependentPrompt(TwoTowerPrompt):
     def stored_options(self) -> dict[str, str | int | float | bool]:
         start = {} if self.rank is None else {"seed": self.seed}  # of the frozen starts below the input
         return {"depth": self.depth, "between": self.between, **start}
-
-
-def load_tensors(own: Mapping[str, Tensor], given: Mapping[str, np.ndarray]) -> None:
-    """Copy ``given`` into ``own``. Raises OptionError for other names or shapes; nothing is taken then."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    found = {name: tuple(np.shape(array)) for name, array in given.items()}
-    if found != wanted:
-        raise OptionError(f"the learned tensors have shapes {found}; this method has {wanted}")
-    with torch.no_grad():
-        for name, target in own.items():
-            target.copy_(torch.from_numpy(np.asarray(given[name], dtype=np.float32)))
 
 
 def current(context: Context) -> Tensor:
