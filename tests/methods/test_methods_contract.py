@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 from collections.abc import Callable
@@ -103,6 +104,7 @@ def cases(wanted: Callable[[Case], Any]) -> Any:
     return pytest.mark.parametrize("case", chosen, ids=lambda case: f"{case.name}{case.options or ''}")
 
 
+TRAINED: dict[str, Method] = {}
 every_method = cases(lambda case: True)
 learning = cases(lambda case: case.learned)
 by_steps = cases(lambda case: METHODS[case.name].info.learns == BY_STEPS)
@@ -128,7 +130,15 @@ def batch(case: Case, backbone: Any) -> tuple[Tensor, Tensor]:
     return every_view(inputs)[0], labels
 
 
-def trained(case: Case, backbone: Any, seed: int = 1, schedule: Schedule = SCHEDULE) -> Method:
+def trained(case: Case, backbone: Any) -> Method:
+    """A copy of the method after a short training, which is done once."""
+    key = f"{case.name} {case.options}"
+    if key not in TRAINED:
+        TRAINED[key] = trained_anew(case, backbone)
+    return copy.deepcopy(TRAINED[key])
+
+
+def trained_anew(case: Case, backbone: Any, seed: int = 1, schedule: Schedule = SCHEDULE) -> Method:
     inputs, labels = problem(case, backbone)
     method = make(case, backbone, **({"seed": seed} if "seed" in METHODS[case.name].info.options else {}))
     train(method, inputs, labels, schedule, seed=seed)
@@ -160,7 +170,7 @@ def test_every_method_has_a_case() -> None:
 @every_method
 def test_training_leaves_frozen_weights_alone(case: Case, tiny_backbone: Any) -> None:
     before = digest(tiny_backbone.model)
-    trained(case, tiny_backbone)
+    trained_anew(case, tiny_backbone)
     assert digest(tiny_backbone.model) == before
     assert not any(p.requires_grad for p in tiny_backbone.model.parameters())
     assert all(p.grad is None for p in tiny_backbone.model.parameters())
@@ -171,7 +181,7 @@ def test_training_leaves_the_backbones_answers_alone(case: Case, tiny_backbone: 
     pixels, _ = toy_pictures(tiny_backbone)
     images = every_view(pixels)[0]
     before = tiny_backbone.images.encode(images), tiny_backbone.text.encode_texts(["a dog."])
-    trained(case, tiny_backbone)
+    trained_anew(case, tiny_backbone)
     after = tiny_backbone.images.encode(images), tiny_backbone.text.encode_texts(["a dog."])
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
@@ -189,10 +199,9 @@ def test_only_declared_trainables_change_and_all_of_them_do(case: Case, tiny_bac
 def test_training_leaves_torchs_global_generator_alone(case: Case, tiny_backbone: Any) -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    once = trained(case, tiny_backbone)
+    once = trained_anew(case, tiny_backbone)
     assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(8)
-    assert digest(trained(case, tiny_backbone)) == digest(once)
+    assert digest(once) == digest(trained(case, tiny_backbone))
 
 
 @every_method
@@ -218,14 +227,14 @@ def test_the_count_of_learned_numbers_is_the_one_computed_by_hand(case: Case, ti
 
 @learning
 def test_the_same_seed_gives_the_same_bits(case: Case, tiny_backbone: Any) -> None:
-    assert digest(trained(case, tiny_backbone)) == digest(trained(case, tiny_backbone))
+    assert digest(trained_anew(case, tiny_backbone)) == digest(trained(case, tiny_backbone))
 
 
 @by_steps
 def test_another_seed_gives_another_result(case: Case, tiny_backbone: Any) -> None:
     if case.learned:
-        digests = {digest(trained(case, tiny_backbone, seed)) for seed in (0, 1, 2)}
-        assert len(digests) == 3
+        digests = {digest(trained_anew(case, tiny_backbone, seed)) for seed in (0, 2)}
+        assert len(digests | {digest(trained(case, tiny_backbone))}) == 3
 
 
 @by_steps
@@ -237,8 +246,8 @@ def test_training_lowers_the_loss(case: Case, tiny_backbone: Any) -> None:
             return float(method.eval().loss(images, labels)[0])
 
     if case.learned:
-        short = trained(case, tiny_backbone, schedule=replace(DESCENT, epochs=1, lr=1e-9))
-        after = loss(trained(case, tiny_backbone, schedule=DESCENT))
+        short = trained_anew(case, tiny_backbone, schedule=replace(DESCENT, epochs=1, lr=1e-9))
+        after = loss(trained_anew(case, tiny_backbone, schedule=DESCENT))
         assert after < (1 - case.drop) * loss(short)
 
 
@@ -459,8 +468,8 @@ def test_starts_are_told_as_a_prompt_file_stores_them(tiny_backbone: Any) -> Non
 def test_on_a_gpu_it_learns_the_same(case: Case, device: str, clip_folder: Path, tiny_backbone: Any) -> None:
     from promptlet.backbones import load_backbone
 
-    there = trained(case, load_backbone(clip_folder, device=device))
-    here = trained(case, tiny_backbone)
+    there = trained_anew(case, load_backbone(clip_folder, device=device))
+    here = trained_anew(case, tiny_backbone)
     assert all(p.is_cuda for p in there.parameters())
     torch.testing.assert_close(
         answers(case, there).cpu().softmax(-1), answers(case, here).softmax(-1), atol=0.1, rtol=0

@@ -14,6 +14,7 @@ from promptlet.methods.template_lists import TEMPLATE_LISTS
 
 TEMPLATE = "a photo of a {}."
 BETWEEN = "|"  # of several templates in one text
+SENTENCES = 1024  # encoded in one pass
 
 
 def check_template(template: str) -> str:
@@ -53,8 +54,12 @@ def ensemble(
     ``normalised`` says whether each template's features are, before the mean: in CLIP's and CoOp's ensembles
     they are, in PromptSRC's they are not.
     """
-    total = torch.zeros(())
-    for template in templates:  # one at a time: 80 x 1000 sentences are too many for one pass
-        features = backbone.text.encode_texts([template.replace("{}", name) for name in class_names]).float()
-        total = total.to(features.device) + (F.normalize(features, dim=-1) if normalised else features)
+    total = torch.zeros((), device=backbone.text.device)
+    several = max(1, SENTENCES // len(class_names))
+    for begin in range(0, len(templates), several):
+        some = templates[begin : begin + several]
+        texts = [template.replace("{}", name) for template in some for name in class_names]
+        features = backbone.text.encode_texts(texts).float()
+        features = F.normalize(features, dim=-1) if normalised else features
+        total = total + features.view(len(some), len(class_names), -1).sum(0)
     return F.normalize(total / len(templates), dim=-1)
