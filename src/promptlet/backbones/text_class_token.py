@@ -30,7 +30,7 @@ def name_length(tokenizer: Tokenizer, class_name: str, sequence: tuple[int, ...]
     """How many tokens of ``sequence`` (name "." [end]) are the name; its own number of tokens, as in CoOp's
     code. Where its last sign and the "." became one token, that is the name's."""
     end = int(tokenizer.end is not None)
-    return min(len(tokenizer._behind_words(class_name)), len(sequence) - end)
+    return min(len(tokenizer.behind_words(class_name)), len(sequence) - end)
 
 
 def with_placeholders(sequences: Sequences, names: Sequence[int], before: int, n_ctx: int) -> Sequences:

@@ -26,7 +26,7 @@ class Tokenizer:
 
         Raises DataError for a name without tokens, with a special token, or too long for the tower.
         """
-        ids = tuple(self._behind_words(f"{class_name}."))
+        ids = tuple(self.behind_words(f"{class_name}."))
         if not self.words(class_name):
             raise DataError(
                 f"class name {class_name!r} has no tokens for this backbone; give it a name in words"
@@ -52,7 +52,7 @@ class Tokenizer:
         room = self.length - (self.start is not None) - len(end)
         return (*self.words(text)[:room], *end)
 
-    def _behind_words(self, text: str) -> list[int]:
+    def behind_words(self, text: str) -> list[int]:
         """Ids of ``text`` behind other words: some tokenizers (SigLIP 2) mark the space before it."""
         lead, both = self.words(LEAD), self.words(f"{LEAD} {text}")
         return both[len(lead) :] if both[: len(lead)] == lead else self.words(text)
