@@ -18,13 +18,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    expected = {"demo", "fit", "predict", "inspect", "methods", "backbones"}
+    expected = {"demo", "fit", "predict", "inspect", "methods", "backbones", "analyze"}
     expected |= {
         "bench run",
         "bench report",
         "bench list",
         "datasets list",
         "datasets draw",
+        "datasets doctor",
         "cache show",
         "cache clear",
     }

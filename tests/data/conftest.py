@@ -20,6 +20,16 @@ def realbed() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def coop_splits() -> Path:
+    """The folder with CoOp's own split files: PROMPTLET_COOP_SPLITS, else ../shared/coop_splits."""
+    chosen = os.environ.get("PROMPTLET_COOP_SPLITS")
+    folder = Path(chosen) if chosen else Path(__file__).parents[2].parent / "shared" / "coop_splits"
+    if not folder.is_dir():
+        pytest.skip(f"no split files of CoOp: {folder} is absent; set PROMPTLET_COOP_SPLITS")
+    return folder
+
+
 @pytest.fixture
 def make_images(tmp_path: Path) -> Callable[..., Path]:
     """``make_images("root", "cat/1.jpg", ...)`` writes tiny images below tmp_path and returns the root."""

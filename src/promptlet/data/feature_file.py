@@ -47,7 +47,7 @@ class FeatureFile:
         parts = (
             tuple(replace(item, row=next(numbered)) for item in getattr(split, name)) for name in SPLIT_NAMES
         )
-        return cls(Split(split.name, split.class_names, *parts), _frozen(features))
+        return cls(Split(split.name, split.class_names, *parts, rule=split.rule), _frozen(features))
 
 
 def read_feature_file(path: str | Path) -> FeatureFile:

@@ -48,4 +48,5 @@ def select_classes(split: Split, labels: Sequence[int]) -> Split:
         )
         for name in SPLIT_NAMES
     )
-    return Split(split.name, tuple(split.class_names[label] for label in labels), *parts)
+    names = tuple(split.class_names[label] for label in labels)
+    return Split(split.name, names, *parts, rule=split.rule)

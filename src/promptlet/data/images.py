@@ -7,6 +7,7 @@ so that the size is checked from the header, before any pixel is decoded, and no
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,16 +108,27 @@ def list_images(folder: str | Path) -> list[Path]:
 
     Raises `DataError` when the folder cannot be listed.
     """
+    folder = Path(folder)
     try:
-        return sorted(path for path in Path(folder).iterdir() if _is_image_name(path) and path.is_file())
+        with os.scandir(folder) as entries:  # which knows what is a file without asking for each
+            names = [entry.name for entry in entries if _is_image_name(entry.name) and is_file(entry)]
+        return [folder / name for name in sorted(names)]
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be listed ({error.strerror}); give an existing folder that you may read"
         ) from error
 
 
-def _is_image_name(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a file, or a link to one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
 
 
 def _file_hash(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptlet.errors import DataError
@@ -30,7 +30,8 @@ class Item:
 class Split:
     """A data set: C class names and the items of train, val and test, in the order of their source.
 
-    Raises `DataError` when an item's label or class name does not fit ``class_names``.
+    ``rule`` says what fixed the parts of a data set known by name: its split file, official lists, or this
+    library's own draw. Raises `DataError` when an item's label or class name does not fit ``class_names``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Split:
     train: tuple[Item, ...]
     val: tuple[Item, ...]
     test: tuple[Item, ...]
+    rule: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         names = dict(enumerate(self.class_names))

@@ -10,6 +10,7 @@ from promptlet.data.coop_split import read_coop_split
 from promptlet.data.feature_file import FeatureFile, read_feature_file
 from promptlet.data.folder import read_folder
 from promptlet.data.items import Split
+from promptlet.data.known import load_known
 from promptlet.data.table import read_table
 from promptlet.errors import DataError, OptionError, did_you_mean
 from promptlet.mini.names import EVERY_NAME, MINI, MINI_NAMES
@@ -60,24 +61,7 @@ def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:
             f"the data set {spec.name!r} needs root, the folder that holds {spec.folder}/; for a folder "
             f"of images called {spec.name!r}, give a path such as './{spec.name}'"
         )
-    folder = next(
-        (f for f in (Path(root) / spec.folder, Path(root)) if (f / spec.split_file).is_file()), None
-    )
-    if folder is None:
-        raise DataError(
-            f"{spec.name}: there is no {spec.split_file} in {Path(root) / spec.folder} nor in {root}; "
-            f"it comes from {spec.source_note}"
-        )
-    images = folder / spec.image_folder
-    if not images.is_dir():
-        raise DataError(f"{spec.name}: there is no image folder {images}; it comes from {spec.source_note}")
-    split = read_coop_split(folder / spec.split_file, images)
-    if len(split.class_names) != spec.class_count:
-        raise DataError(
-            f"{folder / spec.split_file}: has {len(split.class_names)} classes, {spec.name} has "
-            f"{spec.class_count}; download CoOp's file again"
-        )
-    return split
+    return load_known(spec, root)
 
 
 def _not_found(source: str, path: Path) -> DataError | OptionError:

@@ -85,18 +85,18 @@ def _draw_own(items: tuple[Item, ...], shots: int, seed: int, part: str) -> tupl
     drawn: list[Item] = []
     for _, group in sorted(_by_label(items).items()):
         group.sort(key=lambda item: (item.path.as_posix(), -1 if item.row is None else item.row))
-        order = _order(f"shots/{part}/{_ascii(group[0].class_name)}", seed, len(group))
+        order = random_order(f"shots/{part}/{ascii_name(group[0].class_name)}", seed, len(group))
         drawn += [group[i] for i in order[:shots]]
     return tuple(drawn)
 
 
-def _order(purpose: str, seed: int, count: int) -> list[int]:
+def random_order(purpose: str, seed: int, count: int) -> list[int]:
     """A random order of ``count`` things: by 64-bit numbers of four words each, ties by position."""
     keys = words(purpose, seed, 4 * count).reshape(count, 4)
     order: list[int] = np.lexsort(keys.T[::-1]).tolist()
     return order
 
 
-def _ascii(name: str) -> str:
+def ascii_name(name: str) -> str:
     """The name in ASCII; different names stay different."""
     return name.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,70 @@
+"""The formats in which data sets are annotated: lines of text, MATLAB files, JSON, folders of classes.
+
+Every error is a `DataError` naming the file, and the line where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import DataError
+
+AGAIN = "download or unpack it again"
+
+
+def read_fields(path: Path, expected: str, least: int = 1) -> Iterator[tuple[str, list[str]]]:
+    """(where, fields) of every line that is not blank; fields are parted by spaces, at least ``least``."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no text in UTF-8 ({error.reason}); {AGAIN}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.split()
+        where = f"{path}, line {number}"
+        if fields and len(fields) < least:
+            raise DataError(f"{where}: is {line.strip()!r}; expected lines such as {expected!r}")
+        if fields:
+            yield where, fields
+
+
+def read_mat(path: Path, key: str) -> Any:
+    """The value called ``key``, with structures as dicts and cells as arrays."""
+    from scipy.io import loadmat
+
+    try:
+        values = loadmat(path, simplify_cells=True)
+    except Exception as error:  # damaged bytes raise anything
+        raise DataError(f"{path}: is no MATLAB file that can be read ({error}); {AGAIN}") from error
+    if key not in values:
+        found = ", ".join(name for name in values if not name.startswith("__")) or "nothing"
+        raise DataError(f"{path}: holds {found}, but not {key!r}; {AGAIN}")
+    return values[key]
+
+
+def read_text_map(path: Path) -> dict[str, str]:
+    """A JSON object of texts."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is not JSON ({error}); {AGAIN}") from error
+    if not (isinstance(content, dict) and all(isinstance(value, str) for value in content.values())):
+        raise DataError(f'{path}: expected {{"1": "pink primrose", ...}}; {AGAIN}')
+    return content
+
+
+def class_folders(root: Path) -> list[Path]:
+    """The folders in ``root``, by name, hidden ones left out."""
+    try:
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{root}: cannot be listed ({error.strerror}); check its permissions") from error
+    if not folders:
+        raise DataError(f"{root}: has no class folders; images belong into one folder per class")
+    return folders
