@@ -55,6 +55,17 @@ def positional_penalty(context: Tensor) -> Tensor:
     return (position * values).sum(-1) / values.sum(-1).clamp_min(TINY)
 
 
+def profile(context: Tensor) -> dict[str, float | list[float]]:
+    """All of this of one context (n_ctx, d) as plain numbers; ``density`` has ``ID_k`` for k = 1..n."""
+    values = singular_values(context.detach())
+    return {
+        "singular_values": values.tolist(),
+        "effective_rank": float(effective_rank(context.detach())),
+        "stable_rank": float(stable_rank(context.detach())),
+        "density": [float(information_density(context.detach(), k + 1)) for k in range(values.shape[-1])],
+    }
+
+
 def _check_k(k: int, most: int) -> None:
     if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= most:
         raise OptionError(f"k={k!r} is outside 1..{most}, the number of singular values")

@@ -77,7 +77,14 @@ def test_dry_run_runs_nothing(shell: Any, bench: Any, tmp_path: Path) -> None:
     assert len(document["runs"]) == 9 and {run["state"] for run in document["runs"]} == {"to run"}
     assert not (tmp_path / "runs").exists()
     shell.run(*bench("--methods", "zero_shot", "--seeds", "1"))
-    assert "8 of 9 would be run" in shell.run(*bench("--dry-run")).stdout
+    assert document["seconds"] == 0 and document["unknown"] == 9
+    text = shell.run(*bench("--dry-run")).stdout
+    assert "8 of 9 would be run" in text and "for 2 of them, as long as runs like them took" in text
+    assert "unknown for 6 of them" in text
+    document = shell.json(*bench("--dry-run"))
+    guesses = [run["seconds"] for run in document["runs"] if run["seconds"] is not None]
+    assert len(guesses) == 2 and document["seconds"] == pytest.approx(sum(guesses)) and guesses[0] > 0
+    assert document["unknown"] == 6
 
 
 def test_options_for_all_methods(shell: Any, bench: Any) -> None:
@@ -124,6 +131,80 @@ def test_what_is_wrong_is_told_before_anything_runs(
     assert "results cannot be stored here" in error("--out", tmp_path / "file")
 
 
+def test_few_shot(shell: Any, bench: Any, tmp_path: Path) -> None:
+    words = ("--protocol", "few-shot", "--shots", "1,2", "--seeds", "1,2", "--methods", "linear_probe,rlp")
+    result = shell.run(*bench(*words))
+    assert "8 run, 0 there before" in result.stdout and "macro-F1" in result.stdout
+    assert "[1/8] toy linear_probe (1 shots, seed 1): accuracy " in result.stderr
+    document = shell.json("bench", "report", tmp_path / "runs")
+    assert {(row["method"], row["shots"], *row["seeds"]) for row in document["summary"]} == {
+        *(("linear_probe", 1, 1, 2), ("rlp", 1, 1, 2), ("linear_probe", 2, 1, 2), ("rlp", 2, 1, 2))
+    }
+    again = shell.json(*bench(*words))
+    assert (len(again["done"]), len(again["kept"])) == (0, 8)
+    for path in (tmp_path / "runs").glob("*.json"):  # numbers come back from what was trained
+        path.unlink()
+    resumed = shell.run(*bench(*words))
+    assert resumed.stderr.count("trained before") == 8
+    rows = shell.json("bench", "report", tmp_path / "runs")["summary"]
+    assert [(r["accuracy"], r["ece"], r["seconds"]) for r in rows] == [
+        (r["accuracy"], r["ece"], r["seconds"]) for r in document["summary"]
+    ]
+
+
+def transfer(toy: Callable[..., Path], clip_folder: Path, out: Path, *more: object) -> list[str]:
+    given = ["--source", toy("origin"), "--datasets", f"{toy('one')},{toy('two')},{toy('origin')}"]
+    return ["bench", "run", *map(str, [*given, "--backbone", clip_folder, "--out", out, *QUICK, *more])]
+
+
+def test_all_protocols_in_one_folder(
+    shell: Any, bench: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    out, one = tmp_path / "runs", ("--seeds", 1, "--methods", "zero_shot,coop")
+    shell.run(*bench(*one))
+    crossed = shell.run(*transfer(toy, clip_folder, out, *one, "--protocol", "cross-dataset"))
+    assert "[4/4] origin to two coop (2 shots, seed 1, fast): accuracy " in crossed.stderr
+    assert "trained before" in crossed.stderr and "on source" in crossed.stdout
+    shifted = shell.run(*transfer(toy, clip_folder, out, *one, "--protocol", "domain-shift"))
+    assert shifted.stderr.count("trained before") == 2
+    shell.run(*bench("--datasets", toy("origin"), "--protocol", "few-shot", *one))
+    assert len(list((out / "trained").glob("*.prompt"))) == 1
+    text = shell.run("bench", "report", out).stdout
+    heads = [line for line in text.splitlines() if line.startswith("### ")]
+    assert heads == ["### base-to-new", "### cross-dataset", "### domain-shift", "### few-shot"]
+    rows = shell.json("bench", "report", out)["summary"]
+    [few] = [r for r in rows if (r["protocol"], r["method"]) == ("few-shot", "coop")]
+    own = {r["source_accuracy"] for r in rows if r.get("source") and r["method"] == "coop"}
+    assert own == {few["accuracy"]}
+    listed = shell.run("bench", "list", out).stdout
+    assert "on source" in listed and " H " in listed
+    assert len([line for line in listed.splitlines() if " done " in line]) == 12
+    shell.run("bench", "report", out, "--format", "csv", "--out", tmp_path / "all.csv")
+    assert "source_accuracy" in (tmp_path / "all.csv").read_text().splitlines()[0]
+
+
+def test_who_cannot_transfer_is_told_and_the_others_go_on(
+    shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    more = ("--protocol", "cross-dataset", "--methods", "linear_probe,rlp", "--seeds", 1)
+    result = shell.run(*transfer(toy, clip_folder, tmp_path / "runs", *more), exit_code=1)
+    assert "2 of 4 runs failed; run the same command again" in result.stderr
+    assert "'linear_probe' knows only the classes it was trained on, so cross-dataset" in result.stderr
+
+
+def test_what_is_trained_on_is_told_before_anything_runs(
+    shell: Any, toy: Callable[..., Path], tmp_path: Path
+) -> None:
+    def error(*words: object) -> str:
+        given = ("bench", "run", "--datasets", toy(), "--backbone", "./absent", "--out", tmp_path / "r")
+        return str(shell.fails(*given, *words))
+
+    assert "--source 'x' goes with cross-dataset and domain-shift alone" in error("--source", "x")
+    assert "'x' is neither a known name nor" in error("--source", "x", "--protocol", "cross-dataset")
+    assert "takes one data set, not 'mini'" in error("--source", "mini", "--protocol", "domain-shift")
+    assert "backbone folder './absent'" in error("--protocol", "cross-dataset", "--source", toy("origin"))
+
+
 def test_ctrl_c_says_how_to_go_on(shell: Any, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptlet.protocols import base_to_new
 
@@ -165,6 +246,48 @@ def test_killed_and_run_again_gives_the_numbers_of_one_go(shell: Any, bench: Any
     assert sorted(resumed["kept"]) == sorted(before) and len(resumed["done"]) == 4 - len(before)
     whole = shell.json(*words("whole"))
     assert [whole["summary"][0][name] for name in SAME] == [resumed["summary"][0][name] for name in SAME]
+
+
+def test_transfers_killed_and_run_again_give_the_numbers_of_one_go(
+    shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    def words(out: str) -> list[str]:
+        more = ("--protocol", "cross-dataset", "--methods", "coop", "--seeds", "1-3", "--epochs", 150)
+        return transfer(toy, clip_folder, tmp_path / out, *more)
+
+    with start(words("killed")) as process:
+        deadline = time.monotonic() + 60
+        while not records(tmp_path / "killed" / "trained") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    kept = records(tmp_path / "killed" / "trained")
+    assert 1 <= len(kept) < 3
+    resumed, whole = shell.json(*words("killed")), shell.json(*words("whole"))
+    assert {name: records(tmp_path / "killed" / "trained")[name]["date"] for name in kept} == {
+        name: record["date"] for name, record in kept.items()
+    }
+    same = ("dataset", "accuracy", "source_accuracy", "ece", "macro_f1", "trainable", "file_bytes", "seeds")
+    first, second = ([[r[name] for name in same] for r in d["summary"]] for d in (whole, resumed))
+    assert first == second
+
+
+def test_two_processes_train_the_same_thing_once(
+    toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    more = ("--methods", "coop,rlp", "--seeds", "1,2", "--epochs", 40, "--json")
+    processes = [
+        start([*transfer(toy, clip_folder, out, *more), "--protocol", protocol])
+        for protocol in ("cross-dataset", "domain-shift")
+    ]
+    for process in processes:
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
+    found = records(out)
+    assert len(found) == 16
+    trained = [record["trained"]["key"] for record in found.values() if not record["trained"]["reused"]]
+    assert sorted(trained) == sorted(records(out / "trained")) and len(trained) == 4
 
 
 def test_two_processes_share_a_folder(bench: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS
 from promptlet.methods.method import IMAGES
-from promptlet.protocols import base_to_new
+from promptlet.protocols import RunStore, base_to_new, few_shot
 from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.planning import Settings, parse_methods
 
@@ -55,6 +56,24 @@ def test_every_method_runs_on_images(method: str, tiny_backbone: Backbone, pictu
     assert ("val_samples" in record) == METHODS[method].info.uses_val
 
 
+@pytest.mark.parametrize("method", [m for m, kind in METHODS.items() if kind.info.reads == IMAGES])
+def test_methods_in_the_image_tower_are_taken_from_what_few_shot_stored(
+    method: str, tiny_backbone: Backbone, pictures: Path, tmp_path: Path, trainings: list[str]
+) -> None:
+    dataset, store = open_dataset(str(pictures)), RunStore(tmp_path)
+    [run] = few_shot.plan(
+        [dataset], parse_methods(method), [2], [1], tiny_backbone.fingerprint, settings=QUICK
+    )
+    names = ("accuracy", "ece", "macro_f1", "trainable", "file_bytes")
+    results = []
+    for _ in range(2):
+        record = few_shot.execute(run, dataset, FeatureSource(tiny_backbone), store=store)
+        results.append([record[name] for name in names])
+        [facts] = (tmp_path / "trained").glob("*.json")
+        facts.write_text(json.dumps({**json.loads(facts.read_text()), "scores": None}))
+    assert results[0] == results[1] and trainings == [method]
+
+
 def test_methods_that_tune_see_the_val_images_of_the_base_classes_alone(
     tiny_backbone: Backbone, pictures: Path
 ) -> None:
@@ -68,6 +87,15 @@ def test_methods_that_tune_see_the_val_images_of_the_base_classes_alone(
 def test_a_feature_file_has_no_images(method: str, tiny_backbone: Backbone, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a feature file has no images, which a method that changes"):
         run_one(tiny_backbone, write_toy(tmp_path / "toy.npz"), method)
+
+
+def test_a_folder_without_val_leaves_nothing_to_tune_on(
+    tiny_backbone: Backbone, pictures: Path, tmp_path: Path
+) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part).symlink_to(pictures / part)
+    record = run_one(tiny_backbone, tmp_path, "tip_adapter")
+    assert record["val_samples"] == [] and record["base_images"] == 4
 
 
 def test_a_linear_probe_is_refused_before_it_trains(tiny_backbone: Backbone, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,52 @@ RUN = Run(
     fingerprint="a-b-c",
     dtype="float32",
 )
+SOURCED = replace(RUN, protocol="cross-dataset", source="imagenet", source_data="fedcba9876543210")
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"
 OTHER: dict[str, Any] = {"options": {"rank": 2, "n_ctx": 4}, "settings": {"name": "fast", "lr": 0.01}}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Run)])
-def test_every_field_changes_the_key(name: str) -> None:
-    value = OTHER[name] if name in OTHER else getattr(RUN, name) * 2
-    other = replace(RUN, **{name: value})
-    assert other.key != RUN.key
-    assert (cell_of(other.describe()) == cell_of(RUN.describe())) is (name == "data")
-    assert (row_of(other.describe()) == row_of(RUN.describe())) is (name in ("data", "seed"))
+@pytest.mark.parametrize("run", [RUN, SOURCED], ids=["alone", "sourced"])
+def test_every_field_changes_the_key(run: Run, name: str) -> None:
+    if getattr(run, name) is None:
+        pytest.skip("a run without a source")
+    value = OTHER[name] if name in OTHER else getattr(run, name) * 2
+    other = replace(run, **{name: value})
+    assert other.key != run.key
+    digests = ("data", "source_data")
+    assert (cell_of(other.describe()) == cell_of(run.describe())) is (name in digests)
+    assert (row_of(other.describe()) == row_of(run.describe())) is (name in (*digests, "seed"))
+    shared = ("protocol", "dataset", "source", *(["data"] if run is SOURCED else []))
+    same = other.training_key.rpartition("-")[2] == run.training_key.rpartition("-")[2]
+    assert same is (name in shared)
+
+
+def test_a_run_without_a_source_is_known_as_before_there_were_sources() -> None:
+    described = RUN.describe()
+    assert not described.keys() & {"source", "source_data"}
+    record = {**described, "source": "../data/caltech.npz"}  # where it came from, as records say
+    assert (cell_of(record), row_of(record)) == (cell_of(described), row_of(described))
+    names = [field.name for field in fields(Run) if not field.name.startswith("source")]
+    committed = sorted(RESULTS.glob("*rlp*.json"))
+    assert committed
+    for path in committed:
+        record = json.loads(path.read_text())
+        run = Run(**{name: record[name] for name in names})
+        assert run.key == record["key"] == path.stem
+        assert cell_of(run.describe()) == cell_of(record) and row_of(run.describe()) == row_of(record)
+
+
+def test_runs_that_train_the_same_share_a_training_key() -> None:
+    few_shot = replace(RUN, protocol="few-shot")
+    assert few_shot.training_key == "caltech101-rlp-rank1-n-ctx4-16shot-fast-seed1-" + RUN.training_key[-12:]
+    targets = [
+        replace(RUN, protocol=protocol, dataset=name, data=name, source="caltech101", source_data=RUN.data)
+        for protocol, name in (("cross-dataset", "pets"), ("domain-shift", "sketches"))
+    ]
+    assert {run.training_key for run in targets} == {few_shot.training_key}
+    assert targets[0].key.startswith("cross-dataset-pets-from-caltech101-rlp-")
+    assert targets[0].label.startswith("caltech101 to pets rlp")
 
 
 def test_a_key_is_readable_and_stable() -> None:

@@ -9,7 +9,13 @@ import pytest
 from PIL import Image
 
 from promptlet.report.contact_sheet import RIGHT, TILE, WRONG, Tile, contact_sheet
-from promptlet.report.figures import bars_by_dataset, base_against_new, learning_curves
+from promptlet.report.figures import (
+    COLOURS,
+    accuracy_by_shots,
+    bars_by_dataset,
+    base_against_new,
+    learning_curves,
+)
 from promptlet.report.page import Page
 
 ROWS = [
@@ -66,3 +72,40 @@ def test_page_says_what_it_was_given_and_nothing_else() -> None:
     assert "<script" not in text and "&lt;script&gt;" in text
     assert 'src="data:image/png;base64,' in text
     assert text.startswith("<!doctype html>")
+
+
+def few_shot_rows(methods: dict[str, float], shots: tuple[int, ...] = (1, 2, 4)) -> list[dict[str, object]]:
+    return [
+        {"label": label, "dataset": dataset, "shots": count, "accuracy": start + 10 * count + 5 * i}
+        for label, start in methods.items()
+        for count in shots
+        for i, dataset in enumerate(("a", "b"))
+    ]
+
+
+def test_accuracy_against_shots_is_the_mean_over_data_sets() -> None:
+    rows = few_shot_rows({"coop": 40.0})
+    means = [
+        {"label": "coop", "dataset": "both", "shots": count, "accuracy": 42.5 + 10 * count}
+        for count in (1, 2, 4)
+    ]
+    assert accuracy_by_shots(rows) == accuracy_by_shots(means)
+    average = {"label": "coop", "dataset": "average", "shots": 1, "accuracy": 0.0}
+    assert accuracy_by_shots([*rows, average]) == accuracy_by_shots(rows)
+    two = accuracy_by_shots(few_shot_rows({"coop": 40.0, "rlp": 20.0}))
+    assert two.startswith(b"\x89PNG") and coloured(two) > 0 == coloured(
+        accuracy_by_shots(rows)
+    )  # the first is grey
+
+
+def test_a_point_that_lacks_a_data_set_is_left_out() -> None:
+    rows = few_shot_rows({"zero_shot": 30.0, "rlp": 20.0})
+    lacking = [row for row in rows if (row["label"], row["dataset"], row["shots"]) != ("rlp", "b", 2)]
+    without = [row for row in rows if (row["label"], row["shots"]) != ("rlp", 2)]
+    assert accuracy_by_shots(lacking) == accuracy_by_shots(without) != accuracy_by_shots(rows)
+
+
+def test_more_methods_than_colours_are_all_shown() -> None:
+    methods = {f"method{i}": 10.0 + 5 * i for i in range(len(COLOURS) + 1)}
+    all_but_last = dict(list(methods.items())[:-1])
+    assert accuracy_by_shots(few_shot_rows(methods)) != accuracy_by_shots(few_shot_rows(all_but_last))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, bench, cache, datasets, demo, fit, inspect, methods, predict
+from promptlet.cli import analyze, backbones, bench, cache, datasets, demo, fit, inspect, methods, predict
 from promptlet.cli.shell import ErrorsInWords
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("fit", epilog=fit.EXAMPLES)(fit.command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
 app.add_typer(bench.app, name="bench")
+app.command("analyze", epilog=analyze.EXAMPLES)(analyze.command)
 app.command("methods", epilog=methods.EXAMPLES)(methods.command)
 app.command("backbones", epilog=backbones.EXAMPLES)(backbones.command)
 app.add_typer(datasets.app, name="datasets")

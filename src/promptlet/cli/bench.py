@@ -28,6 +28,7 @@ from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.data import FeatureCache
+    from promptlet.protocols.datasets import BenchDataset
     from promptlet.protocols.runs import Run
 
 app = typer.Typer(
@@ -37,6 +38,8 @@ RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
     "bench run --datasets mini --backbone mini --out mini-runs",
     "bench run --datasets a.npz,b.npz --methods rlp:rank=2,dropout=0.2 --schedule coop --dry-run",
+    "bench run --protocol few-shot --datasets mini --backbone mini --shots 1,2,4,8,16",
+    "bench run --protocol cross-dataset --source mini-general --datasets mini --backbone mini",
 )
 REPORT = examples("bench report runs", "bench report runs --json", "bench report runs --format csv > all.csv")
 LIST = examples("bench list runs", "bench list runs --json")
@@ -58,7 +61,17 @@ def run(
             show_default=False,
         ),
     ],
-    protocol: Annotated[str, typer.Option(help="base-to-new.")] = "base-to-new",
+    protocol: Annotated[
+        str, typer.Option(help="base-to-new, few-shot, cross-dataset or domain-shift.")
+    ] = "base-to-new",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="What cross-dataset and domain-shift train on; where it is not given, mini-general for data "
+            "sets of the embedded suite, else imagenet.",
+            show_default=False,
+        ),
+    ] = None,
     methods: Annotated[
         str,
         typer.Option(
@@ -103,56 +116,87 @@ def run(
 ) -> None:
     """Run every data set x method x seed that is not there yet, and show the table.
 
-    What was run before is kept; what failed or was interrupted is run again by the same command.
+    base-to-new trains on half of the classes and tests on both halves. few-shot trains and tests on all
+    classes. cross-dataset and domain-shift train on the source and test on the data sets, each among its own
+    classes. What was run before is kept, what was trained before is not trained again, and what failed or was
+    interrupted is run again by the same command.
     """
     from promptlet.data import SAMPLERS
     from promptlet.errors import check_option
-    from promptlet.protocols import PROTOCOLS, RunStore, load_protocol
+    from promptlet.protocols import PROTOCOLS, RunStore
 
     check_option("protocol", protocol, PROTOCOLS)
     check_option("sampler", sampler, SAMPLERS)
     counts, numbers = whole_numbers(shots, "--shots"), whole_numbers(seeds, "--seeds")
     if min(counts) < 1 or views < 1:
         raise typer.BadParameter("shots and views are 1 or more")
-    from promptlet.protocols.datasets import FeatureSource, open_datasets
-    from promptlet.protocols.planning import Settings, parse_methods, share_options
+    from promptlet.protocols.datasets import FeatureSource
+    from promptlet.protocols.execution import execute as execute_run
+    from promptlet.protocols.planning import Settings, parse_methods, plan_runs, share_options
 
     specs = share_options(parse_methods(methods), {"rank": rank, "n_ctx": n_ctx})
     settings = Settings(schedule, epochs, lr, batch_size, views, sampler)
     store = RunStore(out)
     if not dry_run:
         store.check_writable()
-    opened = open_datasets([name.strip() for name in datasets.split(",") if name.strip()], root)
-    if not opened:
-        raise OptionError("--datasets names no data set; see: promptlet datasets list")
+    names = [name.strip() for name in datasets.split(",") if name.strip()]
+    opened, trained_on = _open(protocol, names, source, root)
     from promptlet.backbones import load_backbone
 
     loaded = load_backbone(backbone, device, dtype)
-    chosen = load_protocol(protocol)
     kind = str(loaded.dtype).removeprefix("torch.")
-    runs: list[Run] = chosen.plan(opened, specs, counts, numbers, loaded.fingerprint, kind, settings)
+    backing = (loaded.fingerprint, kind)
+    runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, settings, trained_on)
     if dry_run:
         _tell_plan(runs, store, json)
         return
-    by_name = {dataset.name: dataset for dataset in opened}
+    by_name = {dataset.name: dataset for dataset in [*opened, trained_on] if dataset is not None}
     cache: FeatureCache | None = open_cache(no_cache)
     with bars(off=json) as shown:
-        source = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
+        features = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
 
         def execute(one: Run) -> dict[str, Any]:
             def on_epoch(report: Any) -> None:
                 shown.show("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
 
-            return chosen.execute(one, by_name[one.dataset], source, on_epoch)  # type: ignore[no-any-return]
+            return execute_run(one, by_name, features, on_epoch, store)
 
         outcome = _run_all(runs, execute, store, shown)
     tell_notes(cache)
     _tell_results(runs, store, outcome, json)
 
 
+def _open(
+    protocol: str, names: list[str], source: str | None, root: Path | None
+) -> tuple[list[BenchDataset], BenchDataset | None]:
+    """The data sets to test on, and the one to train on where the protocol has one."""
+    from promptlet.data.load import expand_names
+    from promptlet.protocols.datasets import open_datasets
+    from promptlet.protocols.measures import TRANSFERS
+    from promptlet.protocols.planning import default_source
+
+    if not names:
+        raise OptionError("--datasets names no data set; see: promptlet datasets list")
+    if protocol not in TRANSFERS:
+        if source is not None:
+            raise OptionError(
+                f"--source {source!r} goes with {' and '.join(TRANSFERS)} alone; {protocol} trains on the "
+                "data set that it tests on"
+            )
+        return open_datasets(names, root), None
+    source = source or default_source(names)
+    if expand_names([source]) != [source]:
+        raise OptionError(f"--source takes one data set, not {source!r}, which stands for several")
+    every = expand_names(names)
+    opened = open_datasets([*every, *([] if source in every else [source])], root)
+    targets = [dataset for dataset in opened if dataset.source in every]
+    return targets, next(dataset for dataset in opened if dataset.source == source)
+
+
 def _run_all(runs: list[Run], execute: Any, store: Any, shown: Bars) -> dict[str, list[str]]:
     """Keys by what became of them."""
     from promptlet.protocols.inline import run_inline
+    from promptlet.protocols.measures import MEASURES
 
     outcome: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
     place = {run.key: i + 1 for i, run in enumerate(runs)}
@@ -160,10 +204,9 @@ def _run_all(runs: list[Run], execute: Any, store: Any, shown: Bars) -> dict[str
     def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
         head = f"[{place[run.key]}/{len(runs)}] {run.label}"
         if what == "done":
-            shown.line(
-                f"{head}: base {record['base']:.2f} new {record['new']:.2f} H {record['H']:.2f} "
-                f"({record['seconds_total']:.1f} s)"
-            )
+            words = MEASURES[run.protocol].words(record)
+            before = ", trained before" if record.get("trained", {}).get("reused") else ""
+            shown.line(f"{head}: {words} ({record['seconds_total']:.1f} s{before})")
         elif what == "failed":
             shown.line(f"{head}: failed: {record['reason']}")
         elif what == "elsewhere":
@@ -184,12 +227,32 @@ def _run_all(runs: list[Run], execute: Any, store: Any, shown: Bars) -> dict[str
 
 
 def _tell_plan(runs: list[Run], store: Any, json: bool) -> None:
-    states = [(run, "done" if store.is_done(run.key) else "to run") for run in runs]
+    from promptlet.protocols.estimate import estimate
+
+    records = store.read_all()[0] if store.folder.is_dir() else []
+    done = {record["key"] for record in records if record["status"] == "done"}
+    states = [(run, "done" if run.key in done else "to run") for run in runs]
+    guesses = {run.key: estimate(run, records) for run, state in states if state == "to run"}
+    known = [seconds for seconds in guesses.values() if seconds is not None]
+    unknown = len(guesses) - len(known)
     if json:
-        emit_json({"runs": [{**run.describe(), "state": state} for run, state in states]})
+        rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
+        emit_json({"runs": rows, "seconds": sum(known), "unknown": unknown})
         return
-    table(("run", "state", "key"), [(run.label, state, run.key) for run, state in states])
-    say(f"{sum(state == 'to run' for _, state in states)} of {len(runs)} would be run, into {store.folder}")
+    lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
+    table(("run", "state", "seconds", "key"), lines, right=("seconds",))
+    say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
+    if known:
+        say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took")
+    if unknown:
+        say(f"unknown for {unknown} of them: no run like them is finished there")
+
+
+def _guess(run: Run, guesses: dict[str, float | None]) -> str:
+    if run.key not in guesses:
+        return ""
+    seconds = guesses[run.key]
+    return "unknown" if seconds is None else f"{seconds:.1f}"
 
 
 def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], json: bool) -> None:
@@ -200,7 +263,7 @@ def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], js
     if json:
         emit_json({**summary.to_json(), **outcome, "folder": str(store.folder)})
     else:
-        _table(summary)
+        _tables(summary)
         say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
     if outcome["failed"]:
         warn(
@@ -210,11 +273,12 @@ def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], js
         raise typer.Exit(1)
 
 
-def _table(summary: Any) -> None:
-    from promptlet.report.tables import HEAD, cells, incomplete_cells
+def _tables(summary: Any) -> None:
+    from promptlet.report.tables import NUMBER_COLUMNS, head_of, tables
 
-    rows = [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)]
-    table(HEAD, rows, right=HEAD[5:])
+    for protocol, rows in tables(summary).items():
+        head = head_of(protocol)
+        table(head, rows, right=head[NUMBER_COLUMNS:])
     for problem in summary.problems:
         warn(f"note: {problem}")
 
@@ -261,15 +325,23 @@ def list_(folder: Folder, json: Json = False) -> None:
     if json:
         emit_json({"runs": records, "problems": problems})
         return
-    head = ("run", "state", "base", "new", "H", "seconds")
-    rows = []
-    for record in records:
-        is_done = record["status"] == "done"
-        numbers = [f"{record[name]:.2f}" for name in ("base", "new", "H", "seconds")] if is_done else [""] * 4
-        rows.append((record["key"], record["status"], *numbers))
-    table(head, rows, right=head[2:])
+    for protocol in dict.fromkeys(record["protocol"] for record in records):
+        _list_of(protocol, [record for record in records if record["protocol"] == protocol])
     for record in records:
         if record["status"] == "failed":
             say(f"{record['key']}: {record.get('reason')}")
     for problem in problems:
         warn(f"note: {problem}")
+
+
+def _list_of(protocol: str, records: list[dict[str, Any]]) -> None:
+    """A table of the runs of one protocol."""
+    from promptlet.protocols.measures import MEASURES
+
+    shown = {**MEASURES[protocol].shown, "seconds": "seconds"}
+    rows = []
+    for record in records:
+        is_done = record["status"] == "done"
+        numbers = [f"{record[name]:.2f}" if is_done else "" for name in shown]
+        rows.append((record["key"], record["status"], *numbers))
+    table(("run", "state", *shown.values()), rows, right=list(shown.values()))

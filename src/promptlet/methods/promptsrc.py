@@ -52,7 +52,7 @@ class PromptSRC(IndependentPrompt):
             seed=1,
         ),
         reads=IMAGES,
-        fast=frozen(epochs=10, batch_size=32, lr=0.002),
+        fast=frozen(epochs=5, batch_size=32, lr=0.002),
         official=frozen(epochs=20, batch_size=4, lr=0.0025),
         bibtex=bibtex("promptsrc"),
         notes="weights and 4 vectors in 9 layers are official (depth None: 9, or all of a shallower tower). "

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from promptlet.data import DATASETS
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS
 from promptlet.methods.method import BY_STEPS, NOTHING
+from promptlet.mini.names import EVERY_NAME, MINI
 from promptlet.protocols.datasets import BenchDataset
+from promptlet.protocols.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.runs import Run
 from promptlet.training import method_schedule
 
@@ -86,17 +89,53 @@ def plan_runs(
     fingerprint: str,
     dtype: str = "float32",
     settings: Settings | None = None,
+    source: BenchDataset | None = None,
 ) -> list[Run]:
-    """Each data set x shots x method x seed once, in that order."""
+    """Each data set x shots x method x seed once, in that order.
+
+    source: what cross-dataset and domain-shift train on; it is left out of the data sets, since few-shot and
+    the ``source_accuracy`` of every record say how it does there.
+    """
     settings = settings or Settings()
     runs = [
-        _run(protocol, dataset, (method, options), (count, seed), (fingerprint, dtype), settings)
-        for dataset in datasets
+        _run(protocol, dataset, (method, options), (count, seed), (fingerprint, dtype), settings, source)
+        for dataset in _targets(protocol, datasets, source)
         for count in shots
         for method, options in methods
         for seed in seeds
     ]
     return list({run.key: run for run in runs}.values())
+
+
+def _targets(
+    protocol: str, datasets: Sequence[BenchDataset], source: BenchDataset | None
+) -> Sequence[BenchDataset]:
+    if (source is not None) != (protocol in TRANSFERS):
+        raise OptionError(
+            f"protocol {protocol!r} trains on the data set that it tests on and takes no source"
+            if source is not None
+            else f"protocol {protocol!r} needs a source, the data set that is trained on"
+        )
+    targets = [dataset for dataset in datasets if source is None or dataset.name != source.name]
+    if source is not None and not targets:
+        raise OptionError(
+            f"{protocol} trains on {source.name!r} and has no other data set to test on; give others, or use "
+            f"{FEW_SHOT}, which tests on the same"
+        )
+    return targets
+
+
+def default_source(names: Sequence[str]) -> str:
+    """What cross-dataset and domain-shift train on where it is not said: ImageNet, or its place in the mini
+    world where all ``names`` are from there. Raises OptionError where neither is known."""
+    if names and all(name in (MINI, *EVERY_NAME) for name in names):
+        return EVERY_NAME[0]
+    if "imagenet" in DATASETS:
+        return "imagenet"
+    raise OptionError(
+        "source is not given and must be for these data sets: give the one to train on, as in --source "
+        f"{next(iter(DATASETS))}"
+    )
 
 
 def _run(
@@ -106,6 +145,7 @@ def _run(
     draw: tuple[int, int],
     backbone: tuple[str, str],
     settings: Settings,
+    source: BenchDataset | None,
 ) -> Run:
     method, options = spec
     info = METHODS[check_option("method", method, METHODS)].info
@@ -116,7 +156,8 @@ def _run(
     complete = {**info.options, **options}
     complete.pop("seed", None)  # the run's own
     if "template" in complete and "template" not in options and not info.own_template:
-        complete["template"] = dataset.template
+        trained_on = dataset if source is None or info.learns == NOTHING else source
+        complete["template"] = trained_on.template
     schedule = method_schedule(
         info, settings.schedule, epochs=settings.epochs, lr=settings.lr, batch_size=settings.batch_size
     )
@@ -134,4 +175,6 @@ def _run(
         sampler=settings.sampler,
         fingerprint=backbone[0],
         dtype=backbone[1],
+        source=None if source is None else source.name,
+        source_data=None if source is None else source.digest,
     )

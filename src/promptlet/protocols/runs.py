@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 SHOWN_IN_SLUG = ("rank", "n_ctx", "per_class")
+DIGESTS = ("data", "source_data")
+OF_THE_TEST = ("protocol", "dataset", "source")
+"""Fields that training does not depend on; it does on the digest of what it is trained on."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Run:
 
     dataset: its name in tables; data: digest of its content. fingerprint: the backbone's.
     settings: every field of the `Schedule`; empty for a method that trains nothing. dtype: of the weights.
+    source, source_data: name and digest of the data set that is trained on, where it is another one.
 
     The device is no part of it; the record names it. Numbers of two devices differ by rounding, which on CUDA
     is that of bf16 products.
@@ -36,40 +40,67 @@ class Run:
     sampler: str
     fingerprint: str
     dtype: str
+    source: str | None = None
+    source_data: str | None = None
 
     @property
     def key(self) -> str:
         """A readable slug and 12 hexadecimal digits of everything above; the name of its file in a store."""
-        options = [f"{name}{self.options[name]}" for name in SHOWN_IN_SLUG if self.options.get(name)]
-        schedule = [str(self.settings["name"])] if self.settings else []
-        parts = [self.protocol, self.dataset, self.method, *options, f"{self.shots}shot", *schedule]
-        slug = re.sub(r"[^a-z0-9]+", "-", " ".join([*parts, f"seed{self.seed}"]).lower())
-        return f"{slug.strip('-')[:100]}-{_digest(asdict(self))}"
+        origin = ["from", self.source] if self.source else []
+        return _key([self.protocol, self.dataset, *origin], self, _identity(asdict(self)))
+
+    @property
+    def training_key(self) -> str:
+        """The same for what its training depends on: runs that share it can share the trained method."""
+        fields = {name: value for name, value in asdict(self).items() if name not in OF_THE_TEST}
+        fields["data"] = fields.pop("source_data") or fields["data"]
+        return _key([self.source or self.dataset], self, fields)
 
     def describe(self) -> dict[str, Any]:
         """The run as plain JSON values, as it stands at the head of its record."""
-        described = {"key": self.key, **asdict(self)}
+        described = {"key": self.key, **_identity(asdict(self))}
         described["options"], described["settings"] = dict(self.options), dict(self.settings)
         return {**described, "rank": self.options.get("rank")}
 
     @property
     def label(self) -> str:
         """The run in a line of progress."""
-        rank = f" rank {self.options['rank']}" if "rank" in self.options else ""
+        origin = f"{self.source} to " if self.source else ""
+        rank = f" rank {self.options['rank']}" if self.options.get("rank") else ""
         schedule = f", {self.settings['name']}" if self.settings else ""
-        return f"{self.dataset} {self.method}{rank} ({self.shots} shots, seed {self.seed}{schedule})"
+        return f"{origin}{self.dataset} {self.method}{rank} ({self.shots} shots, seed {self.seed}{schedule})"
 
 
 def cell_of(described: Mapping[str, Any]) -> str:
-    """What a run shares with itself on repaired data: everything of `Run.describe` but the data's digest."""
-    return _digest({name: described.get(name) for name in Run.__dataclass_fields__ if name != "data"})
+    """What a run shares with itself on repaired data: everything of `Run.describe` but the data's digests."""
+    return _digest(_without(described, DIGESTS))
 
 
 def row_of(described: Mapping[str, Any]) -> str:
     """What the seeds of one row of a table share: everything of `cell_of` but the seed."""
-    return _digest(
-        {name: described.get(name) for name in Run.__dataclass_fields__ if name not in ("data", "seed")}
-    )
+    return _digest(_without(described, (*DIGESTS, "seed")))
+
+
+def _without(described: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    fields = _identity({name: described.get(name) for name in Run.__dataclass_fields__})
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def _identity(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields without a source where there is none: so runs are told apart as before there were sources.
+
+    A record without ``source_data`` may have a ``source`` of its own: where the data set came from.
+    """
+    absent = () if fields["source_data"] is not None else ("source", "source_data")
+    return {name: value for name, value in fields.items() if name not in absent}
+
+
+def _key(first: Sequence[str], run: Run, identity: Mapping[str, Any]) -> str:
+    options = [f"{name}{run.options[name]}" for name in SHOWN_IN_SLUG if run.options.get(name)]
+    schedule = [str(run.settings["name"])] if run.settings else []
+    parts = [*first, run.method, *options, f"{run.shots}shot", *schedule, f"seed{run.seed}"]
+    slug = re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower())
+    return f"{slug.strip('-')[:100]}-{_digest(identity)}"
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 DIR/KEY.json          a record: {"schema": 1, "status": "done" | "failed", ...}
 DIR/plans/HASH.json   which runs were asked for, so that a report can say what is missing
+DIR/trained/          what trainings left for other runs (trained.py)
 DIR/.locks/KEY.lock   held by the process that runs KEY; the system frees it when that process dies
 """
 
@@ -18,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.errors import DataError
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 
 SCHEMA = 1
 STATUSES = ("done", "failed")
 NUMBERS = ("seconds", "trainable", "file_bytes")
-SCORES = {
-    "base-to-new": ("base", "new", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
-}
 TEXTS = ("protocol", "dataset", "data", "method", "sampler", "fingerprint")
 
 
@@ -67,19 +66,19 @@ class RunStore:
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Store a record; it appears whole or not at all."""
-        self._write_whole(self.folder / f"{key}.json", {"schema": SCHEMA, **record})
+        self.write_whole(self.folder / f"{key}.json", {"schema": SCHEMA, **record})
 
     def write_plan(self, runs: Sequence[Mapping[str, Any]]) -> None:
         """Note which runs were asked for."""
         keys = json.dumps(sorted(str(run["key"]) for run in runs))
         name = hashlib.blake2b(keys.encode(), digest_size=6).hexdigest()
-        self._write_whole(self.folder / "plans" / f"{name}.json", {"schema": SCHEMA, "plan": list(runs)})
+        self.write_whole(self.folder / "plans" / f"{name}.json", {"schema": SCHEMA, "plan": list(runs)})
 
     def read_plans(self) -> list[dict[str, Any]]:
         """Every run ever asked for, once, as `Run.describe` gives it."""
         planned: dict[str, dict[str, Any]] = {}
         for path in sorted((self.folder / "plans").glob("*.json")):
-            content, _ = _read_json(path)
+            content, _ = read_json(path)
             runs = content.get("plan") if content and content.get("schema") == SCHEMA else None
             for run in runs if isinstance(runs, list) else []:
                 if isinstance(run, dict) and not _what_is_wrong(run):
@@ -119,7 +118,17 @@ class RunStore:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def _write_whole(self, path: Path, content: Mapping[str, Any]) -> None:
+    def make_folder(self, name: str) -> Path:
+        """A folder in the store, made where it is not there."""
+        folder = self.folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+        return folder
+
+    def write_whole(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write a JSON file below the folder; it appears whole or not at all."""
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
@@ -143,7 +152,7 @@ class RunStore:
         )
 
 
-def _read_json(path: Path) -> tuple[dict[str, Any], str]:
+def read_json(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a file, and what is wrong with it (or an empty text)."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -157,7 +166,7 @@ def _read_json(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _read_record(path: Path) -> tuple[dict[str, Any], str]:
-    content, problem = _read_json(path)
+    content, problem = read_json(path)
     if problem:
         return {}, problem
     if content.get("schema") != SCHEMA:
@@ -171,8 +180,9 @@ def _read_record(path: Path) -> tuple[dict[str, Any], str]:
     if not wrong and content["key"] != path.stem:
         wrong = f"it is the record of {content['key']}"
     if not wrong and content["status"] == "done":
-        numbers = (*NUMBERS, *SCORES.get(content["protocol"], ()))
-        bad = [name for name in numbers if not _is_number(content.get(name))]
+        measures = MEASURES[content["protocol"]]
+        numbers = (*NUMBERS, *measures.scores, *measures.extras)
+        bad = [name for name in numbers if not is_number(content.get(name))]
         wrong = f"{bad[0]} is {content.get(bad[0])!r}" if bad else ""
     if wrong:
         return {}, f"{path}: not a record of a run ({wrong}); it was left out: remove it"
@@ -184,6 +194,11 @@ def _what_is_wrong(described: Mapping[str, Any]) -> str:
     for name in ("key", *TEXTS):
         if not isinstance(described.get(name), str):
             return f"{name} is {described.get(name)!r}"
+    if described["protocol"] not in MEASURES:
+        return f"the protocol {described['protocol']!r} is not known to this version"
+    for name in ("source", "source_data") if described["protocol"] in TRANSFERS else ():
+        if not isinstance(described.get(name), str):
+            return f"{name} is {described.get(name)!r}"
     for name in ("shots", "seed", "views"):
         if type(described.get(name)) is not int:
             return f"{name} is {described.get(name)!r}"
@@ -193,5 +208,6 @@ def _what_is_wrong(described: Mapping[str, Any]) -> str:
     return ""
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether it is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -11,11 +11,12 @@ from typing import Any
 from promptlet.evaluation import deviation, harmonic_mean, mean
 from promptlet.papers import bibliography
 from promptlet.protocols import RunStore
+from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.protocols.runs import cell_of, row_of
 
 Record = Mapping[str, Any]
 AVERAGE = "average"
-EXTRAS = ("base_ece", "new_ece", "base_macro_f1", "new_macro_f1")
+SOURCE = ("source", "source_data")
 OWN_TO_A_DATASET = ("dataset", "data", "template")
 
 
@@ -57,7 +58,7 @@ def summarise(store: RunStore, cells: Collection[str] | None = None) -> Summary:
         records = [record for record in records if cell_of(record) in cells]
         planned = [run for run in planned if cell_of(run) in cells]
     done = [record for record in records if record["status"] == "done"]
-    rows = [_row(group) for group in _groups(done, lambda r: (row_of(r), r["data"]))]
+    rows = [_row(group) for group in _groups(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
     _label(rows)
     averages, without = _averages(rows)
     failed = [record for record in records if record["status"] == "failed"]
@@ -73,20 +74,18 @@ def _groups(records: Iterable[Record], key: Any) -> list[list[Record]]:
 
 
 def _row(group: Sequence[Record]) -> dict[str, Any]:
-    """One row: means over the seeds of a group, population deviations, H of the means."""
+    """One row: means over the seeds of a group and population deviations."""
     group = sorted(group, key=lambda record: record["seed"])
     first = group[0]
-    base, new = ([float(record[half]) for record in group] for half in ("base", "new"))
+    measures = MEASURES[first["protocol"]]
+    values = {name: [float(record[name]) for record in group] for name in measures.scores}
     return {
         **{name: first[name] for name in ("protocol", "dataset", "method")},
         "shots": first["shots"],
         "seeds": [record["seed"] for record in group],
-        "base": mean(base),
-        "new": mean(new),
-        "H": harmonic_mean(mean(base), mean(new)),
-        "base_std": deviation(base),
-        "new_std": deviation(new),
-        **{name: mean([float(record[name]) for record in group]) for name in EXTRAS},
+        **_means(first["protocol"], group),
+        **{f"{name}_std": deviation(found) for name, found in values.items()},
+        **{name: mean([float(record[name]) for record in group]) for name in measures.extras},
         "trainable": first["trainable"],
         "file_bytes": max(record["file_bytes"] for record in group),
         "seconds": mean([record["seconds"] for record in group]),
@@ -95,22 +94,29 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
         "schedule": first["settings"].get("name"),
         **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
         **{name: first[name] for name in ("fingerprint", "dtype")},
+        **({name: first[name] for name in SOURCE} if first["protocol"] in TRANSFERS else {}),
     }
+
+
+def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
+    """Of the scores, over seeds or data sets; H is that of the means."""
+    means = {name: mean([float(record[name]) for record in group]) for name in MEASURES[protocol].scores}
+    return {**means, "H": harmonic_mean(*means.values())} if protocol == BASE_TO_NEW else means
 
 
 def _flat(row: Record) -> dict[str, Any]:
     """Everything that two rows of one method may differ in."""
     flat = {**row["settings"], **row["options"]}
     flat |= {name: row[name] for name in ("shots", "views", "sampler", "data", "fingerprint", "dtype")}
+    flat |= {name: row.get(name) for name in SOURCE}
     flat.pop("name", None)
     return flat
 
 
 def _label(rows: Sequence[dict[str, Any]]) -> None:
     """Give rows of one method, data set and schedule a label with what tells them apart: ``rlp (rank=2)``."""
-    for group in _groups(
-        rows, lambda r: (r["protocol"], r["dataset"], r["method"], r["shots"], r["schedule"])
-    ):
+    apart = ("protocol", "dataset", "source", "method", "shots", "schedule")  # columns of their own
+    for group in _groups(rows, lambda r: tuple(r.get(name) for name in apart)):
         flats = [_flat(row) for row in group]
         names = [name for name in flats[0] if any(flat.get(name) != flats[0][name] for flat in flats)]
         for row, flat in zip(group, flats, strict=True):
@@ -121,7 +127,7 @@ def _label(rows: Sequence[dict[str, Any]]) -> None:
 def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
     """A row per method over all data sets of a comparison, and why others have none."""
     averages, without = [], []
-    for comparison in _groups(rows, lambda r: (r["protocol"], r["shots"], r["fingerprint"], r["dtype"])):
+    for comparison in _groups(rows, _comparison_of):
         datasets = {row["dataset"] for row in comparison}
         if len(datasets) < 2:
             continue
@@ -139,6 +145,10 @@ def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
     return averages, without
 
 
+def _comparison_of(row: Record) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("protocol", "shots", "fingerprint", "dtype", *SOURCE))
+
+
 def _method_of(row: Record) -> str:
     """Method and settings, whatever the data set."""
     kept = {name: value for name, value in _flat(row).items() if name not in OWN_TO_A_DATASET}
@@ -147,18 +157,17 @@ def _method_of(row: Record) -> str:
 
 
 def _average(group: Sequence[Record]) -> dict[str, Any]:
-    base, new = (mean([row[half] for row in group]) for half in ("base", "new"))
     first = group[0]
+    measures = MEASURES[first["protocol"]]
+    spreads = (*(f"{name}_std" for name in measures.scores), *measures.extras)
     return {
         **first,
         "dataset": AVERAGE,
         "datasets": sorted(row["dataset"] for row in group),
         "data": None,
         "seeds": first["seeds"],
-        "base": base,
-        "new": new,
-        "H": harmonic_mean(base, new),
-        **{name: mean([row[name] for row in group]) for name in ("base_std", "new_std", *EXTRAS)},
+        **_means(first["protocol"], group),
+        **{name: mean([row[name] for row in group]) for name in spreads},
         "trainable": max(row["trainable"] for row in group),
         "file_bytes": max(row["file_bytes"] for row in group),
         "seconds": mean([row["seconds"] for row in group]),
@@ -180,6 +189,7 @@ def _incomplete(
         entries.append(
             {
                 **{name: first[name] for name in ("protocol", "dataset", "method", "shots", "options")},
+                **({"source": first["source"]} if first["protocol"] in TRANSFERS else {}),
                 "schedule": first["settings"].get("name"),
                 "failed": sorted(run["seed"] for run in broken),
                 "missing": sorted(run["seed"] for run in group if run not in broken),

@@ -1,4 +1,4 @@
-"""A `Summary` as Markdown or CSV."""
+"""A `Summary` as Markdown or CSV: a table per protocol, each with columns of its own."""
 
 from __future__ import annotations
 
@@ -9,51 +9,57 @@ from typing import Any
 
 from promptlet.errors import check_option
 from promptlet.papers import bibliography
+from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.summary import Summary
 
 FORMATS = ("markdown", "csv")
-COLUMNS = (
-    *(
-        "protocol",
-        "dataset",
-        "method",
-        "schedule",
-        "shots",
-        "seeds",
-        "base",
-        "new",
-        "H",
-        "base_std",
-        "new_std",
-    ),
-    *("base_ece", "new_ece", "base_macro_f1", "new_macro_f1", "trainable", "file_bytes", "seconds"),
-    "peak_memory",
-)
-HEAD = (
-    *("data set", "method", "schedule", "shots", "seeds", "base", "new", "H"),
-    *("ECE base/new", "numbers", "bytes", "seconds", "MiB"),
-)
+NUMBER_COLUMNS = 5
+"""How many columns stand before the first one of numbers."""
+
+_FIRST = ("data set", "method", "schedule", "shots", "seeds")
+_LAST = ("numbers", "bytes", "seconds", "MiB")
+_FEW_SHOT = ("accuracy", "ECE", "macro-F1")
+
+
+def head_of(protocol: str) -> tuple[str, ...]:
+    """The head of a protocol's table."""
+    if protocol == BASE_TO_NEW:
+        return (*_FIRST, "base", "new", "H", "ECE base/new", *_LAST)
+    if protocol in TRANSFERS:
+        return (*_FIRST, *_FEW_SHOT, "source", "on source", *_LAST)
+    return (*_FIRST, *_FEW_SHOT, *_LAST)
+
+
+HEAD = head_of(BASE_TO_NEW)
 
 
 def render(summary: Summary, format: str = "markdown") -> str:
-    """The table, ending in a line feed."""
+    """The tables, ending in a line feed."""
     check_option("format", format, FORMATS)
     return _csv(summary) if format == "csv" else _markdown(summary)
 
 
+def tables(summary: Summary) -> dict[str, list[tuple[str, ...]]]:
+    """By protocol: its rows, and those of what is missing or failed, in words under `head_of`."""
+    protocols = dict.fromkeys(row["protocol"] for row in [*summary.rows, *summary.incomplete])
+    return {
+        protocol: [
+            *(cells(row) for row in summary.rows if row["protocol"] == protocol),
+            *(incomplete_cells(entry) for entry in summary.incomplete if entry["protocol"] == protocol),
+        ]
+        for protocol in protocols
+    }
+
+
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """A row of the table in words, under `HEAD`."""
-    seeds = row["seeds"]
+    """A row of a table in words, under `head_of` its protocol."""
     return (
         row["dataset"],
         row["label"],
         row["schedule"] or "-",
         str(row["shots"]),
-        ",".join(map(str, seeds)),
-        _score(row["base"], row["base_std"], len(seeds)),
-        _score(row["new"], row["new_std"], len(seeds)),
-        f"{row['H']:.2f}",
-        f"{row['base_ece']:.1f}/{row['new_ece']:.1f}",
+        ",".join(map(str, row["seeds"])),
+        *_measured(row),
         f"{row['trainable']:,}",
         f"{row['file_bytes']:,}",
         f"{row['seconds']:.1f}",
@@ -62,27 +68,36 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def incomplete_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """A row of what is missing or failed, under `HEAD`."""
+    """A row of what is missing or failed, under `head_of` its protocol."""
     words = [
         f"{what}: seed {', '.join(map(str, entry[what]))}" for what in ("missing", "failed") if entry[what]
     ]
-    rank = f" (rank={entry['options']['rank']})" if "rank" in entry["options"] else ""
-    head = (entry["dataset"], entry["method"] + rank, entry["schedule"] or "-", str(entry["shots"]))
-    return (*head, "; ".join(words), *[""] * (len(HEAD) - 5))
+    rank = f" (rank={entry['options']['rank']})" if entry["options"].get("rank") else ""
+    first = (entry["dataset"], entry["method"] + rank, entry["schedule"] or "-", str(entry["shots"]))
+    head = head_of(entry["protocol"])
+    rest = [entry.get("source", "") if name == "source" else "" for name in head[NUMBER_COLUMNS:]]
+    return (*first, "; ".join(words), *rest)
 
 
-def _score(value: float, std: float, seeds: int) -> str:
-    return f"{value:.2f} ± {std:.2f}" if seeds > 1 else f"{value:.2f}"
+def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns between `_FIRST` and `_LAST`."""
+    scores = [_score(row, name) for name in MEASURES[row["protocol"]].scores]
+    if row["protocol"] == BASE_TO_NEW:
+        return (*scores, f"{row['H']:.2f}", f"{row['base_ece']:.1f}/{row['new_ece']:.1f}")
+    extras = (f"{row['ece']:.1f}", f"{row['macro_f1']:.2f}")
+    source = (row["source"], scores[1]) if row["protocol"] in TRANSFERS else ()
+    return (scores[0], *extras, *source)
+
+
+def _score(row: Mapping[str, Any], name: str) -> str:
+    return f"{row[name]:.2f} ± {row[f'{name}_std']:.2f}" if len(row["seeds"]) > 1 else f"{row[name]:.2f}"
 
 
 def _markdown(summary: Summary) -> str:
     lines = []
-    protocols = dict.fromkeys(row["protocol"] for row in [*summary.rows, *summary.incomplete])
-    for protocol in protocols:
-        lines += [f"### {protocol}", "", _line(HEAD), _line(["---"] * len(HEAD))]
-        lines += [_line(cells(row)) for row in summary.rows if row["protocol"] == protocol]
-        lines += [_line(incomplete_cells(e)) for e in summary.incomplete if e["protocol"] == protocol]
-        lines += [""]
+    for protocol, rows in tables(summary).items():
+        head = head_of(protocol)
+        lines += [f"### {protocol}", "", _line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
     reasons = dict.fromkeys(reason for entry in summary.incomplete for reason in entry["reasons"])
     lines += [f"- failed: {reason}" for reason in reasons]
     lines += [f"- note: {problem}" for problem in summary.problems]
@@ -97,10 +112,24 @@ def _line(values: Sequence[str]) -> str:
 
 
 def _csv(summary: Summary) -> str:
+    """One table of all protocols; a column that is not of a row's protocol is empty there."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = _columns(list(dict.fromkeys(row["protocol"] for row in summary.rows)) or [BASE_TO_NEW])
+    writer.writerow(columns)
     for row in summary.rows:
         values = {**row, "method": row["label"], "seeds": " ".join(map(str, row["seeds"]))}
-        writer.writerow([values[name] for name in COLUMNS])
+        writer.writerow([values.get(name, "") for name in columns])
     return text.getvalue()
+
+
+def _columns(protocols: Sequence[str]) -> list[str]:
+    own: list[str] = []
+    for protocol in protocols:
+        measures = MEASURES[protocol]
+        spreads = [f"{name}_std" for name in measures.scores]
+        both = ["H"] if protocol == BASE_TO_NEW else []
+        source = ["source"] if protocol in TRANSFERS else []
+        own += [*source, *measures.scores, *both, *spreads, *measures.extras]
+    first = ("protocol", "dataset", "method", "schedule", "shots", "seeds")
+    return [*first, *dict.fromkeys(own), "trainable", "file_bytes", "seconds", "peak_memory"]

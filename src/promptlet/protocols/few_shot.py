@@ -1,0 +1,62 @@
+"""Few-shot classification: train on K images of every class, answer about the whole test part among all.
+
+As CoOp's paper does it (arXiv 2109.01134, section 4.1), with K of 1, 2, 4, 8 and 16: top-1 over all test
+images. Nobody's images are asked about classes that were not trained, so every method can be run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from promptlet.data import sample_shots
+from promptlet.protocols.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.fitting import OnEpoch, drawn_from, record_of
+from promptlet.protocols.measures import FEW_SHOT
+from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
+from promptlet.protocols.runs import Run
+from promptlet.protocols.scoring import check_test
+from promptlet.protocols.store import RunStore
+from promptlet.protocols.trained import Task, trained
+
+NAME = FEW_SHOT
+
+
+def plan(
+    datasets: Sequence[BenchDataset],
+    methods: Sequence[MethodSpec],
+    shots: Sequence[int],
+    seeds: Sequence[int],
+    fingerprint: str,
+    dtype: str = "float32",
+    settings: Settings | None = None,
+) -> list[Run]:
+    """The runs asked for."""
+    return plan_runs(NAME, datasets, methods, shots, seeds, fingerprint, dtype, settings)
+
+
+def execute(
+    run: Run,
+    dataset: BenchDataset,
+    features: FeatureSource,
+    on_epoch: OnEpoch | None = None,
+    store: RunStore | None = None,
+) -> dict[str, Any]:
+    """Train, or take from ``store`` what was trained, and evaluate; what is stored of it.
+
+    Raises PromptletError with the reason.
+    """
+    began = time.perf_counter()
+    split = sample_shots(dataset.split, run.shots, run.seed, run.sampler)
+    check_test(dataset, split, NAME)
+    result = trained(Task(run, dataset, split, features, on_epoch), store)
+    return record_of(
+        run,
+        result.scores,
+        result.took,
+        time.perf_counter() - began,
+        drawn_from(run, dataset, split),
+        source=dataset.source,
+        **result.facts(run, features.backbone),
+    )

@@ -1,0 +1,90 @@
+"""analyze: rows, tables, figure, JSON; kept rows; refusals without a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = ("--shots", 2, "--epochs", 4, "--every", 1, "--seeds", "1,2")
+
+
+@pytest.fixture
+def words(clip_folder: Path, toy: Callable[..., Path], tmp_path: Path) -> Callable[..., list[str]]:
+    """The words of an analysis of a small feature file, rows in tmp_path."""
+
+    def make(*more: object) -> list[str]:
+        given = ["--datasets", toy(), "--backbone", clip_folder, "--out", tmp_path / "rows", *QUICK, *more]
+        return ["analyze", *map(str, given)]
+
+    return make
+
+
+def test_from_nothing_to_tables_and_a_figure(shell: Any, words: Any, tmp_path: Path) -> None:
+    figure, tables = tmp_path / "density.png", tmp_path / "density.md"
+    result = shell.run(*words("--figure", figure, "--markdown", tables))
+    assert "4 run, 0 there before" in result.stdout and "[4/4] toy rlp rank 1" in result.stderr
+    for text in ("Spearman's rho", "ID_1, new", "all methods", "effective rank", "epoch, new", " to "):
+        assert text in result.stdout
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "| toy | all methods |" in tables.read_text()
+    rows = sorted((tmp_path / "rows").glob("*.json"))
+    assert len(rows) == 4
+    record = json.loads(rows[0].read_text())
+    assert record["protocol"] == "density" and record["settings"]["every"] == 1
+    assert [point["epoch"] for point in record["points"]] == [0, 1, 2, 3, 4]
+    assert record["versions"] and record["date"] and record["samples"]
+
+
+def test_the_second_time_nothing_is_trained(
+    shell: Any, words: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shell.json(*words())
+    assert (len(first["done"]), len(first["kept"]), first["failed"]) == (4, 0, [])
+    monkeypatch.setattr("promptlet.analysis.measuring.fit", lambda *_: pytest.fail("trained again"))
+    again = shell.json(*words())
+    assert (len(again["done"]), len(again["kept"])) == (0, 4)
+    assert again["rows"] == first["rows"] and again["correlations"] == first["correlations"]
+    other = shell.json(*words("--k", 2))  # every ID_k is in the rows
+    assert len(other["kept"]) == 4 and other["correlations"] != first["correlations"]
+
+
+def test_the_document(shell: Any, words: Any) -> None:
+    document = shell.json(*words("--methods", "coop"))
+    assert document["schema"] == 1 and document["k"] == 1
+    assert [row["seed"] for row in document["rows"]] == [1, 2]
+    assert len(document["rows"][0]["points"][0]["layers"][0]["density"]) == 4
+    pairs = [(found["x"], found["y"]) for found in document["correlations"]]
+    assert pairs == [
+        ("density", "new"), ("density", "base"), ("effective_rank", "new"), ("epoch", "new")
+    ]  # fmt: skip
+
+
+def test_deep_contexts_from_images(shell: Any, clip_folder: Path, pictures: Path, tmp_path: Path) -> None:
+    given = ["--datasets", pictures, "--backbone", clip_folder, "--out", tmp_path / "rows", *QUICK]
+    document = shell.json("analyze", *given, "--methods", "ivlp", "--seeds", 1, "--epochs", 2)
+    assert [len(point["layers"]) for point in document["rows"][0]["points"]] == [
+        2,
+        2,
+        2,
+    ]  # the image tower has two
+
+
+def test_refusals(shell: Any, words: Any, tmp_path: Path) -> None:
+    refused = shell.fails(*words("--methods", "coop,tip_adapter"))
+    assert refused.startswith("error: method 'tip_adapter' has no context at the text side")
+    assert "method='cop' is not known" in shell.fails(*words("--methods", "cop"))
+    assert "k=5 is outside 1..4" in shell.fails(*words("--k", 5))
+    assert "there is no folder" in shell.fails(*words("--figure", tmp_path / "absent" / "a.png"))
+    assert "is no list of whole numbers" in shell.fails(*words("--seeds", "x"), exit_code=2)
+    shell.fails(*words("--every", 0), exit_code=2)
+    assert not (tmp_path / "rows").exists()
+
+
+def test_a_failed_run_is_told_and_the_others_go_on(shell: Any, words: Any) -> None:
+    result = shell.run(*words("--methods", "coop,ivlp", "--seeds", 1), exit_code=1)
+    assert "a feature file has no images" in result.stderr and "1 of 2 runs failed" in result.stderr
+    assert "coop" in result.stdout and "ivlp" not in result.stdout
