@@ -16,7 +16,7 @@ from benchmarks import isolated, machine, models, steps
 from promptlet.backbones.backbone import Backbone
 
 DEPTH = 9
-SIZES = (4, 32, 128)  # images in a step
+SIZES = (4, 32)  # images in a step
 ROUNDS = 3
 ENGINE, PLAIN = "engine", "plain"
 

@@ -22,7 +22,7 @@ from promptlet.backbones.text_blocks import norm
 class ImageEngine:
     """Encodes images through an `ImageTower`. Not normalised features, autograd to the context alone."""
 
-    def __init__(self, tower: ImageTower, max_rows: int = 1024, keep_bytes: int = 1 << 30) -> None:
+    def __init__(self, tower: ImageTower, max_rows: int = 1024, keep_bytes: int = 3 << 30) -> None:
         self.tower = tower
         self.max_rows = max_rows
         self.keep_bytes = keep_bytes
