@@ -60,7 +60,11 @@ def test_other_names_are_answered_or_refused(method: str, tiny_backbone: Any) ->
     assert clf.predict(images[:1]).shape == (1,)  # goes on working
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8", "int4", "kmeans4", "kmeans2", "kmeans1"])
+COARSE = ["int4", "kmeans1"]
+FINER = [pytest.param(p, marks=pytest.mark.slow) for p in ("fp16", "int8", "kmeans4", "kmeans2")]
+
+
+@pytest.mark.parametrize("precision", [*COARSE, *FINER])
 @pytest.mark.parametrize("method", METHODS)
 def test_any_precision_can_be_read_again(
     method: str, precision: str, tiny_backbone: Any, tmp_path: Path

@@ -248,6 +248,7 @@ def test_killed_and_run_again_gives_the_numbers_of_one_go(shell: Any, bench: Any
     assert [whole["summary"][0][name] for name in SAME] == [resumed["summary"][0][name] for name in SAME]
 
 
+@pytest.mark.slow
 def test_transfers_killed_and_run_again_give_the_numbers_of_one_go(
     shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -272,6 +273,7 @@ def test_transfers_killed_and_run_again_give_the_numbers_of_one_go(
     assert first == second
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_same_thing_once(
     toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:

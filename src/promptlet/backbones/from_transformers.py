@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import ImageSpec, spec_from_transformers
-from promptlet.backbones.quiet import quiet
+from promptlet.backbones.quiet import offline, quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
@@ -35,7 +35,8 @@ def load_transformers(
     """
     with quiet():
         try:
-            model, tokenizer, spec = _load_parts(source, local=True)
+            with offline():  # beside peft, the library looks for adapters on the hub, whatever it is told
+                model, tokenizer, spec = _load_parts(source, local=True)
         except BackboneError:
             if Path(source).is_dir():
                 raise
