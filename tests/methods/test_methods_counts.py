@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,3 +93,11 @@ def test_count_at_vit_b_16(name: str, options: dict[str, Any], expected: int, vi
 def test_every_method_with_a_count_of_its_own_is_here() -> None:
     made_of_images = {"tip_adapter", "tip_adapter_f", "linear_probe"}
     assert {name for name, _, _ in COUNTS} == set(METHODS) - made_of_images
+
+
+def test_the_methods_page_shows_these_counts() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name, options, count in COUNTS:
+        row = next(line for line in rows if f"`{name}`" in line.split("|")[1])
+        assert f"{count:,}" in row, (name, options)
