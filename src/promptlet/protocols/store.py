@@ -174,6 +174,12 @@ def _read_record(path: Path) -> tuple[dict[str, Any], str]:
             f"{path}: has schema {content.get('schema')!r}, this version of Promptlet reads {SCHEMA}; it was "
             "left out"
         )
+    protocol = content.get("protocol")
+    if isinstance(protocol, str) and protocol not in MEASURES:
+        return {}, (
+            f"{path}: the protocol {protocol!r} is not known to this report (`promptlet analyze`, or a "
+            "newer version); it was left out"
+        )
     wrong = _what_is_wrong(content)
     if not wrong and content.get("status") not in STATUSES:
         wrong = f"status is {content.get('status')!r}"
