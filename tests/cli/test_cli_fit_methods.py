@@ -38,6 +38,22 @@ def test_a_low_rank_prompt_in_another_method(
     assert load_prompt_file(tmp_path / "b.prompt").rank == document["rank"] == 2
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("zero_shot", "nothing to learn"),
+        ("tip_adapter", "made from the images at once"),
+        ("rlp", "in 2 epochs"),
+    ],
+)
+def test_what_was_learned_is_told(
+    method: str, words: str, shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.prompt"
+    given = ("--backbone", clip_folder, "--epochs", 2, "--method", method)
+    assert words in shell.run("fit", pictures, "--out", out, *given).output
+
+
 def test_a_file_of_under_300_bytes(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.prompt"
     small = ("--precision", "kmeans1", "--compact")

@@ -281,6 +281,7 @@ def _fit(
         "images": classifier.training_["images"],
         "short_classes": list(classifier.short_classes_),
         "trainable": classifier.method_.trainable_count(),
+        "learns": classifier.method_.info.learns,
         "schedule": classifier.training_.get("schedule"),
         "epochs": len(classifier.history_),
         "loss": last and last.loss,
@@ -316,6 +317,8 @@ def _tell(facts: dict[str, Any], shots: int | None) -> None:
             f"({facts['schedule']}), {seconds['training']:.1f} s; encoding took {seconds['encoding']:.1f} s"
         )
         say(f"loss {facts['loss']:.3f}, training accuracy {facts['train_accuracy']:.1f} %")
+    elif facts["learns"] == "at once":
+        say(f"{facts['method']}: made from the images at once, without epochs")
     else:
         say(f"{facts['method']}: nothing to learn")
     if facts["test_accuracy"] is None:
