@@ -230,6 +230,7 @@ def start(words: list[str]) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_gives_the_numbers_of_one_go(shell: Any, bench: Any, tmp_path: Path) -> None:
     def words(out: str) -> list[str]:
         return bench("--methods", "coop", "--seeds", "1-4", "--epochs", 150, out=out)
@@ -292,6 +293,7 @@ def test_two_processes_train_the_same_thing_once(
     assert sorted(trained) == sorted(records(out / "trained")) and len(trained) == 4
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_folder(bench: Any, tmp_path: Path) -> None:
     words = [*bench("--methods", "coop,rlp", "--seeds", "1-4", "--epochs", 40), "--json"]
     processes = [start(words) for _ in range(2)]
