@@ -132,7 +132,21 @@ def test_a_compact_file_is_answered_from_with_names_and_backbone(tiny_backbone: 
     assert np.array_equal(loaded.predict_proba(features, names), clf.predict_proba(features))
 
 
-def test_what_belongs_to_class_names_is_not_saved_without_them(tiny_backbone: Any, tmp_path: Path) -> None:
-    clf = quick(tiny_backbone, "linear_probe").fit(*toy_arrays(tiny_backbone))
+@pytest.mark.parametrize("method", ["linear_probe", "tip_adapter", "tip_adapter_f"])
+def test_what_belongs_to_class_names_is_not_saved_without_them(
+    method: str, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    clf = quick(tiny_backbone, method).fit(*toy_arrays(tiny_backbone))
     with pytest.raises(OptionError, match="belongs to its class names"):
         clf.save(tmp_path / "it.prompt", compact=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("method", [m for m, kind in METHODS.items() if not kind.info.by_class])
+def test_every_other_method_can_be_saved_compact(method: str, tiny_backbone: Any, tmp_path: Path) -> None:
+    images, labels = data(tiny_backbone, method)
+    clf = quick(tiny_backbone, method, epochs=1).fit(images, labels)
+    clf.save(tmp_path / "it.prompt", compact=True)
+    loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
+    answers = loaded.predict_proba(images, class_names=sorted(NAMES))
+    np.testing.assert_allclose(answers, clf.predict_proba(images), atol=1e-6)

@@ -11,16 +11,6 @@ from PIL import Image
 
 
 @pytest.fixture(scope="session")
-def realbed() -> Path:
-    """The folder with real images and feature files: PROMPTLET_REALBED, else ../shared/realbed."""
-    chosen = os.environ.get("PROMPTLET_REALBED")
-    folder = Path(chosen) if chosen else Path(__file__).parents[2].parent / "shared" / "realbed"
-    if not (folder / "features").is_dir():
-        pytest.skip(f"no real images: {folder} is absent; set PROMPTLET_REALBED")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def coop_splits() -> Path:
     """The folder with CoOp's own split files: PROMPTLET_COOP_SPLITS, else ../shared/coop_splits."""
     chosen = os.environ.get("PROMPTLET_COOP_SPLITS")

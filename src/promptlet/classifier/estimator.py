@@ -16,26 +16,26 @@ from sklearn.utils.validation import check_is_fitted
 
 import promptlet
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.files import options_of, prompt_file_of
+from promptlet.classifier.files import check_compact, options_of, parameters_of, prompt_file_of
 from promptlet.classifier.inputs import (
     Images,
     as_list,
     as_names,
     checked_labels,
+    draw_rows,
     given_features,
+    in_words_of,
     read_folder_items,
 )
-from promptlet.data import FeatureCache, check_class_names, clean_class_name
-from promptlet.data.items import Item, Split
-from promptlet.data.sampling import sample_shots, short_classes
-from promptlet.errors import DataError, OptionError, PromptFileError, did_you_mean
+from promptlet.data import FeatureCache, check_class_names
+from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.pixels import KEEP_BYTES, PixelInputs
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
-from promptlet.training import SCHEDULE_NAMES, EpochReport, Schedule, method_schedule, train
+from promptlet.training import EpochReport, Schedule, method_schedule, train
 
 VECTORS = (np.ndarray, torch.Tensor, list, tuple)
 
@@ -141,14 +141,14 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._load_backbone()
         classes = np.unique(names)
         class_names = check_class_names(classes.tolist(), "the labels")
-        rows, self.short_classes_ = self._draw(names, classes, class_names)
+        targets = np.searchsorted(classes, names)
+        rows, self.short_classes_ = draw_rows(targets, class_names, self._whole("shots"), self._whole("seed"))
         method = self._new_method(class_names)
         schedule = self._schedule()
-        targets = torch.from_numpy(np.searchsorted(classes, names[rows]))
         result = train(
             method,
             self._inputs([inputs[i] for i in rows], self._whole("views")),
-            targets,
+            torch.from_numpy(targets[rows]),
             schedule,
             seed=self._whole("seed"),
             val=self._validation(val_images, val_labels, classes),
@@ -194,21 +194,6 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if twice:
             raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
         return build_method(self.method, self.backbone_, class_names, **options, **further)
-
-    def _draw(
-        self, names: np.ndarray, classes: np.ndarray, class_names: tuple[str, ...]
-    ) -> tuple[list[int], tuple[str, ...]]:
-        """Rows drawn for training, and the classes that have fewer images than shots."""
-        if self.shots is None:
-            return list(range(len(names))), ()
-        labels = np.searchsorted(classes, names)
-        items = tuple(
-            Item(Path(f"{row:09d}"), int(label), class_names[label], row) for row, label in enumerate(labels)
-        )
-        split = Split("images", class_names, items, (), ())
-        shots = self._whole("shots")
-        drawn = sample_shots(split, shots, self._whole("seed"))
-        return [item.row for item in drawn.train if item.row is not None], short_classes(split, shots)
 
     def _validation(
         self, images: Images | None, labels: Iterable[str] | None, classes: np.ndarray
@@ -301,20 +286,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if labels is None:
             images, labels = read_folder_items(images, part="test")
         inputs = as_list(images)
-        names = self._in_own_words(checked_labels(inputs, labels))
+        names = in_words_of(self.classes_, checked_labels(inputs, labels))
         return float(np.average(self.predict(inputs) == names, weights=sample_weight))
-
-    def _in_own_words(self, names: np.ndarray) -> np.ndarray:
-        """Each name as it stands in ``classes_``, where it does."""
-        own = {clean_class_name(str(label)).casefold(): label for label in self.classes_}
-        keys = [clean_class_name(str(name)).casefold() for name in names]
-        if not own.keys() & set(keys):
-            raise DataError(
-                f"no label is one of the {len(own)} classes of this classifier: {str(names[0])!r} is not. "
-                f"Predict among other names with predict(images, class_names=...)."
-                f"{did_you_mean(keys[0], own)}"
-            )
-        return np.array([own.get(key, name) for key, name in zip(keys, names, strict=True)])
 
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
         """The classifier itself: normalised class features (C, D), float32."""
@@ -363,11 +336,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         then given when predicting. Raises OptionError where what was learned belongs to the class names.
         """
         check_is_fitted(self, "method_")
-        if compact and not self.method_.info.unseen_classes:
-            raise OptionError(
-                f"what {self.method!r} learns belongs to its class names, which compact=True leaves out; "
-                "save it without compact"
-            )
+        if compact:
+            check_compact(self.method)
         precision = precision or self.method_.stored_precision()
         return save_prompt_file(path, self.prompt_file(), precision, compact)
 
@@ -399,26 +369,13 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
                 f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet."
             )
-        training = dict(file.training)
-        settings: dict[str, Any] = {
-            key: training[key] for key in ("shots", "seed", "views", "epochs", "lr") if key in training
-        }
-        if training.get("schedule") in SCHEDULE_NAMES:
-            settings["schedule"] = training["schedule"]
-        options = options_of(file)
-        main = {name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options}
         if backbone is None and not file.backbone:
             raise PromptFileError(
                 f"{path} does not name its backbone; give it: load(path, backbone=...) "
                 f"(fingerprint {file.fingerprint})"
             )
         classifier = cls(
-            backbone=file.backbone if backbone is None else backbone,
-            method=file.method,
-            device=device,
-            method_options=options or None,
-            **main,
-            **settings,
+            backbone=file.backbone if backbone is None else backbone, device=device, **parameters_of(file)
         )
         classifier._load_backbone()
         classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path))

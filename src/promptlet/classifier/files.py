@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
 from promptlet.promptfile import PromptFile
 from promptlet.prompts import DEFAULT_WORDS
+from promptlet.training import SCHEDULE_NAMES
 
 
 def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
@@ -45,3 +47,27 @@ def options_of(file: PromptFile) -> dict[str, Any]:
     own = METHODS[file.method].info.options
     usable = {name: value for name, value in known.items() if name in own and value is not None}
     return {**usable, **file.options}
+
+
+def parameters_of(file: PromptFile) -> dict[str, Any]:
+    """The parameters of a classifier that a file tells: its method, options, and how it was trained."""
+    training = dict(file.training)
+    told: dict[str, Any] = {
+        key: training[key] for key in ("shots", "seed", "views", "epochs", "lr") if key in training
+    }
+    if training.get("schedule") in SCHEDULE_NAMES:
+        told["schedule"] = training["schedule"]
+    options = options_of(file)
+    main: dict[str, Any] = {
+        name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options
+    }
+    return {"method": file.method, "method_options": options or None, **main, **told}
+
+
+def check_compact(method: str) -> None:
+    """Raise OptionError where a file without class names could not be used again."""
+    if METHODS[method].info.by_class:
+        raise OptionError(
+            f"what {method!r} learns belongs to its class names, which a compact file leaves out; "
+            "save it without compact"
+        )

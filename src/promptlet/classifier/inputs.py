@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from promptlet.data import read_folder
-from promptlet.errors import DataError
+from promptlet.data import clean_class_name, read_folder, sample_shots, short_classes
+from promptlet.data.items import Item, Split
+from promptlet.errors import DataError, did_you_mean
 
 Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
 
@@ -91,3 +92,36 @@ def as_names(class_names: Iterable[str]) -> tuple[str, ...]:
             f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
         )
     return names
+
+
+def in_words_of(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Each name as it stands in ``classes``, where it does, whatever its "_", spaces and case.
+
+    Raises DataError where none does.
+    """
+    own = {clean_class_name(str(label)).casefold(): label for label in classes}
+    keys = [clean_class_name(str(name)).casefold() for name in names]
+    if not own.keys() & set(keys):
+        raise DataError(
+            f"no label is one of the {len(own)} classes of this classifier: {str(names[0])!r} is not. "
+            f"Predict among other names with predict(images, class_names=...)."
+            f"{did_you_mean(keys[0], own)}"
+        )
+    return np.array([own.get(key, name) for key, name in zip(keys, names, strict=True)])
+
+
+def draw_rows(
+    labels: np.ndarray, class_names: tuple[str, ...], shots: int | None, seed: int
+) -> tuple[list[int], tuple[str, ...]]:
+    """Rows drawn for training, and the classes that have fewer images than shots; labels (N,) int.
+
+    All rows where ``shots`` is None.
+    """
+    if shots is None:
+        return list(range(len(labels))), ()
+    items = tuple(
+        Item(Path(f"{row:09d}"), int(label), class_names[label], row) for row, label in enumerate(labels)
+    )
+    split = Split("images", class_names, items, (), ())
+    drawn = sample_shots(split, shots, seed)
+    return [item.row for item in drawn.train if item.row is not None], short_classes(split, shots)

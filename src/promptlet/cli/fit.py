@@ -120,7 +120,10 @@ def command(
     data = _read(folder)
     _tell_ignored(folder, data)
     chosen = _method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init})
-    _check_compact(chosen["method"], compact)
+    if compact:
+        from promptlet.classifier.files import check_compact
+
+        check_compact(chosen["method"])
     if not resume:
         _remove(checkpoint, force)
     elif not checkpoint.exists():
@@ -187,16 +190,6 @@ def _method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
         raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
     main: dict[str, Any] = {k: further.pop(k) for k in ("rank", "n_ctx", "ctx_init") if k in further}
     return {"method": name, **chosen, **main, "method_options": further or None}
-
-
-def _check_compact(method: str, compact: bool) -> None:
-    """Raises OptionError before training where what is learned belongs to the class names."""
-    from promptlet.methods import METHODS
-
-    if compact and not METHODS[method].info.unseen_classes:
-        raise OptionError(
-            f"what {method!r} learns belongs to its class names, which --compact leaves out; do without it"
-        )
 
 
 def _check_precision(precision: str | None) -> None:

@@ -64,6 +64,7 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "reads": info.reads,
         "learns": info.learns,
         "uses_val": info.uses_val,
+        "by_class": info.by_class,
         "fast": dict(info.fast),
         "official": None if info.official is None else dict(info.official),
         "paper": info.paper,

@@ -43,6 +43,7 @@ class LinearProbe(Method):
         unseen_classes=False,
         learns=AT_ONCE,
         uses_val=True,
+        by_class=True,
         options=frozen(C=10.0),
         bibtex=bibtex("linear_probe"),
         notes="it knows only the classes it was trained on; C is searched as in CoOp's lpclip where there "

@@ -30,6 +30,7 @@ class MethodInfo:
     learns: "nothing", "at once" (from all images, without a schedule) or "by steps".
     uses_val: whether it tunes something on validation images, where there are any. own_template: whether its
     hand-written prompt is the same for every data set, as in its official code, unless another is given.
+    by_class: whether what it stores belongs to its class names, in their order.
     fast: what it changes in the ``fast`` schedule. official: what the official code's base-to-new run changes
     in the ``coop`` schedule; None where no setting is public.
     """
@@ -45,6 +46,7 @@ class MethodInfo:
     learns: str = BY_STEPS
     uses_val: bool = False
     own_template: bool = False
+    by_class: bool = False
     fast: Mapping[str, Any] = field(default_factory=dict)
     official: Mapping[str, Any] | None = None
     bibtex: str = ""

@@ -166,6 +166,7 @@ class TipAdapter(_Cache):
         unseen_classes=True,
         learns=AT_ONCE,
         uses_val=True,
+        by_class=True,
         options=OPTIONS,
         bibtex=bibtex("tip_adapter"),
         notes=NOTES,
@@ -200,6 +201,7 @@ class TipAdapterF(_Cache):
         trains="C x K x D numbers, of K images a class",
         unseen_classes=True,
         uses_val=True,
+        by_class=True,
         options=OPTIONS,
         fast=frozen(lr=0.001, epochs=20, weight_decay=0.01),
         official=frozen(
