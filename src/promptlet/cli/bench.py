@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.bench_report import LIST, REPORT, list_, report
 from promptlet.cli.shell import (
     Bars,
     Device,
@@ -41,9 +42,6 @@ RUN = examples(
     "bench run --protocol few-shot --datasets mini --backbone mini --shots 1,2,4,8,16",
     "bench run --protocol cross-dataset --source mini-general --datasets mini --backbone mini",
 )
-REPORT = examples("bench report runs", "bench report runs --json", "bench report runs --format csv > all.csv")
-LIST = examples("bench list runs", "bench list runs --json")
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of results.", show_default=False)]
 
 
 @app.callback(epilog=examples("bench run --datasets caltech101 --root data", "bench report runs"))
@@ -283,65 +281,5 @@ def _tables(summary: Any) -> None:
         warn(f"note: {problem}")
 
 
-@app.command(epilog=REPORT)
-def report(
-    folder: Folder,
-    format: Annotated[str, typer.Option("--format", help="markdown or csv.")] = "markdown",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write to this file.", show_default=False)
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Show the means over seeds of what is in DIR, and the averages over data sets."""
-    from promptlet.errors import check_option
-    from promptlet.protocols import RunStore
-    from promptlet.report import FORMATS, render, summarise
-
-    check_option("format", format, FORMATS)
-    summary = summarise(RunStore(folder))
-    if json:
-        emit_json(summary.to_json())
-        return
-    text = render(summary, format)
-    if format == "csv":
-        for problem in summary.problems:
-            warn(f"note: {problem}")
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written ({error.strerror}); write elsewhere") from error
-    say(f"wrote {out}")
-
-
-@app.command("list", epilog=LIST)
-def list_(folder: Folder, json: Json = False) -> None:
-    """List every single run in DIR, with failures and their reasons."""
-    from promptlet.protocols import RunStore
-
-    records, problems = RunStore(folder).read_all()
-    if json:
-        emit_json({"runs": records, "problems": problems})
-        return
-    for protocol in dict.fromkeys(record["protocol"] for record in records):
-        _list_of(protocol, [record for record in records if record["protocol"] == protocol])
-    for record in records:
-        if record["status"] == "failed":
-            say(f"{record['key']}: {record.get('reason')}")
-    for problem in problems:
-        warn(f"note: {problem}")
-
-
-def _list_of(protocol: str, records: list[dict[str, Any]]) -> None:
-    """A table of the runs of one protocol."""
-    from promptlet.protocols.measures import MEASURES
-
-    shown = {**MEASURES[protocol].shown, "seconds": "seconds"}
-    rows = []
-    for record in records:
-        is_done = record["status"] == "done"
-        numbers = [f"{record[name]:.2f}" if is_done else "" for name in shown]
-        rows.append((record["key"], record["status"], *numbers))
-    table(("run", "state", *shown.values()), rows, right=list(shown.values()))
+app.command("report", epilog=REPORT)(report)
+app.command("list", epilog=LIST)(list_)
