@@ -24,7 +24,7 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, build_method
 from promptlet.protocols import base_to_new
 from promptlet.protocols.datasets import FeatureSource, open_dataset
-from promptlet.protocols.inline import run_inline
+from promptlet.protocols.engines.inline import run_inline
 from promptlet.protocols.planning import Settings, parse_methods
 
 ROOT = Path(__file__).parents[1]

@@ -7,6 +7,7 @@
     │   └── ImageError         one image file that cannot be read
     ├── PromptFileError        a prompt file that cannot be read or written
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
+    ├── EngineError            workers or a cluster that cannot be used
     ├── OptionError            an argument outside its allowed values
     └── MissingExtraError      an optional dependency that is not installed
 
@@ -46,6 +47,10 @@ class PromptFileError(PromptletError):
 
 class TrainingError(PromptletError):
     """Training that cannot go on."""
+
+
+class EngineError(PromptletError):
+    """Workers, or a cluster, that cannot be used."""
 
 
 class OptionError(PromptletError, ValueError):

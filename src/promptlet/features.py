@@ -63,6 +63,39 @@ def encode_images(
     return features
 
 
+def find_cached(
+    backbone: Backbone, paths: Sequence[str], views: int, cache: FeatureCache | None
+) -> dict[str, np.ndarray]:
+    """Features (views, D) of those images of which ``cache`` has all views. Raises ImageError."""
+    if cache is None or not paths:
+        return {}
+    hashes = dict(zip(paths, content_hashes(paths), strict=True))
+    keys = [(content, str(view)) for content in hashes.values() for view in range(views)]
+    known = cache.get_many(feature_identity(backbone), keys)
+    found = {}
+    for path, content in hashes.items():
+        vectors = [known.get((content, str(view))) for view in range(views)]
+        whole = [vector for vector in vectors if vector is not None]
+        if len(whole) == views:
+            found[path] = np.stack(whole)
+    return found
+
+
+def store_features(
+    backbone: Backbone, paths: Sequence[str], features: np.ndarray, cache: FeatureCache | None
+) -> None:
+    """Put features (N, views, D) that were encoded elsewhere into ``cache``. Raises ImageError."""
+    if cache is None:
+        return
+    contents = content_hashes(paths)
+    vectors = {
+        (content, str(view)): vector
+        for content, own in zip(contents, features, strict=True)
+        for view, vector in enumerate(own)
+    }
+    cache.put_many(feature_identity(backbone), vectors)
+
+
 def feature_identity(backbone: Backbone) -> str:
     """What cached features depend on: the image tower, and its precision where that is not float32."""
     precision = str(backbone.dtype).removeprefix("torch.")

@@ -17,8 +17,8 @@ from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.protocols import PROTOCOLS, RunStore, load_protocol
 from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
+from promptlet.protocols.engines.inline import run_inline
 from promptlet.protocols.execution import execute
-from promptlet.protocols.inline import run_inline
 from promptlet.protocols.planning import Settings, default_source, parse_methods, plan_runs
 from promptlet.protocols.runs import Run
 

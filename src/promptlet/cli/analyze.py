@@ -121,7 +121,7 @@ def command(
 
 def _run_all(runs: list[Run], measured: Any, store: DensityStore, shown: Bars) -> dict[str, list[str]]:
     """Keys by what became of them."""
-    from promptlet.protocols.inline import run_inline
+    from promptlet.protocols.engines.inline import run_inline
 
     outcome: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
     place = {run.key: i + 1 for i, run in enumerate(runs)}

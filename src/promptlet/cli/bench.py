@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,18 +30,27 @@ from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.data import FeatureCache
+    from promptlet.protocols import RunStore
     from promptlet.protocols.datasets import BenchDataset
+    from promptlet.protocols.engines import Engine
+    from promptlet.protocols.execution import Workbench
+    from promptlet.protocols.planning import MethodSpec
     from promptlet.protocols.runs import Run
+    from promptlet.report import Summary
 
 app = typer.Typer(
     help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
 )
+METHODS = "zero_shot,coop,rlp"
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
     "bench run --datasets mini --backbone mini --out mini-runs",
     "bench run --datasets a.npz,b.npz --methods rlp:rank=2,dropout=0.2 --schedule coop --dry-run",
     "bench run --protocol few-shot --datasets mini --backbone mini --shots 1,2,4,8,16",
     "bench run --protocol cross-dataset --source mini-general --datasets mini --backbone mini",
+    "bench run --study rank --datasets caltech101 --root data --out studies",
+    "bench run --datasets mini --backbone mini --engine processes --workers 4",
+    "bench run --datasets caltech101 --root /data --engine ray --address head-node:6379",
 )
 
 
@@ -71,13 +81,21 @@ def run(
         ),
     ] = None,
     methods: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="zero_shot, zero_shot_ensemble, coop, cocoop, kgcoop, prograd, rlp, dip_do, dip_pp, qcoop, "
             "vpt, ivlp, maple, promptsrc, mmlop, clip_adapter, tip_adapter, tip_adapter_f, linear_probe, "
-            "clip_lora, with commas; options after a colon: rlp:rank=2,dropout=0.2. See: promptlet methods."
+            "clip_lora, with commas; options after a colon: rlp:rank=2,dropout=0.2. See: promptlet methods. "
+            f"Not given: {METHODS}.",
+            show_default=False,
         ),
-    ] = "zero_shot,coop,rlp",
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of methods: rank, rank-grid, length, dropout, start or density.", show_default=False
+        ),
+    ] = None,
     root: Annotated[
         Path | None, typer.Option(help="Where data sets known by name lie.", show_default=False)
     ] = None,
@@ -106,6 +124,19 @@ def run(
         int | None, typer.Option(help="For every method that has one.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of results.")] = Path("runs"),
+    engine: Annotated[
+        str, typer.Option(help="inline (one run after the other), processes, or ray (a cluster).")
+    ] = "inline",
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Runs at once; else one per processor, or per GPU.", min=1, show_default=False),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Ray cluster, host:port or auto; else one is started here.", show_default=False
+        ),
+    ] = None,
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
@@ -129,10 +160,12 @@ def run(
     if min(counts) < 1 or views < 1:
         raise typer.BadParameter("shots and views are 1 or more")
     from promptlet.protocols.datasets import FeatureSource
-    from promptlet.protocols.execution import execute as execute_run
-    from promptlet.protocols.planning import Settings, parse_methods, plan_runs, share_options
+    from promptlet.protocols.engines import Engine
+    from promptlet.protocols.execution import Workbench
+    from promptlet.protocols.planning import Settings, plan_runs
 
-    specs = share_options(parse_methods(methods), {"rank": rank, "n_ctx": n_ctx})
+    chosen = Engine(engine, workers, address)
+    specs = _methods(methods, study, {"rank": rank, "n_ctx": n_ctx})
     settings = Settings(schedule, epochs, lr, batch_size, views, sampler)
     store = RunStore(out)
     if not dry_run:
@@ -152,16 +185,21 @@ def run(
     cache: FeatureCache | None = open_cache(no_cache)
     with bars(off=json) as shown:
         features = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
-
-        def execute(one: Run) -> dict[str, Any]:
-            def on_epoch(report: Any) -> None:
-                shown.show("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
-
-            return execute_run(one, by_name, features, on_epoch, store)
-
-        outcome = _run_all(runs, execute, store, shown)
+        outcome = _run_all(runs, Workbench(by_name, features, store), chosen, shown)
     tell_notes(cache)
-    _tell_results(runs, store, outcome, json)
+    _tell_results(runs, store, outcome, study, json)
+
+
+def _methods(methods: str | None, study: str | None, shared: dict[str, Any]) -> Sequence[MethodSpec]:
+    """Those that are named, or those of a study."""
+    from promptlet.protocols.planning import parse_methods, share_options
+    from promptlet.protocols.studies import study_methods
+
+    if study is None:
+        return share_options(parse_methods(methods or METHODS), shared)
+    if methods is not None:
+        raise OptionError(f"--study {study} and --methods cannot be given together; leave one out")
+    return study_methods(study, shared)
 
 
 def _open(
@@ -191,40 +229,50 @@ def _open(
     return targets, next(dataset for dataset in opened if dataset.source == source)
 
 
-def _run_all(runs: list[Run], execute: Any, store: Any, shown: Bars) -> dict[str, list[str]]:
+def _run_all(runs: list[Run], bench: Workbench, engine: Engine, shown: Bars) -> dict[str, list[str]]:
     """Keys by what became of them."""
-    from promptlet.protocols.inline import run_inline
-    from promptlet.protocols.measures import MEASURES
-
     outcome: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
     place = {run.key: i + 1 for i, run in enumerate(runs)}
 
     def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
-        head = f"[{place[run.key]}/{len(runs)}] {run.label}"
-        if what == "done":
-            words = MEASURES[run.protocol].words(record)
-            before = ", trained before" if record.get("trained", {}).get("reused") else ""
-            shown.line(f"{head}: {words} ({record['seconds_total']:.1f} s{before})")
-        elif what == "failed":
-            shown.line(f"{head}: failed: {record['reason']}")
-        elif what == "elsewhere":
-            shown.line(f"{head}: another process is at it; waiting")
+        words = _words(what, run, record)
+        if words:
+            shown.line(f"[{place[run.key]}/{len(runs)}] {run.label}: {words}")
         if what in outcome:
             outcome[what].append(run.key)
+            shown.show("runs", sum(map(len, outcome.values())), len(runs))
         for name in ("encoding", "training"):
             shown.remove(name)
 
+    def on_epoch(report: Any) -> None:
+        shown.show("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
+
     try:
-        run_inline(runs, execute, store, on_event)
+        engine.run(runs, bench, on_event, on_epoch)
     except KeyboardInterrupt:
         stored = len(outcome["done"]) + len(outcome["kept"])
         raise Interrupted(
-            f"{stored} of {len(runs)} runs are in {store.folder}; run the same command again to go on"
+            f"{stored} of {len(runs)} runs are in {bench.store.folder}; run the same command again to go on"
         ) from None
     return outcome
 
 
-def _tell_plan(runs: list[Run], store: Any, json: bool) -> None:
+def _words(what: str, run: Run, record: dict[str, Any]) -> str:
+    """What is said of an event, or nothing."""
+    from promptlet.protocols.measures import MEASURES
+
+    if what == "done":
+        before = ", trained before" if record.get("trained", {}).get("reused") else ""
+        return f"{MEASURES[run.protocol].words(record)} ({record['seconds_total']:.1f} s{before})"
+    return {
+        "failed": f"failed: {record.get('reason')}",
+        "elsewhere": "another process is at it; waiting",
+        "lost": f"its worker was lost ({record.get('reason')}); it is made again",
+        "waiting": f"waiting: {record.get('reason')}",
+    }.get(what, "")
+
+
+def _tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
     from promptlet.protocols.estimate import estimate
 
     records = store.read_all()[0] if store.folder.is_dir() else []
@@ -253,7 +301,9 @@ def _guess(run: Run, guesses: dict[str, float | None]) -> str:
     return "unknown" if seconds is None else f"{seconds:.1f}"
 
 
-def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], json: bool) -> None:
+def _tell_results(
+    runs: list[Run], store: RunStore, outcome: dict[str, list[str]], study: str | None, json: bool
+) -> None:
     from promptlet.protocols.runs import cell_of
     from promptlet.report import summarise
 
@@ -261,7 +311,7 @@ def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], js
     if json:
         emit_json({**summary.to_json(), **outcome, "folder": str(store.folder)})
     else:
-        _tables(summary)
+        _tables(summary, study)
         say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
     if outcome["failed"]:
         warn(
@@ -271,12 +321,18 @@ def _tell_results(runs: list[Run], store: Any, outcome: dict[str, list[str]], js
         raise typer.Exit(1)
 
 
-def _tables(summary: Any) -> None:
+def _tables(summary: Summary, study: str | None) -> None:
+    from promptlet.protocols.studies import find_study
+    from promptlet.report.studies import study_results, study_table
     from promptlet.report.tables import NUMBER_COLUMNS, head_of, tables
 
-    for protocol, rows in tables(summary).items():
-        head = head_of(protocol)
-        table(head, rows, right=head[NUMBER_COLUMNS:])
+    if study is None:
+        for protocol, rows in tables(summary).items():
+            head = head_of(protocol)
+            table(head, rows, right=head[NUMBER_COLUMNS:])
+    for result in study_results(summary, find_study(study)) if study is not None else ():
+        say(result.title)
+        table(*study_table(result))
     for problem in summary.problems:
         warn(f"note: {problem}")
 

@@ -117,7 +117,7 @@ def _compare(
     """Base-to-new of the three methods on every data set and seed; the summary of these runs."""
     from promptlet.protocols import RunStore, base_to_new
     from promptlet.protocols.datasets import FeatureSource, open_datasets
-    from promptlet.protocols.inline import run_inline
+    from promptlet.protocols.engines.inline import run_inline
     from promptlet.protocols.planning import parse_methods
     from promptlet.protocols.runs import cell_of
     from promptlet.report import summarise

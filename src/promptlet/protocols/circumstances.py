@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
 
+import torch
+
 import promptlet
 from promptlet.backbones import Backbone
 
@@ -15,10 +17,11 @@ LIBRARIES = ("torch", "transformers", "numpy")
 
 
 def circumstances(backbone: Backbone) -> dict[str, Any]:
-    """Backbone, device, peak memory of this process so far (bytes), versions and the date (UTC)."""
+    """Backbone, device, threads, peak memory of this process so far (bytes), versions and the date (UTC)."""
     return {
         "backbone": {"name": backbone.name, "fingerprint": backbone.fingerprint},
         "device": str(backbone.device),
+        "threads": torch.get_num_threads(),
         "peak_memory": peak_memory(),
         "versions": versions(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),

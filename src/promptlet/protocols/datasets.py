@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,7 +99,8 @@ def open_datasets(sources: Sequence[str], root: str | Path | None = None) -> lis
 class FeatureSource:
     """Features of items: rows of a feature file, or images encoded once in this process and cached on disk.
 
-    on_progress(done, total) counts images times views while they are encoded.
+    on_progress(done, total) counts images times views while they are encoded. What was encoded travels with
+    a pickle of this; who watches its progress does not.
     """
 
     backbone: Backbone
@@ -142,10 +143,28 @@ class FeatureSource:
             )
         return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
 
+    def adopt(self, keys: Sequence[tuple[str, int]], vectors: np.ndarray) -> None:
+        """Take features (N, D) that were computed elsewhere, by (path, view)."""
+        self._encoded |= dict(zip(keys, vectors, strict=True))
+
+    def lacking(self, paths: Iterable[str], views: int) -> list[str]:
+        """Those of ``paths``, once each, of which not all views are here."""
+        return [path for path in dict.fromkeys(paths) if (path, views - 1) not in self._encoded]
+
+    def __getstate__(self) -> dict[str, Any]:
+        keys, vectors = list(self._encoded), list(self._encoded.values())
+        encoded = (keys, np.stack(vectors) if vectors else np.zeros((0, 0), np.float32))
+        return {"backbone": self.backbone, "cache": self.cache, "encoded": encoded}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.backbone, self.cache, self.on_progress = state["backbone"], state["cache"], None
+        self._encoded = {}
+        self.adopt(*state["encoded"])
+
     def _images(self, paths: Sequence[str], views: int) -> np.ndarray:
         from promptlet.features import encode_images
 
-        missing = [path for path in dict.fromkeys(paths) if (path, views - 1) not in self._encoded]
+        missing = self.lacking(paths, views)
         if missing:
             features = encode_images(
                 self.backbone, missing, views=views, cache=self.cache, on_progress=self.on_progress

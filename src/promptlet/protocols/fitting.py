@@ -99,11 +99,13 @@ def what_it_took(method: Method, result: TrainingResult, file_bytes: int) -> dic
 
 
 def drawn_from(run: Run, dataset: BenchDataset, split: Split) -> dict[str, Any]:
-    """Which images of ``dataset`` were looked at in training, and which classes have fewer than asked for."""
+    """Which images of ``dataset`` were looked at in training, what fixed its parts, and which classes have
+    fewer images than asked for."""
     uses_val = METHODS[run.method].info.uses_val
     return {
         "samples": names_of(split.train, dataset.split),
         **({"val_samples": names_of(split.val, dataset.split)} if uses_val else {}),
+        "rule": dataset.split.rule,
         "short_classes": list(short_classes(split, run.shots)),
     }
 

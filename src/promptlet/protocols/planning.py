@@ -138,6 +138,11 @@ def default_source(names: Sequence[str]) -> str:
     )
 
 
+def _as_default(value: Any, default: Any) -> Any:
+    """A whole number for an option that is a float is that float: ``dropout=0`` is ``dropout=0.0``."""
+    return float(value) if type(default) is float and type(value) is int else value
+
+
 def _run(
     protocol: str,
     dataset: BenchDataset,
@@ -153,7 +158,7 @@ def _run(
     if unknown:
         own = ", ".join(name for name in info.options if name != "seed")
         raise OptionError(f"method {method!r} takes no option {unknown[0]!r} in a benchmark; it takes: {own}")
-    complete = {**info.options, **options}
+    complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
     if "template" in complete and "template" not in options and not info.own_template:
         trained_on = dataset if source is None or info.learns == NOTHING else source

@@ -129,13 +129,16 @@ class RunStore:
 
     def write_whole(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write a JSON file below the folder; it appears whole or not at all."""
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        self.write_bytes(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write any file below the folder; it appears whole or not at all."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with temporary.open("x", encoding="utf-8") as file:
-                    file.write(text)
+                with temporary.open("xb") as file:
+                    file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(temporary, path)  # noqa: PTH105 (atomic on every system, and named for it)

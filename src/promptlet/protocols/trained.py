@@ -89,6 +89,25 @@ def trained(task: Task, store: RunStore | None) -> Trained:
         return _kept_or_new(task, method, _Shelf(store, task.run.training_key))
 
 
+def take_training(store: RunStore, key: str) -> tuple[bytes, bytes] | None:
+    """The prompt file and the facts of a training, as they lie in ``store``; None where one is missing."""
+    shelf = _Shelf(store, key)
+    try:
+        return shelf.prompt.read_bytes(), shelf.facts.read_bytes()
+    except OSError:
+        return None
+
+
+def leave_training(store: RunStore, key: str, files: tuple[bytes, bytes]) -> None:
+    """Lay them into another store, unless they lie there. Both are checked when they are used."""
+    shelf = _Shelf(store, key)
+    if take_training(store, key) is not None:
+        return
+    store.make_folder("trained")
+    for path, content in zip((shelf.prompt, shelf.facts), files, strict=True):
+        store.write_bytes(path, content)
+
+
 def _kept_or_new(task: Task, method: Method, shelf: _Shelf) -> Trained:
     kept = shelf.read(task)
     if kept is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from promptlet.errors import PromptletError
+from promptlet.protocols.engines.outcome import Record, attempt
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 
@@ -15,14 +14,15 @@ OnEvent = Callable[[str, Run, dict[str, Any]], None]
 
 def run_inline(
     runs: Sequence[Run],
-    execute: Callable[[Run], dict[str, Any]],
+    execute: Callable[[Run], Record],
     store: RunStore,
     on_event: OnEvent | None = None,
 ) -> None:
     """Bring every run into ``store``. A run that fails is recorded with its reason, and the others go on.
 
     on_event(what, run, record): ``start``, ``done``, ``failed``, ``kept`` (it was there), ``elsewhere``
-    (another process has it; waited for at the end).
+    (another process has it; waited for at the end). Engines with workers also tell ``lost`` (the worker was,
+    and the run is made again) and ``waiting`` (for a worker), with a ``reason``.
     """
     tell = on_event or (lambda *_: None)
     store.check_writable()
@@ -34,9 +34,7 @@ def run_inline(
         _bring(run, execute, store, tell, wait=True)
 
 
-def _bring(
-    run: Run, execute: Callable[[Run], dict[str, Any]], store: RunStore, tell: OnEvent, wait: bool
-) -> bool:
+def _bring(run: Run, execute: Callable[[Run], Record], store: RunStore, tell: OnEvent, wait: bool) -> bool:
     """Whether the run was dealt with: False when another process has it."""
     with store.claim(run.key, wait) as ours:
         if not ours:
@@ -46,17 +44,7 @@ def _bring(
             tell("kept", run, record)
             return True
         tell("start", run, {})
-        try:
-            record = {"status": "done", **execute(run)}
-        except PromptletError as error:
-            record = _failure(run, error, "")
-        except Exception as error:  # a bug or a full memory must not cost the night's other runs
-            record = _failure(run, error, traceback.format_exc())
+        record = attempt(run, execute)
         store.write(run.key, record)
         tell(str(record["status"]), run, record)
     return True
-
-
-def _failure(run: Run, error: Exception, trace: str) -> dict[str, Any]:
-    reason = str(error) if isinstance(error, PromptletError) else f"{type(error).__name__}: {error}"
-    return {"status": "failed", **run.describe(), "reason": reason, "traceback": trace}

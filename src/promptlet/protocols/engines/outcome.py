@@ -1,0 +1,27 @@
+"""What becomes of one run: a record, done or failed with its reason."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from promptlet.errors import PromptletError
+from promptlet.protocols.runs import Run
+
+Record = dict[str, Any]
+
+
+def attempt(run: Run, execute: Callable[[Run], Record]) -> Record:
+    """The record of ``run``, with its status. An error is recorded, whatever it is, and not raised."""
+    try:
+        return {"status": "done", **execute(run)}
+    except PromptletError as error:
+        return failure(run, str(error))
+    except Exception as error:  # a bug or a full memory must not cost the night's other runs
+        return failure(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def failure(run: Run, reason: str, trace: str = "") -> Record:
+    """The record of a run that failed."""
+    return {"status": "failed", **run.describe(), "reason": reason, "traceback": trace}

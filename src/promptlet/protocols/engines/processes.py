@@ -1,0 +1,196 @@
+"""Runs in several processes of this machine. A process that dies takes one run with it, which is made again.
+
+Each process has the whole `Workbench` in its memory: backbone, names of images, features.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from promptlet.errors import PromptletError
+from promptlet.protocols.engines.dispatch import Lost, dispatch
+from promptlet.protocols.engines.inline import OnEvent
+from promptlet.protocols.engines.outcome import Record, attempt
+from promptlet.protocols.execution import Workbench
+from promptlet.protocols.runs import Run
+
+
+def run_in_processes(
+    runs: Sequence[Run], bench: Workbench, on_event: OnEvent | None = None, workers: int | None = None
+) -> None:
+    """Bring every run into the bench's store by ``workers`` processes (None: one per processor, or per GPU).
+
+    Images are encoded here first, once for all. A script that calls this needs the usual
+    ``if __name__ == "__main__":``, since the processes are spawned.
+    """
+    encode_here(runs, bench)
+    cards = _cards(str(bench.features.backbone.device))
+    count = min(workers or len(cards) or _processors(), len(runs)) or 1
+    with _pool(bench, count, cards) as pool:
+        dispatch(runs, pool, bench.store, on_event)
+
+
+def encode_here(runs: Sequence[Run], bench: Workbench) -> None:
+    """Fill the bench's features. Images that cannot be read are told by the runs that need them."""
+    missing = [run for run in runs if not bench.store.is_done(run.key)]
+    for (name, views), items in bench.wanted(missing).items():
+        try:
+            bench.features.of(bench.datasets[name], list(items), views)
+        except PromptletError:
+            continue
+
+
+@contextmanager
+def _pool(bench: Workbench, workers: int, cards: Sequence[str]) -> Iterator[_Processes]:
+    pool = _Processes(pickle.dumps(bench), workers, cards)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    run: Run | None = None
+
+
+@dataclass
+class _Processes:
+    """Spawned when there is a run for them. cards: GPUs that they take turns at; number: spawned so far."""
+
+    bench: bytes
+    workers: int
+    cards: Sequence[str] = ()
+    idle: list[_Worker] = field(default_factory=list)
+    busy: dict[Any, _Worker] = field(default_factory=dict)
+    number: int = 0
+
+    def is_free(self) -> bool:
+        return len(self.busy) < self.workers
+
+    def start(self, run: Run) -> None:
+        worker = self.idle.pop() if self.idle else self._spawn()
+        worker.run = run
+        try:
+            worker.connection.send(run)
+        except OSError:  # it died idle
+            worker.process.join()
+            self.start(run)
+            return
+        self.busy[worker.connection] = worker
+
+    def next(self) -> tuple[Run, Record | Lost]:
+        connection = wait(list(self.busy))[0]
+        worker = self.busy.pop(connection)
+        assert worker.run is not None
+        try:
+            record: Record = worker.connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            worker.process.join()
+            worker.connection.close()
+            return worker.run, Lost(_how_it_died(worker.process.exitcode))
+        self.idle.append(worker)
+        return worker.run, record
+
+    def close(self) -> None:
+        """End all processes, whatever they are at."""
+        for worker in [*self.idle, *self.busy.values()]:
+            worker.process.kill()
+            worker.process.join()
+            worker.connection.close()
+
+    def _spawn(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        card = self.cards[self.number % len(self.cards)] if self.cards else None
+        about = (self.bench, theirs, max(1, _processors() // self.workers), card)
+        process = context.Process(target=_serve, args=about, daemon=True, name=f"promptlet-{self.number}")
+        with _interrupts_ignored():  # Ctrl-C is for this process, which then ends the others
+            process.start()
+        theirs.close()  # so that its death is noticed
+        self.number += 1
+        return _Worker(process, ours)
+
+
+def _serve(bench: bytes, connection: Connection, threads: int, card: str | None) -> None:
+    """A worker: make the runs that come, until there is nobody to send them."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if card is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = card
+    opened: list[Workbench] = []
+
+    def execute(run: Run) -> Record:
+        if not opened:
+            opened.append(_open(bench, threads))
+        return opened[0].execute(run)
+
+    while True:
+        try:
+            run = connection.recv()
+        except EOFError:
+            return
+        connection.send(attempt(run, execute))
+
+
+def _open(bench: bytes, threads: int) -> Workbench:
+    import torch
+
+    torch.set_num_threads(threads)
+    opened: Workbench = pickle.loads(bench)
+    return opened
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """A process that is started inside ignores Ctrl-C from its first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _how_it_died(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
+        return f"its process was ended by {name}" + (", as when memory is full" if name == "SIGKILL" else "")
+    return f"its process ended with code {code}"
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cards(device: str) -> list[str]:
+    """The GPUs that workers take turns at; none where the device is no GPU, or not the first one."""
+    if device != "cuda:0":
+        return []
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]

@@ -1,0 +1,101 @@
+"""A connection to a Ray cluster: the one at an address, or one started on this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import EngineError, MissingExtraError
+
+TO_CONNECT, TO_ANSWER = 10.0, 40.0
+"""Seconds that an address has to accept a connection, and to answer as Ray does."""
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # it would report to its makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # said in a warning otherwise
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='CRITICAL')"
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[Any]:
+    """A connection to Ray for the time of a block; one that was there before is used, and left open.
+
+    What Ray prints about lost nodes goes to standard output, which is for results: it is dropped.
+    Raises EngineError for an address that does not answer, MissingExtraError without Ray.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError(
+            "the engine ray needs the package ray: pip install 'promptlet[ray]', here and on every node"
+        ) from error
+    were_here = ray.is_initialized()
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        if not were_here:
+            _connect(ray, address)
+        try:
+            yield ray
+        finally:
+            if not were_here:
+                ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    if address is not None:
+        _check_address(address)
+        _check_answer(address)
+    own = {"include_dashboard": False} if address is None else {}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="CRITICAL", **own)
+    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+        raise _unusable(address, last_line(str(error))) from error
+
+
+def _check_address(address: str) -> None:
+    """Raise EngineError for what is no address, and at once where nobody listens."""
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit()) or "//" in host:
+        raise EngineError(
+            f"address={address!r} is no address of a Ray cluster; give host:port or auto on a node of it, or "
+            "hand the whole command to `ray job submit`"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise _unusable(address, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _check_answer(address: str) -> None:
+    """Raise EngineError where it is not Ray that listens: by another process, since Ray tries for minutes."""
+    command = [sys.executable, "-c", PROBE, address]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TO_ANSWER, check=False)
+    except subprocess.TimeoutExpired:
+        raise _unusable(address, f"no answer within {TO_ANSWER:.0f} s") from None
+    if done.returncode:
+        raise _unusable(address, last_line(done.stderr))
+
+
+def _unusable(address: str | None, reason: str) -> EngineError:
+    if address is None:
+        return EngineError(f"no Ray cluster could be started on this machine ({reason})")
+    return EngineError(
+        f"address={address!r}: no Ray cluster answers there ({reason}); start one by `ray start --head`, or "
+        "leave --address out, and one is started on this machine"
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), text)

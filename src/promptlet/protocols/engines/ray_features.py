@@ -1,0 +1,126 @@
+"""Image features as a Ray Data pipeline: paths in, vectors out, encoded wherever the cluster has room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from promptlet.backbones import Backbone
+from promptlet.errors import ImageError, PromptletError
+from promptlet.features import BATCH, encode_images, find_cached, store_features
+from promptlet.protocols.datasets import FeatureSource
+from promptlet.protocols.execution import Workbench
+from promptlet.protocols.runs import Run
+
+
+def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool) -> None:
+    """Fill the bench's features with all that the runs still to be made read, from the cache or the cluster.
+
+    Images that cannot be read are left out: the runs that need them say so.
+    """
+    missing = [run for run in runs if not bench.store.is_done(run.key)]
+    todo: dict[int, list[str]] = {}
+    for (_, views), items in bench.wanted(missing).items():
+        try:
+            todo.setdefault(views, []).extend(_lacking(bench.features, [str(i.path) for i in items], views))
+        except PromptletError:
+            continue
+    for views, paths in todo.items():
+        if paths:
+            with _silent():
+                _encode(ray, bench.features, list(dict.fromkeys(paths)), views, on_gpu)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Ray Data tells each step on standard error, where the progress bars are."""
+    from ray.data import DataContext
+
+    context, logger = DataContext.get_current(), logging.getLogger("ray.data")
+    before = context.enable_progress_bars, logger.level
+    context.enable_progress_bars = False
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars = before[0]
+        logger.setLevel(before[1])
+
+
+def _lacking(features: FeatureSource, paths: Sequence[str], views: int) -> list[str]:
+    """The paths whose features are neither here nor in the cache; what the cache has is adopted."""
+    paths = features.lacking(paths, views)
+    found = find_cached(features.backbone, paths, views, features.cache)
+    for path, vectors in found.items():
+        features.adopt([(path, view) for view in range(views)], vectors)
+    return [path for path in paths if path not in found]
+
+
+def _encode(ray: Any, features: FeatureSource, paths: Sequence[str], views: int, on_gpu: bool) -> None:
+    from ray.data import ActorPoolStrategy
+
+    room = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
+    most = max(1, min(room, -(-len(paths) // BATCH)))
+    needs: dict[str, Any] = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
+    rows = ray.data.from_items([{"path": path} for path in paths], override_num_blocks=most)
+    encoded = rows.map_batches(
+        Encoder,
+        fn_constructor_args=(features.backbone, views),
+        batch_size=BATCH,
+        compute=ActorPoolStrategy(min_size=1, max_size=most),
+        **needs,
+    )
+    done = 0
+    for batch in encoded.iter_batches(batch_size=BATCH, batch_format="numpy"):
+        _take(features, batch, views)
+        done += len(batch["path"])
+        if features.on_progress is not None:
+            features.on_progress(done * views, len(paths) * views)
+
+
+def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
+    """Adopt the features of a batch, and cache them."""
+    known = np.flatnonzero(batch["is_read"])
+    if not len(known):
+        return
+    paths = [str(batch["path"][i]) for i in known]
+    vectors = np.stack([np.asarray(batch["features"][i], np.float32) for i in known])
+    vectors = vectors.reshape(len(known), views, -1)
+    for path, own in zip(paths, vectors, strict=True):
+        features.adopt([(path, view) for view in range(views)], own)
+    store_features(features.backbone, paths, vectors, features.cache)
+
+
+class Encoder:
+    """An actor with the backbone: batches of paths to features (views x D numbers each)."""
+
+    def __init__(self, backbone: Backbone, views: int) -> None:
+        self.backbone, self.views = backbone, views
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        paths = [str(path) for path in batch["path"]]
+        try:
+            return self._rows(paths, self._encode(paths))
+        except ImageError:  # one by one: a bad image costs itself alone
+            return self._rows(paths, [self._encode_one(path) for path in paths])
+
+    def _encode(self, paths: Sequence[str]) -> list[np.ndarray | None]:
+        return list(encode_images(self.backbone, paths, views=self.views).transpose(1, 0, 2))
+
+    def _encode_one(self, path: str) -> np.ndarray | None:
+        try:
+            return self._encode([path])[0]
+        except ImageError:
+            return None
+
+    def _rows(self, paths: Sequence[str], vectors: Sequence[np.ndarray | None]) -> dict[str, Any]:
+        empty = np.zeros((self.views, self.backbone.feature_dim), np.float32)
+        return {
+            "path": np.array(paths),
+            "is_read": np.array([vector is not None for vector in vectors]),
+            "features": np.stack([(empty if v is None else v).reshape(-1) for v in vectors]),
+        }

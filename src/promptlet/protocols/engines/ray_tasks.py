@@ -1,0 +1,133 @@
+"""Runs as tasks of a Ray cluster; a task that is lost with its worker or node is started again.
+
+Every node needs Promptlet and the backbone, by the name that was given, and sees images at the same paths.
+Features, trained prompts and records travel by themselves: no folder is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import EngineError
+from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
+from promptlet.protocols.engines.inline import OnEvent
+from promptlet.protocols.engines.outcome import Record, attempt, failure
+from promptlet.protocols.engines.ray_cluster import cluster, last_line
+from promptlet.protocols.execution import Workbench
+from promptlet.protocols.runs import Run
+from promptlet.protocols.store import RunStore
+from promptlet.protocols.trained import leave_training, take_training
+
+PATIENCE = 30.0
+"""Seconds without a finished run after which it is told that the cluster has no room."""
+Training = tuple[bytes, bytes]
+
+
+def run_on_ray(
+    runs: Sequence[Run],
+    bench: Workbench,
+    on_event: OnEvent | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+) -> None:
+    """Bring every run into the bench's store by tasks of the cluster at ``address`` (None: one started here).
+
+    workers: tasks at once; None means one per processor of the cluster, or per GPU where the backbone is on
+    one. Raises EngineError for an address that does not answer, MissingExtraError without Ray.
+    """
+    from promptlet.protocols.engines.ray_features import encode_on_ray
+
+    with cluster(address) as ray:
+        on_gpu = bench.features.backbone.device.type == "cuda"
+        encode_on_ray(ray, runs, bench, on_gpu)
+        pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu)
+        dispatch(runs, pool, bench.store, on_event)
+
+
+@dataclass
+class _Tasks:
+    """Runs as tasks, at most as many at once as the cluster has room for."""
+
+    ray: Any
+    bench: Workbench
+    tell: Callable[[str, Run, dict[str, Any]], None]
+    workers: int | None
+    on_gpu: bool
+    under_way: dict[Any, Run] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        needs: dict[str, Any] = {"num_gpus": 1} if self.on_gpu else {"num_cpus": 1}
+        self.task = self.ray.remote(**needs, max_retries=0)(_task)
+        self.put = self.ray.put(self.bench)
+
+    def is_free(self) -> bool:
+        return len(self.under_way) < (self.workers or max(1, self._room()))
+
+    def start(self, run: Run) -> None:
+        key = training_of(run)
+        training = None if key is None else take_training(self.bench.store, key)
+        self.under_way[self.task.remote([self.put], run, training, str(Path.cwd()))] = run
+
+    def next(self) -> tuple[Run, Record | Lost]:
+        reference = self._wait()
+        run = self.under_way.pop(reference)
+        try:
+            record, training = self.ray.get(reference)
+        except self.ray.exceptions.RayTaskError as error:  # before or after the run itself
+            return run, failure(run, last_line(str(error)), str(error))
+        except self.ray.exceptions.RayError as error:
+            return run, Lost(f"{type(error).__name__} of Ray")
+        key = training_of(run)
+        if key is not None and training is not None:
+            leave_training(self.bench.store, key, training)
+        return run, record
+
+    def _wait(self) -> Any:
+        while True:
+            ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=PATIENCE)
+            if ready:
+                return ready[0]
+            if self._room() < 1:
+                what = "GPU" if self.on_gpu else "processor"
+                reason = f"the cluster has no {what} any more; add a node, or stop and run this again"
+                self.tell("waiting", next(iter(self.under_way.values())), {"reason": reason})
+
+    def _room(self) -> int:
+        return int(self.ray.cluster_resources().get("GPU" if self.on_gpu else "CPU", 0))
+
+
+_opened: dict[str, Workbench] = {}
+
+
+def _task(put: list[Any], run: Run, training: Training | None, folder: str) -> tuple[Record, Training | None]:
+    """In a worker: the record of ``run``, and the training that it has left for other runs."""
+    key = training_of(run)
+    with tempfile.TemporaryDirectory(prefix="promptlet-") as place:
+        store = RunStore(place)
+        if key is not None and training is not None:
+            leave_training(store, key, training)
+        record = attempt(run, lambda run: replace(_open(put, folder), store=store).execute(run))
+        return record, None if key is None else take_training(store, key)
+
+
+def _open(put: list[Any], folder: str) -> Workbench:
+    """The bench, once in each worker; relative paths start where the command was given."""
+    import ray
+
+    name = put[0].hex()
+    if name not in _opened:
+        if Path(folder).is_dir():
+            os.chdir(folder)
+        _opened.clear()
+        try:
+            _opened[name] = ray.get(put[0])
+        except ray.exceptions.RaySystemError as error:  # what unpickling raised, as text
+            raise EngineError(
+                f"a node of the cluster cannot open what runs are made with: {last_line(str(error))}"
+            ) from None
+    return _opened[name]

@@ -1,0 +1,211 @@
+"""Runs on a Ray cluster of several nodes in this machine: the numbers of one process, whichever node dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
+from test_engines_processes import image_bench, planned
+
+from promptlet.backbones import Backbone
+from promptlet.errors import EngineError, MissingExtraError
+from promptlet.features import encode_images, find_cached
+from promptlet.protocols import RunStore
+from promptlet.protocols.datasets import FeatureSource
+from promptlet.protocols.engines import Engine, ray_cluster, run_inline
+from promptlet.protocols.engines.ray_features import Encoder
+from promptlet.protocols.runs import Run
+
+ray = pytest.importorskip("ray")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Ray itself
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+slow = pytest.mark.slow
+STORE = 80 * 2**20  # bytes of shared memory of a node
+HEARTBEATS = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
+
+
+class Nodes:
+    """A cluster: a head without processors, where this process is, and two nodes with one each."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        head = {"num_cpus": 0, "object_store_memory": STORE, "_system_config": HEARTBEATS}
+        self.cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
+        self.nodes = [self.add(), self.add()]
+
+    @property
+    def address(self) -> str:
+        return str(self.cluster.address)
+
+    def add(self) -> Any:
+        return self.cluster.add_node(num_cpus=1, object_store_memory=STORE)
+
+    def kill(self) -> None:
+        """One node with its workers, at once and without a word, as when its power fails."""
+        node = self.nodes.pop()
+        [raylet] = node.all_processes["raylet"]
+        workers = children(raylet.process.pid)
+        self.cluster.remove_node(node, allow_graceful=False)
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def children(parent: int) -> list[int]:
+    """Processes that ``parent`` has started, as Linux tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            after_name = path.read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    nodes = Nodes()
+    try:
+        yield nodes
+    finally:
+        nodes.cluster.shutdown()
+
+
+@slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds a node's workers as Linux tells them")
+def test_a_node_is_killed_in_the_middle(tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes) -> None:
+    bench = bench_of(tmp_path, tiny_backbone)
+    runs = runs_of(bench, "coop", seeds=range(8), epochs=60)
+    told: list[tuple[str, str]] = []
+
+    def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
+        told.append((what, run.key))
+        if [event for event, _ in told].count("done") == 2 and len(nodes.nodes) == 2:
+            nodes.kill()
+
+    Engine("ray", address=nodes.address).run(runs, bench, on_event)
+    times = {
+        what: [key for told_, key in told if told_ == what] for what in ("start", "lost", "done", "failed")
+    }
+    keys = sorted(run.key for run in runs)
+    assert len(times["lost"]) >= 1 and times["failed"] == []
+    assert sorted(times["done"]) == keys and sorted(times["start"]) == keys  # nothing lost, nothing twice
+    finished = {key: told.index(("done", key)) for key in keys}
+    assert all(told.index(("lost", key)) < finished[key] for key in times["lost"])  # only what was under way
+    inline = replace(bench, store=RunStore(tmp_path / "inline"))
+    run_inline(runs, inline.execute, inline.store)
+    assert_same_numbers(inline.store, bench.store)
+    again: list[str] = []
+    Engine("ray", address=nodes.address).run(runs, bench, lambda what, *_: again.append(what))
+    assert again == ["kept"] * len(runs)
+
+
+@slow
+def test_a_training_travels_to_the_runs_that_share_it(
+    tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes
+) -> None:
+    bench = bench_of(tmp_path, tiny_backbone)
+    runs = runs_of(bench, "zero_shot,coop,rlp", "cross-dataset")
+    Engine("ray", address=nodes.address).run(runs, bench)
+    inline = replace(bench, store=RunStore(tmp_path / "inline"))
+    run_inline(runs, inline.execute, inline.store)
+    assert_same_numbers(inline.store, bench.store)
+    records = records_of(bench.store)
+    reused = [record["trained"]["reused"] for record in records.values() if "trained" in record]
+    assert len(reused) == 8 and sum(reused) == 4  # coop and rlp, two seeds, two targets: four trainings
+    trained = {path.name for path in (bench.store.folder / "trained").glob("*.prompt")}
+    assert trained == {path.name for path in (inline.store.folder / "trained").glob("*.prompt")}
+
+
+@slow
+def test_images_are_encoded_on_the_nodes(tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes) -> None:
+    bench = image_bench(tmp_path, tiny_backbone, cache=True)
+    [dataset] = bench.datasets.values()
+    paths = [str(item.path) for item in dataset.split.test]
+    seen: list[tuple[int, int]] = []
+    bench.features.on_progress = lambda done, total: seen.append((done, total))
+    runs = planned(bench, views=2)
+    Engine("ray", address=nodes.address).run(runs, bench)
+    expected = encode_images(tiny_backbone, paths)
+    np.testing.assert_allclose(bench.features.of(dataset, dataset.split.test), expected, atol=1e-5)
+    assert find_cached(tiny_backbone, paths, 1, bench.features.cache).keys() == set(paths)
+    assert sum(total for done, total in seen if done == total) == len(paths) + 2 * 6  # 2 shots of 3 classes
+    inline = replace(bench, features=FeatureSource(tiny_backbone), store=RunStore(tmp_path / "inline"))
+    run_inline(runs, inline.execute, inline.store)
+    assert_same_numbers(inline.store, bench.store)
+
+
+def test_the_encoder_leaves_out_what_cannot_be_read(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    bench = image_bench(tmp_path, tiny_backbone, cache=False)
+    [dataset] = bench.datasets.values()
+    paths = [str(item.path) for item in dataset.split.test]
+    Path(paths[1]).write_bytes(b"no image")
+    batch = Encoder(tiny_backbone, views=2)({"path": np.array(paths)})
+    assert batch["is_read"].tolist() == [True, False, *[True] * (len(paths) - 2)]
+    expected = encode_images(tiny_backbone, [paths[0]], views=2)[:, 0]
+    np.testing.assert_allclose(batch["features"][0].reshape(2, -1), expected, atol=1e-6)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (
+            "127.0.0.1:{port}",
+            r"address='127.0.0.1:\d+': no Ray cluster answers there \(.*refused.*\); start one",
+        ),
+        ("head", "address='head' is no address of a Ray cluster; give host:port or auto"),
+        ("head:port", "address='head:port' is no address"),
+        ("127.0.0.1:99999", "address='127.0.0.1:99999': no Ray cluster answers there"),
+        ("ray://127.0.0.1:1", "is no address of a Ray cluster; give host:port or auto on a node of it"),
+    ],
+)
+def test_an_address_that_does_not_answer(
+    tiny_backbone: Backbone, tmp_path: Path, address: str, message: str
+) -> None:
+    bench = bench_of(tmp_path, tiny_backbone)
+    with pytest.raises(EngineError, match=message):
+        Engine("ray", address=address.format(port=free_port())).run(runs_of(bench), bench)
+    assert not ray.is_initialized()
+
+
+def test_ray_is_an_extra(tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    bench = bench_of(tmp_path, tiny_backbone)
+    with pytest.raises(MissingExtraError, match=r"pip install 'promptlet\[ray\]'"):
+        Engine("ray").run(runs_of(bench), bench)
+
+
+@slow
+def test_somebody_else_listens(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "TO_ANSWER", 8.0)
+    bench = bench_of(tmp_path, tiny_backbone)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(EngineError, match="no answer within 8 s"):
+            Engine("ray", address=address).run(runs_of(bench), bench)
