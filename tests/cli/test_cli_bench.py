@@ -308,6 +308,79 @@ def test_two_processes_share_a_folder(bench: Any, tmp_path: Path) -> None:
     assert all(row["seeds"] == [1, 2, 3, 4] for row in documents[0]["summary"])
 
 
+@pytest.mark.slow
+def test_two_commands_with_processes_share_a_folder(bench: Any, tmp_path: Path) -> None:
+    more = (
+        "--methods",
+        "coop,rlp",
+        "--seeds",
+        "1-4",
+        "--epochs",
+        20,
+        "--engine",
+        "processes",
+        "--workers",
+        2,
+    )
+    processes = [start([*bench(*more), "--json"]) for _ in range(2)]
+    documents = []
+    for process in processes:
+        stdout, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
+        documents.append(json.loads(stdout))
+    done = [set(document["done"]) for document in documents]
+    assert not done[0] & done[1] and len(done[0] | done[1]) == 8 == len(records(tmp_path / "runs"))
+    assert documents[0]["summary"] == documents[1]["summary"]
+
+
+@pytest.mark.slow
+def test_processes_killed_and_run_again_inline_give_the_numbers_of_one_go(
+    shell: Any, bench: Any, tmp_path: Path
+) -> None:
+    def words(out: str, *more: object) -> list[str]:
+        return bench("--methods", "coop", "--seeds", "1-5", "--epochs", 100, *more, out=out)
+
+    with start(words("killed", "--engine", "processes", "--workers", 2)) as process:
+        deadline = time.monotonic() + 60
+        while not records(tmp_path / "killed") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    before = records(tmp_path / "killed")
+    assert 1 <= len(before) < 5
+    resumed = shell.json(*words("killed"))
+    assert sorted(resumed["kept"]) == sorted(before) and len(resumed["done"]) == 5 - len(before)
+    whole = shell.json(*words("whole"))
+    assert [whole["summary"][0][name] for name in SAME] == [resumed["summary"][0][name] for name in SAME]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--engine", "cluster"), "engine='cluster' is not known; allowed: inline, processes, ray"),
+        (("--workers", 2), "workers are 1 or more, and go with the engines processes and ray"),
+        (("--address", "auto"), "address='auto' goes with the engine ray alone"),
+        (("--engine", "ray", "--address", "here"), "address='here' is no address of a Ray cluster"),
+        (("--study", "ranks"), "study='ranks' is not known; allowed: rank, "),
+        (("--study", "rank", "--methods", "coop"), "--study rank and --methods cannot be given together"),
+        (("--study", "rank", "--rank", 2), "rank=2 cannot go with the study 'rank'"),
+    ],
+)
+def test_engines_and_studies_that_cannot_be(shell: Any, bench: Any, more: Any, message: str) -> None:
+    assert message in shell.fails(*bench(*more))
+
+
+def test_a_study_is_run_and_shown(shell: Any, bench: Any) -> None:
+    result = shell.run(*bench("--study", "dropout", "--seeds", 1))
+    assert "14 run, 0 there before" in result.stdout and "toy, base-to-new, 2 shots" in result.stdout
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip().startswith("rlp")]
+    assert [(line[1], line[2]) for line in lines] == [
+        (str(rank), str(rate)) for rank in (1, 4) for rate in (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
+    ]
+    again = shell.json(*bench("--methods", "rlp:dropout=0", "--seeds", 1))  # a whole number, the same run
+    assert len(again["kept"]) == 1 and again["done"] == []
+
+
 def test_a_pipe_that_closes_is_no_traceback(shell: Any, bench: Any, tmp_path: Path) -> None:
     shell.run(*bench("--methods", "zero_shot", "--seeds", 1))
     command = f"{sys.executable} -m promptlet bench list {tmp_path / 'runs'} --json | head -c 1"

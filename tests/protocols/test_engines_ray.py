@@ -96,6 +96,8 @@ def test_a_node_is_killed_in_the_middle(tiny_backbone: Backbone, tmp_path: Path,
 
     def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
         told.append((what, run.key))
+        if what == "lost":
+            assert "dead" in record["reason"] or "died" in record["reason"], record
         if [event for event, _ in told].count("done") == 2 and len(nodes.nodes) == 2:
             nodes.kill()
 

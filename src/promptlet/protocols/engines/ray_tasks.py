@@ -81,7 +81,7 @@ class _Tasks:
         except self.ray.exceptions.RayTaskError as error:  # before or after the run itself
             return run, failure(run, last_line(str(error)), str(error))
         except self.ray.exceptions.RayError as error:
-            return run, Lost(f"{type(error).__name__} of Ray")
+            return run, Lost(f"{type(error).__name__}: {_first_sentence(error)}")
         key = training_of(run)
         if key is not None and training is not None:
             leave_training(self.bench.store, key, training)
@@ -131,3 +131,7 @@ def _open(put: list[Any], folder: str) -> Workbench:
                 f"a node of the cluster cannot open what runs are made with: {last_line(str(error))}"
             ) from None
     return _opened[name]
+
+
+def _first_sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()).partition(". ")[0][:200]
