@@ -54,6 +54,23 @@ def test_what_is_missing_and_how_to_get_it(shell: Any, tmp_path: Path) -> None:
         assert words in text
 
 
+def test_hugging_face_data(shell: Any, tmp_path: Path, photos: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    rows = {"picture": [str(photos / "cat/1.png"), str(photos / "dog/1.png")], "label": ["cat", "dog"]}
+    table = datasets.Dataset.from_dict(rows).cast_column("picture", datasets.Image())
+    table.to_parquet(str(tmp_path / "pets.parquet"))
+    text = shell.run("datasets", "doctor", f"hf:{tmp_path / 'pets.parquet'}", "--images").stdout
+    assert f"in        {tmp_path / 'pets.parquet'}" in text
+    assert "holds     2 classes; images: 2 train, 0 val, 0 test" in text
+    assert "parts by  every image is a training image" in text and "all 2 images were opened" in text
+    facts = shell.json("datasets", "doctor", f"hf:{tmp_path / 'pets.parquet'}?label=picture", exit_code=1)
+    assert facts["datasets"][0]["state"] == "wrong"
+    assert "it has picture (Image), label (string)" in facts["datasets"][0]["findings"][0]["text"]
+    said = shell.run("datasets", "doctor", "hf:a/b/c", exit_code=1).stdout
+    assert said.startswith("hf:a/b/c: absent")
+
+
 def test_one_error_does_not_end_it(shell: Any, photos: Path, tmp_path: Path) -> None:
     (photos / "cat/1.png").write_bytes(b"damaged")
     (tmp_path / "bad.csv").write_text("gone.jpg,a\n")
@@ -71,6 +88,17 @@ def test_nothing_to_look_at(shell: Any) -> None:
     assert "give names or paths, or --root ROOT" in shell.fails("datasets", "doctor")
     text = shell.run("datasets", "doctor", "dtd", exit_code=1).stdout
     assert "no root is given; say where dtd/ lies: --root ROOT" in text
+
+
+def test_torchvisions_places_are_there_too(shell: Any, tmp_path: Path) -> None:
+    for part in ("trainval", "test"):
+        file = tmp_path / "oxford-iiit-pet/annotations" / f"{part}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tmp_path / "oxford-iiit-pet/images").mkdir()
+    rows = {row["name"]: row for row in shell.json("datasets", "list", "--root", tmp_path)["datasets"]}
+    there = {name for name, row in rows.items() if row["is_there"] and not name.startswith("mini")}
+    assert there == {"oxford_pets"}
 
 
 def test_list_tells_counts_and_sources(shell: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from promptlet.data import DATASETS
 from promptlet.data.catalog import NATURAL, RULES, SHIFTED, DatasetSpec, spec_of_split_file
+from promptlet.data.places import TORCHVISION, layouts_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 
@@ -59,3 +60,20 @@ def test_the_page_lists_every_data_set() -> None:
     for spec in DATASETS.values():
         assert f"`{spec.template}`" in text
         assert not spec.annotations or all(f"`{Path(name).name}`" in text for name in spec.annotations)
+
+
+def test_the_page_lists_torchvisions_places() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for name, places in TORCHVISION.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` | `"))
+        assert all(f"`{place.folder}/" in row for place in places if place.folder)
+
+
+def test_layouts_differ_in_places_alone() -> None:
+    for spec in DATASETS.values():
+        own, *others = layouts_of(spec)
+        assert own is spec
+        for laid in others:
+            same = ("name", "class_count", "counts", "rule", "split_file", "split_digest", "template")
+            assert [getattr(laid, field) for field in same] == [getattr(spec, field) for field in same]
+            assert (laid.folder, laid.image_folder) != (spec.folder, spec.image_folder)

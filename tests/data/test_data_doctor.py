@@ -10,6 +10,7 @@ from pathlib import Path
 import known_trees
 import numpy as np
 import pytest
+from hf_toys import encoded, image_set, save_disk
 from PIL import Image
 
 from promptlet.data import DATASETS, FeatureFile, load_dataset, read_folder, write_feature_file
@@ -206,6 +207,35 @@ def test_folders_tables_and_feature_files(make_images: Make, tmp_path: Path) -> 
     assert "features of 5 numbers" in texts(checkup, "note")
     (tmp_path / "e/a").mkdir(parents=True)
     assert "this class folder holds no images" in texts(examine(str(tmp_path / "e")), "wrong")
+
+
+def test_hugging_face_data(tmp_path: Path, hugging_face: Path) -> None:
+    sets = {"train": image_set([0, 1, 2, 1]), "test": image_set([0, 2], 40)}
+    folder = save_disk(tmp_path / "saved", sets)
+    checkup = examine(f"hf:{folder}", open_images=True)
+    assert (checkup.state, checkup.place, checkup.spec) == ("complete", folder, None)
+    assert (checkup.class_count, checkup.counts) == (3, (4, 0, 2))
+    assert checkup.rule == "its splits train, test"
+    notes = texts(checkup, "note").splitlines()
+    assert notes[0].startswith(f"its images are in {hugging_face / 'datasets'}")
+    assert notes[1:] == ["1 classes have no test images, such as 'dog'", "all 6 images were opened"]
+    stored = [{"bytes": b"no image", "path": "a.jpg"}, *({"bytes": encoded(i), "path": ""} for i in range(2))]
+    rows = image_set([0, 1, 2])
+    damaged = rows.remove_columns("image").add_column("image", stored).cast(rows.features)
+    damaged.to_parquet(str(tmp_path / "bad.parquet"))
+    for source in (f"hf:{tmp_path / 'bad.parquet'}", str(tmp_path / "bad.parquet")):
+        assert examine(source).state == "complete"
+        checkup = examine(source, open_images=True)
+        assert (checkup.state, checkup.place, checkup.counts) == (
+            "wrong",
+            tmp_path / "bad.parquet",
+            (3, 0, 0),
+        )
+        assert "1 of 3 images cannot be read: " in texts(checkup, "wrong")
+        assert "this is not an image that is read" in checkup.unreadable[0]
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    assert examine(str(tmp_path / "bad.parquet")).state == "wrong"
+    assert "?image=COLUMN&label=COLUMN" in texts(examine(f"hf:{folder}?label"), "wrong")
 
 
 def test_a_split_file_by_its_path(eurosat: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,19 @@ def test_round_trip(tmp_path: Path, dtype: str) -> None:
     file = FeatureFile.of(split, features)
     write_feature_file(tmp_path / "toy.npz", file, dtype)
     again = read_feature_file(tmp_path / "toy.npz")
-    assert again.split == file.split
+    assert again.split == replace(file.split, rule="the array split of toy.npz")
     assert np.array_equal(again.features, features.astype(np.float32))
     assert [path.name for path in tmp_path.iterdir()] == ["toy.npz"]
+
+
+def test_what_fixed_the_parts_is_kept(tmp_path: Path) -> None:
+    split = replace(split_of([(1, 1, 1), (2, 0, 1)]), rule="split file split_zhou_Ünïcode.json")
+    write_feature_file(tmp_path / "toy.npz", FeatureFile.of(split, np.ones((6, 2))))
+    assert read_feature_file(tmp_path / "toy.npz").split == split
+    with np.load(tmp_path / "toy.npz", allow_pickle=False) as arrays:
+        assert arrays["rule"].tolist() == ["split file split_zhou_Ünïcode.json"]
+    with pytest.raises(DataError, match=r"rule is int64 of shape \(1,\); expected text"):
+        read_feature_file(save(tmp_path, rule=np.array([1])))
 
 
 def test_writing_part_of_the_rows(tmp_path: Path) -> None:

@@ -57,6 +57,6 @@ def test_sources_that_are_not_known(tmp_path: Path) -> None:
         load_dataset("caltec101")
     with pytest.raises(DataError, match="no such file or folder; allowed: a folder of images per class"):
         load_dataset(tmp_path / "gone")
-    (tmp_path / "x.parquet").touch()
-    with pytest.raises(DataError, match=r"files ending in '\.parquet' are not read as a data set; allowed"):
-        load_dataset(tmp_path / "x.parquet")
+    (tmp_path / "x.docx").touch()
+    with pytest.raises(DataError, match=r"files ending in '\.docx' are not read as a data set; allowed"):
+        load_dataset(tmp_path / "x.docx")

@@ -7,7 +7,8 @@ import promptlet.data
 
 CODE = """
 import sys, promptlet.data
-print(sorted({"torch", "PIL", "transformers", "sklearn"} & set(sys.modules)))
+heavy = {"torch", "PIL", "transformers", "sklearn", "datasets", "pyarrow", "huggingface_hub", "filelock"}
+print(sorted(heavy & set(sys.modules)))
 """
 
 

@@ -128,8 +128,8 @@ def test_json_and_tables(tmp_path: Path) -> None:
     assert "| pets | rlp | fast | 16 | 1,2 | 81.50 ± 0.50 | 50.00 ± 0.00 | 61.98 |" in lines[4]
     [row] = csv.DictReader(io.StringIO(render(summary, "csv")))
     assert row["dataset"] == "pets" and float(row["base"]) == 81.5 and row["seeds"] == "1 2"
-    with pytest.raises(OptionError, match="format='html' is not known"):
-        render(summary, "html")
+    with pytest.raises(OptionError, match="format='xml' is not known"):
+        render(summary, "xml")
 
 
 def test_the_papers_of_what_was_run_are_quoted_once(tmp_path: Path) -> None:
