@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import chunks, cocoop_step, image_step, machine, memory, report, text_step
+from benchmarks import chunks, cocoop_step, engines, image_step, machine, memory, report, text_step
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "chunks": chunks,
     "cocoop-step": cocoop_step,
     "image-step": image_step,
+    "engines": engines,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
