@@ -64,7 +64,7 @@ def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
     assert "| toy | rlp (rank=2) | fast | 2 | 1 |" in text
     shell.run("bench", "report", folder, "--format", "csv", "--out", tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_text().startswith("protocol,dataset,method,")
-    assert "format='html' is not known" in shell.fails("bench", "report", folder, "--format", "html")
+    assert "format='xml' is not known" in shell.fails("bench", "report", folder, "--format", "xml")
     listed = shell.json("bench", "list", folder)["runs"]
     assert sorted(record["key"] for record in listed) == sorted(records(folder))
     assert "rank2" in shell.run("bench", "list", folder).stdout

@@ -22,6 +22,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     expected |= {
         "bench run",
         "bench report",
+        "bench study",
         "bench list",
         "datasets list",
         "datasets draw",

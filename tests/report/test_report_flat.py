@@ -155,3 +155,18 @@ def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(book: Any, tm
     with pytest.raises(OptionError, match="cannot be written"):
         write_report(tmp_path / "folder.csv", summary)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "runs"]
+
+
+def test_what_was_there_stays_when_writing_fails(
+    book: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    summary = filled(book)
+    (tmp_path / "a.csv").write_text("before")
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OptionError, match="no space left"):
+        write_report(tmp_path / "a.csv", summary)
+    assert (tmp_path / "a.csv").read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "runs"]

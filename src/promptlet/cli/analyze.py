@@ -211,12 +211,10 @@ def _tables(rows: list[dict[str, Any]], k: int) -> None:
 def _write(rows: list[dict[str, Any]], k: int, figure: Path | None, markdown: Path | None) -> None:
     from promptlet.analysis import markdown as tables
     from promptlet.analysis.figures import density_figure
+    from promptlet.report.files import write_whole
 
     files = {} if figure is None else {figure: density_figure(rows, k)}
     if markdown is not None:
         files[markdown] = tables(rows, k).encode()
     for path, content in files.items():
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise OptionError(f"{path} cannot be written ({error.strerror}); write elsewhere") from error
+        write_whole(path, content)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptlet.cli.bench_report import LIST, REPORT, list_, report
+from promptlet.cli.bench_study import STUDY
+from promptlet.cli.bench_study import study as show_study
 from promptlet.cli.shell import (
     Bars,
     Device,
@@ -338,4 +340,5 @@ def _tables(summary: Summary, study: str | None) -> None:
 
 
 app.command("report", epilog=REPORT)(report)
+app.command("study", epilog=STUDY)(show_study)
 app.command("list", epilog=LIST)(list_)

@@ -8,43 +8,87 @@ from typing import Annotated, Any
 import typer
 
 from promptlet.cli.shell import Json, emit_json, examples, say, table, warn
-from promptlet.errors import OptionError
 
-REPORT = examples("bench report runs", "bench report runs --json", "bench report runs --format csv > all.csv")
+REPORT = examples(
+    "bench report runs",
+    "bench report runs --out report.html",
+    "bench report runs more-runs --against coop --published",
+    "bench report runs --rows --out runs.parquet",
+    "bench report runs --json",
+)
 LIST = examples("bench list runs", "bench list runs --json")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of results.", show_default=False)]
+Folders = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR", help="Folders of results, read as one.", show_default=False),
+]
 
 
 def report(
-    folder: Folder,
-    format: Annotated[str, typer.Option("--format", help="markdown or csv.")] = "markdown",
+    folders: Folders,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="markdown, html, csv or parquet; else by the suffix of --out, else markdown.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write to this file.", show_default=False)
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="The method that differences are taken to; else zero_shot, else the one that trains the "
+            "fewest numbers.",
+            show_default=False,
+        ),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="With published numbers (html always has them).")
+    ] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Every single run instead of the means (csv, parquet).")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show the means over seeds of what is in DIR, and the averages over data sets."""
-    from promptlet.errors import check_option
-    from promptlet.protocols import RunStore
-    from promptlet.report import FORMATS, render, summarise
+    """Show the means over seeds of what is in DIR, the averages over data sets, and paired differences.
 
-    check_option("format", format, FORMATS)
-    summary = summarise(RunStore(folder))
+    What is missing or failed is shown as such. html is one page with figures and all settings, from which
+    every number can be traced to its runs.
+    """
+    from promptlet.protocols import RunStore
+    from promptlet.report import check_holds_runs, format_of, render, summarise, write_report
+
+    chosen = format_of(format, out, rows)
+    stores = [RunStore(folder) for folder in dict.fromkeys(folders)]
+    summary = summarise(stores)
+    if not summary.rows and not summary.incomplete:
+        check_holds_runs(stores)
+    choices: dict[str, Any] = {"against": against, "published": published, "rows": rows}
+    choices["title"] = f"Promptlet report: {', '.join(store.folder.resolve().name for store in stores)}"
+    if out is not None:
+        write_report(out, summary, chosen, **choices)
     if json:
-        emit_json(summary.to_json())
+        emit_json(_document(summary, against) | ({} if out is None else {"out": str(out)}))
         return
-    text = render(summary, format)
-    if format == "csv":
+    if chosen in ("csv", "parquet"):
         for problem in summary.problems:
             warn(f"note: {problem}")
     if out is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--out {out} cannot be written ({error.strerror}); write elsewhere") from error
-    say(f"wrote {out}")
+        typer.echo(render(summary, chosen, **choices), nl=False)
+    else:
+        say(f"wrote {out}")
+
+
+def _document(summary: Any, against: str | None) -> dict[str, Any]:
+    """The summary with its paired differences."""
+    from promptlet.report import paired_differences
+
+    found = paired_differences(summary, against)
+    rows = [row.to_json() for row in found.rows]
+    return {**summary.to_json(), "differences": rows, "differences_missing": list(found.notes)}
 
 
 def list_(folder: Folder, json: Json = False) -> None:

@@ -1,6 +1,20 @@
-"""Reports: a store of runs in, one row per (data set, method) out. Only what was run; loads no torch."""
+"""Reports: folders of runs in; tables, differences, figures, pages out. Only what was run; loads no torch."""
 
+from promptlet.report.differences import Difference, Differences, Interval, paired_differences
+from promptlet.report.documents import FORMATS, format_of, render, write_report
+from promptlet.report.stores import check_holds_runs
 from promptlet.report.summary import Summary, summarise
-from promptlet.report.tables import FORMATS, render
 
-__all__ = ["FORMATS", "Summary", "render", "summarise"]
+__all__ = [
+    "FORMATS",
+    "Difference",
+    "Differences",
+    "Interval",
+    "Summary",
+    "check_holds_runs",
+    "format_of",
+    "paired_differences",
+    "render",
+    "summarise",
+    "write_report",
+]

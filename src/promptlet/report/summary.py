@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from promptlet.evaluation import deviation, harmonic_mean, mean
@@ -13,23 +11,34 @@ from promptlet.papers import bibliography
 from promptlet.protocols import RunStore
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.protocols.runs import cell_of, row_of
+from promptlet.report.comparisons import AVERAGE as AVERAGE
+from promptlet.report.comparisons import (
+    SOURCE,
+    comparison_of,
+    differing,
+    grouped,
+    method_of,
+    settings_of,
+)
+from promptlet.report.stores import read_stores
 
 Record = Mapping[str, Any]
-AVERAGE = "average"
-SOURCE = ("source", "source_data")
-OWN_TO_A_DATASET = ("dataset", "data", "template")
+RUN_ON = ("backbone", "fingerprint", "dtype", "source_data")
+"""What may differ between averages of one method and its settings."""
 
 
 @dataclass(frozen=True)
 class Summary:
     """rows: what was run. incomplete: what was asked for and is missing or failed, with the reason.
 
-    problems: files that were not trusted, and rows that no average could be taken of.
+    problems: files that were not trusted, and rows that no average could be taken of. runs: the records that
+    all of this is made of, finished and failed, by key.
     """
 
     rows: list[dict[str, Any]]
     incomplete: list[dict[str, Any]]
     problems: list[str]
+    runs: dict[str, Record] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:
@@ -47,30 +56,29 @@ class Summary:
         }
 
 
-def summarise(store: RunStore, cells: Collection[str] | None = None) -> Summary:
-    """The state of ``store``; of the runs with these `cell_of` alone where ``cells`` is given.
+def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | None = None) -> Summary:
+    """The state of a store, or of several as one; of the runs with these `cell_of` alone where ``cells`` is
+    given. A run that is in several stores counts once.
 
     Raises DataError when there is no such folder.
     """
-    records, problems = store.read_all()
-    planned = store.read_plans()
+    found = read_stores([store] if isinstance(store, RunStore) else store)
+    records, planned = list(found.records.values()), found.planned
     if cells is not None:
         records = [record for record in records if cell_of(record) in cells]
         planned = [run for run in planned if cell_of(run) in cells]
     done = [record for record in records if record["status"] == "done"]
-    rows = [_row(group) for group in _groups(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
+    rows = [_row(group) for group in grouped(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
     _label(rows)
     averages, without = _averages(rows)
+    _tell_apart(averages)
     failed = [record for record in records if record["status"] == "failed"]
-    rows = sorted([*rows, *averages], key=_order)
-    return Summary(rows, _incomplete(done, failed, planned), [*problems, *without])
-
-
-def _groups(records: Iterable[Record], key: Any) -> list[list[Record]]:
-    groups: dict[Any, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
-    return list(groups.values())
+    return Summary(
+        rows=sorted([*rows, *averages], key=_order),
+        incomplete=_incomplete(done, failed, planned),
+        problems=[*found.problems, *without],
+        runs={record["key"]: record for record in records},
+    )
 
 
 def _row(group: Sequence[Record]) -> dict[str, Any]:
@@ -95,7 +103,16 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
         **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
         **{name: first[name] for name in ("fingerprint", "dtype")},
         **({name: first[name] for name in SOURCE} if first["protocol"] in TRANSFERS else {}),
+        "backbone": backbone_of(first),
+        "keys": [record["key"] for record in group],
     }
+
+
+def backbone_of(record: Record) -> str | None:
+    """The name under which the backbone of a run was loaded, where its record tells."""
+    told = record.get("backbone")
+    name = told.get("name") if isinstance(told, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
@@ -104,34 +121,39 @@ def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
     return {**means, "H": harmonic_mean(*means.values())} if protocol == BASE_TO_NEW else means
 
 
-def _flat(row: Record) -> dict[str, Any]:
-    """Everything that two rows of one method may differ in."""
-    flat = {**row["settings"], **row["options"]}
-    flat |= {name: row[name] for name in ("shots", "views", "sampler", "data", "fingerprint", "dtype")}
-    flat |= {name: row.get(name) for name in SOURCE}
-    flat.pop("name", None)
-    return flat
-
-
 def _label(rows: Sequence[dict[str, Any]]) -> None:
     """Give rows of one method, data set and schedule a label with what tells them apart: ``rlp (rank=2)``."""
     apart = ("protocol", "dataset", "source", "method", "shots", "schedule")  # columns of their own
-    for group in _groups(rows, lambda r: tuple(r.get(name) for name in apart)):
-        flats = [_flat(row) for row in group]
-        names = [name for name in flats[0] if any(flat.get(name) != flats[0][name] for flat in flats)]
+    for group in grouped(rows, lambda r: tuple(r.get(name) for name in apart)):
+        flats = [settings_of(row) for row in group]
+        names = differing(flats)
         for row, flat in zip(group, flats, strict=True):
             telling = ", ".join(f"{name}={flat.get(name)}" for name in names)
-            row["label"] = f"{row['method']} ({telling})" if telling else row["method"]  # type: ignore[index]
+            row["label"] = f"{row['method']} ({telling})" if telling else row["method"]
+
+
+def _tell_apart(averages: Sequence[dict[str, Any]]) -> None:
+    """Add to the labels of averages that look alike what they were run on: ``rlp (backbone=mini)``."""
+    apart = ("protocol", "source", "shots", "schedule", "label")
+    for group in grouped(averages, lambda row: tuple(row.get(name) for name in apart)):
+        telling = [name for name in RUN_ON if len({row.get(name) for row in group}) > 1]
+        if len({row["backbone"] for row in group}) == len(group):
+            telling = telling[:1]
+        for row in group:
+            words = ", ".join(f"{name}={row.get(name)}" for name in telling)
+            method, _, rest = row["label"].partition(" (")
+            known = [rest.removesuffix(")")] if rest else []
+            row["label"] = f"{method} ({', '.join([*known, words])})" if telling else row["label"]
 
 
 def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
     """A row per method over all data sets of a comparison, and why others have none."""
     averages, without = [], []
-    for comparison in _groups(rows, _comparison_of):
+    for comparison in grouped(rows, comparison_of):
         datasets = {row["dataset"] for row in comparison}
         if len(datasets) < 2:
             continue
-        for group in _groups(comparison, _method_of):
+        for group in grouped(comparison, method_of):
             found = {row["dataset"] for row in group}
             if len(group) > len(found):
                 without.append(f"{group[0]['label']}: no average, a data set is there in several versions")
@@ -145,17 +167,6 @@ def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
     return averages, without
 
 
-def _comparison_of(row: Record) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in ("protocol", "shots", "fingerprint", "dtype", *SOURCE))
-
-
-def _method_of(row: Record) -> str:
-    """Method and settings, whatever the data set."""
-    kept = {name: value for name, value in _flat(row).items() if name not in OWN_TO_A_DATASET}
-    text = json.dumps([row["method"], row["schedule"], kept], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
 def _average(group: Sequence[Record]) -> dict[str, Any]:
     first = group[0]
     measures = MEASURES[first["protocol"]]
@@ -165,6 +176,7 @@ def _average(group: Sequence[Record]) -> dict[str, Any]:
         "dataset": AVERAGE,
         "datasets": sorted(row["dataset"] for row in group),
         "data": None,
+        "keys": [key for row in group for key in row["keys"]],
         "seeds": first["seeds"],
         **_means(first["protocol"], group),
         **{name: mean([row[name] for row in group]) for name in spreads},
@@ -183,7 +195,7 @@ def _incomplete(
     reasons = {cell_of(record): str(record.get("reason", "")) for record in failed}
     wanted = {cell_of(run): run for run in [*failed, *planned] if cell_of(run) not in there}
     entries = []
-    for group in _groups(wanted.values(), row_of):
+    for group in grouped(wanted.values(), row_of):
         first = group[0]
         broken = [run for run in group if cell_of(run) in reasons]
         entries.append(
@@ -194,6 +206,8 @@ def _incomplete(
                 "failed": sorted(run["seed"] for run in broken),
                 "missing": sorted(run["seed"] for run in group if run not in broken),
                 "reasons": sorted({reasons[cell_of(run)] for run in broken}),
+                **{name: first[name] for name in ("settings", "views", "sampler", "fingerprint", "dtype")},
+                "keys": [run["key"] for run in sorted(group, key=lambda run: run["seed"])],
             }
         )
     return sorted(entries, key=_order)

@@ -1,18 +1,13 @@
-"""A `Summary` as Markdown or CSV: a table per protocol, each with columns of its own."""
+"""The rows of a `Summary` in words: a table per protocol, each with columns of its own."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from promptlet.errors import check_option
-from promptlet.papers import bibliography
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.summary import Summary
 
-FORMATS = ("markdown", "csv")
 NUMBER_COLUMNS = 5
 """How many columns stand before the first one of numbers."""
 
@@ -31,12 +26,6 @@ def head_of(protocol: str) -> tuple[str, ...]:
 
 
 HEAD = head_of(BASE_TO_NEW)
-
-
-def render(summary: Summary, format: str = "markdown") -> str:
-    """The tables, ending in a line feed."""
-    check_option("format", format, FORMATS)
-    return _csv(summary) if format == "csv" else _markdown(summary)
 
 
 def tables(summary: Summary) -> dict[str, list[tuple[str, ...]]]:
@@ -72,11 +61,16 @@ def incomplete_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     words = [
         f"{what}: seed {', '.join(map(str, entry[what]))}" for what in ("missing", "failed") if entry[what]
     ]
-    rank = f" (rank={entry['options']['rank']})" if entry["options"].get("rank") else ""
-    first = (entry["dataset"], entry["method"] + rank, entry["schedule"] or "-", str(entry["shots"]))
+    first = (entry["dataset"], incomplete_label(entry), entry["schedule"] or "-", str(entry["shots"]))
     head = head_of(entry["protocol"])
     rest = [entry.get("source", "") if name == "source" else "" for name in head[NUMBER_COLUMNS:]]
     return (*first, "; ".join(words), *rest)
+
+
+def incomplete_label(entry: Mapping[str, Any]) -> str:
+    """The method of what is missing or failed, with its rank."""
+    rank = entry["options"].get("rank")
+    return f"{entry['method']} (rank={rank})" if rank else str(entry["method"])
 
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -91,45 +85,3 @@ def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _score(row: Mapping[str, Any], name: str) -> str:
     return f"{row[name]:.2f} ± {row[f'{name}_std']:.2f}" if len(row["seeds"]) > 1 else f"{row[name]:.2f}"
-
-
-def _markdown(summary: Summary) -> str:
-    lines = []
-    for protocol, rows in tables(summary).items():
-        head = head_of(protocol)
-        lines += [f"### {protocol}", "", _line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
-    reasons = dict.fromkeys(reason for entry in summary.incomplete for reason in entry["reasons"])
-    lines += [f"- failed: {reason}" for reason in reasons]
-    lines += [f"- note: {problem}" for problem in summary.problems]
-    entries = bibliography(summary.methods)
-    if entries:
-        lines += ["", "Papers of these methods:", "", "```bibtex", "\n\n".join(entries), "```"]
-    return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
-
-
-def _line(values: Sequence[str]) -> str:
-    return f"| {' | '.join(value.replace('|', '/') for value in values)} |"
-
-
-def _csv(summary: Summary) -> str:
-    """One table of all protocols; a column that is not of a row's protocol is empty there."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    columns = _columns(list(dict.fromkeys(row["protocol"] for row in summary.rows)) or [BASE_TO_NEW])
-    writer.writerow(columns)
-    for row in summary.rows:
-        values = {**row, "method": row["label"], "seeds": " ".join(map(str, row["seeds"]))}
-        writer.writerow([values.get(name, "") for name in columns])
-    return text.getvalue()
-
-
-def _columns(protocols: Sequence[str]) -> list[str]:
-    own: list[str] = []
-    for protocol in protocols:
-        measures = MEASURES[protocol]
-        spreads = [f"{name}_std" for name in measures.scores]
-        both = ["H"] if protocol == BASE_TO_NEW else []
-        source = ["source"] if protocol in TRANSFERS else []
-        own += [*source, *measures.scores, *both, *spreads, *measures.extras]
-    first = ("protocol", "dataset", "method", "schedule", "shots", "seeds")
-    return [*first, *dict.fromkeys(own), "trainable", "file_bytes", "seconds", "peak_memory"]

@@ -1,0 +1,106 @@
+"""A summary in one of the formats of a report, as text or as a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptlet.errors import OptionError, check_option
+from promptlet.report.files import write_whole
+from promptlet.report.flat import Flat, flat_runs, flat_summary
+from promptlet.report.flat_files import as_csv, as_parquet
+from promptlet.report.markdown_report import markdown_report
+from promptlet.report.summary import Summary
+
+MARKDOWN, HTML, CSV, PARQUET = "markdown", "html", "csv", "parquet"
+FORMATS = (MARKDOWN, HTML, CSV, PARQUET)
+FLAT = (CSV, PARQUET)
+SUFFIXES = {
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".csv": CSV,
+    ".parquet": PARQUET,
+}
+
+
+def format_of(format: str | None, out: Path | None, rows: bool = False) -> str:
+    """The format that is asked for: given, else by the suffix of ``out``, else Markdown (CSV of ``rows``).
+
+    Raises OptionError for an unknown format, one that contradicts the suffix, Parquet without a file, and
+    single runs in a format that has no place for them.
+    """
+    meant = SUFFIXES.get(out.suffix.lower()) if out is not None else None
+    if format is not None:
+        check_option("format", format, FORMATS)
+        if meant not in (None, format):
+            raise OptionError(
+                f"--format {format} and --out {out} contradict each other: that suffix means {meant}; leave "
+                "--format out, or give the file another suffix"
+            )
+    chosen = format or meant or (CSV if rows else MARKDOWN)
+    if chosen == PARQUET and out is None:
+        raise OptionError("--format parquet is no text for a terminal; give --out FILE.parquet")
+    if rows and chosen not in FLAT:
+        raise OptionError(
+            f"--rows is a table of single runs, which {chosen} has no place for; write it as csv or parquet"
+        )
+    return chosen
+
+
+def render(
+    summary: Summary,
+    format: str = MARKDOWN,
+    *,
+    against: str | None = None,
+    published: bool = False,
+    rows: bool = False,
+    title: str = "Promptlet report",
+) -> str:
+    """The report as text, ending in a line feed.
+
+    against: the method that differences are taken to (Markdown, HTML). published: with published numbers
+    (Markdown; HTML always has them). rows: single runs instead of means (CSV). title: of the HTML page.
+    Raises OptionError for an unknown format or method, and for Parquet, which is no text.
+    """
+    check_option("format", format, FORMATS)
+    if format == PARQUET:
+        raise OptionError("format='parquet' is no text; write it with write_report")
+    if format == CSV:
+        text = as_csv(_flat(summary, rows))
+    elif format == HTML:
+        from promptlet.report.html_report import html_report
+
+        text = html_report(summary, against, title)
+    else:
+        text = markdown_report(summary, against, published)
+    return text.encode("utf-8", "replace").decode()  # JSON may hold halves of characters
+
+
+def write_report(
+    path: str | Path,
+    summary: Summary,
+    format: str | None = None,
+    *,
+    against: str | None = None,
+    published: bool = False,
+    rows: bool = False,
+    title: str = "Promptlet report",
+) -> None:
+    """The report as a file: under a temporary name first, so that it appears whole or not at all.
+
+    format: where it is not given, by the file's suffix, as `format_of` says. Others as in `render`. Raises
+    OptionError, also when the file cannot be written; MissingExtraError for Parquet without pyarrow.
+    """
+    path = Path(path)
+    chosen = format_of(format, path, rows)
+    if chosen == PARQUET:
+        content = as_parquet(_flat(summary, rows))
+    else:
+        text = render(summary, chosen, against=against, published=published, rows=rows, title=title)
+        content = text.encode()
+    write_whole(path, content)
+
+
+def _flat(summary: Summary, rows: bool) -> Flat:
+    return flat_runs(summary) if rows else flat_summary(summary)

@@ -1,0 +1,63 @@
+"""A summary as Markdown: tables, what is missing, differences, published numbers if asked for, papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promptlet.papers import bibliography
+from promptlet.report import difference_tables
+from promptlet.report.differences import paired_differences
+from promptlet.report.published_tables import published_tables
+from promptlet.report.summary import Summary
+from promptlet.report.tables import head_of, tables
+
+
+def markdown_report(summary: Summary, against: str | None = None, published: bool = False) -> str:
+    """The text, ending in a line feed. against: as in `paired_differences`.
+
+    published: with the published numbers on the report's data sets.
+    """
+    lines = []
+    for protocol, rows in tables(summary).items():
+        lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
+    reasons = dict.fromkeys(reason for entry in summary.incomplete for reason in entry["reasons"])
+    lines += [f"- failed: {reason}" for reason in reasons]
+    lines += [f"- note: {problem}" for problem in summary.problems]
+    lines += _differences(summary, against)
+    lines += _published(summary) if published else []
+    entries = bibliography(summary.methods)
+    if entries:
+        lines += ["", "Papers of these methods:", "", "```bibtex", "\n\n".join(entries), "```"]
+    return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
+
+
+def _differences(summary: Summary, against: str | None) -> list[str]:
+    found = paired_differences(summary, against)
+    lines = []
+    for title, rows in difference_tables.by_comparison(found).items():
+        lines += [
+            f"**{title}, against {rows[0].against}**",
+            "",
+            *_table(*difference_tables.table_of(rows)),
+            "",
+        ]
+    lines += [difference_tables.explained(found), ""] if found.rows else []
+    lines += [f"- note: {note}" for note in found.notes]
+    return ["", "## Differences", "", *lines] if lines else []
+
+
+def _published(summary: Summary) -> list[str]:
+    lines = []
+    for table in published_tables(summary):
+        lines += ["", f"## {table.title}: {table.protocol}, not run here", ""]
+        lines += [table.warning, ""] if table.warning else []
+        lines += [*_table(table.head, table.rows), "", *(f"- {source}" for source in table.sources)]
+    return lines
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+
+
+def _line(values: Sequence[str]) -> str:
+    return f"| {' | '.join(value.replace('|', '/').replace(chr(10), ' ') for value in values)} |"
