@@ -370,13 +370,33 @@ def test_engines_and_studies_that_cannot_be(shell: Any, bench: Any, more: Any, m
     assert message in shell.fails(*bench(*more))
 
 
-def test_a_study_is_run_and_shown(shell: Any, bench: Any) -> None:
+def test_results_of_another_schema_are_not_replaced(shell: Any, bench: Any, tmp_path: Path) -> None:
+    shell.run(*bench("--methods", "zero_shot", "--seeds", 1))
+    [path] = (tmp_path / "runs").glob("*.json")
+    old = path.read_text().replace('"schema": 1', '"schema": 0')
+    path.write_text(old)
+    error = shell.fails(*bench("--methods", "zero_shot", "--seeds", 1))
+    assert f"{path}: written by another version of Promptlet (schema 0, this one writes 1)" in error
+    assert "give --out another folder" in error and path.read_text() == old
+    assert "has schema 0, this version" in shell.run("bench", "report", tmp_path / "runs").stdout
+
+
+def test_a_study_is_run_and_shown(shell: Any, bench: Any, tmp_path: Path) -> None:
     result = shell.run(*bench("--study", "dropout", "--seeds", 1))
     assert "14 run, 0 there before" in result.stdout and "toy, base-to-new, 2 shots" in result.stdout
     lines = [line.split() for line in result.stdout.splitlines() if line.strip().startswith("rlp")]
     assert [(line[1], line[2]) for line in lines] == [
         (str(rank), str(rate)) for rank in (1, 4) for rate in (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
     ]
+    page, figure = tmp_path / "dropout.html", tmp_path / "dropout.png"
+    shell.run("bench", "study", "dropout", tmp_path / "runs", "--out", page, "--figure", figure)
+    assert page.read_text().count("<tr") == 1 + 14 and figure.read_bytes()[1:4] == b"PNG"
+    text = shell.run("bench", "study", "dropout", tmp_path / "runs").stdout
+    assert text.startswith("## Study: dropout") and text.count("| rlp |") == 12 and "not run" not in text
+    assert shell.run("bench", "study", "rank", tmp_path / "runs").stdout.count("not run") == 12 - 4
+    document = shell.json("bench", "study", "dropout", tmp_path / "runs")
+    [result] = document["results"]
+    assert len(result["settings"]) == 14 and document["schema"] == 1
     again = shell.json(*bench("--methods", "rlp:dropout=0", "--seeds", 1))  # a whole number, the same run
     assert len(again["kept"]) == 1 and again["done"] == []
 
