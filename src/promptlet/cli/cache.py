@@ -1,7 +1,8 @@
-"""`promptlet cache`: the image features kept on this machine."""
+"""`promptlet cache`: the image features and unpacked images kept on this machine."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,11 +10,12 @@ import typer
 from promptlet.cli.shell import Json, emit_json, examples, say, tell_notes
 
 app = typer.Typer(
-    help="The image features kept on this machine, so that no view of an image is encoded twice.",
+    help="The image features kept on this machine, so that no view of an image is encoded twice, and images "
+    "unpacked from Hugging Face data sets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-CLEAR = examples("cache clear", "cache clear --fingerprint 1a2b3c4d5e6f")
+CLEAR = examples("cache clear", "cache clear --fingerprint 1a2b3c4d5e6f", "cache clear --datasets")
 
 
 @app.callback(epilog=examples("cache show", "cache clear"))
@@ -25,8 +27,9 @@ def _root() -> None:
 def show(json: Json = False) -> None:
     """Show where the cache is, how large it is, and how many features of which backbones it holds."""
     from promptlet.data import FeatureCache
+    from promptlet.data.unpacked import list_unpacked
 
-    cache = FeatureCache()
+    cache, unpacked = FeatureCache(), list_unpacked()
     stats = cache.stats()
     tell_notes(cache)
     if json:
@@ -36,12 +39,15 @@ def show(json: Json = False) -> None:
                 "entries": stats.entries,
                 "bytes": stats.bytes,
                 "by_fingerprint": stats.by_fingerprint,
+                "datasets": [{**asdict(one), "path": str(one.path)} for one in unpacked],
             }
         )
         return
     say(f"{stats.path}: {stats.entries:,} features, {stats.bytes:,} bytes")
     for fingerprint, entries in stats.by_fingerprint.items():
         say(f"  image tower {fingerprint}: {entries:,}")
+    for one in unpacked:
+        say(f"{one.path}: {one.images:,} images of {one.source}, {one.bytes:,} bytes")
     say("PROMPTLET_CACHE=FOLDER puts it elsewhere.")
 
 
@@ -51,11 +57,20 @@ def clear(
         str | None,
         typer.Option(help="Only those of this image tower, as `cache show` lists it.", show_default=False),
     ] = None,
+    datasets: Annotated[
+        bool, typer.Option("--datasets", help="Instead, the images unpacked from Hugging Face data sets.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Remove all features, or those of one backbone. They are computed again when they are needed."""
     from promptlet.data import FeatureCache
-    from promptlet.errors import check_option
+    from promptlet.errors import OptionError, check_option
+
+    if datasets:
+        if fingerprint is not None:
+            raise OptionError("--fingerprint is of features; leave it out, or leave out --datasets")
+        _clear_unpacked(json)
+        return
 
     cache = FeatureCache()
     if fingerprint is not None:
@@ -69,3 +84,13 @@ def clear(
         emit_json({"removed": removed, "path": str(cache.path)})
     else:
         say(f"removed {removed:,} features from {cache.path}")
+
+
+def _clear_unpacked(json: bool) -> None:
+    from promptlet.data.unpacked import clear_unpacked, datasets_folder
+
+    removed = sum(one.images for one in clear_unpacked())
+    if json:
+        emit_json({"removed": removed, "path": str(datasets_folder())})
+    else:
+        say(f"removed {removed:,} unpacked images from {datasets_folder()}")

@@ -22,6 +22,7 @@ DOCTOR = examples(
     "datasets doctor --root data",
     "datasets doctor caltech101 eurosat --root data --images",
     "datasets doctor ./my-photos",
+    "datasets doctor 'hf:OWNER/NAME?label=fine_label' --images",
 )
 PARTS = ("train", "val", "test")
 DRAW = examples("datasets draw mini-flowers --out flowers")
@@ -35,7 +36,8 @@ def _root() -> None:
 @app.command("list", epilog=EXAMPLES)
 def list_(
     root: Annotated[
-        Path | None, typer.Option(help="Also say which are there, in CoOp's layout.", show_default=False)
+        Path | None,
+        typer.Option(help="Also say which are there, in CoOp's or torchvision's layout.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -72,7 +74,8 @@ def list_(
             line.insert(1, "yes" if row["is_there"] else "no")
     table(head, body)
     say("mini stands for the eleven mini-* data sets that have a train part; they are drawn when first used.")
-    say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz).")
+    say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz),")
+    say("Hugging Face data: hf:OWNER/NAME from the hub, hf:FOLDER as datasets saved it, .parquet, .arrow.")
 
 
 @app.command(epilog=DRAW)
@@ -108,11 +111,13 @@ def draw(
 def doctor(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Known names, folders, tables or splits; all known names."),
+        typer.Argument(
+            metavar="[NAME]...", help="Known names, folders, tables, splits, or hf:...; else all known names."
+        ),
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option(help="Where known data sets lie, in CoOp's layout.", show_default=False),
+        typer.Option(help="Where known data sets lie, as CoOp or torchvision puts them.", show_default=False),
     ] = None,
     images: Annotated[bool, typer.Option("--images", help="Open every image, too.")] = False,
     json: Json = False,
@@ -212,7 +217,7 @@ def _mini_rows(with_there: bool) -> list[dict[str, Any]]:
 
 
 def _is_there(root: Path, spec: DatasetSpec) -> bool:
-    from promptlet.data.known import dataset_folder, has_split_file, missing_paths
+    from promptlet.data.known import has_split_file, locate, missing_paths
 
-    folder = dataset_folder(spec, root)
-    return not missing_paths(spec, folder, has_split_file(spec, folder))
+    laid, folder = locate(spec, root)
+    return not missing_paths(laid, folder, has_split_file(laid, folder))

@@ -43,7 +43,8 @@ def command(
         typer.Argument(
             metavar="FOLDER",
             help="A folder with one folder of images per class, perhaps below train/ and test/; or a table "
-            "(.csv, .tsv) with path,label[,split].",
+            "(.csv, .tsv) with path,label[,split]; or Hugging Face data: hf:OWNER/NAME, hf:FOLDER, .parquet "
+            "files.",
             show_default=False,
         ),
     ],
@@ -203,9 +204,10 @@ def _check_precision(precision: str | None) -> None:
 
 def _read(folder: Path) -> Split | FeatureFile:
     from promptlet.data import load_dataset, read_folder
+    from promptlet.data.hf_source import is_hub_source
 
     # A bare name is a folder here, never a data set known by name.
-    return load_dataset(folder) if folder.exists() else read_folder(folder)
+    return load_dataset(folder) if folder.exists() or is_hub_source(folder) else read_folder(folder)
 
 
 def _tell_ignored(folder: Path, data: Split | FeatureFile) -> None:

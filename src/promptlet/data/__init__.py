@@ -6,6 +6,7 @@ from promptlet.data.feature_cache import CacheStats, FeatureCache
 from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
 from promptlet.data.folder import ignored_files, read_folder
 from promptlet.data.halves import base_new, select_classes
+from promptlet.data.hugging_face import read_hugging_face
 from promptlet.data.images import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
 from promptlet.data.load import load_dataset
@@ -35,6 +36,7 @@ __all__ = [
     "read_coop_split",
     "read_feature_file",
     "read_folder",
+    "read_hugging_face",
     "read_table",
     "sample_shots",
     "select_classes",

@@ -34,6 +34,7 @@ class DatasetSpec:
     ``counts``: images of train, val and test. ``rule``: of `RULES`; ``annotations``: the files that it reads,
     below ``folder``. ``template``: CoOp's hand-written prompt. ``page``, ``get``: where the images come from
     and what to do. ``split_digest``: `content_digest` of CoOp's split file, where it is known.
+    ``marks``, ``to_add``: of another layout, see `promptlet.data.places.Place`.
     """
 
     name: str
@@ -52,6 +53,8 @@ class DatasetSpec:
     image_folders: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     licence: str = SEE_SOURCE
+    marks: tuple[str, ...] = ()
+    to_add: str = ""
 
     @property
     def needed_folders(self) -> tuple[str, ...]:
@@ -141,14 +144,13 @@ NATURAL = (
         split_url=f"{DRIVE}/1Pp0sRXzZFZq15zVOzKjKBu4A9i01nozT",
         split_digest="04b6b392a01f439b",
         image_folder="jpg",
-        annotations=("imagelabels.mat", "cat_to_name.json"),
+        annotations=("imagelabels.mat",),
         template="a photo of a {}, a type of flower.",
         class_count=102,
         counts=(4093, 1633, 2463),
         rule="pool",
         page="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
-        get="unpack 102flowers.tgz and add imagelabels.mat; "
-        f"cat_to_name.json: {DRIVE}/1AkcxCXeK_RCGCEC_GvmWxjcjaNhu-at0",
+        get="unpack 102flowers.tgz and add imagelabels.mat",
     ),
     DatasetSpec(
         name="food101",

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec, spec_of_split_file
 from promptlet.data.coop_split import content_digest
 from promptlet.data.feature_file import FeatureFile
 from promptlet.data.folder import ignored_files
-from promptlet.data.images import is_file, open_image
+from promptlet.data.hf_source import SUFFIXES, is_hub_source, local_path
+from promptlet.data.image_checks import not_there, unreadable
 from promptlet.data.items import SPLIT_NAMES, Split, clean_class_name
 from promptlet.data.known import (
     ASK,
-    dataset_folder,
     has_split_file,
-    load_known,
+    locate,
     missing_paths,
+    read_known,
     spec_of_folder,
 )
 from promptlet.data.layouts import read_layout
 from promptlet.data.load import load_dataset
-from promptlet.errors import DataError, ImageError, PromptletError
+from promptlet.errors import DataError, PromptletError
 
 STATES = ("complete", "incomplete", "wrong", "absent")
 KINDS = ("missing", "wrong", "note")
 SHOWN = 5
-CHUNK = 1024
-THREADS = min(8, os.cpu_count() or 1)
 
 Progress = Callable[[str, int, int], None]
 
@@ -77,7 +74,7 @@ def examine(
     open_images: bool = False,
     on_progress: Progress | None = None,
 ) -> Checkup:
-    """A data set by known name below ``root``, or by path; never raises for what is wrong with it.
+    """A data set by known name below ``root``, by path, or of Hugging Face; never raises for what is wrong.
 
     ``open_images`` decodes every image, in several threads; on_progress(name, done, total) follows that.
     """
@@ -96,9 +93,12 @@ def examine(
 
 def _find(checkup: Checkup, root: str | Path | None) -> DatasetSpec | None:
     """Set place and facts, where the source is a known name or the folder of a known data set."""
+    if is_hub_source(checkup.name):
+        checkup.place = local_path(checkup.name) or checkup.place
+        return None
     checkup.spec = DATASETS.get(checkup.name)
     if checkup.spec is not None and root is not None:
-        checkup.place = dataset_folder(checkup.spec, root)
+        checkup.spec, checkup.place = locate(checkup.spec, root)
     elif checkup.spec is None and checkup.place.is_dir():
         checkup.spec = spec_of_folder(checkup.place)
     return checkup.spec
@@ -122,8 +122,10 @@ def _examine_known(checkup: Checkup, spec: DatasetSpec, root: str | Path | None)
     for path in missing:
         checkup.add("missing", f"there is no {path}")
     if missing:
+        if spec.to_add:
+            checkup.add("note", spec.to_add)
         return None
-    split = load_known(spec, root if spec.name == checkup.name and root is not None else folder)
+    split = read_known(spec, folder, folder if root is None else root)
     _compare(checkup, spec, split)
     return split
 
@@ -172,11 +174,18 @@ def _compare_names(checkup: Checkup, split: Split, spec: DatasetSpec) -> None:
 
 
 def _examine_path(checkup: Checkup, root: str | Path | None) -> Split | None:
-    """A folder, a table, a split or feature file, or a data set of the mini world."""
+    """A folder, a table, a split or feature file, Hugging Face data, or a data set of the mini world."""
     content = load_dataset(checkup.name, root)
     split = content.split if isinstance(content, FeatureFile) else content
-    if not checkup.place.exists():  # drawn into the cache
-        checkup.place = Path(os.path.commonpath([item.path for item in split.every_item]))
+    is_table = is_hub_source(checkup.name) or (
+        checkup.place.is_file() and checkup.place.suffix.lower() in SUFFIXES
+    )
+    if is_table or not checkup.place.exists():  # unpacked or drawn into the cache
+        images = Path(os.path.commonpath([item.path.parent for item in split.every_item]))
+        if checkup.place.exists():
+            checkup.add("note", f"its images are in {images}")
+        else:
+            checkup.place = images
     checkup.spec = spec_of_split_file(checkup.place.name)
     _tell(checkup, split)
     if checkup.spec is not None:
@@ -190,7 +199,7 @@ def _examine_path(checkup: Checkup, root: str | Path | None) -> Split | None:
         empty = [name for label, name in enumerate(split.class_names) if label not in filled]
         if filled and empty:
             checkup.add("note", f"{len(empty)} classes have no {part} images, such as {empty[0]!r}")
-    if checkup.place.is_dir():
+    if checkup.place.is_dir() and not is_table:
         others = ignored_files(checkup.place, split)
         if others:
             checkup.add("note", f"{len(others)} files are passed over, such as {others[0]}")
@@ -213,7 +222,7 @@ def _said(counts: Sequence[int]) -> str:
 def _examine_images(checkup: Checkup, split: Split, open_images: bool, on_progress: Progress | None) -> None:
     paths = list(dict.fromkeys(item.path for item in split.every_item))
     _look_for_leaks(checkup, split)
-    checkup.missing_images = list(_not_there(paths))
+    checkup.missing_images = list(not_there(paths))
     if checkup.missing_images:
         first = ", ".join(map(str, checkup.missing_images[:SHOWN]))
         more = ", ..." if len(checkup.missing_images) > SHOWN else ""
@@ -223,40 +232,12 @@ def _examine_images(checkup: Checkup, split: Split, open_images: bool, on_progre
         _open_every(checkup, [path for path in paths if path not in gone], on_progress)
 
 
-def _look_for_leaks(checkup: Checkup, split: Split) -> None:
-    train = {item.path for item in split.train}
-    shared = [item.path for item in split.test if item.path in train]
-    if shared:
-        checkup.add("wrong", f"{len(shared):,} images are in train and in test, such as {shared[0]}")
-
-
-def _not_there(paths: Iterable[Path]) -> Iterator[Path]:
-    """Those that are no files; every folder is listed once."""
-    folders: dict[Path, set[str]] = {}
-    for path in paths:
-        if path.parent not in folders:
-            folders[path.parent] = _files_in(path.parent)
-        if path.name not in folders[path.parent]:
-            yield path
-
-
-def _files_in(folder: Path) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if is_file(entry)}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-
-
 def _open_every(checkup: Checkup, paths: Sequence[Path], on_progress: Progress | None) -> None:
-    rest = iter(paths)
-    done = 0
-    with ThreadPoolExecutor(THREADS) as pool:
-        while chunk := list(islice(rest, CHUNK)):
-            checkup.unreadable += filter(None, pool.map(_why_unreadable, chunk))
-            done += len(chunk)
-            if on_progress is not None:
-                on_progress(checkup.name, done, len(paths))
+    def tell(done: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(checkup.name, done, total)
+
+    checkup.unreadable = unreadable(paths, tell)
     if checkup.unreadable:
         shown = "; ".join(checkup.unreadable[:SHOWN])
         checkup.add("wrong", f"{len(checkup.unreadable):,} of {len(paths):,} images cannot be read: {shown}")
@@ -264,9 +245,8 @@ def _open_every(checkup: Checkup, paths: Sequence[Path], on_progress: Progress |
         checkup.add("note", f"all {len(paths):,} images were opened")
 
 
-def _why_unreadable(path: Path) -> str:
-    try:
-        open_image(path)
-    except ImageError as error:
-        return str(error)
-    return ""
+def _look_for_leaks(checkup: Checkup, split: Split) -> None:
+    train = {item.path for item in split.train}
+    shared = [item.path for item in split.test if item.path in train]
+    if shared:
+        checkup.add("wrong", f"{len(shared):,} images are in train and in test, such as {shared[0]}")

@@ -1,8 +1,8 @@
 """Feature files (.npz): image features computed once, with the split they belong to.
 
 Arrays: ``features`` (N, D) floats, not normalised; ``labels`` (N,) whole numbers; ``class_names`` (C,) text;
-``split`` (N,) with 0 train, 1 val, 2 test; ``paths`` (N,) text; ``split_names`` (3,) text, may be missing.
-Other arrays are passed over. Pickled content is never loaded.
+``split`` (N,) with 0 train, 1 val, 2 test; ``paths`` (N,) text; may be missing: ``split_names`` (3,) text and
+``rule`` (1,) text, what fixed the parts. Other arrays are passed over. Pickled content is never loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from promptlet.errors import DataError, check_option
 
 REQUIRED = ("features", "labels", "class_names", "split", "paths")
 KINDS = {"features": ("f", "floats"), "labels": ("iu", "whole numbers"), "split": ("iu", "whole numbers")}
-KINDS |= dict.fromkeys(("class_names", "paths", "split_names"), ("U", "text (dtype str)"))
+KINDS |= dict.fromkeys(("class_names", "paths", "split_names", "rule"), ("U", "text (dtype str)"))
+OPTIONAL = ("split_names", "rule")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def read_feature_file(path: str | Path) -> FeatureFile:
     parts: tuple[list[Item], ...] = ([], [], [])
     for row, (image, label, part) in enumerate(columns):
         parts[part].append(Item(Path(image), label, class_names[label], row))
-    split = Split(path.stem, class_names, *map(tuple, parts))
+    split = Split(path.stem, class_names, *map(tuple, parts), rule=_rule(arrays, path))
     return FeatureFile(split, _frozen(arrays["features"]))
 
 
@@ -90,7 +91,15 @@ def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float3
         "split_names": np.array(SPLIT_NAMES, dtype=str),
         "paths": np.array([item.path.as_posix() for item in items], dtype=str),
     }
+    if file.split.rule:
+        arrays["rule"] = np.array([file.split.rule], dtype=str)
     _write_whole(path, arrays)
+
+
+def _rule(arrays: dict[str, npt.NDArray[Any]], path: Path) -> str:
+    """What the file says of its parts, else that it has them."""
+    said = " ".join(str(text) for text in arrays.get("rule", ())).strip()
+    return said or f"the array split of {path.name}"
 
 
 def _rows(items: tuple[Item, ...], count: int) -> npt.NDArray[np.int64]:
@@ -145,7 +154,7 @@ def _read_arrays(file: IO[bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
                     f"a feature file needs {', '.join(REQUIRED)}"
                 )
             arrays: dict[str, npt.NDArray[Any]] = {}
-            for name in (*REQUIRED, *({"split_names"} & set(archive.files))):
+            for name in (*REQUIRED, *(name for name in OPTIONAL if name in archive.files)):
                 arrays[name] = archive[name]
             return arrays
     except DataError:

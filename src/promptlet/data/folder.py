@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from promptlet.data.images import IMAGE_SUFFIXES, list_images
-from promptlet.data.items import SPLIT_NAMES, Split, build_split
+from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split
 from promptlet.errors import DataError, did_you_mean
 
 EXPECTED = "expected one folder of images per class (root/cat/1.jpg, root/dog/2.jpg)"
@@ -25,7 +25,7 @@ def read_folder(root: str | Path) -> Split:
     names = {path.name for path in _folders(root)}
     if _holds_splits(root, names):
         return _read_splits(root, [name for name in SPLIT_NAMES if name in names])
-    return build_split(root.resolve().name, {"train": _class_images(root)}, str(root))
+    return build_split(root.resolve().name, {"train": _class_images(root)}, str(root), ALL_TRAIN)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -64,7 +64,7 @@ def _read_splits(root: Path, names: list[str]) -> Split:
                     f"same class folders in every split: rename or remove "
                     f"it.{did_you_mean(class_name, known)}"
                 )
-    return build_split(root.resolve().name, parts, str(root))
+    return build_split(root.resolve().name, parts, str(root), f"its folders {', '.join(names)}")
 
 
 def _class_images(root: Path) -> list[tuple[Path, str]]:

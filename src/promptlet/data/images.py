@@ -32,6 +32,9 @@ SHOWN_ERRORS = 20
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 """Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
 
+PREFIX_BYTES = 16
+"""As many of a file's first bytes as tell its format."""
+
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
     for name in (
@@ -199,19 +202,29 @@ def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
     """Read the header with the plugin that accepts the first bytes; nothing is decoded yet."""
     from PIL import Image
 
-    prefix = file.read(16)
+    prefix = file.read(PREFIX_BYTES)
+    name = format_of(prefix)
+    if name:
+        file.seek(0)
+        return Image.OPEN[name][0](file, str(path))
+    raise ImageError(
+        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
+        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
+    )
+
+
+def format_of(prefix: bytes) -> str:
+    """The one of `FORMATS` whose files begin like this (16 bytes), or an empty text."""
+    from PIL import Image
+
     Image.preinit()
     for name in FORMATS:
         if name not in Image.OPEN:
             Image.init()
         factory, accepts = Image.OPEN.get(name, (None, None))
         if factory is not None and accepts is not None and accepts(prefix) is True:
-            file.seek(0)
-            return factory(file, str(path))
-    raise ImageError(
-        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
-        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
-    )
+            return name
+    return ""
 
 
 def _check_size(image: Image.Image, name: str) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from promptlet.errors import DataError
 
 SPLIT_NAMES = ("train", "val", "test")
+ALL_TRAIN = "every image is a training image"
+"""The rule where a source has no parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ class Item:
 class Split:
     """A data set: C class names and the items of train, val and test, in the order of their source.
 
-    ``rule`` says what fixed the parts of a data set known by name: its split file, official lists, or this
-    library's own draw. Raises `DataError` when an item's label or class name does not fit ``class_names``.
+    ``rule`` says what fixed the parts: a split file, official lists, folders, a column, or this library's own
+    draw; every reader sets it. Raises `DataError` when an item's label or class name does not fit
+    ``class_names``.
     """
 
     name: str
@@ -97,7 +100,7 @@ def _too_few(where: str, names: Sequence[str]) -> str:
     return f"{where}: {found}; a classifier tells at least 2 apart: add images of what the others should be"
 
 
-def build_split(name: str, parts: Mapping[str, Sequence[tuple[Path, str]]], where: str) -> Split:
+def build_split(name: str, parts: Mapping[str, Sequence[tuple[Path, str]]], where: str, rule: str) -> Split:
     """A split of (path, class name) pairs per split name; classes are sorted by their uncleaned name."""
     raw = sorted({class_name for pairs in parts.values() for _, class_name in pairs})
     names = check_class_names(raw, where)
@@ -108,4 +111,4 @@ def build_split(name: str, parts: Mapping[str, Sequence[tuple[Path, str]]], wher
             Item(path, labels[raw_name], names[labels[raw_name]]) for path, raw_name in parts.get(part, ())
         )
 
-    return Split(name, names, *(items(part) for part in SPLIT_NAMES))
+    return Split(name, names, *(items(part) for part in SPLIT_NAMES), rule=rule)

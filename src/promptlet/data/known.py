@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from promptlet.data.catalog import DATASETS, DRAWN_RULES, RULES, DatasetSpec
+from promptlet.data.catalog import DRAWN_RULES, RULES, DatasetSpec
 from promptlet.data.coop_split import read_coop_split
 from promptlet.data.cut import SEED, Parts, cut_pool, cut_trainval
 from promptlet.data.imagenet import annotation_path
 from promptlet.data.items import Item, Split, check_class_names
 from promptlet.data.layout import Layout
 from promptlet.data.layouts import read_layout
+from promptlet.data.places import every_layout, folders_of, layouts_of
 from promptlet.errors import DataError
 
 ASK = "see: promptlet datasets doctor"
 
 
 def load_known(spec: DatasetSpec, root: str | Path) -> Split:
-    """The data set below ``root``, or in it; `Split.rule` says what fixed its parts.
+    """The data set below ``root``, or in it, as CoOp or torchvision lays it out.
 
-    Without a split file the same rule gives parts of the same sizes, drawn here: the same on every machine,
-    but not CoOp's images. Images that a split or list names are not looked for.
+    `Split.rule` says what fixed its parts: a split file in its folder, else the rule that made that file.
+    Without the file they are of the same sizes, drawn here: the same on every machine, but not CoOp's images.
+    Images that a split or list names are not looked for.
     Raises DataError naming what was looked for, where it comes from, and the doctor.
     """
-    folder = dataset_folder(spec, root)
+    laid, folder = locate(spec, root)
+    return read_known(laid, folder, root)
+
+
+def read_known(spec: DatasetSpec, folder: Path, root: str | Path) -> Split:
+    """The data set in ``folder``, laid out as ``spec`` says. Raises DataError that names ``root``."""
     has_split = has_split_file(spec, folder)
     missing = missing_paths(spec, folder, has_split)
     if missing:
@@ -43,14 +50,26 @@ def load_known(spec: DatasetSpec, root: str | Path) -> Split:
     return split
 
 
-def dataset_folder(spec: DatasetSpec, root: str | Path) -> Path:
-    """``root``/folder, or ``root`` itself when the data set lies directly in it."""
+def locate(spec: DatasetSpec, root: str | Path) -> tuple[DatasetSpec, Path]:
+    """The layout and the folder of a data set below ``root``, or in it; CoOp's where there is nothing.
+
+    A folder that has all comes first, with a split file before without; then one that has something.
+    """
     root = Path(root)
-    inside = root / spec.folder
-    for folder in (inside, root):
-        if has_split_file(spec, folder):
-            return folder
-    return root if not inside.is_dir() and root.resolve().name == spec.folder else inside
+    found = [(laid, folder) for laid in layouts_of(spec) for folder in folders_of(laid, root)]
+    if has_split_file(spec, root):
+        found.insert(1, (spec, root))
+    return min(found, key=lambda place: _rank(*place))
+
+
+def _rank(spec: DatasetSpec, folder: Path) -> int:
+    has_marks = not spec.marks or any((folder / mark).exists() for mark in spec.marks)
+    if not (folder.is_dir() and has_marks):
+        return 4
+    has_split = has_split_file(spec, folder)
+    if not missing_paths(spec, folder, has_split):
+        return 0 if has_split else 1
+    return 2 if has_split or any((folder / part).is_dir() for part in spec.needed_folders) else 3
 
 
 def has_split_file(spec: DatasetSpec, folder: Path) -> bool:
@@ -59,13 +78,15 @@ def has_split_file(spec: DatasetSpec, folder: Path) -> bool:
 
 
 def spec_of_folder(folder: Path) -> DatasetSpec | None:
-    """The data set whose folder this is, by its name and its image folders."""
-    name = folder.resolve().name
+    """The data set whose folder this is, by its name and its image folders, in the layout found there."""
+    parts = folder.resolve().parts
     return next(
         (
             spec
-            for spec in DATASETS.values()
-            if spec.folder == name and any((folder / part).is_dir() for part in spec.needed_folders)
+            for spec in every_layout()
+            if (own := PurePosixPath(spec.folder).parts)
+            and parts[-len(own) :] == own
+            and any((folder / part).is_dir() for part in spec.needed_folders)
         ),
         None,
     )
@@ -111,12 +132,18 @@ def _said(spec: DatasetSpec, layout: Layout, counts: tuple[int, ...]) -> str:
 def _absent(spec: DatasetSpec, folder: Path, missing: Iterable[Path], root: str | Path) -> str:
     if not folder.is_dir():
         held = [*filter(None, (spec.split_file, *spec.needed_folders))]
-        what = f"folder {folder}, which holds {', '.join(held)}"
+        others = ", ".join(
+            f"{laid.folder}/" for laid in layouts_of(spec) if laid.folder not in ("", spec.folder)
+        )
+        what = f"folder {folder}, which holds {', '.join(held)}" + (
+            f", nor torchvision's {others}" if others else ""
+        )
     elif spec.split_file and not has_split_file(spec, folder):
         what = f"{', '.join(map(str, missing))}, nor {spec.split_file} in {folder}"
     else:
         what = ", ".join(map(str, missing))
-    return f"{spec.name}: there is no {what}; it comes from {spec.source_note}; {_ask(spec, root)}"
+    add = f"{spec.to_add}; " if spec.to_add else ""
+    return f"{spec.name}: there is no {what}; it comes from {spec.source_note}; {add}{_ask(spec, root)}"
 
 
 def _ask(spec: DatasetSpec, root: str | Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from promptlet.data.annotations import AGAIN, class_folders, read_fields, read_mat, read_text_map
 from promptlet.data.catalog import DatasetSpec
+from promptlet.data.flower_names import FLOWERS
 from promptlet.data.imagenet import read_imagenet, read_imagenet_v2, read_imagenet_variant
 from promptlet.data.layout import (
     Layout,
@@ -98,9 +99,12 @@ def _year_first(name: str) -> str:
 
 
 def _flowers(spec: DatasetSpec, folder: Path) -> Layout:
+    """Names are those of cat_to_name.json where it is there, else the same from here."""
     names_file, labels_file = (folder / name for name in ("cat_to_name.json", "imagelabels.mat"))
-    by_number = read_text_map(names_file)
-    names = {number_of(key, str(names_file)) - 1: name for key, name in by_number.items()}
+    names = dict(enumerate(FLOWERS))
+    if names_file.exists():
+        by_number = read_text_map(names_file)
+        names = {number_of(key, str(names_file)) - 1: name for key, name in by_number.items()}
     images = folder / spec.image_folder
     rows = [
         (images / f"image_{i:05d}.jpg", label_of_number(number, len(names), str(labels_file)))

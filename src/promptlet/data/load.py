@@ -9,6 +9,8 @@ from promptlet.data.catalog import DATASETS, DatasetSpec
 from promptlet.data.coop_split import read_coop_split
 from promptlet.data.feature_file import FeatureFile, read_feature_file
 from promptlet.data.folder import read_folder
+from promptlet.data.hf_source import is_hub_source, looks_saved
+from promptlet.data.hugging_face import read_hugging_face
 from promptlet.data.items import Split
 from promptlet.data.known import load_known
 from promptlet.data.table import read_table
@@ -16,19 +18,24 @@ from promptlet.errors import DataError, OptionError, did_you_mean
 from promptlet.mini.names import EVERY_NAME, MINI, MINI_NAMES
 
 KINDS = (
-    "a folder of images per class, a table (.csv, .tsv), a CoOp split (split_zhou_*.json), a "
-    f"feature file (.npz), or a known name: {', '.join((*DATASETS, *EVERY_NAME))}"
+    "a folder of images per class, a table (.csv, .tsv), a CoOp split (split_zhou_*.json), a feature file "
+    "(.npz), Hugging Face data (hf:OWNER/NAME, hf:FOLDER, .parquet, .arrow), or a known name: "
+    f"{', '.join((*DATASETS, *EVERY_NAME))}"
 )
 
 
 def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | FeatureFile:
-    """Read a data set by known name, or from a folder, a table, a split file or a feature file.
+    """Read a data set by known name, from a folder, a table, a split file, a feature file, or Hugging Face.
 
     A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``; those of the mini
     world (``"mini-flowers"``) are drawn when they are first asked for.
-    For a split file ``root`` is the folder that its paths start at; otherwise it is not used.
-    Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read.
+    For a split file ``root`` is the folder that its paths start at; otherwise it is not used. What begins
+    with ``hf:`` is described in `promptlet.data.hf_source`.
+    Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read,
+    and `MissingExtraError` for Hugging Face data without their package.
     """
+    if is_hub_source(source):
+        return read_hugging_face(source)
     if isinstance(source, str) and source in DATASETS:
         return _load_known(DATASETS[source], root)
     if isinstance(source, str) and source in EVERY_NAME:
@@ -37,7 +44,7 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
         return read_mini(source)
     path = Path(source)
     if path.is_dir():
-        return read_folder(path)
+        return _read_folder(path)
     if not path.exists():
         raise _not_found(str(source), path)
     match path.suffix.lower():
@@ -47,12 +54,26 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
             return read_coop_split(path, root)
         case ".npz":
             return read_feature_file(path)
+        case ".parquet" | ".arrow":
+            return read_hugging_face(path)
     raise DataError(f"{path}: files ending in {path.suffix!r} are not read as a data set; allowed: {KINDS}")
 
 
 def expand_names(sources: Sequence[str]) -> list[str]:
     """The sources, with ``mini`` replaced by the eleven data sets of the mini world."""
     return [name for source in sources for name in (MINI_NAMES if source == MINI else (source,))]
+
+
+def _read_folder(path: Path) -> Split:
+    """Folders of images; for one that is a data set of another kind, the error says how to give it."""
+    try:
+        return read_folder(path)
+    except DataError as error:
+        if looks_saved(path):
+            raise DataError(
+                f"{error}; for what Hugging Face datasets has saved here, give hf:{path}"
+            ) from error
+        raise
 
 
 def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:

@@ -33,4 +33,4 @@ def read_mini(name: str, folder: Path | None = None) -> Split:
         ]
         for part in dataset.parts
     }
-    return build_split(name, parts, str(root))
+    return build_split(name, parts, str(root), f"drawn part by part (mini world, version {VERSION})")

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from promptlet.data.items import SPLIT_NAMES, Split, build_split
+from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split
 from promptlet.errors import DataError, did_you_mean
 
 COLUMNS = ("path", "label", "split")
@@ -23,20 +23,22 @@ def read_table(path: str | Path) -> Split:
     path = Path(path)
     parts: dict[str, list[tuple[Path, str]]] = {name: [] for name in SPLIT_NAMES}
     lines_by_path: dict[Path, int] = {}
+    has_parts = False
     for line, (image, label, part) in _rows(path):
         where = f"{path}, line {line}"
         file = _image_path(path.parent, image, where)
         first = lines_by_path.setdefault(file, line)
         if first != line:
             raise DataError(f"{where}: {image} was already in line {first}; keep one of the two")
-        parts[_check_split(part, where)].append((file, label))
+        has_parts = has_parts or part is not None
+        parts[_check_split("train" if part is None else part, where)].append((file, label))
     if not lines_by_path:
         raise DataError(f"{path}: the table has no images; {EXPECTED}, one line per image")
-    return build_split(path.stem, parts, str(path))
+    return build_split(path.stem, parts, str(path), "its column split" if has_parts else ALL_TRAIN)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
-    """(line number, (path, label, split)) of every line that is not blank."""
+def _rows(path: Path) -> Iterator[tuple[int, tuple[str, str, str | None]]]:
+    """(line number, (path, label, split)) of every line that is not blank; split is None without a column."""
     columns: dict[str, int] | None = None
     for line, row in _raw_rows(path):
         where = f"{path}, line {line}"
@@ -96,7 +98,7 @@ def _header(row: list[str], where: str) -> dict[str, int] | None:
     return {name: names.index(name) for name in COLUMNS if name in names}
 
 
-def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str, str]:
+def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str, str | None]:
     if len(row) <= max(columns.values()):
         raise DataError(
             f"{where}: has {len(row)} columns, {max(columns.values()) + 1} are needed; quote values "
@@ -106,7 +108,7 @@ def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str
     for name, value in values.items():
         if not value:
             raise DataError(f"{where}: {name} is empty; fill it in or remove the line")
-    return values["path"], values["label"], values.get("split", "train")
+    return values["path"], values["label"], values.get("split")
 
 
 def _image_path(folder: Path, image: str, where: str) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Split, load_dataset
+from promptlet.data.hf_source import local_path
 from promptlet.data.items import Item
 from promptlet.data.load import expand_names
 from promptlet.errors import DataError, OptionError
@@ -61,9 +62,10 @@ def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
         content = load_dataset(source, root)
     except DataError as error:
         known = source in DATASETS or source in EVERY_NAME
-        if not known and not Path(source).exists():
+        place = Path(source) if known else local_path(source)
+        if not known and (place is None or not place.exists()):
             raise
-        name = source if known else Path(source).stem
+        name = source if known or place is None else place.stem
         return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, str(error))
     split = content.split if isinstance(content, FeatureFile) else content
     return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
