@@ -73,6 +73,7 @@ assert not logging.getLogger().handlers, logging.getLogger().handlers
 """
 
 
+@pytest.mark.slow
 def test_in_a_fresh_process(clip_folder: Path, siglip_folder: Path) -> None:
     """Nothing is printed, torchvision is not needed, a hub id fails at once when there is no network."""
     source = str(Path(__file__).parents[2] / "src")

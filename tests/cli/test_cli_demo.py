@@ -17,6 +17,7 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "PARTS", {"train": 16, "val": 1, "test": 4})
 
 
+@pytest.mark.slow
 def test_demo(shell: Any, tmp_path: Path) -> None:
     out = tmp_path / "made"
     words = ("demo", "--datasets", "mini-land", "--seeds", "1", "--out", out)

@@ -177,6 +177,7 @@ def test_flipped_payload_bytes_in_the_file(tmp_path: Path) -> None:
     check_all_true(found)
 
 
+@pytest.mark.slow
 def test_any_flipped_byte_gives_true_vectors_or_none(tmp_path: Path) -> None:
     good = FeatureCache(tmp_path / "good")
     good.put_many("f", batch(range(30)))
@@ -285,6 +286,7 @@ print(json.dumps([stored, len(found), cache.notes]))
     assert "going on without the feature cache" in notes[0]
 
 
+@pytest.mark.slow
 def test_several_processes_write_and_read_at_once(tmp_path: Path) -> None:
     code = """
 cache = FeatureCache(sys.argv[1])
@@ -302,6 +304,7 @@ print(len(cache.notes))
     check_all_true(found)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_at_most_one_batch(tmp_path: Path) -> None:
     code = """
 cache = FeatureCache(sys.argv[1], max_bytes=2**20)

@@ -75,6 +75,7 @@ def lpclip(x: Any, y: Any, val_x: Any, val_y: Any) -> float:
     return float(final)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", range(3))
 def test_c_is_the_one_of_coops_search(draw: int, tiny_backbone: Any) -> None:
     features, labels = toy_problem(tiny_backbone, per_class=6, spread=0.4)

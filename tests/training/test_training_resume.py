@@ -303,6 +303,7 @@ print("done", len(result.history), method.w.sum().item(), method.w[0].tolist())
 """
 
 
+@pytest.mark.slow
 def test_a_real_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
