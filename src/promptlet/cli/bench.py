@@ -292,7 +292,7 @@ def _tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
     say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
     if known:
-        say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took")
+        say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
     if unknown:
         say(f"unknown for {unknown} of them: no run like them is finished there")
 
