@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 
 import numpy as np
@@ -66,10 +67,13 @@ def encode_images(
 def find_cached(
     backbone: Backbone, paths: Sequence[str], views: int, cache: FeatureCache | None
 ) -> dict[str, np.ndarray]:
-    """Features (views, D) of those images of which ``cache`` has all views. Raises ImageError."""
+    """Features (views, D) of those images of which ``cache`` has all views. What cannot be read has none."""
     if cache is None or not paths:
         return {}
-    hashes = dict(zip(paths, content_hashes(paths), strict=True))
+    hashes = {}
+    for path in paths:
+        with suppress(ImageError):
+            [hashes[path]] = content_hashes([path])
     keys = [(content, str(view)) for content in hashes.values() for view in range(views)]
     known = cache.get_many(feature_identity(backbone), keys)
     found = {}

@@ -375,9 +375,10 @@ def test_results_of_another_schema_are_not_replaced(shell: Any, bench: Any, tmp_
     [path] = (tmp_path / "runs").glob("*.json")
     old = path.read_text().replace('"schema": 1', '"schema": 0')
     path.write_text(old)
-    error = shell.fails(*bench("--methods", "zero_shot", "--seeds", 1))
-    assert f"{path}: written by another version of Promptlet (schema 0, this one writes 1)" in error
-    assert "give --out another folder" in error and path.read_text() == old
+    result = shell.run(*bench("--methods", "zero_shot", "--seeds", "1,2"), exit_code=1)
+    assert f"{path}: written by another version of Promptlet (schema 0, this one writes 1)" in result.stderr
+    assert "give --out another folder" in result.stderr and path.read_text() == old
+    assert "1 of 2 runs failed" in result.stderr and "1 run, 0 there before" in result.stdout
     assert "has schema 0, this version" in shell.run("bench", "report", tmp_path / "runs").stdout
 
 

@@ -186,7 +186,7 @@ def free_port() -> int:
         ("head", "address='head' is no address of a Ray cluster; give host:port or auto"),
         ("head:port", "address='head:port' is no address"),
         ("127.0.0.1:99999", "address='127.0.0.1:99999': no Ray cluster answers there"),
-        ("ray://127.0.0.1:1", "is no address of a Ray cluster; give host:port or auto on a node of it"),
+        ("ray://127.0.0.1:1", "is no address of a Ray cluster; give host:port or auto"),
     ],
 )
 def test_an_address_that_does_not_answer(

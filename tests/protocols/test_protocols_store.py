@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,6 @@ def test_a_record_comes_back(tmp_path: Path) -> None:
         ('{"schema": 1, "sta', "damaged, is not JSON"),
         ("[]", "damaged, holds no object"),
         ("\xff", "damaged, is not JSON"),
-        ('{"schema": 2}', "has schema 2, this version of Promptlet reads 1"),
         ('{"schema": 1}', "not a record of a run (key is None)"),
         (json.dumps({"schema": 1, **done(base="high")}), "not a record of a run (base is 'high')"),
         (json.dumps({"schema": 1, **done(base=float("nan"))}), "not a record of a run (base is nan)"),
@@ -65,6 +65,18 @@ def test_what_cannot_be_trusted_is_told_and_run_again(tmp_path: Path, text: str,
     assert not store.is_done(RUN.key)
     run_inline([RUN], lambda run: done(), store)
     assert store.is_done(RUN.key)
+
+
+def test_what_another_version_wrote_is_told_and_not_replaced(tmp_path: Path) -> None:
+    path, store = tmp_path / f"{RUN.key}.json", RunStore(tmp_path)
+    path.write_text('{"schema": 2}')
+    records, [problem] = store.read_all()
+    assert records == [] and "has schema 2, this version of Promptlet reads 1" in problem
+    told: list[tuple[str, Any]] = []
+    other = replace(RUN, seed=2)
+    run_inline([RUN, other], done, store, lambda what, run, record: told.append((what, record.get("reason"))))
+    assert [what for what, _ in told] == ["failed", "start", "done"] and "schema 2, this one" in told[0][1]
+    assert path.read_text() == '{"schema": 2}' and store.is_done(other.key)
 
 
 def test_a_failed_run_is_not_done(tmp_path: Path) -> None:

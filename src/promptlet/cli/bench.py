@@ -170,7 +170,6 @@ def run(
     specs = _methods(methods, study, {"rank": rank, "n_ctx": n_ctx})
     settings = Settings(schedule, epochs, lr, batch_size, views, sampler)
     store = RunStore(out)
-    store.check_schema()
     if not dry_run:
         store.check_writable()
     names = [name.strip() for name in datasets.split(",") if name.strip()]

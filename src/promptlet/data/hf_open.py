@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -74,12 +75,11 @@ def readable(source: HubSource) -> Iterator[None]:
         said = " ".join(str(error).split())
         has_no_data = type(error).__name__ in ("EmptyDatasetError", "DataFilesNotFoundError")
         hint = "download or save it again"
-        if "script" in said:
-            hint = (
-                "a data set that is a program is never run; on the hub, most are there as Parquet too: "
-                f"hf:{source.place}@refs/convert/parquet"
-            )
-        elif "onfig" in said:
+        if re.search(r"[Dd]ataset scripts? ", said):
+            hint = "a data set that is a program is never run"
+            if not source.is_local:
+                hint += f"; on the hub, most are there as Parquet too: hf:{source.place}@refs/convert/parquet"
+        elif re.search(r"BuilderConfig|[Cc]onfig name", said):
             hint = f"choose a configuration: hf:{source.place}:CONFIG"
         elif source.is_local and has_no_data and any(sign in source.place for sign in "*?[]"):
             hint = "datasets takes *, ?, [ and ] in paths for patterns; rename the folder"

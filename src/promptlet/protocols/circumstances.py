@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +15,12 @@ import torch
 import promptlet
 from promptlet.backbones import Backbone
 
+CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")  # of Linux
 LIBRARIES = ("torch", "transformers", "numpy")
 
 
 def circumstances(backbone: Backbone) -> dict[str, Any]:
-    """Backbone, device, threads, peak memory of this process so far (bytes), versions and the date (UTC)."""
+    """Backbone, device, threads, peak memory (bytes), versions and the date (UTC)."""
     return {
         "backbone": {"name": backbone.name, "fingerprint": backbone.fingerprint},
         "device": str(backbone.device),
@@ -34,11 +37,24 @@ def versions() -> dict[str, str]:
     return found | {name: metadata.version(name) for name in LIBRARIES}
 
 
+def reset_peak_memory() -> None:
+    """Let `peak_memory` count from now on, where the system can (Linux); elsewhere nothing happens."""
+    with suppress(OSError):
+        CLEAR.write_text("5")
+
+
 def peak_memory() -> int | None:
-    """The most bytes this process ever had in memory; None where the system does not tell (Windows)."""
+    """The most bytes this process had in memory since `reset_peak_memory`, or ever where that does nothing.
+
+    All that it holds counts, for whatever run it was loaded. None where the system does not tell (Windows).
+    """
+    with suppress(OSError):
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     try:
         import resource
     except ImportError:
         return None
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024  # Linux counts in KiB
+    return most if sys.platform == "darwin" else most * 1024  # others count in KiB

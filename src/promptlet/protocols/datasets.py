@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Split, load_dataset
-from promptlet.data.hf_source import local_path
+from promptlet.data.hf_source import is_hub_source, parse_source
 from promptlet.data.items import Item
 from promptlet.data.load import expand_names
 from promptlet.errors import DataError, OptionError
@@ -61,14 +61,22 @@ def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
     try:
         content = load_dataset(source, root)
     except DataError as error:
-        known = source in DATASETS or source in EVERY_NAME
-        place = Path(source) if known else local_path(source)
-        if not known and (place is None or not place.exists()):
+        name = source if source in DATASETS or source in EVERY_NAME else _name_of_unreadable(source)
+        if name is None:
             raise
-        name = source if known or place is None else place.stem
         return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, str(error))
     split = content.split if isinstance(content, FeatureFile) else content
     return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
+
+
+def _name_of_unreadable(source: str) -> str | None:
+    """The name that a data set would have; None where there is nothing of that name."""
+    if is_hub_source(source):
+        return parse_source(source).name
+    path = Path(source)
+    if not path.exists():
+        return None
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def template_of(name: str) -> str:

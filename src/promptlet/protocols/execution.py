@@ -12,6 +12,7 @@ from promptlet.errors import PromptletError
 from promptlet.methods import METHODS
 from promptlet.methods.method import NOTHING
 from promptlet.protocols import load_protocol
+from promptlet.protocols.circumstances import reset_peak_memory
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import OnEpoch
 from promptlet.protocols.measures import BASE_TO_NEW
@@ -72,6 +73,7 @@ def execute(
 
     store: where trained methods are kept for other runs, and taken from. Raises PromptletError.
     """
+    reset_peak_memory()
     protocol, dataset = load_protocol(run.protocol), datasets[run.dataset]
     record: dict[str, Any]
     if run.protocol == BASE_TO_NEW:  # trains on half of the classes, which serves no other run

@@ -118,15 +118,16 @@ class RunStore:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def check_schema(self) -> None:
-        """Raise DataError where records of another schema lie, which a run of the same key would replace."""
-        for path in sorted(self.folder.glob("*.json")):
-            content, problem = read_json(path)
-            if not problem and content.get("schema", SCHEMA) != SCHEMA:
-                raise DataError(
-                    f"{path}: written by another version of Promptlet (schema {content['schema']!r}, this "
-                    f"one writes {SCHEMA}) and would be replaced; give --out another folder, or move it away"
-                )
+    def in_the_way(self, key: str) -> str:
+        """Why the run of this key must not be made (another version's record lies there), or nothing."""
+        path = self.folder / f"{key}.json"
+        content, problem = read_json(path) if path.exists() else ({}, "")
+        if problem or content.get("schema", SCHEMA) == SCHEMA:
+            return ""
+        return (
+            f"{path}: written by another version of Promptlet (schema {content['schema']!r}, this one writes "
+            f"{SCHEMA}) and would be replaced; give --out another folder, or move it away"
+        )
 
     def make_folder(self, name: str) -> Path:
         """A folder in the store, made where it is not there."""

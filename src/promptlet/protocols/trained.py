@@ -99,13 +99,14 @@ def take_training(store: RunStore, key: str) -> tuple[bytes, bytes] | None:
 
 
 def leave_training(store: RunStore, key: str, files: tuple[bytes, bytes]) -> None:
-    """Lay them into another store, unless they lie there. Both are checked when they are used."""
+    """Lay them into another store, unless a whole training with its scores lies there already."""
     shelf = _Shelf(store, key)
-    if take_training(store, key) is not None:
-        return
-    store.make_folder("trained")
-    for path, content in zip((shelf.prompt, shelf.facts), files, strict=True):
-        store.write_bytes(path, content)
+    with store.claim(f"trained-{key}", wait=True):
+        if shelf.is_scored():
+            return
+        store.make_folder("trained")
+        for path, content in zip((shelf.prompt, shelf.facts), files, strict=True):
+            store.write_bytes(path, content)
 
 
 def _kept_or_new(task: Task, method: Method, shelf: _Shelf) -> Trained:
@@ -154,6 +155,16 @@ class _Shelf:
             return _loaded(task, load_prompt_file(self.prompt)), content
         except (PromptletError, OSError):
             return None
+
+    def is_scored(self) -> bool:
+        """Whether a whole training lies there, and its scores."""
+        content, problem = read_json(self.facts)
+        if problem or not _is_whole(content, self.key) or content["scores"] is None:
+            return False
+        try:
+            return bool(content["digest"] == _digest(self.prompt.read_bytes()))
+        except OSError:
+            return False
 
     def write(
         self, file: PromptFile, precision: str, took: Mapping[str, Any], features: FeatureSource

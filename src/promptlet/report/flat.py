@@ -12,7 +12,6 @@ from typing import Any
 
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.summary import Record, Summary
-from promptlet.report.tables import incomplete_label
 
 TEXT, WHOLE, NUMBER, TRUTH, WHOLES, TEXTS = "text", "whole", "number", "truth", "wholes", "texts"
 """Kinds of columns: texts, whole numbers, numbers, true or false, lists of whole numbers, lists of texts."""
@@ -104,7 +103,7 @@ def _lacking(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             **entry,
-            "method": incomplete_label(entry),
+            "method": entry["label"],
             "state": state,
             "seeds": entry[state],
             "keys": [by_seed[seed] for seed in entry[state]],

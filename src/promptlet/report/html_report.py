@@ -69,7 +69,7 @@ def _results(page: Page, protocol: str, summary: Summary) -> None:
         fingerprint, dtype = group[0]["fingerprint"], group[0]["dtype"]
         if len(groups) > 1:
             page.subheading(f"Backbone {names.get(fingerprint) or ''} {fingerprint}, {dtype}")
-        is_row = ["label" in one for one in group]
+        is_row = ["seeds" in one for one in group]
         kinds = [_kind(one) if known else "missing" for one, known in zip(group, is_row, strict=True)]
         told = [
             cells(one) if known else incomplete_cells(one) for one, known in zip(group, is_row, strict=True)

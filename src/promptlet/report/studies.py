@@ -19,6 +19,7 @@ NOT_RUN, FAILED, NO_AVERAGE = "not run", "failed", "no average"
 BASELINE, NO_BASELINE, OTHER_SEEDS = "baseline", "no baseline", "other seeds"
 
 _SHARED = ("protocol", "shots", "dataset", "source", "source_data", "data", "sampler", "fingerprint", "dtype")
+_OF_ENTRIES = ("protocol", "dataset", "shots", "source", "sampler", "fingerprint", "dtype")
 _OF_TRAINING = ("views", "settings")
 """What a method that learns nothing does not have: its row stands beside all that share the rest."""
 
@@ -130,10 +131,21 @@ def study_markdown(summary: Summary, study: Study) -> str:
         lines += [f"### {result.title}", "", result.circumstances, ""]
         lines += [_line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
         lines += [*(f"- {note}" for note in result.notes), *([""] if result.notes else [])]
-    if not found:
-        lines += ["no results yet", ""]
+    lines += ["no results yet", ""] if not found else []
+    lines += [f"- {entry}" for entry in unplaced(summary, study)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def unplaced(summary: Summary, study: Study) -> list[str]:
+    """What is missing or failed where the study has no result at all, in words."""
+    results = study_results(summary, study)
+    return [
+        f"{entry['dataset']}, {_name(study, setting)}: {_absence(entry)}"
+        for entry in summary.incomplete
+        for setting in study.settings
+        if setting.fits(entry) and not any(_is_of(entry, result.conditions) for result in results)
+    ]
 
 
 def study_json(summary: Summary, study: Study) -> dict[str, Any]:
@@ -143,6 +155,7 @@ def study_json(summary: Summary, study: Study) -> dict[str, Any]:
         "study": study.name,
         "question": study.question,
         "results": [_plain(result) for result in study_results(summary, study)],
+        "incomplete": unplaced(summary, study),
         "problems": list(summary.problems),
     }
 
@@ -181,8 +194,9 @@ def _result(study: Study, rows: Sequence[Row], incomplete: Sequence[Row]) -> Stu
 
 def _is_of(entry: Row, conditions: Row) -> bool:
     """Whether what is missing or failed belongs to these conditions, as far as both say."""
-    same = all(entry.get(name) == conditions.get(name) for name in ("protocol", "dataset", "shots", "source"))
-    return same and (not entry.get("settings") or entry["settings"] == conditions["settings"])
+    same = all(entry.get(name) == conditions.get(name) for name in _OF_ENTRIES)
+    of_training = [name for name in _OF_TRAINING if entry.get("settings") and conditions["settings"]]
+    return same and all(entry[name] == conditions[name] for name in of_training)
 
 
 def _why(absent: Sequence[Row], conditions: Row) -> str:

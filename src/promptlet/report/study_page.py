@@ -5,7 +5,7 @@ from __future__ import annotations
 from promptlet.papers import bibliography
 from promptlet.protocols.studies import Study
 from promptlet.report.page import Page
-from promptlet.report.studies import study_results, study_table
+from promptlet.report.studies import study_results, study_table, unplaced
 from promptlet.report.study_figure import study_figure
 from promptlet.report.summary import Summary
 
@@ -26,8 +26,9 @@ def study_html(summary: Summary, study: Study) -> str:
             page.items(result.notes)
     if not study_results(summary, study):
         page.paragraph("no results yet")
-    if summary.problems:
-        page.items([f"note: {problem}" for problem in summary.problems])
+    notes = [*unplaced(summary, study), *(f"note: {problem}" for problem in summary.problems)]
+    if notes:
+        page.items(notes)
     entries = bibliography(summary.methods)
     if entries:
         page.heading("Papers of these methods")

@@ -210,7 +210,19 @@ def _incomplete(
                 "keys": [run["key"] for run in sorted(group, key=lambda run: run["seed"])],
             }
         )
+    _label_incomplete(entries)
     return sorted(entries, key=_order)
+
+
+def _label_incomplete(entries: Sequence[dict[str, Any]]) -> None:
+    """Labels with the rank, or with all that tells entries of one method apart."""
+    apart = ("protocol", "dataset", "source", "method", "shots", "schedule")
+    for group in grouped(entries, lambda e: tuple(e.get(name) for name in apart)):
+        flats = [{**entry["settings"], **entry["options"], "views": entry["views"]} for entry in group]
+        names = differing(flats) or (["rank"] if flats[0].get("rank") else [])
+        for entry, flat in zip(group, flats, strict=True):
+            telling = ", ".join(f"{name}={flat.get(name)}" for name in names)
+            entry["label"] = f"{entry['method']} ({telling})" if telling else entry["method"]
 
 
 def _order(row: Record) -> tuple[Any, ...]:

@@ -61,16 +61,10 @@ def incomplete_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     words = [
         f"{what}: seed {', '.join(map(str, entry[what]))}" for what in ("missing", "failed") if entry[what]
     ]
-    first = (entry["dataset"], incomplete_label(entry), entry["schedule"] or "-", str(entry["shots"]))
+    first = (entry["dataset"], entry["label"], entry["schedule"] or "-", str(entry["shots"]))
     head = head_of(entry["protocol"])
     rest = [entry.get("source", "") if name == "source" else "" for name in head[NUMBER_COLUMNS:]]
     return (*first, "; ".join(words), *rest)
-
-
-def incomplete_label(entry: Mapping[str, Any]) -> str:
-    """The method of what is missing or failed, with its rank."""
-    rank = entry["options"].get("rank")
-    return f"{entry['method']} (rank={rank})" if rank else str(entry["method"])
 
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from promptlet.protocols.engines.inline import OnEvent
+from promptlet.protocols.engines.inline import OnEvent, told_as_it_is
 from promptlet.protocols.engines.outcome import Record, failure
 from promptlet.protocols.measures import TRANSFERS
 from promptlet.protocols.runs import Run
@@ -103,10 +103,10 @@ class _Desk:
         if not claim.enter_context(self.store.claim(run.key, wait)):
             claim.close()
             return False
-        record = self.store.read(run.key)
-        if record is not None and record["status"] == "done":
-            self.tell("kept", run, record)
+        if told_as_it_is(run, self.store, self.tell):
             claim.close()
+            if self.store.is_done(run.key):
+                self._note_training(run)
             return True
         self.under_way[run.key] = _UnderWay(run, claim)
         self.tell("start", run, {})
@@ -126,8 +126,12 @@ class _Desk:
         self.tell(str(outcome["status"]), run, outcome)
         del self.under_way[run.key]
         job.claim.close()
+        if outcome["status"] == "done":
+            self._note_training(run)
+
+    def _note_training(self, run: Run) -> None:
         training = training_of(run)
-        if outcome["status"] == "done" and training is not None:
+        if training is not None:
             self.trained.add(training)
 
 

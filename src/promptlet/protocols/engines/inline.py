@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from promptlet.protocols.engines.outcome import Record, attempt
+from promptlet.protocols.engines.outcome import Record, attempt, failure
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 
@@ -39,12 +39,22 @@ def _bring(run: Run, execute: Callable[[Run], Record], store: RunStore, tell: On
     with store.claim(run.key, wait) as ours:
         if not ours:
             return False
-        record = store.read(run.key)
-        if record is not None and record["status"] == "done":
-            tell("kept", run, record)
+        if told_as_it_is(run, store, tell):
             return True
         tell("start", run, {})
         record = attempt(run, execute)
         store.write(run.key, record)
         tell(str(record["status"]), run, record)
     return True
+
+
+def told_as_it_is(run: Run, store: RunStore, tell: OnEvent) -> bool:
+    """Whether there is nothing to make: the run is done, or what lies in its place must not be replaced."""
+    record = store.read(run.key)
+    if record is not None and record["status"] == "done":
+        tell("kept", run, record)
+        return True
+    reason = store.in_the_way(run.key)
+    if reason:
+        tell("failed", run, failure(run, reason))
+    return bool(reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
-from promptlet.errors import PromptletError
+from promptlet.data.items import Item
+from promptlet.errors import EngineError, ImageError
 from promptlet.protocols.engines.dispatch import Lost, dispatch
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt
@@ -41,22 +44,36 @@ def run_in_processes(
 
 
 def encode_here(runs: Sequence[Run], bench: Workbench) -> None:
-    """Fill the bench's features. Images that cannot be read are told by the runs that need them."""
+    """Fill the bench's features. Images that cannot be read are left out: the runs that need them say so."""
     missing = [run for run in runs if not bench.store.is_done(run.key)]
     for (name, views), items in bench.wanted(missing).items():
         try:
-            bench.features.of(bench.datasets[name], list(items), views)
-        except PromptletError:
+            _encode_in_parts(bench, name, list(items), views)
+        except Exception:  # a full memory, say: the runs will tell, each with its reason
             continue
+
+
+def _encode_in_parts(bench: Workbench, name: str, items: Sequence[Item], views: int) -> None:
+    """Those that can be read: a part with one that cannot is halved."""
+    try:
+        bench.features.of(bench.datasets[name], items, views)
+    except ImageError:
+        middle = len(items) // 2
+        for part in (items[:middle], items[middle:]) if middle else ():
+            _encode_in_parts(bench, name, part, views)
 
 
 @contextmanager
 def _pool(bench: Workbench, workers: int, cards: Sequence[str]) -> Iterator[_Processes]:
-    pool = _Processes(pickle.dumps(bench), workers, cards)
-    try:
-        yield pool
-    finally:
-        pool.close()
+    """The bench travels in a file: what a pipe cannot hold blocks when a worker dies before it reads."""
+    with tempfile.TemporaryDirectory(prefix="promptlet-") as place:
+        file = Path(place) / "bench"
+        file.write_bytes(pickle.dumps(bench))
+        pool = _Processes(file, workers, cards)
+        try:
+            yield pool
+        finally:
+            pool.close()
 
 
 @dataclass
@@ -70,7 +87,7 @@ class _Worker:
 class _Processes:
     """Spawned when there is a run for them. cards: GPUs that they take turns at; number: spawned so far."""
 
-    bench: bytes
+    bench: Path
     workers: int
     cards: Sequence[str] = ()
     idle: list[_Worker] = field(default_factory=list)
@@ -87,6 +104,7 @@ class _Processes:
             worker.connection.send(run)
         except OSError:  # it died idle
             worker.process.join()
+            worker.connection.close()
             self.start(run)
             return
         self.busy[worker.connection] = worker
@@ -117,14 +135,20 @@ class _Processes:
         card = self.cards[self.number % len(self.cards)] if self.cards else None
         about = (self.bench, theirs, max(1, _processors() // self.workers), card)
         process = context.Process(target=_serve, args=about, daemon=True, name=f"promptlet-{self.number}")
-        with _interrupts_ignored():  # Ctrl-C is for this process, which then ends the others
-            process.start()
-        theirs.close()  # so that its death is noticed
+        try:
+            with _interrupts_ignored():  # Ctrl-C is for this process, which then ends the others
+                process.start()
+        except OSError as error:
+            raise EngineError(
+                f"no worker process can be started ({error.strerror}); give fewer workers, or engine inline"
+            ) from error
+        finally:
+            theirs.close()  # so that its death is noticed
         self.number += 1
         return _Worker(process, ours)
 
 
-def _serve(bench: bytes, connection: Connection, threads: int, card: str | None) -> None:
+def _serve(bench: Path, connection: Connection, threads: int, card: str | None) -> None:
     """A worker: make the runs that come, until there is nobody to send them."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if card is not None:
@@ -144,11 +168,11 @@ def _serve(bench: bytes, connection: Connection, threads: int, card: str | None)
         connection.send(attempt(run, execute))
 
 
-def _open(bench: bytes, threads: int) -> Workbench:
+def _open(bench: Path, threads: int) -> Workbench:
     import torch
 
     torch.set_num_threads(threads)
-    opened: Workbench = pickle.loads(bench)
+    opened: Workbench = pickle.loads(bench.read_bytes())
     return opened
 
 

@@ -27,7 +27,6 @@ PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, log
 def cluster(address: str | None) -> Iterator[Any]:
     """A connection to Ray for the time of a block; one that was there before is used, and left open.
 
-    What Ray prints about lost nodes goes to standard output, which is for results: it is dropped.
     Raises EngineError for an address that does not answer, MissingExtraError without Ray.
     """
     for name, value in ENVIRONMENT.items():
@@ -39,14 +38,22 @@ def cluster(address: str | None) -> Iterator[Any]:
             "the engine ray needs the package ray: pip install 'promptlet[ray]', here and on every node"
         ) from error
     were_here = ray.is_initialized()
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        if not were_here:
+    if not were_here:
+        with silence():
             _connect(ray, address)
-        try:
-            yield ray
-        finally:
-            if not were_here:
+    try:
+        yield ray
+    finally:
+        if not were_here:
+            with silence():
                 ray.shutdown()
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Drop standard output, which is for results: there Ray's own threads tell of lost nodes."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _connect(ray: Any, address: str | None) -> None:
@@ -67,8 +74,8 @@ def _check_address(address: str) -> None:
     host, colon, port = address.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit()) or "//" in host:
         raise EngineError(
-            f"address={address!r} is no address of a Ray cluster; give host:port or auto on a node of it, or "
-            "hand the whole command to `ray job submit`"
+            f"address={address!r} is no address of a Ray cluster; give host:port or auto, and the command on "
+            "a node of the cluster"
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), TO_CONNECT).close()

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from promptlet.backbones import Backbone
-from promptlet.errors import ImageError, PromptletError
+from promptlet.errors import EngineError, ImageError
 from promptlet.features import BATCH, encode_images, find_cached, store_features
 from promptlet.protocols.datasets import FeatureSource
+from promptlet.protocols.engines.ray_cluster import last_line
 from promptlet.protocols.execution import Workbench
 from promptlet.protocols.runs import Run
 
@@ -20,19 +21,24 @@ from promptlet.protocols.runs import Run
 def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool) -> None:
     """Fill the bench's features with all that the runs still to be made read, from the cache or the cluster.
 
-    Images that cannot be read are left out: the runs that need them say so.
+    Images that cannot be read are left out: the runs that need them say so. Raises EngineError when the
+    cluster cannot do it.
     """
     missing = [run for run in runs if not bench.store.is_done(run.key)]
     todo: dict[int, list[str]] = {}
     for (_, views), items in bench.wanted(missing).items():
-        try:
-            todo.setdefault(views, []).extend(_lacking(bench.features, [str(i.path) for i in items], views))
-        except PromptletError:
-            continue
+        lacking = _lacking(bench.features, [str(item.path) for item in items], views)
+        todo.setdefault(views, []).extend(lacking)
     for views, paths in todo.items():
         if paths:
-            with _silent():
-                _encode(ray, bench.features, list(dict.fromkeys(paths)), views, on_gpu)
+            try:
+                with _silent():
+                    _encode(ray, bench.features, list(dict.fromkeys(paths)), views, on_gpu)
+            except ray.exceptions.RayError as error:
+                raise EngineError(
+                    f"images cannot be encoded on the cluster ({last_line(str(error))}); every node needs "
+                    "Promptlet, the backbone by the name that was given, and the images at the same paths"
+                ) from None
 
 
 @contextmanager

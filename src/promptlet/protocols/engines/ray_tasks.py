@@ -17,7 +17,7 @@ from promptlet.errors import EngineError
 from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt, failure
-from promptlet.protocols.engines.ray_cluster import cluster, last_line
+from promptlet.protocols.engines.ray_cluster import cluster, last_line, silence
 from promptlet.protocols.execution import Workbench
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
@@ -44,7 +44,8 @@ def run_on_ray(
 
     with cluster(address) as ray:
         on_gpu = bench.features.backbone.device.type == "cuda"
-        encode_on_ray(ray, runs, bench, on_gpu)
+        with silence():
+            encode_on_ray(ray, runs, bench, on_gpu)
         pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu)
         dispatch(runs, pool, bench.store, on_event)
 
@@ -89,7 +90,8 @@ class _Tasks:
 
     def _wait(self) -> Any:
         while True:
-            ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=PATIENCE)
+            with silence():
+                ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=PATIENCE)
             if ready:
                 return ready[0]
             if self._room() < 1:
