@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import threading
 import time
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from PIL import Image
@@ -85,10 +87,9 @@ def test_no_worker_outlives_ctrl_c(tiny_backbone: Backbone, tmp_path: Path) -> N
 @slow
 def test_a_bench_that_cannot_be_opened_is_told_by_every_run(tiny_backbone: Backbone, tmp_path: Path) -> None:
     bench = bench_of(tmp_path, tiny_backbone)
-    gone = pickle.dumps(bench).replace(
-        tiny_backbone.name.encode(), b"/" + b"x" * (len(tiny_backbone.name) - 1)
-    )
-    pool = engine._Processes(gone, 1)
+    file, name = tmp_path / "bench", tiny_backbone.name.encode()
+    file.write_bytes(pickle.dumps(bench).replace(name, b"/" + b"x" * (len(name) - 1)))
+    pool = engine._Processes(file, 1)
     try:
         pool.start(runs_of(bench)[0])
         _, record = pool.next()
@@ -176,6 +177,7 @@ def test_workers_take_turns_at_the_gpus_that_are_visible(
 
 
 @slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes as Linux tells them")
 def test_workers_end_when_their_process_is_killed(tmp_path: Path, clip_folder: Path) -> None:
     """The process that leads is killed hard: it can say nothing to its workers."""
     import subprocess
@@ -203,3 +205,37 @@ if __name__ == "__main__":
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert workers and not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_a_bad_image_costs_itself_alone(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    for cache in (True, False):
+        bench = image_bench(tmp_path / str(cache), tiny_backbone, cache=cache)
+        [dataset] = bench.datasets.values()
+        first, second, *_ = (item.path for item in dataset.split.test)
+        first.write_bytes(b"no image")
+        second.unlink()
+        engine.encode_here(planned(bench, "zero_shot"), bench)
+        test = [str(item.path) for item in dataset.split.test]
+        assert bench.features.lacking(test, 1) == [str(first), str(second)]
+
+
+@slow
+def test_a_worker_that_dies_while_it_starts_is_noticed(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    """Its bench is larger than what a pipe holds."""
+    bench = bench_of(tmp_path, tiny_backbone)
+    bench.features.adopt([(f"{i}.png", 0) for i in range(20_000)], np.zeros((20_000, 16), np.float32))
+    killed: list[int] = []
+
+    def kill_the_first() -> None:
+        while not pids():
+            time.sleep(0.001)
+        killed.append(min(pids()))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    told: list[str] = []
+    [run] = runs_of(bench, "zero_shot", seeds=[1])
+    Engine("processes", 1).run([run], bench, lambda what, *_: told.append(what))
+    killer.join()
+    assert killed and told == ["start", "lost", "done"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import pytest
 from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from test_engines_processes import image_bench, planned
 
-from promptlet.backbones import Backbone
+from promptlet.backbones import Backbone, load_backbone
 from promptlet.errors import EngineError, MissingExtraError
 from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
@@ -157,6 +158,26 @@ def test_images_are_encoded_on_the_nodes(tiny_backbone: Backbone, tmp_path: Path
     inline = replace(bench, features=FeatureSource(tiny_backbone), store=RunStore(tmp_path / "inline"))
     run_inline(runs, inline.execute, inline.store)
     assert_same_numbers(inline.store, bench.store)
+
+
+@slow
+def test_a_cluster_that_cannot_encode_is_told(tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes) -> None:
+    folder = Path(shutil.copytree(tiny_backbone.name, tmp_path / "model"))
+    bench = image_bench(tmp_path, load_backbone(folder, "cpu"), cache=True)
+    runs = planned(bench, "zero_shot")
+    shutil.rmtree(folder)
+    with pytest.raises(EngineError, match=r"images cannot be encoded on the cluster \(.*every node needs"):
+        Engine("ray", address=nodes.address).run(runs, bench)
+
+
+@slow
+def test_what_is_said_meanwhile_is_heard(
+    tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = bench_of(tmp_path, tiny_backbone)
+    runs = runs_of(bench, "zero_shot")
+    Engine("ray", address=nodes.address).run(runs, bench, lambda what, *_: print(what))
+    assert capsys.readouterr().out.split() == ["start", "start", "done", "done"]
 
 
 def test_the_encoder_leaves_out_what_cannot_be_read(tiny_backbone: Backbone, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from promptlet.methods.method import FEATURES, NOTHING
 from promptlet.protocols import RunStore, few_shot
 from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.planning import Settings, parse_methods
+from promptlet.protocols.trained import leave_training, take_training
 
 SCORES = ("accuracy", "macro_f1", "ece", "images", "classes")
 COSTS = ("trainable", "file_bytes", "text_passes", "seconds", "history", "samples")
@@ -160,6 +161,41 @@ def test_a_stored_training_is_a_prompt_file_like_any_other(tiny_backbone: Backbo
     assert prompt.stat().st_size == result["file_bytes"]
     loaded = PromptClassifier.load(prompt, backbone=tiny_backbone)
     assert loaded.classes_.tolist() == list(NAMES)
+
+
+def test_a_training_travels_to_another_store(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    path, here, there = write_toy(tmp_path / "toy.npz"), RunStore(tmp_path / "a"), RunStore(tmp_path / "b")
+    [result] = run_toy(tiny_backbone, path, "rlp", here)
+    key = result["trained"]["key"]
+    assert take_training(there, key) is None
+    files = take_training(here, key)
+    assert files is not None
+    leave_training(there, key, files)
+    assert take_training(there, key) == files
+    prompt, facts = (there.folder / "trained" / f"{key}{suffix}" for suffix in (".prompt", ".json"))
+    prompt.write_bytes(files[0][:-1])  # damaged: replaced
+    leave_training(there, key, files)
+    assert take_training(there, key) == files
+    facts.write_text(json.dumps({**json.loads(files[1]), "scores": None}))  # not scored yet: replaced
+    leave_training(there, key, files)
+    assert take_training(there, key) == files
+    whole = (files[0], files[1].replace(b'"cpu"', b'"gpu"'))
+    leave_training(there, key, whole)  # what is whole stays
+    assert take_training(there, key) == files and whole != files
+
+
+def test_a_data_set_that_cannot_be_read_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "pets.v2").mkdir()
+    (tmp_path / "things.npz").write_bytes(b"no archive")
+    (tmp_path / "saved").mkdir()
+    names = {"pets.v2": "pets.v2", "things.npz": "things", "saved": "saved"}
+    for source, name in names.items():
+        dataset = open_dataset(str(tmp_path / source))
+        assert (dataset.name, bool(dataset.problem)) == (name, True)
+    hub = open_dataset(f"hf:{tmp_path / 'saved'}?label=fine")
+    assert hub.name == "saved?label=fine" and hub.problem
+    with pytest.raises(DataError, match="there is no such"):
+        open_dataset(f"hf:{tmp_path / 'absent'}")
 
 
 def test_what_cannot_be_run_says_why(tiny_backbone: Backbone, tmp_path: Path) -> None:

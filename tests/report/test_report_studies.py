@@ -25,6 +25,7 @@ from promptlet.report.studies import (
     summarise_study,
 )
 from promptlet.report.study_figure import COLOURS, GREY, study_figure
+from promptlet.report.study_page import study_html
 
 ZERO = Setting("zero_shot", {}, "", "zero-shot", "zero-shot")
 COOP = Setting("coop", {"n_ctx": 4}, "words", "CoOp", "four")
@@ -132,6 +133,39 @@ def test_failed_and_missing_seeds_are_told(store: RunStore) -> None:
         "rlp (n_ctx=4, start=words, rank=2): failed seed 3 (the loss became nan)",
     )
     assert "failed seed 3 (the loss became nan)" in study_markdown(summarise_study(store, STUDY), STUDY)
+
+
+def fail(store: RunStore, one: Run, reason: str) -> None:
+    store.write(one.key, {"status": "failed", **one.describe(), "reason": reason})
+
+
+def test_failures_are_told_where_zero_shot_alone_is_done(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    put(store, run(ZERO), 60.0, 50.0)
+    for setting in (COOP, *RLP):
+        fail(store, run(setting), "the loss is not finite")
+    [result] = results(store)
+    assert list(result.missing) == ["", *["failed"] * 4]
+    assert study_markdown(summarise_study(store, STUDY), STUDY).count("the loss is not finite") == 4
+
+
+def test_failures_of_which_there_is_no_result_are_told(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    fail(store, run(COOP), "no images")
+    summary = summarise_study(store, STUDY)
+    line = "pets, coop (n_ctx=4, start=words, rank=full): failed seed 1 (no images)"
+    assert f"no results yet\n\n- {line}" in study_markdown(summary, STUDY)
+    assert study_json(summary, STUDY)["incomplete"] == [line] and line in study_html(summary, STUDY)
+
+
+def test_a_failure_belongs_to_its_backbone(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for fingerprint in ("a-b-c", "d-e-f"):
+        put(store, run(ZERO, fingerprint=fingerprint), 60.0, 50.0)
+        put(store, run(RLP[0], fingerprint=fingerprint), 61.0, 51.0)
+    fail(store, run(COOP, fingerprint="d-e-f"), "no images")
+    missing = {result.conditions["fingerprint"]: result.missing[1] for result in results(store)}
+    assert missing == {"a-b-c": "not run", "d-e-f": "failed"}
 
 
 def test_differences_are_between_the_same_seeds(store: RunStore) -> None:

@@ -52,6 +52,18 @@ def test_h_is_that_of_the_means(tmp_path: Path) -> None:
     assert (row["seconds"], row["file_bytes"], row["trainable"]) == (2.0, 2602, 516)
 
 
+def test_failures_of_one_method_are_told_apart(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for dropout in (0.0, 0.3):
+        one = run(options={"rank": 1, "dropout": dropout})
+        store.write(one.key, {"status": "failed", **one.describe(), "reason": "no images"})
+    alone = run("cars", options={"rank": 2})
+    store.write(alone.key, {"status": "failed", **alone.describe(), "reason": "no images"})
+    labels = [entry["label"] for entry in summarise(store).incomplete]
+    assert labels == ["rlp (rank=2)", "rlp (dropout=0.0)", "rlp (dropout=0.3)"]
+    assert "rlp (dropout=0.3) | fast | 16 | failed: seed 1" in render(summarise(store))
+
+
 def test_average_h_is_that_of_the_averages(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     put(store, run("pets"), 90.0, 30.0)
