@@ -16,6 +16,7 @@ from PIL import Image
 from promptlet.protocols import RunStore
 from promptlet.protocols.runs import Run
 from promptlet.protocols.studies import STUDIES, Setting, Study
+from promptlet.report.drawing import COLOURS, GREY
 from promptlet.report.studies import (
     StudyResult,
     study_json,
@@ -24,7 +25,7 @@ from promptlet.report.studies import (
     study_table,
     summarise_study,
 )
-from promptlet.report.study_figure import COLOURS, GREY, study_figure
+from promptlet.report.study_figure import study_figure
 from promptlet.report.study_page import study_html
 
 ZERO = Setting("zero_shot", {}, "", "zero-shot", "zero-shot")

@@ -11,6 +11,7 @@ import typer
 from promptlet.cli.bench_report import LIST, REPORT, list_, report
 from promptlet.cli.bench_study import STUDY
 from promptlet.cli.bench_study import study as show_study
+from promptlet.cli.bench_tell import tell_plan, tell_results
 from promptlet.cli.shell import (
     Bars,
     Device,
@@ -19,26 +20,20 @@ from promptlet.cli.shell import (
     Json,
     NoCache,
     bars,
-    emit_json,
     examples,
     open_cache,
-    say,
-    table,
     tell_notes,
-    warn,
     whole_numbers,
 )
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.data import FeatureCache
-    from promptlet.protocols import RunStore
     from promptlet.protocols.datasets import BenchDataset
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.execution import Workbench
     from promptlet.protocols.planning import MethodSpec
     from promptlet.protocols.runs import Run
-    from promptlet.report import Summary
 
 app = typer.Typer(
     help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
@@ -181,7 +176,7 @@ def run(
     backing = (loaded.fingerprint, kind)
     runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, settings, trained_on)
     if dry_run:
-        _tell_plan(runs, store, json)
+        tell_plan(runs, store, json)
         return
     by_name = {dataset.name: dataset for dataset in [*opened, trained_on] if dataset is not None}
     cache: FeatureCache | None = open_cache(no_cache)
@@ -189,7 +184,7 @@ def run(
         features = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
         outcome = _run_all(runs, Workbench(by_name, features, store), chosen, shown)
     tell_notes(cache)
-    _tell_results(runs, store, outcome, study, json)
+    tell_results(runs, store, outcome, study, json)
 
 
 def _methods(methods: str | None, study: str | None, shared: dict[str, Any]) -> Sequence[MethodSpec]:
@@ -272,71 +267,6 @@ def _words(what: str, run: Run, record: dict[str, Any]) -> str:
         "lost": f"its worker was lost ({record.get('reason')}); it is made again",
         "waiting": f"waiting: {record.get('reason')}",
     }.get(what, "")
-
-
-def _tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
-    from promptlet.protocols.estimate import estimate
-
-    records = store.read_all()[0] if store.folder.is_dir() else []
-    done = {record["key"] for record in records if record["status"] == "done"}
-    states = [(run, "done" if run.key in done else "to run") for run in runs]
-    guesses = {run.key: estimate(run, records) for run, state in states if state == "to run"}
-    known = [seconds for seconds in guesses.values() if seconds is not None]
-    unknown = len(guesses) - len(known)
-    if json:
-        rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
-        emit_json({"runs": rows, "seconds": sum(known), "unknown": unknown})
-        return
-    lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
-    table(("run", "state", "seconds", "key"), lines, right=("seconds",))
-    say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
-    if known:
-        say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
-    if unknown:
-        say(f"unknown for {unknown} of them: no run like them is finished there")
-
-
-def _guess(run: Run, guesses: dict[str, float | None]) -> str:
-    if run.key not in guesses:
-        return ""
-    seconds = guesses[run.key]
-    return "unknown" if seconds is None else f"{seconds:.1f}"
-
-
-def _tell_results(
-    runs: list[Run], store: RunStore, outcome: dict[str, list[str]], study: str | None, json: bool
-) -> None:
-    from promptlet.protocols.runs import cell_of
-    from promptlet.report import summarise
-
-    summary = summarise(store, {cell_of(run.describe()) for run in runs})
-    if json:
-        emit_json({**summary.to_json(), **outcome, "folder": str(store.folder)})
-    else:
-        _tables(summary, study)
-        say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
-    if outcome["failed"]:
-        warn(
-            f"error: {len(outcome['failed'])} of {len(runs)} runs failed; "
-            "run the same command again to try only these again"
-        )
-        raise typer.Exit(1)
-
-
-def _tables(summary: Summary, study: str | None) -> None:
-    from promptlet.protocols.studies import find_study
-    from promptlet.report.studies import study_results, study_table
-    from promptlet.report.tables import NUMBER_COLUMNS, head_of, tables
-
-    if study is None:
-        for protocol, rows in tables(summary).items():
-            head = head_of(protocol)
-            table(head, rows, right=head[NUMBER_COLUMNS:])
-    for result in study_results(summary, find_study(study)) if study is not None else ():
-        say(result.title)
-        table(*study_table(result))
-    for problem in summary.problems:
-        warn(f"note: {problem}")
 
 
 app.command("report", epilog=REPORT)(report)

@@ -26,7 +26,6 @@ from promptlet.data.layouts import read_layout
 from promptlet.data.load import load_dataset
 from promptlet.errors import DataError, PromptletError
 
-STATES = ("complete", "incomplete", "wrong", "absent")
 KINDS = ("missing", "wrong", "note")
 SHOWN = 5
 
@@ -57,7 +56,7 @@ class Checkup:
 
     @property
     def state(self) -> str:
-        """One of `STATES`."""
+        """``complete``, ``incomplete``, ``wrong`` or ``absent``."""
         kinds = {finding.kind for finding in self.findings}
         if not self.place.exists():
             return "absent"

@@ -56,8 +56,9 @@ def _published(summary: Summary) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+    return [markdown_line(head), markdown_line(["---"] * len(head)), *map(markdown_line, rows)]
 
 
-def _line(values: Sequence[str]) -> str:
+def markdown_line(values: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(value.replace('|', '/').replace(chr(10), ' ') for value in values)} |"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from promptlet.protocols import RunStore
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES
 from promptlet.protocols.runs import cell_of
 from promptlet.protocols.studies import Setting, Study
+from promptlet.report.comparisons import AVERAGE, grouped
+from promptlet.report.markdown_report import markdown_line
 from promptlet.report.summary import Summary, summarise
 
 Row = Mapping[str, Any]
-AVERAGE = "average"
 NOT_RUN, FAILED, NO_AVERAGE = "not run", "failed", "no average"
 BASELINE, NO_BASELINE, OTHER_SEEDS = "baseline", "no baseline", "other seeds"
 
@@ -102,9 +103,9 @@ def study_results(summary: Summary, study: Study) -> list[StudyResult]:
     """
     rows = [row for row in summary.rows if any(setting.fits(row) for setting in study.settings)]
     found = []
-    for same in _groups(rows, _SHARED):
+    for same in _by(rows, _SHARED):
         untrained = [row for row in same if not row["settings"]]
-        trained = _groups([row for row in same if row["settings"]], _OF_TRAINING)
+        trained = _by([row for row in same if row["settings"]], _OF_TRAINING)
         found += [_result(study, [*own, *untrained], summary.incomplete) for own in trained or [[]]]
     return sorted(found, key=_order)
 
@@ -129,7 +130,7 @@ def study_markdown(summary: Summary, study: Study) -> str:
     for result in found:
         head, rows = study_table(result)
         lines += [f"### {result.title}", "", result.circumstances, ""]
-        lines += [_line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
+        lines += [markdown_line(head), markdown_line(["---"] * len(head)), *map(markdown_line, rows), ""]
         lines += [*(f"- {note}" for note in result.notes), *([""] if result.notes else [])]
     lines += ["no results yet", ""] if not found else []
     lines += [f"- {entry}" for entry in unplaced(summary, study)]
@@ -247,17 +248,10 @@ def score(row: Row, name: str) -> str:
     return f"{row[name]:.2f}" + ("" if deviation is None else f" ± {deviation:.2f}")
 
 
-def _groups(rows: Iterable[Row], names: Sequence[str]) -> list[list[Row]]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(json.dumps([row.get(name) for name in names], sort_keys=True), []).append(row)
-    return list(groups.values())
+def _by(rows: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
+    return grouped(rows, lambda row: json.dumps([row.get(name) for name in names], sort_keys=True))
 
 
 def _order(result: StudyResult) -> tuple[Any, ...]:
     own = result.conditions
     return (own["protocol"], own["shots"], own["dataset"] != AVERAGE, own["dataset"], str(own["schedule"]))
-
-
-def _line(values: Sequence[str]) -> str:
-    return f"| {' | '.join(value.replace('|', '/') for value in values)} |"

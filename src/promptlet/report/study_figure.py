@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptlet.protocols.studies import Setting
+from promptlet.report.drawing import COLOURS, GREY, MARKERS
 from promptlet.report.studies import Row, StudyResult, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito's, which colour-blind readers tell apart; markers differ too."""
-GREY = "#6b6b6b"
-MARKERS, DASHES = "os^DvPX", ("-", "--")
+DASHES = ("-", "--")
 PANEL_WIDTH, PANEL_HEIGHT, LEAST_WIDTH = 3.1, 2.7, 5.0
 LEGEND_WIDTH, LEGEND_HEIGHT, KIND_HEIGHT, AROUND = 2.4, 0.22, 0.26, 0.9
 """Inches."""

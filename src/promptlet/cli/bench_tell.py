@@ -1,0 +1,81 @@
+"""What `promptlet bench run` says before and after the runs: the plan, the tables, what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from promptlet.cli.shell import emit_json, say, table, warn
+
+if TYPE_CHECKING:
+    from promptlet.protocols import RunStore
+    from promptlet.protocols.runs import Run
+    from promptlet.report import Summary
+
+
+def tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
+    """What would be run, and how long it may take."""
+    from promptlet.protocols.estimate import estimate
+
+    records = store.read_all()[0] if store.folder.is_dir() else []
+    done = {record["key"] for record in records if record["status"] == "done"}
+    states = [(run, "done" if run.key in done else "to run") for run in runs]
+    guesses = {run.key: estimate(run, records) for run, state in states if state == "to run"}
+    known = [seconds for seconds in guesses.values() if seconds is not None]
+    unknown = len(guesses) - len(known)
+    if json:
+        rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
+        emit_json({"runs": rows, "seconds": sum(known), "unknown": unknown})
+        return
+    lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
+    table(("run", "state", "seconds", "key"), lines, right=("seconds",))
+    say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
+    if known:
+        say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
+    if unknown:
+        say(f"unknown for {unknown} of them: no run like them is finished there")
+
+
+def _guess(run: Run, guesses: dict[str, float | None]) -> str:
+    if run.key not in guesses:
+        return ""
+    seconds = guesses[run.key]
+    return "unknown" if seconds is None else f"{seconds:.1f}"
+
+
+def tell_results(
+    runs: list[Run], store: RunStore, outcome: dict[str, list[str]], study: str | None, json: bool
+) -> None:
+    """The tables of what was run, and what failed. Exits with 1 when something did."""
+    from promptlet.protocols.runs import cell_of
+    from promptlet.report import summarise
+
+    summary = summarise(store, {cell_of(run.describe()) for run in runs})
+    if json:
+        emit_json({**summary.to_json(), **outcome, "folder": str(store.folder)})
+    else:
+        _tables(summary, study)
+        say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
+    if outcome["failed"]:
+        warn(
+            f"error: {len(outcome['failed'])} of {len(runs)} runs failed; "
+            "run the same command again to try only these again"
+        )
+        raise typer.Exit(1)
+
+
+def _tables(summary: Summary, study: str | None) -> None:
+    from promptlet.protocols.studies import find_study
+    from promptlet.report.studies import study_results, study_table
+    from promptlet.report.tables import NUMBER_COLUMNS, head_of, tables
+
+    if study is None:
+        for protocol, rows in tables(summary).items():
+            head = head_of(protocol)
+            table(head, rows, right=head[NUMBER_COLUMNS:])
+    for result in study_results(summary, find_study(study)) if study is not None else ():
+        say(result.title)
+        table(*study_table(result))
+    for problem in summary.problems:
+        warn(f"note: {problem}")
