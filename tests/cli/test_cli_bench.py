@@ -231,20 +231,23 @@ def start(words: list[str]) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_gives_the_numbers_of_one_go(shell: Any, bench: Any, tmp_path: Path) -> None:
-    def words(out: str) -> list[str]:
-        return bench("--methods", "coop", "--seeds", "1-4", "--epochs", 150, out=out)
+@pytest.mark.parametrize("engine", [(), ("--engine", "processes", "--workers", 2)], ids=str)
+def test_killed_and_run_again_gives_the_numbers_of_one_go(
+    shell: Any, bench: Any, tmp_path: Path, engine: tuple[object, ...]
+) -> None:
+    def words(out: str, *more: object) -> list[str]:
+        return bench("--methods", "coop", "--seeds", "1-10", "--epochs", 150, *more, out=out)
 
-    with start(words("killed")) as process:
+    with start(words("killed", *engine)) as process:
         deadline = time.monotonic() + 60
         while not records(tmp_path / "killed") and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     before = records(tmp_path / "killed")
-    assert 1 <= len(before) < 4
+    assert 1 <= len(before) < 10
     resumed = shell.json(*words("killed"))
-    assert sorted(resumed["kept"]) == sorted(before) and len(resumed["done"]) == 4 - len(before)
+    assert sorted(resumed["kept"]) == sorted(before) and len(resumed["done"]) == 10 - len(before)
     whole = shell.json(*words("whole"))
     assert [whole["summary"][0][name] for name in SAME] == [resumed["summary"][0][name] for name in SAME]
 
@@ -331,27 +334,6 @@ def test_two_commands_with_processes_share_a_folder(bench: Any, tmp_path: Path) 
     done = [set(document["done"]) for document in documents]
     assert not done[0] & done[1] and len(done[0] | done[1]) == 8 == len(records(tmp_path / "runs"))
     assert documents[0]["summary"] == documents[1]["summary"]
-
-
-@pytest.mark.slow
-def test_processes_killed_and_run_again_inline_give_the_numbers_of_one_go(
-    shell: Any, bench: Any, tmp_path: Path
-) -> None:
-    def words(out: str, *more: object) -> list[str]:
-        return bench("--methods", "coop", "--seeds", "1-5", "--epochs", 100, *more, out=out)
-
-    with start(words("killed", "--engine", "processes", "--workers", 2)) as process:
-        deadline = time.monotonic() + 60
-        while not records(tmp_path / "killed") and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-    before = records(tmp_path / "killed")
-    assert 1 <= len(before) < 5
-    resumed = shell.json(*words("killed"))
-    assert sorted(resumed["kept"]) == sorted(before) and len(resumed["done"]) == 5 - len(before)
-    whole = shell.json(*words("whole"))
-    assert [whole["summary"][0][name] for name in SAME] == [resumed["summary"][0][name] for name in SAME]
 
 
 @pytest.mark.parametrize(

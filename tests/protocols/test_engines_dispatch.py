@@ -101,18 +101,26 @@ def test_a_training_that_failed_is_tried_by_one_run_at_a_time(tmp_path: Path) ->
     assert workers.together == [{run.key} for run in TARGETS]
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_has_is_waited_for(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD.replace("60", "0.5"), str(tmp_path), RUN.key]
+    until_told = HOLD.replace("time.sleep(60)", "sys.stdin.readline()")
+    command = [sys.executable, "-c", until_told, str(tmp_path), RUN.key]
     events: list[tuple[str, int]] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "True\n"
-        more = replace(RUN, seed=2)
-        dispatch(
-            [RUN, more], Workers(), RunStore(tmp_path), lambda what, run, _: events.append((what, run.seed))
-        )
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None and holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+
+        def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
+            events.append((what, run.seed))
+            if what == "elsewhere":
+                holder.stdin.write("enough\n")
+                holder.stdin.flush()
+
+        dispatch([RUN, replace(RUN, seed=2)], Workers(), RunStore(tmp_path), on_event)
     assert events == [("start", 2), ("done", 2), ("elsewhere", 1), ("start", 1), ("done", 1)]
 
 
+@pytest.mark.slow
 def test_claims_are_held_while_a_run_is_under_way_and_freed_by_ctrl_c(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD.replace("60", "0"), str(tmp_path), RUN.key]
 

@@ -16,12 +16,12 @@ from promptlet.cli.shell import (
     NoCache,
     bars,
     emit_json,
+    end_with_failures,
     examples,
     open_cache,
     say,
     table,
     tell_notes,
-    warn,
     whole_numbers,
 )
 from promptlet.errors import OptionError
@@ -174,12 +174,7 @@ def _tell(
     elif rows:
         _tables(rows, k)
         say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
-    if outcome["failed"]:
-        warn(
-            f"error: {len(outcome['failed'])} of {len(runs)} runs failed; "
-            "run the same command again to try only these again"
-        )
-        raise typer.Exit(1)
+    end_with_failures(len(outcome["failed"]), len(runs))
 
 
 def _emit(rows: list[dict[str, Any]], k: int, outcome: dict[str, list[str]], store: DensityStore) -> None:

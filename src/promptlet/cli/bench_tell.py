@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from promptlet.cli.shell import emit_json, say, table, warn
+from promptlet.cli.shell import emit_json, end_with_failures, say, table, warn
 
 if TYPE_CHECKING:
     from promptlet.protocols import RunStore
@@ -57,12 +55,7 @@ def tell_results(
     else:
         _tables(summary, study)
         say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
-    if outcome["failed"]:
-        warn(
-            f"error: {len(outcome['failed'])} of {len(runs)} runs failed; "
-            "run the same command again to try only these again"
-        )
-        raise typer.Exit(1)
+    end_with_failures(len(outcome["failed"]), len(runs))
 
 
 def _tables(summary: Summary, study: str | None) -> None:

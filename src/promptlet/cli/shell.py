@@ -62,6 +62,13 @@ def warn(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def end_with_failures(failed: int, runs: int) -> None:
+    """Say how many of the runs failed and how to try again, and exit with 1; nothing where none did."""
+    if failed:
+        warn(f"error: {failed} of {runs} runs failed; run the same command again to try only these again")
+        raise typer.Exit(1)
+
+
 def emit_json(document: dict[str, Any]) -> None:
     """The one document of ``--json``."""
     typer.echo(json.dumps({"schema": 1, **document}, indent=1, allow_nan=False))
