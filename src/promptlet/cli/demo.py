@@ -225,7 +225,7 @@ def _next_steps(prompt: Path) -> list[str]:
         f"promptlet inspect {prompt}",
         "promptlet fit MY_FOLDER --out my.prompt --backbone openai/clip-vit-base-patch16",
         "promptlet predict my.prompt IMAGE... --classes 'names,never,trained'",
-        "promptlet bench run --datasets MY_FOLDER --backbone openai/clip-vit-base-patch16",
+        "promptlet bench run --datasets FOLDER_WITH_TRAIN_AND_TEST --backbone openai/clip-vit-base-patch16",
     ]
 
 

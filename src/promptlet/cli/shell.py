@@ -75,7 +75,10 @@ def emit_json(document: dict[str, Any]) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table on standard output; columns in ``right`` are aligned right. Never cut when it is piped."""
+    """A table on standard output; columns in ``right`` are aligned right. Never cut when it is piped.
+
+    A table of numbers that is wider than the terminal runs over its edge: folded, no number could be read.
+    """
     from rich import box
     from rich.table import Table
 
@@ -84,7 +87,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
         grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(_plain(value) for value in row))
-    _console(sys.stdout).print(grid)
+    console = _console(sys.stdout)
+    if right:
+        wide = _console(sys.stdout)
+        wide.width = 10_000
+        console.width = max(console.width, wide.measure(grid).maximum)
+    console.print(grid)
 
 
 def _plain(value: str) -> Any:

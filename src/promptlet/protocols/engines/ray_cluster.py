@@ -63,7 +63,7 @@ def _connect(ray: Any, address: str | None) -> None:
     own = {"include_dashboard": False} if address is None else {}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="CRITICAL", **own)
-    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+    except Exception as error:  # Ray raises its own, Python's, and plain ones
         raise _unusable(address, last_line(str(error))) from error
 
 
@@ -98,8 +98,8 @@ def _unusable(address: str | None, reason: str) -> EngineError:
     if address is None:
         return EngineError(f"no Ray cluster could be started on this machine ({reason})")
     return EngineError(
-        f"address={address!r}: no Ray cluster answers there ({reason}); start one by `ray start --head`, or "
-        "leave --address out, and one is started on this machine"
+        f"address={address!r}: no Ray cluster answers there ({reason}); start one by `ray start --head` "
+        "with the RAY_AUTH_MODE of this shell, or leave --address out, and one is started on this machine"
     )
 
 
