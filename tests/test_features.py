@@ -16,7 +16,13 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.errors import ImageError, OptionError
-from promptlet.features import encode_images, feature_identity
+from promptlet.features import (
+    encode_images,
+    feature_identity,
+    find_cached,
+    hash_and_encode,
+    store_features,
+)
 
 
 class Counter:
@@ -132,6 +138,19 @@ def test_a_picture_is_hashed_once_whatever_the_views(
     )
     encode_images(tiny_backbone, pictures(3), views=5)
     assert len(hashed) == 3
+
+
+def test_what_is_encoded_elsewhere_is_stored_without_a_look_at_the_pictures(
+    tiny_backbone: Any, pictures: Any, tmp_path: Path
+) -> None:
+    paths, cache = [str(path) for path in pictures(3)], FeatureCache(tmp_path / "cache")
+    hashes, features = hash_and_encode(tiny_backbone, paths, views=2)
+    assert hashes == [content_hash(path) for path in paths]
+    Path(paths[1]).unlink()
+    store_features(tiny_backbone, hashes, features.transpose(1, 0, 2), cache)
+    found = find_cached(tiny_backbone, paths, 2, cache)
+    assert list(found) == [paths[0], paths[2]]
+    assert np.array_equal(np.stack(list(found.values())), features.transpose(1, 0, 2)[[0, 2]])
 
 
 def test_nothing_in_nothing_out(tiny_backbone: Any, counter: Counter, tmp_path: Path) -> None:

@@ -34,6 +34,21 @@ def encode_images(
     on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
     opened, at once; or every picture that cannot be decoded, after the others were encoded and cached.
     """
+    return hash_and_encode(backbone, sources, views=views, cache=cache, on_progress=on_progress)[1]
+
+
+def hash_and_encode(
+    backbone: Backbone,
+    sources: Sequence[ImageSource],
+    *,
+    views: int = 1,
+    cache: FeatureCache | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[str], np.ndarray]:
+    """The N content hashes under which `encode_images` caches features, and its features (views, N, D).
+
+    Each picture is hashed once, before it is decoded. Raises what `encode_images` raises.
+    """
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
     hashes = content_hashes(sources)
@@ -58,10 +73,9 @@ def encode_images(
             on_progress(done, total)
     raise_together(errors)
     if not keys:
-        return np.zeros((views, 0, backbone.feature_dim), np.float32)
+        return hashes, np.zeros((views, 0, backbone.feature_dim), np.float32)
     stacked = np.stack([found[key] for key in keys])
-    features: np.ndarray = stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
-    return features
+    return hashes, stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
 
 
 def find_cached(
@@ -86,15 +100,17 @@ def find_cached(
 
 
 def store_features(
-    backbone: Backbone, paths: Sequence[str], features: np.ndarray, cache: FeatureCache | None
+    backbone: Backbone, hashes: Sequence[str], features: np.ndarray, cache: FeatureCache | None
 ) -> None:
-    """Put features (N, views, D) that were encoded elsewhere into ``cache``. Raises ImageError."""
+    """Put features (N, views, D) into ``cache``, with the N content hashes that came with them.
+
+    The images are not read: they may have changed since `hash_and_encode`, elsewhere, made both.
+    """
     if cache is None:
         return
-    contents = content_hashes(paths)
     vectors = {
         (content, str(view)): vector
-        for content, own in zip(contents, features, strict=True)
+        for content, own in zip(hashes, features, strict=True)
         for view, vector in enumerate(own)
     }
     cache.put_many(feature_identity(backbone), vectors)

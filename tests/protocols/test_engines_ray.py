@@ -7,7 +7,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,13 @@ from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from test_engines_processes import image_bench, planned
 
 from promptlet.backbones import Backbone, load_backbone
+from promptlet.data import images
 from promptlet.errors import EngineError, MissingExtraError
 from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
 from promptlet.protocols.datasets import FeatureSource
 from promptlet.protocols.engines import Engine, ray_cluster, run_inline
-from promptlet.protocols.engines.ray_features import Encoder
+from promptlet.protocols.engines.ray_features import Encoder, encode_on_ray
 from promptlet.protocols.runs import Run
 
 ray = pytest.importorskip("ray")
@@ -143,14 +145,18 @@ def test_a_training_travels_to_the_runs_that_share_it(
 
 
 @slow
-def test_images_are_encoded_on_the_nodes(tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes) -> None:
+def test_images_are_encoded_on_the_nodes(
+    tiny_backbone: Backbone, tmp_path: Path, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = image_bench(tmp_path, tiny_backbone, cache=True)
     [dataset] = bench.datasets.values()
     paths = [str(item.path) for item in dataset.split.test]
     seen: list[tuple[int, int]] = []
     bench.features.on_progress = lambda done, total: seen.append((done, total))
     runs = planned(bench, views=2)
+    hashed = count_hashing(monkeypatch)
     Engine("ray", address=nodes.address).run(runs, bench)
+    assert len(hashed) == 12 and set(hashed.values()) == {1}  # 6 to test on, 2 shots of 3 classes
     expected = encode_images(tiny_backbone, paths)
     np.testing.assert_allclose(bench.features.of(dataset, dataset.split.test), expected, atol=1e-5)
     assert find_cached(tiny_backbone, paths, 1, bench.features.cache).keys() == set(paths)
@@ -189,6 +195,89 @@ def test_the_encoder_leaves_out_what_cannot_be_read(tiny_backbone: Backbone, tmp
     assert batch["is_read"].tolist() == [True, False, *[True] * (len(paths) - 2)]
     expected = encode_images(tiny_backbone, [paths[0]], views=2)[:, 0]
     np.testing.assert_allclose(batch["features"][0].reshape(2, -1), expected, atol=1e-6)
+
+
+class OneNode:
+    """What `encode_on_ray` asks of Ray, in this process; what happens meanwhile can be said."""
+
+    def __init__(self, before: Callable[[], Any] = tuple, after: Callable[[], Any] = tuple) -> None:
+        self.exceptions, self.data = ray.exceptions, self
+        self.before, self.after = before, after
+        self.encoded: list[str] = []
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 1.0}
+
+    def from_items(self, rows: list[dict[str, str]], override_num_blocks: int) -> OneNode:
+        self.paths = [row["path"] for row in rows]
+        return self
+
+    def map_batches(self, encoder: Any, fn_constructor_args: tuple[Any, ...], **_: Any) -> OneNode:
+        self.encoder = encoder(*fn_constructor_args)
+        return self
+
+    def iter_batches(self, **_: Any) -> Iterator[dict[str, Any]]:
+        self.before()
+        batch = self.encoder({"path": np.array(self.paths)})
+        self.encoded += self.paths
+        self.after()
+        yield batch
+
+
+def count_hashing(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often this process reads each file to hash it, from now on."""
+    own, counted = images._file_hash, Counter[str]()
+
+    def counting(path: Path) -> str:
+        counted[str(path)] += 1
+        return own(path)
+
+    monkeypatch.setattr(images, "_file_hash", counting)
+    return counted
+
+
+def test_a_file_is_hashed_once_to_look_it_up_and_once_on_its_node(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, node = image_bench(tmp_path, tiny_backbone, cache=True), OneNode()
+    runs = planned(bench, "coop", views=1) + planned(bench, "coop", views=2)  # the shots once and twice
+    hashed = count_hashing(monkeypatch)
+    encode_on_ray(node, runs, bench, on_gpu=False)
+    assert len(node.encoded) == 12 and set(hashed) == set(node.encoded)  # 6 to test on, 2 shots of 3 classes
+    assert set(hashed.values()) == {2}
+    again, idle = replace(bench, features=FeatureSource(tiny_backbone, bench.features.cache)), OneNode()
+    encode_on_ray(idle, runs, again, on_gpu=False)
+    assert idle.encoded == [] and set(hashed.values()) == {3}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_image_that_changes_meanwhile_is_cached_as_what_was_encoded(
+    tiny_backbone: Backbone, tmp_path: Path, when: str
+) -> None:
+    bench = image_bench(tmp_path, tiny_backbone, cache=True)
+    [dataset] = bench.datasets.values()
+    changing = str(dataset.split.test[0].path)
+    old = shutil.copy(changing, tmp_path / "old.png")
+    new = shutil.copy(dataset.split.train[-1].path, tmp_path / "new.png")
+    node = OneNode(**{when: lambda: shutil.copy(new, changing)})
+    encode_on_ray(node, planned(bench, "zero_shot"), bench, on_gpu=False)
+    right, wrong = (new, old) if when == "before" else (old, new)
+    [[expected]] = encode_images(tiny_backbone, [right])
+    np.testing.assert_allclose(bench.features.of(dataset, dataset.split.test)[0, 0], expected, atol=1e-5)
+    found = find_cached(tiny_backbone, [str(right), str(wrong)], 1, bench.features.cache)
+    assert list(found) == [str(right)]
+    np.testing.assert_allclose(found[str(right)][0], expected, atol=1e-5)
+
+
+def test_an_image_that_is_gone_once_encoded_is_cached_all_the_same(
+    tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    bench = image_bench(tmp_path, tiny_backbone, cache=True)
+    [dataset] = bench.datasets.values()
+    going, kept = dataset.split.test[0].path, str(tmp_path / "kept.png")
+    node = OneNode(after=lambda: shutil.move(going, kept))
+    encode_on_ray(node, planned(bench, "zero_shot"), bench, on_gpu=False)
+    assert list(find_cached(tiny_backbone, [kept], 1, bench.features.cache)) == [kept]
 
 
 def free_port() -> int:

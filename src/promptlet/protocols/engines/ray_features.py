@@ -11,10 +11,10 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError, ImageError
-from promptlet.features import BATCH, encode_images, find_cached, store_features
+from promptlet.features import BATCH, find_cached, hash_and_encode, store_features
 from promptlet.protocols.datasets import FeatureSource
 from promptlet.protocols.engines.ray_cluster import last_line
-from promptlet.protocols.execution import Workbench
+from promptlet.protocols.execution import Wanted, Workbench
 from promptlet.protocols.runs import Run
 
 
@@ -25,20 +25,30 @@ def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool)
     cluster cannot do it.
     """
     missing = [run for run in runs if not bench.store.is_done(run.key)]
-    todo: dict[int, list[str]] = {}
-    for (_, views), items in bench.wanted(missing).items():
-        lacking = _lacking(bench.features, [str(item.path) for item in items], views)
-        todo.setdefault(views, []).extend(lacking)
-    for views, paths in todo.items():
+    for views, wanted in _paths_by_views(bench.wanted(missing)).items():
+        paths = _lacking(bench.features, wanted, views)
         if paths:
             try:
                 with _silent():
-                    _encode(ray, bench.features, list(dict.fromkeys(paths)), views, on_gpu)
+                    _encode(ray, bench.features, paths, views, on_gpu)
             except ray.exceptions.RayError as error:
                 raise EngineError(
                     f"images cannot be encoded on the cluster ({last_line(str(error))}); every node needs "
                     "Promptlet, the backbone by the name that was given, and the images at the same paths"
                 ) from None
+
+
+def _paths_by_views(wanted: Wanted) -> dict[int, list[str]]:
+    """Each image once, where most of its views are wanted: the first of them serve who wants fewer."""
+    most: dict[str, int] = {}
+    for (_, views), items in wanted.items():
+        for item in items:
+            path = str(item.path)
+            most[path] = max(views, most.get(path, 0))
+    paths: dict[int, list[str]] = {}
+    for path, views in most.items():
+        paths.setdefault(views, []).append(path)
+    return paths
 
 
 @contextmanager
@@ -93,16 +103,16 @@ def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
     known = np.flatnonzero(batch["is_read"])
     if not len(known):
         return
-    paths = [str(batch["path"][i]) for i in known]
+    paths, hashes = ([str(batch[name][i]) for i in known] for name in ("path", "hash"))
     vectors = np.stack([np.asarray(batch["features"][i], np.float32) for i in known])
     vectors = vectors.reshape(len(known), views, -1)
     for path, own in zip(paths, vectors, strict=True):
         features.adopt([(path, view) for view in range(views)], own)
-    store_features(features.backbone, paths, vectors, features.cache)
+    store_features(features.backbone, hashes, vectors, features.cache)
 
 
 class Encoder:
-    """An actor with the backbone: batches of paths to features (views x D numbers each)."""
+    """An actor with the backbone: batches of paths in; content hashes, features (views x D numbers) out."""
 
     def __init__(self, backbone: Backbone, views: int) -> None:
         self.backbone, self.views = backbone, views
@@ -114,19 +124,22 @@ class Encoder:
         except ImageError:  # one by one: a bad image costs itself alone
             return self._rows(paths, [self._encode_one(path) for path in paths])
 
-    def _encode(self, paths: Sequence[str]) -> list[np.ndarray | None]:
-        return list(encode_images(self.backbone, paths, views=self.views).transpose(1, 0, 2))
+    def _encode(self, paths: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+        hashes, features = hash_and_encode(self.backbone, paths, views=self.views)
+        return list(zip(hashes, features.transpose(1, 0, 2), strict=True))
 
-    def _encode_one(self, path: str) -> np.ndarray | None:
+    def _encode_one(self, path: str) -> tuple[str, np.ndarray] | None:
         try:
             return self._encode([path])[0]
         except ImageError:
             return None
 
-    def _rows(self, paths: Sequence[str], vectors: Sequence[np.ndarray | None]) -> dict[str, Any]:
-        empty = np.zeros((self.views, self.backbone.feature_dim), np.float32)
+    def _rows(self, paths: Sequence[str], encoded: Sequence[tuple[str, np.ndarray] | None]) -> dict[str, Any]:
+        unread = ("", np.zeros((self.views, self.backbone.feature_dim), np.float32))
+        hashes, vectors = zip(*(unread if own is None else own for own in encoded), strict=True)
         return {
             "path": np.array(paths),
-            "is_read": np.array([vector is not None for vector in vectors]),
-            "features": np.stack([(empty if v is None else v).reshape(-1) for v in vectors]),
+            "is_read": np.array([own is not None for own in encoded]),
+            "hash": np.array(hashes),
+            "features": np.stack([vector.reshape(-1) for vector in vectors]),
         }
