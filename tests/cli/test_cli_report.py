@@ -107,20 +107,50 @@ def test_parquet(shell: Any, runs: Path, tmp_path: Path) -> None:
         (("--format", "parquet"), "give --out FILE.parquet"),
         (("--format", "csv", "--out", "a.html"), "contradict each other: that suffix means html"),
         (("--rows", "--out", "a.html"), "write it as csv or parquet"),
+        (
+            ("--against", "coop", "--out", "a.csv"),
+            "--against coop is of paired differences, which csv has no place for; write the report as "
+            "markdown or html",
+        ),
+        (("--against", "coop", "--rows"), "which csv has no place for"),
+        (
+            ("--against", "coop", "--published", "--out", "a.parquet"),
+            "paired differences, which parquet has no place for; write the report as markdown or html",
+        ),
+        (
+            ("--published", "--out", "a.parquet"),
+            "--published is of published numbers, which parquet has no place for; write the report as "
+            "markdown or html, or leave --published out",
+        ),
+        (("--published", "--format", "csv", "--json"), "published numbers, which csv has no place for"),
         (("--format", "xml"), "allowed: markdown, html, csv, parquet"),
         (
             ("--against", "copo"),
             "is no method of this report; there are zero_shot, coop. Did you mean 'coop'?",
         ),
-        (("--out", "absent/a.md"), "cannot be written"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_written(
     words: tuple[str, ...], message: str, shell: Any, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(runs.parent)
-    assert message in shell.fails("bench", "report", runs, *words)
+    assert message in shell.refuses("bench", "report", runs, *words)
     assert [path.name for path in runs.parent.iterdir()] == ["runs"]
+
+
+def test_a_report_that_cannot_be_written(shell: Any, runs: Path) -> None:
+    out = runs.parent / "absent" / "a.md"
+    assert f"{out} cannot be written (No such file" in shell.fails("bench", "report", runs, "--out", out)
+
+
+def test_with_json_the_reference_is_of_what_is_printed(shell: Any, runs: Path, tmp_path: Path) -> None:
+    document = shell.json("bench", "report", runs, "--against", "coop", "-o", tmp_path / "a.csv")
+    [difference] = document["differences"]
+    assert (difference["label"], difference["against"]) == ("zero_shot", "coop")
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"protocol,")
+    page = tmp_path / "a.md"
+    shell.json("bench", "report", runs, "--against", "coop", "-o", page)
+    assert "16 shots, against coop**" in page.read_text()
 
 
 def test_several_folders_are_one_report(shell: Any, runs: Path, tmp_path: Path) -> None:

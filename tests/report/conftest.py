@@ -76,3 +76,21 @@ def book(tmp_path: Path) -> Book:
 @pytest.fixture
 def another_book(tmp_path: Path) -> Book:
     return Book(tmp_path / "more")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The figures that are saved from now on."""
+    from matplotlib.figure import Figure
+
+    seen: list[Any] = []
+    real = Figure.savefig
+
+    def kept(figure: Any, *rest: Any, **more: Any) -> Any:
+        saved = real(figure, *rest, **more)
+        figure.draw_without_rendering()  # places of things, at the figure's own resolution
+        seen.append(figure)
+        return saved
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    return seen

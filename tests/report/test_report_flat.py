@@ -43,6 +43,8 @@ def test_parquet_has_types_and_nulls(book: Any, tmp_path: Path) -> None:
     assert kinds["base"] == kinds["H"] == kinds["accuracy"] == kinds["seconds"] == arrow.float64()
     assert kinds["method"] == kinds["options"] == kinds["state"] == arrow.string()
     done, few, missing, failed = read(tmp_path / "a.parquet")
+    assert done["H_std"] == pytest.approx((2 * 72 * 60 / 132 - 2 * 71 * 60 / 131) / 2)
+    assert few["H_std"] is None
     assert (done["base"], done["seeds"], done["state"], done["accuracy"]) == (71.5, [1, 2], "done", None)
     assert json.loads(done["options"]) == {"n_ctx": 4} and json.loads(done["settings"])["lr"] == 0.01
     assert [key.rpartition("-")[0] for key in done["keys"]] == [
@@ -140,6 +142,23 @@ def test_the_format_follows_the_suffix_unless_it_is_given() -> None:
     ):
         with pytest.raises(OptionError, match=words):
             format_of(*given)  # type: ignore[arg-type]
+
+
+def test_what_a_format_has_no_place_for_is_refused(book: Any, tmp_path: Path) -> None:
+    summary = filled(book)
+    for name, choices, words in (
+        ("a.csv", {"against": "coop"}, "--against coop is of paired differences, which csv has no place for"),
+        ("a.parquet", {"against": "coop"}, "differences, which parquet has no place for"),
+        ("a.parquet", {"published": True}, "--published is of published numbers, which parquet has no"),
+        ("a.html", {"rows": True}, "--rows is a table of single runs, which html has no place for"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            write_report(tmp_path / name, summary, **choices)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    with pytest.raises(OptionError, match="which csv has no place for; write the report as markdown or html"):
+        render(summary, "csv", published=True)
+    with pytest.raises(OptionError, match="which markdown has no place for; write it as csv or parquet"):
+        render(summary, rows=True)
 
 
 def test_parquet_is_no_text(book: Any) -> None:

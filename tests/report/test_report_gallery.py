@@ -15,7 +15,7 @@ from promptlet.data import DATASETS
 from promptlet.report import summarise
 from promptlet.report.drawing import COLOURS, GREY, plain_names, step_of, styles
 from promptlet.report.figure_numbers import Point, accuracy_by_numbers, short
-from promptlet.report.figures import base_against_new, dots_by_dataset, dots_by_method
+from promptlet.report.figures import bars_by_dataset, base_against_new, dots_by_dataset, dots_by_method
 from promptlet.report.gallery import gallery
 
 ELEVEN = tuple(DATASETS)[:11]
@@ -99,7 +99,7 @@ def test_base_is_to_the_right_and_new_is_up() -> None:
 
 def test_methods_are_ranked_and_data_sets_have_panels() -> None:
     rows = [
-        {"label": name, "dataset": "a", "accuracy": value, "accuracy_std": 0.0}
+        {"label": name, "dataset": "a", "accuracy": value, "seeds": [1]}
         for name, value in (("rlp", 60.0), ("coop", 70.0))
     ]
     png = dots_by_method(rows, "accuracy", "accuracy, %")
@@ -107,6 +107,66 @@ def test_methods_are_ranked_and_data_sets_have_panels() -> None:
     assert cx > rx and cy < ry
     panels = dots_by_dataset([*rows, *({**row, "dataset": "b"} for row in rows)], "accuracy", "accuracy, %")
     assert len(blobs(panels, COLOURS[0])) == 2
+
+
+def whiskers(axes: Any) -> list[tuple[float, float, float]]:
+    """Place, low end and high end of every upright whisker."""
+    from matplotlib.collections import LineCollection
+
+    lines = [one for one in axes.collections if isinstance(one, LineCollection)]
+    return [(at, low, high) for one in lines for (at, low), (_, high) in one.get_segments()]
+
+
+def seeded(label: str, dataset: str, spread: float | None) -> dict[str, Any]:
+    """A row of H 60, of one seed where it has no deviation."""
+    row: dict[str, Any] = {"label": label, "dataset": dataset, "H": 60.0}
+    return row | ({"seeds": [1]} if spread is None else {"seeds": [1, 2], "H_std": spread})
+
+
+def test_bars_have_whiskers_of_rows_with_several_seeds(drawn: list[Any]) -> None:
+    bars_by_dataset([seeded("rlp", "a", 3.0), seeded("coop", "a", 0.0), seeded("rlp", "b", None)])
+    [figure] = drawn
+    assert whiskers(figure.axes[0]) == [(-0.2, 57.0, 63.0), (0.2, 60.0, 60.0)]
+    low, high = figure.axes[0].get_ylim()
+    assert low == 47.0 and high >= 63.0
+
+
+def test_whiskers_are_not_cut_off(drawn: list[Any]) -> None:
+    bars_by_dataset([{**seeded("rlp", "a", 3.0), "H": 99.0}])
+    accuracy_by_numbers([Point("a", 100, 99.0, 3.0), Point("b", 1000, 1.0, 3.0)], [], "H", "here")
+    bars, numbers = (figure.axes[0].get_ylim() for figure in drawn)
+    assert bars[1] >= 102.0 and numbers[0] <= -2.0 and numbers[1] >= 102.0
+
+
+def test_points_have_whiskers_of_rows_with_several_seeds(drawn: list[Any]) -> None:
+    dots_by_method([seeded("rlp", "a", 3.0), seeded("coop", "a", None)])
+    [figure] = drawn
+    [line] = [segment for one in figure.axes[0].collections for segment in one.get_segments()]
+    assert line.tolist() == [[57.0, 0.0], [63.0, 0.0]]
+
+
+def test_trained_numbers_have_whiskers_and_bands(drawn: list[Any]) -> None:
+    points = [Point("rlp", 100, 50.0, 2.0), Point("coop", 1000, 60.0), Point("tip", 0, 55.0, 1.5)]
+    accuracy_by_numbers(points, [Point("CoOp", 2048, 71.7)], "H", "here")
+    ours, theirs = drawn[0].axes
+    assert whiskers(ours) == [(100.0, 48.0, 52.0)] and whiskers(theirs) == []
+    [band] = ours.patches
+    assert (band.get_y(), band.get_height()) == (53.5, 3.0)
+    low, high = ours.get_ylim()
+    assert low < 48.0 and high > 60.0
+
+
+def test_methods_of_one_number_stand_side_by_side(drawn: list[Any]) -> None:
+    points = [Point("a", 10, 50.0, 1.0), *(Point(f"m{i}", 500, 60.0, 1.0) for i in range(30))]
+    accuracy_by_numbers(points, [], "H", "here")
+    axes = drawn[0].axes[0]
+    lone, *places = [at for at, _, _ in whiskers(axes)]
+    markers = [one.get_offsets()[0][0] for one in axes.collections if len(one.get_offsets())]
+    assert lone == 10.0 and sorted({*places}) == places and len(places) == 30
+    assert math.prod(place / 500 for place in places) == pytest.approx(1.0)
+    left, right = axes.get_xlim()
+    assert math.log(places[-1] / places[0]) < 0.1 * math.log(right / left)
+    assert set(places) <= set(markers)
 
 
 def fill(book: Any, methods: tuple[str, ...], datasets: tuple[str, ...], **changes: Any) -> None:
@@ -137,6 +197,23 @@ def test_base_to_new_on_the_embedded_suite(book: Any) -> None:
     assert any(
         one.startswith("MMLoP: arXiv 2602.21397") and "count quoted from" in one for one in last.sources
     )
+
+
+def test_figures_of_h_say_what_their_whiskers_are(book: Any, drawn: list[Any]) -> None:
+    for dataset, spread in (("a", 1.0), ("b", 3.0)):
+        for seed, sign in ((1, -1), (2, 1)):
+            for method, base in (("zero_shot", 50.0), ("coop", 60.0), ("kgcoop", 70.0)):
+                score = base + sign * spread * (method == "coop")
+                book.write(method, seed, score, score, dataset=dataset)
+    _, bars, numbers = captions(book)["base-to-new, 16 shots"]
+    assert bars == "H by data set, 16 shots. The axis does not begin at 0. Whiskers: deviation over seeds."
+    told = (
+        "Whiskers: the mean of the data sets' deviations over seeds. Points of the same number stand side by"
+    )
+    assert f"averages over 2 data sets. {told} side." in numbers
+    assert (60.0, 58.0, 62.0) in [(60.0, low, high) for _, low, high in whiskers(drawn[2].axes[0])]
+    book.write("zero_shot", 1, 54.0, 54.0, dataset="a")
+    assert "Whiskers and bands: the mean" in captions(book)["base-to-new, 16 shots"][2]
 
 
 def test_the_same_backbone_and_data_sets_share_a_panel(book: Any) -> None:
@@ -185,6 +262,9 @@ def test_a_method_looks_the_same_in_every_figure(book: Any) -> None:
 def test_one_number_of_shots_has_no_lines(book: Any) -> None:
     for method in ("zero_shot", "coop"):
         book.write(method, 1, 60.0)
+    [dots, _] = captions(book)["few-shot, 16 shots"]
+    assert dots == "Accuracy on pets, 16 shots."
+    book.write("coop", 2, 60.0)
     [dots, _] = captions(book)["few-shot, 16 shots"]
     assert dots == "Accuracy on pets, 16 shots. Whiskers: deviation over seeds."
 

@@ -19,7 +19,7 @@ from promptlet.report.figures import (
 from promptlet.report.page import Page
 
 ROWS = [
-    {"label": method, "dataset": dataset, "base": 60.0 + 5 * i, "new": 50.0 + i, "H": 55.0 + i}
+    {"label": method, "dataset": dataset, "base": 60.0 + 5 * i, "new": 50.0 + i, "H": 55.0 + i, "seeds": [1]}
     for dataset in ("a", "b")
     for i, method in enumerate(("zero_shot", "coop", "rlp"))
 ]

@@ -120,14 +120,15 @@ def test_a_store_of_base_to_new_alone_reads_as_before(tmp_path: Path) -> None:
     assert {row["protocol"] for row in summary.rows} == {"base-to-new"}
     assert summary.problems == [] == summary.incomplete
     first = list(summary.rows[0])
-    assert first[:10] == [
-        *("protocol", "dataset", "method", "shots", "seeds", "base", "new", "H", "base_std", "new_std")
+    assert first[:11] == [
+        *("protocol", "dataset", "method", "shots", "seeds"),
+        *("base", "new", "H", "base_std", "new_std", "H_std"),
     ]
     assert "accuracy" not in first and "source" not in first
     columns = render(summary, "csv").splitlines()[0].split(",")
     assert columns == [
         *("protocol", "dataset", "method", "schedule", "shots", "seeds", "base", "new", "H"),
-        *("base_std", "new_std", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
+        *("base_std", "new_std", "H_std", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
         *("trainable", "file_bytes", "seconds", "peak_memory"),
         *("state", "reason", "views", "sampler", "dtype", "backbone", "fingerprint", "data"),
         *("source_data", "options", "settings", "keys"),

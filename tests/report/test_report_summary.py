@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,7 @@ def test_h_is_that_of_the_means(tmp_path: Path) -> None:
     assert (row["base"], row["new"]) == (80.0, 50.0)
     assert row["H"] == pytest.approx(2 * 80 * 50 / 130)  # the mean of the H of each seed would be 58.8
     assert row["base_std"] == pytest.approx((200 / 3) ** 0.5)  # population
+    assert row["H_std"] == pytest.approx(statistics.pstdev([45.0, 70.0, 800 / 13]))  # of the H of each seed
     assert (row["seconds"], row["file_bytes"], row["trainable"]) == (2.0, 2602, 516)
 
 
@@ -76,6 +78,29 @@ def test_average_h_is_that_of_the_averages(tmp_path: Path) -> None:
     assert averages["zero_shot"]["H"] == pytest.approx(2 * 50 * 40 / 90)  # over templates of their own
     assert averages["rlp"]["datasets"] == ["cars", "pets"]
     assert [row["dataset"] for row in summary.rows] == ["cars", "cars", "pets", "pets", "average", "average"]
+
+
+def test_deviations_of_averages_are_means_of_deviations(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for dataset, seed, base, new in (
+        *(("pets", 1, 90.0, 30.0), ("pets", 2, 70.0, 70.0)),  # H 45 and 70
+        *(("cars", 1, 60.0, 60.0), ("cars", 2, 64.0, 64.0)),
+    ):
+        put(store, run(dataset, seed=seed), base, new)
+    summary = summarise(store)
+    cars, pets, average = summary.rows
+    assert (cars["H_std"], pets["H_std"], average["H_std"]) == pytest.approx((2.0, 12.5, 7.25))
+    assert (average["base_std"], average["new_std"]) == (6.0, 11.0)
+    assert "| average | rlp | fast | 16 | 1,2 | 71.00 ± 6.00 | 56.00 ± 11.00 | 62.61 ± 7.25 |" in render(
+        summary
+    )
+
+
+def test_one_seed_has_no_deviation_in_tables(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    put(store, run(), 60.0, 60.0)
+    text = render(summarise(store))
+    assert "| 60.00 | 60.00 | 60.00 |" in text and "±" not in text
 
 
 def test_no_average_over_different_data_sets(tmp_path: Path) -> None:
@@ -137,7 +162,7 @@ def test_json_and_tables(tmp_path: Path) -> None:
     assert promised < set(document["summary"][0])
     lines = render(summary).splitlines()
     assert lines[0] == "### base-to-new" and len({line.count("|") for line in lines[2:5]}) == 1
-    assert "| pets | rlp | fast | 16 | 1,2 | 81.50 ± 0.50 | 50.00 ± 0.00 | 61.98 |" in lines[4]
+    assert "| pets | rlp | fast | 16 | 1,2 | 81.50 ± 0.50 | 50.00 ± 0.00 | 61.98 ± 0.14 |" in lines[4]
     [row] = csv.DictReader(io.StringIO(render(summary, "csv")))
     assert row["dataset"] == "pets" and float(row["base"]) == 81.5 and row["seeds"] == "1 2"
     with pytest.raises(OptionError, match="format='xml' is not known"):

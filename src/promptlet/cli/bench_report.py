@@ -61,19 +61,21 @@ def report(
     from promptlet.protocols import RunStore
     from promptlet.report import check_holds_runs, format_of, render, summarise, write_report
 
-    chosen = format_of(format, out, rows)
+    chosen = format_of(format, out, rows, against=None if json else against, published=published)
     stores = [RunStore(folder) for folder in dict.fromkeys(folders)]
     summary = summarise(stores)
     if not summary.rows and not summary.incomplete:
         check_holds_runs(stores)
-    choices: dict[str, Any] = {"against": against, "published": published, "rows": rows}
+    is_flat = chosen in ("csv", "parquet")
+    choices: dict[str, Any] = {"published": published, "rows": rows}
+    choices["against"] = None if is_flat else against  # with --json it is printed beside such a file
     choices["title"] = f"Promptlet report: {', '.join(store.folder.resolve().name for store in stores)}"
     if out is not None:
         write_report(out, summary, chosen, **choices)
     if json:
         emit_json(_document(summary, against) | ({} if out is None else {"out": str(out)}))
         return
-    if chosen in ("csv", "parquet"):
+    if is_flat:
         for problem in summary.problems:
             warn(f"note: {problem}")
     if out is None:

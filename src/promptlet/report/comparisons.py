@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 
 Row = Mapping[str, Any]
 Item = TypeVar("Item")
@@ -104,6 +104,17 @@ def _comparison(rows: Sequence[Row], heads: Sequence[Row]) -> Comparison:
     )
 
 
+def scores_of(protocol: str) -> tuple[str, ...]:
+    """The names of what a protocol's rows give in percent with a deviation over seeds: accuracies, and H."""
+    scores = MEASURES[protocol].scores
+    return (*scores, "H") if protocol == BASE_TO_NEW else scores
+
+
+def spread_of(row: Row, name: str) -> float | None:
+    """The deviation over seeds of one of `scores_of`, percentage points; None for one seed."""
+    return float(row[f"{name}_std"]) if len(row["seeds"]) > 1 else None
+
+
 def comparison_of(row: Row) -> tuple[Any, ...]:
     """The same for rows that may be compared and averaged with each other."""
     return tuple(row.get(name) for name in SAME)
@@ -120,7 +131,7 @@ def settings_of(row: Row) -> dict[str, Any]:
     """Everything that two rows of one method may differ in, but the name of the schedule."""
     flat = {**row["settings"], **row["options"]}
     flat |= {name: row[name] for name in ("shots", "views", "sampler", "data", "fingerprint", "dtype")}
-    flat |= {name: row.get(name) for name in SOURCE}
+    flat |= {name: row.get(name) for name in (*SOURCE, "code")}
     flat.pop("name", None)
     return flat
 

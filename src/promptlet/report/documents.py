@@ -24,11 +24,17 @@ SUFFIXES = {
 }
 
 
-def format_of(format: str | None, out: Path | None, rows: bool = False) -> str:
+def format_of(
+    format: str | None,
+    out: Path | None,
+    rows: bool = False,
+    against: str | None = None,
+    published: bool = False,
+) -> str:
     """The format that is asked for: given, else by the suffix of ``out``, else Markdown (CSV of ``rows``).
 
-    Raises OptionError for an unknown format, one that contradicts the suffix, Parquet without a file, and
-    single runs in a format that has no place for them.
+    Raises OptionError for an unknown format, one that contradicts the suffix, Parquet without a file, and a
+    format that has no place for single runs, for differences to ``against`` or for published numbers.
     """
     meant = SUFFIXES.get(out.suffix.lower()) if out is not None else None
     if format is not None:
@@ -41,11 +47,26 @@ def format_of(format: str | None, out: Path | None, rows: bool = False) -> str:
     chosen = format or meant or (CSV if rows else MARKDOWN)
     if chosen == PARQUET and out is None:
         raise OptionError("--format parquet is no text for a terminal; give --out FILE.parquet")
-    if rows and chosen not in FLAT:
-        raise OptionError(
-            f"--rows is a table of single runs, which {chosen} has no place for; write it as csv or parquet"
-        )
+    _check_has_place(chosen, rows, against, published)
     return chosen
+
+
+def _check_has_place(format: str, rows: bool, against: str | None, published: bool) -> None:
+    """Raises OptionError for what a report of this format would leave out without a word."""
+    if rows and format not in FLAT:
+        raise OptionError(
+            f"--rows is a table of single runs, which {format} has no place for; write it as csv or parquet"
+        )
+    if against is not None and format in FLAT:
+        raise OptionError(
+            f"--against {against} is of paired differences, which {format} has no place for; write the "
+            "report as markdown or html, take the differences from --json, or leave --against out"
+        )
+    if published and format in FLAT:
+        raise OptionError(
+            f"--published is of published numbers, which {format} has no place for; write the report as "
+            "markdown or html, or leave --published out"
+        )
 
 
 def render(
@@ -61,11 +82,13 @@ def render(
 
     against: the method that differences are taken to (Markdown, HTML). published: with published numbers
     (Markdown; HTML always has them). rows: single runs instead of means (CSV). title: of the HTML page.
-    Raises OptionError for an unknown format or method, and for Parquet, which is no text.
+    Raises OptionError for an unknown format or method, for what the format has no place for, and for
+    Parquet, which is no text.
     """
     check_option("format", format, FORMATS)
     if format == PARQUET:
         raise OptionError("format='parquet' is no text; write it with write_report")
+    _check_has_place(format, rows, against, published)
     if format == CSV:
         text = as_csv(_flat(summary, rows))
     elif format == HTML:
@@ -93,7 +116,7 @@ def write_report(
     OptionError, also when the file cannot be written; MissingExtraError for Parquet without pyarrow.
     """
     path = Path(path)
-    chosen = format_of(format, path, rows)
+    chosen = format_of(format, path, rows, against, published)
     if chosen == PARQUET:
         content = as_parquet(_flat(summary, rows))
     else:

@@ -118,9 +118,9 @@ def around(values: Sequence[float], least: float = 1.0) -> tuple[float, float]:
 
 
 def percents(values: Sequence[float]) -> tuple[float, float]:
-    """The same where no value is below 0 or above 100."""
+    """The same, with no more room beyond 0 and 100 than a point, or than the values take."""
     low, high = around(values)
-    return max(low, -1.0), min(high, 101.0)
+    return max(low, min([-1.0, *values])), min(high, max([101.0, *values]))
 
 
 def step_of(span: float, about: int) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from promptlet.report.comparisons import AVERAGE
+from promptlet.report.comparisons import AVERAGE, spread_of
 from promptlet.report.drawing import (
     COLOURS,
     GREY,
@@ -41,6 +41,8 @@ __all__ = [
 ]
 COLUMNS = 4
 """Panels side by side."""
+WHISKER: dict[str, Any] = {"fmt": "none", "ecolor": "#333333", "elinewidth": 1, "zorder": 3}
+"""On bars."""
 
 
 def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
@@ -63,7 +65,8 @@ def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
 def bars_by_dataset(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
-    """A group of bars per data set, one bar per method. The axis does not begin at 0."""
+    """A group of bars per data set, one bar per method. The axis does not begin at 0. Whiskers are deviations
+    over seeds, of rows with several."""
     methods = by_label(rows)
     figure, axes = one_panel(len(methods))
     datasets = list(dict.fromkeys(row["dataset"] for row in rows))
@@ -72,14 +75,19 @@ def bars_by_dataset(
         own = methods[label]
         at = [datasets.index(row["dataset"]) + (i - (len(methods) - 1) / 2) * width for row in own]
         axes.bar(at, [row[value] for row in own], width, color=style.colour, label=label, zorder=2)
+        for place, row in zip(at, own, strict=True):
+            axes.errorbar(place, row[value], spread_of(row, value), **WHISKER)
     crowded = len(datasets) > 4
     axes.set_xticks(range(len(datasets)), datasets, rotation=30 if crowded else 0)
     if crowded:
         for tick in axes.get_xticklabels():
             tick.set(ha="right", rotation_mode="anchor")
     axes.set_ylabel(name)
-    values = [float(row[value]) for row in rows]
-    axes.set_ylim(max(0.0, min(values, default=0.0) - 10.0), min(100.0, percents(values)[1]))
+    found = [(float(row[value]), spread_of(row, value) or 0.0) for row in rows]
+    lowest = min((middle - spread for middle, spread in found), default=0.0)
+    highest = max((middle + spread for middle, spread in found), default=0.0)
+    above = min(100.0, percents([middle for middle, _ in found])[1])
+    axes.set_ylim(max(0.0, lowest - 10.0), max(highest, above))
     return png(figure, axes)
 
 
@@ -87,7 +95,7 @@ def dots_by_dataset(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
     """A panel per data set, each with a range of its own, and in it a line per method: where bars would be
-    too many. Whiskers are ``value_std``, where rows have it."""
+    too many. Whiskers as in `bars_by_dataset`."""
     datasets, methods = by_name(rows, "dataset"), list(by_label(rows))
     down = -(-len(datasets) // COLUMNS)
     figure = new_figure(0.6 + (0.45 + 0.17 * len(methods)) * down, 10.0)
@@ -106,7 +114,7 @@ def dots_by_dataset(
 def dots_by_method(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
-    """A line per method, the best one above, of rows of one data set. Whiskers as in `dots_by_dataset`."""
+    """A line per method, the best one above, of rows of one data set. Whiskers as in `bars_by_dataset`."""
     ranked = sorted(rows, key=lambda row: -float(row[value]))
     figure = new_figure(0.9 + 0.24 * len(ranked), 7.4)
     axes = figure.subplots()
@@ -129,7 +137,7 @@ def _dots(
             "markersize": 5.5,
             "linestyle": "none",
         }
-        axes.errorbar(row[value], at, xerr=row.get(f"{value}_std"), capsize=2, elinewidth=1, **look)
+        axes.errorbar(row[value], at, xerr=spread_of(row, value), capsize=2, elinewidth=1, **look)
     axes.set_yticks(range(len(methods)), methods)
     axes.set_ylim(len(methods) - 0.5, -0.5)
 

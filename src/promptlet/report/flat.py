@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.report.comparisons import scores_of
 from promptlet.report.summary import Record, Summary
 
 TEXT, WHOLE, NUMBER, TRUTH, WHOLES, TEXTS = "text", "whole", "number", "truth", "wholes", "texts"
@@ -89,9 +90,8 @@ def flat_runs(summary: Summary) -> Flat:
 def _measures(protocols: Sequence[str]) -> dict[str, str]:
     own: dict[str, str] = {}
     for protocol in protocols:
-        measures = MEASURES[protocol]
-        names = [*measures.scores, *(["H"] if protocol == BASE_TO_NEW else [])]
-        names += [*(f"{name}_std" for name in measures.scores), *measures.extras]
+        scores = scores_of(protocol)
+        names = [*scores, *(f"{name}_std" for name in scores), *MEASURES[protocol].extras]
         own |= {**({"source": TEXT} if protocol in TRANSFERS else {}), **dict.fromkeys(names, NUMBER)}
     return own
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.measures import BASE_TO_NEW, FEW_SHOT
-from promptlet.report.comparisons import AVERAGE, Comparison, comparisons, grouped
+from promptlet.report.comparisons import AVERAGE, Comparison, comparisons, grouped, spread_of
+from promptlet.report.differences import SAME
 from promptlet.report.drawing import plain_names
 from promptlet.report.figure_numbers import Point, accuracy_by_numbers
 from promptlet.report.figures import (
@@ -135,18 +136,35 @@ def _by_dataset(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
     measure = comparison.measure
     value, name = measure, f"{measure}, %"
     what = f"{measure[0].upper()}{measure[1:]} by data set, {_shots(comparison)}"
-    spread = "" if measure == "H" else " Whiskers: deviation over seeds."
+    spread = _whiskers(drawn, measure)
     if len(datasets) == 1:
         only = comparison.datasets[0]
         text = f"{measure[0].upper()}{measure[1:]} on {only}, {_shots(comparison)}.{spread}"
         return [Picture(dots_by_method(drawn, value, name, order), text)] if len(methods) > 1 else []
     if len(methods) <= MOST_BARS and len(datasets) <= MOST_GROUPS:
-        text = f"{what}. The axis does not begin at 0."
+        text = f"{what}. The axis does not begin at 0.{spread}"
         return [Picture(bars_by_dataset(drawn, value, name, order), text)]
     if len(datasets) <= MOST_PANELS:
         text = f"{what}; every panel has a range of its own.{spread}"
         return [Picture(dots_by_dataset(drawn, value, name, order), text)]
     return []
+
+
+def _whiskers(rows: Sequence[dict[str, Any]], measure: str, word: str = "Whiskers") -> str:
+    """A sentence on them, where rows have several seeds."""
+    if all(spread_of(row, measure) is None for row in rows):
+        return ""
+    averaged = "the mean of the data sets' deviations over seeds"
+    return f" {word}: {averaged if rows[0]['dataset'] == AVERAGE else 'deviation over seeds'}."
+
+
+def _of_numbers(rows: Sequence[dict[str, Any]], measure: str) -> str:
+    """Sentences on whiskers, bands, and points of one number."""
+    numbers = [row["trainable"] for row in rows if row["trainable"]]
+    has_bands = any((spread_of(row, measure) or 0.0) > SAME for row in rows if not row["trainable"])
+    text = _whiskers(rows, measure, "Whiskers and bands" if has_bands else "Whiskers")
+    beside = len(set(numbers)) < len(numbers)
+    return f"{text} Points of the same number stand side by side." if beside else text
 
 
 def _by_numbers(comparison: Comparison, names: Mapping[str, str]) -> list[Picture]:
@@ -158,11 +176,15 @@ def _by_numbers(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
     trained = any(one.numbers for one in known)
     shown = known if trained else []
     measure = comparison.measure
-    ours = [Point(row["label"], int(row["trainable"]), float(row[measure])) for row in rows]
+    ours = [
+        Point(row["label"], int(row["trainable"]), float(row[measure]), spread_of(row, measure))
+        for row in rows
+    ]
     theirs = [Point(one.published.name, one.numbers, one.published.value) for one in shown]
     same = bool(shown) and is_of(comparison, VIT_B16) and _same_data(comparison, shown[0].published)
     [where] = plain_names([_short(comparison.backbone)]).values()
     caption = f"{measure[0].upper()}{measure[1:]} against the numbers that are trained, {what}."
+    caption += _of_numbers(rows, measure)
     return [
         Picture(
             accuracy_by_numbers(ours, theirs, measure, f"measured here, {where}", same, list(names.values())),

@@ -17,8 +17,8 @@ from promptlet.report.tables import cells, head_of, incomplete_cells
 
 INTRODUCTION = (
     "Accuracies are top-1, in percent, means over seeds with their population deviation; H is the harmonic "
-    "mean of the mean base and mean new accuracy, and of averages in the average row. Only what was run is "
-    "shown; published numbers are marked as such."
+    "mean of the mean base and mean new accuracy, and of averages in the average row; its deviation is that "
+    "of the H of each seed. Only what was run is shown; published numbers are marked as such."
 )
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.measures import BASE_TO_NEW, MEASURES
+from promptlet.protocols.measures import BASE_TO_NEW
 from promptlet.protocols.runs import cell_of
 from promptlet.protocols.studies import Setting, Study
-from promptlet.report.comparisons import AVERAGE, grouped
+from promptlet.report.comparisons import AVERAGE, grouped, scores_of, spread_of
 from promptlet.report.markdown_report import markdown_line
 from promptlet.report.summary import Summary, summarise
 
@@ -52,8 +52,8 @@ class StudyResult:
     @property
     def measures(self) -> tuple[str, ...]:
         """The names of the accuracies (percent), the one that settings are compared by last."""
-        scores = MEASURES[self.conditions["protocol"]].scores
-        return (*scores, "H") if self.conditions["protocol"] == BASE_TO_NEW else scores[::-1]
+        protocol = self.conditions["protocol"]
+        return scores_of(protocol) if protocol == BASE_TO_NEW else scores_of(protocol)[::-1]
 
     @property
     def title(self) -> str:
@@ -237,13 +237,12 @@ def _difference(result: StudyResult, setting: Setting, row: Row) -> str:
 
 
 def spread(row: Row, name: str) -> float | None:
-    """The deviation over seeds of an accuracy; None for one seed, for H, and where nothing is learned."""
-    has_one = bool(row["settings"]) and len(row["seeds"]) > 1 and f"{name}_std" in row
-    return float(row[f"{name}_std"]) if has_one else None
+    """The deviation over seeds of an accuracy or of H; None for one seed, and where nothing is learned."""
+    return spread_of(row, name) if row["settings"] else None
 
 
 def score(row: Row, name: str) -> str:
-    """An accuracy in words, with its `spread` where it has one."""
+    """An accuracy or H in words, with its `spread` where it has one."""
     deviation = spread(row, name)
     return f"{row[name]:.2f}" + ("" if deviation is None else f" ± {deviation:.2f}")
 

@@ -48,8 +48,8 @@ class _Series:
 def study_figure(result: StudyResult) -> bytes:
     """The figure of a study; what is missing in ``result`` is missing in it.
 
-    Error bars are deviations over seeds; H has none. The panels show stretches of the same length, so that a
-    point is as long in one as in another. What does not have the option on the axis is a level line.
+    Error bars are deviations over seeds. The panels show stretches of the same length, so that a point is as
+    long in one as in another. What does not have the option on the axis is a level line.
     """
     series, is_of_kinds = _series(result), not result.study.axis
     names = result.measures

@@ -18,6 +18,7 @@ from promptlet.report.comparisons import (
     differing,
     grouped,
     method_of,
+    scores_of,
     settings_of,
 )
 from promptlet.report.stores import read_stores
@@ -86,13 +87,12 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
     group = sorted(group, key=lambda record: record["seed"])
     first = group[0]
     measures = MEASURES[first["protocol"]]
-    values = {name: [float(record[name]) for record in group] for name in measures.scores}
     return {
         **{name: first[name] for name in ("protocol", "dataset", "method")},
         "shots": first["shots"],
         "seeds": [record["seed"] for record in group],
         **_means(first["protocol"], group),
-        **{f"{name}_std": deviation(found) for name, found in values.items()},
+        **_deviations(first["protocol"], group),
         **{name: mean([float(record[name]) for record in group]) for name in measures.extras},
         "trainable": first["trainable"],
         "file_bytes": max(record["file_bytes"] for record in group),
@@ -103,6 +103,7 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
         **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
         **{name: first[name] for name in ("fingerprint", "dtype")},
         **({name: first[name] for name in SOURCE} if first["protocol"] in TRANSFERS else {}),
+        **({"code": first["code"]} if first.get("code") else {}),
         "backbone": backbone_of(first),
         "keys": [record["key"] for record in group],
     }
@@ -119,6 +120,14 @@ def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
     """Of the scores, over seeds or data sets; H is that of the means."""
     means = {name: mean([float(record[name]) for record in group]) for name in MEASURES[protocol].scores}
     return {**means, "H": harmonic_mean(*means.values())} if protocol == BASE_TO_NEW else means
+
+
+def _deviations(protocol: str, group: Sequence[Record]) -> dict[str, float]:
+    """Of the scores over seeds, and of the H that each seed has by itself."""
+    values = {name: [float(record[name]) for record in group] for name in MEASURES[protocol].scores}
+    if protocol == BASE_TO_NEW:
+        values["H"] = [harmonic_mean(*pair) for pair in zip(*values.values(), strict=True)]
+    return {f"{name}_std": deviation(found) for name, found in values.items()}
 
 
 def _label(rows: Sequence[dict[str, Any]]) -> None:
@@ -170,7 +179,7 @@ def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
 def _average(group: Sequence[Record]) -> dict[str, Any]:
     first = group[0]
     measures = MEASURES[first["protocol"]]
-    spreads = (*(f"{name}_std" for name in measures.scores), *measures.extras)
+    spreads = (*(f"{name}_std" for name in scores_of(first["protocol"])), *measures.extras)
     return {
         **first,
         "dataset": AVERAGE,

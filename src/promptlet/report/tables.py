@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.report.comparisons import scores_of, spread_of
 from promptlet.report.summary import Summary
 
 NUMBER_COLUMNS = 5
@@ -69,13 +70,14 @@ def incomplete_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns between `_FIRST` and `_LAST`."""
-    scores = [_score(row, name) for name in MEASURES[row["protocol"]].scores]
+    scores = [_score(row, name) for name in scores_of(row["protocol"])]
     if row["protocol"] == BASE_TO_NEW:
-        return (*scores, f"{row['H']:.2f}", f"{row['base_ece']:.1f}/{row['new_ece']:.1f}")
+        return (*scores, f"{row['base_ece']:.1f}/{row['new_ece']:.1f}")
     extras = (f"{row['ece']:.1f}", f"{row['macro_f1']:.2f}")
     source = (row["source"], scores[1]) if row["protocol"] in TRANSFERS else ()
     return (scores[0], *extras, *source)
 
 
 def _score(row: Mapping[str, Any], name: str) -> str:
-    return f"{row[name]:.2f} ± {row[f'{name}_std']:.2f}" if len(row["seeds"]) > 1 else f"{row[name]:.2f}"
+    spread = spread_of(row, name)
+    return f"{row[name]:.2f}" if spread is None else f"{row[name]:.2f} ± {spread:.2f}"
