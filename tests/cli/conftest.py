@@ -19,7 +19,7 @@ COLOURS = {"cat": (200, 30, 30), "dog": (30, 200, 30), "box": (30, 30, 200)}
 
 
 class Shell:
-    """Runs a command line; ``ok`` and ``json`` insist on success."""
+    """Runs a command line and insists on its exit code: 0, 1 where it ``fails``, 2 where it ``refuses``."""
 
     def run(self, *words: object, exit_code: int = 0) -> Any:
         from promptlet.cli.app import app
@@ -38,6 +38,9 @@ class Shell:
         result = self.run(*words, exit_code=exit_code)
         assert result.stdout == ""
         return str(result.stderr)
+
+    def refuses(self, *words: object) -> str:
+        return self.fails(*words, exit_code=2)
 
 
 @pytest.fixture(autouse=True)

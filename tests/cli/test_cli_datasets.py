@@ -85,7 +85,7 @@ def test_one_error_does_not_end_it(shell: Any, photos: Path, tmp_path: Path) -> 
 
 
 def test_nothing_to_look_at(shell: Any) -> None:
-    assert "give names or paths, or --root ROOT" in shell.fails("datasets", "doctor")
+    assert "give names or paths, or --root ROOT" in shell.refuses("datasets", "doctor")
     text = shell.run("datasets", "doctor", "dtd", exit_code=1).stdout
     assert "no root is given; say where dtd/ lies: --root ROOT" in text
 

@@ -96,6 +96,6 @@ def test_what_is_refused(
     import re
 
     out = tmp_path / "a.prompt"
-    told = shell.fails("fit", pictures, "--out", out, "--backbone", clip_folder, "--epochs", 1, *words)
+    told = shell.refuses("fit", pictures, "--out", out, "--backbone", clip_folder, "--epochs", 1, *words)
     assert re.search(message, told, re.DOTALL), told
     assert not out.exists()

@@ -103,17 +103,17 @@ def test_fit_a_table_and_a_method_that_learns_nothing(
 
 
 def test_fit_refuses_early(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
-    def error(*words: object) -> str:
+    def error(*words: object, exit_code: int = 2) -> str:
         # a backbone that is not there: whatever is told was told before it was loaded
-        return str(shell.fails("fit", *words, "--backbone", "./absent"))
+        return str(shell.fails("fit", *words, "--backbone", "./absent", exit_code=exit_code))
 
     (tmp_path / "a.prompt").write_text("old")
     assert "exists already; give another name, or --force" in error(pictures, "--out", tmp_path / "a.prompt")
     assert "is a folder; give the name of a file" in error(pictures, "--out", tmp_path)
     assert "does not exist; create it" in error(pictures, "--out", tmp_path / "no" / "a.prompt")
     assert "precision='fp8' is not known" in error(pictures, "--out", tmp_path / "b", "--precision", "fp8")
-    assert "does not exist" in error(tmp_path / "none", "--out", tmp_path / "b.prompt")
-    assert "absent" in error(pictures, "--out", tmp_path / "b.prompt")
+    assert "does not exist" in error(tmp_path / "none", "--out", tmp_path / "b.prompt", exit_code=1)
+    assert "absent" in error(pictures, "--out", tmp_path / "b.prompt", exit_code=1)
     assert (tmp_path / "a.prompt").read_text() == "old"
     shell.run("fit", pictures, "--out", tmp_path / "a.prompt", "--force", "--backbone", clip_folder, *QUICK)
     if os.getuid():
@@ -126,11 +126,13 @@ def test_fit_says_what_is_wrong_with_options(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
     command = ("fit", pictures, "--out", tmp_path / "a.prompt", "--backbone", clip_folder)
-    assert "Did you mean 'rlp'?" in shell.fails(*command, "--method", "rpl")
-    assert "schedule='slow' is not known; allowed: coop, fast" in shell.fails(*command, "--schedule", "slow")
-    assert "rank=9 is outside 1..4" in shell.fails(*command, "--rank", 9)
-    assert "shots=0 is not allowed" in shell.fails(*command, "--shots", 0)
-    assert "device='nowhere' is not known" in shell.fails(*command, "--device", "nowhere")
+    assert "Did you mean 'rlp'?" in shell.refuses(*command, "--method", "rpl")
+    assert "schedule='slow' is not known; allowed: coop, fast" in shell.refuses(
+        *command, "--schedule", "slow"
+    )
+    assert "rank=9 is outside 1..4" in shell.refuses(*command, "--rank", 9)
+    assert "shots=0 is not allowed" in shell.refuses(*command, "--shots", 0)
+    assert "device='nowhere' is not known" in shell.refuses(*command, "--device", "nowhere")
 
 
 def test_ctrl_c_and_resume(
@@ -160,7 +162,7 @@ def test_ctrl_c_and_resume(
     assert "run the same command again with --resume" in error
     assert checkpoint.exists() and not (tmp_path / "cut.prompt").exists()
     shutil.copy(checkpoint, tmp_path / "kept")
-    assert "keeps a training that was cut short; give --resume" in shell.fails(*command("cut.prompt"))
+    assert "keeps a training that was cut short; give --resume" in shell.refuses(*command("cut.prompt"))
     assert checkpoint.read_bytes() == (tmp_path / "kept").read_bytes()
     epochs: list[int] = []
 
@@ -247,7 +249,7 @@ def test_predict_with_a_backbone_that_moved(
 
 
 def test_out_must_be_a_file(shell: Any, pictures: Path, clip_folder: Path) -> None:
-    assert "--out . is a folder" in shell.fails("fit", pictures, "--out", ".", "--backbone", clip_folder)
+    assert "--out . is a folder" in shell.refuses("fit", pictures, "--out", ".", "--backbone", clip_folder)
 
 
 def test_a_failure_is_one_json_document_too(tmp_path: Path) -> None:

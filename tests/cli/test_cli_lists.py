@@ -89,7 +89,7 @@ def test_methods(shell: Any) -> None:
     assert all(name in text and info.info.paper.split(",")[0] in text for name, info in METHODS.items())
     one = shell.run("methods", "rlp").stdout
     assert "rank=1" in one and "@article" in one
-    assert "Did you mean 'rlp'?" in shell.fails("methods", "rpl")
+    assert "Did you mean 'rlp'?" in shell.refuses("methods", "rpl")
 
 
 def test_backbones(shell: Any, clip_folder: Path, tiny_backbone: Any) -> None:
@@ -121,8 +121,8 @@ def test_datasets_draw(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     said = shell.run("datasets", "draw", "mini-land", "--out", out).stdout
     assert f"promptlet fit {out} --backbone mini" in said
     assert read_folder(out).class_names == datasets.EVERY_DATASET["mini-land"].class_names
-    assert "exists already" in shell.fails("datasets", "draw", "mini-land", "--out", out)
-    assert "mini-land" in shell.fails("datasets", "draw", "mini-lamd", "--out", tmp_path / "x")
+    assert "exists already" in shell.refuses("datasets", "draw", "mini-land", "--out", out)
+    assert "mini-land" in shell.refuses("datasets", "draw", "mini-lamd", "--out", tmp_path / "x")
     drawn = shell.json("datasets", "draw", "mini-general-v2", "--out", tmp_path / "v2")
     assert len(drawn["class_names"]) == len(list((tmp_path / "v2" / "test").iterdir()))
 
@@ -136,7 +136,7 @@ def test_cache(shell: Any, own_cache: Path) -> None:
     shown = shell.json("cache", "show")
     assert shown["by_fingerprint"] == {"aaaa": 1, "bbbb": 1} and shown["path"].startswith(str(own_cache))
     assert "aaaa: 1" in shell.run("cache", "show").stdout
-    assert "fingerprint='cccc' is not known; allowed: aaaa, bbbb" in shell.fails(
+    assert "fingerprint='cccc' is not known; allowed: aaaa, bbbb" in shell.refuses(
         "cache", "clear", "--fingerprint", "cccc"
     )
     assert shell.json("cache", "clear", "--fingerprint", "text-words-aaaa")["removed"] == 1

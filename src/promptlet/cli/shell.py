@@ -6,16 +6,18 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from typer.core import TyperGroup
 
-from promptlet.errors import PromptletError
+from promptlet.errors import OptionError, PromptletError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from promptlet.data import FeatureCache
 
@@ -23,6 +25,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; the first CUDA device, else the CPU.")]
 Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16 or float16.")]
+FIRST_LINE, NEXT_LINE = 10.0, 30.0
+"""Seconds until a bar in a log has its first line, and from each to the next."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,7 +37,10 @@ class ErrorsInWords(TyperGroup):
     """The root of the commands: expected errors become one line on standard error and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command. 1 for an expected error, 130 for Ctrl-C; anything else is a bug and shows as one."""
+        """Run a command. Exits with 2 for a wrong option, 1 for another expected error, 130 for Ctrl-C.
+
+        Anything else is a bug and shows as one.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -44,7 +51,13 @@ class ErrorsInWords(TyperGroup):
             typer.echo(f"error: {error}", err=True)
             if "--json" in sys.argv:
                 emit_json({"error": str(error), "kind": type(error).__name__})
-            raise typer.Exit(1) from None
+            raise typer.Exit(_exit_code(error)) from None
+
+
+def _exit_code(error: PromptletError) -> int:
+    """2 for a wrong option, as typer has it; 1 where work failed, also when the system refused a file."""
+    is_usage = isinstance(error, OptionError) and not isinstance(error.__cause__, OSError)
+    return 2 if is_usage else 1
 
 
 def examples(*lines: str) -> str:
@@ -108,39 +121,108 @@ def _console(stream: Any) -> Console:
     return Console(file=stream, width=None if is_terminal else 200, highlight=False)
 
 
-class Bars:
-    """Progress bars on standard error; silent when that is no terminal, or when they are off."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress = progress
-        self._tasks: dict[str, Any] = {}
+class Bars(Protocol):
+    """How far a command is, on standard error."""
 
     def show(self, name: str, done: int, total: int, note: str = "") -> None:
         """Move the bar ``name``; it appears when it is first moved."""
-        if self.progress is None:
-            return
-        if name not in self._tasks:
-            self._tasks[name] = self.progress.add_task(name, total=total, note=note)
-        self.progress.update(self._tasks[name], completed=done, total=total, note=note)
 
     def remove(self, name: str) -> None:
         """Take a bar away."""
-        if self.progress is not None and name in self._tasks:
-            self.progress.remove_task(self._tasks.pop(name))
 
     def line(self, text: str) -> None:
-        """A line on standard error, above the bars."""
-        if self.progress is None:
-            warn(text)
-        else:
-            self.progress.console.print(text, markup=False, highlight=False)
+        """A line of its own, above the bars."""
+
+
+class NoBars:
+    """Lines alone."""
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Nothing is shown."""
+
+    def remove(self, name: str) -> None:
+        """Nothing is there."""
+
+    def line(self, text: str) -> None:
+        """A line on standard error."""
+        warn(text)
+
+
+class DrawnBars:
+    """Bars that move, on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Move the bar ``name``; it appears when it is first moved."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total, note=note)
+        self._progress.update(self._tasks[name], completed=done, total=total, note=note)
+
+    def remove(self, name: str) -> None:
+        """Take a bar away."""
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+
+    def line(self, text: str) -> None:
+        """A line above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+@dataclass
+class _Pace:
+    """From where and since when a bar moves, how far it is, and when its next line is due, in seconds."""
+
+    first: int
+    began: float
+    done: int
+    total: int
+    due: float
+
+
+class WrittenBars:
+    """For a log: of what takes long, a plain line now and then. What is quick, and every end, is silent."""
+
+    def __init__(self) -> None:
+        self._paces: dict[str, _Pace] = {}
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Say how far ``name`` is, when that was not said lately."""
+        now, pace = monotonic(), self._paces.get(name)
+        if pace is None or done < pace.done or total != pace.total:  # it counts other things now
+            due = now + FIRST_LINE if pace is None else max(now + FIRST_LINE, pace.due)
+            self._paces[name] = _Pace(done, now, done, total, due)
+            return
+        pace.done = done
+        if now < pace.due or not pace.first < done < total:
+            return
+        pace.due = now + NEXT_LINE
+        left = _in_words((now - pace.began) * (total - done) / (done - pace.first))
+        after = f", {note}" if note else ""
+        warn(f"{name}: {done:,} of {total:,} ({100 * done // total} %, about {left} left){after}")
+
+    def remove(self, name: str) -> None:
+        """Forget ``name``."""
+        self._paces.pop(name, None)
+
+    def line(self, text: str) -> None:
+        """A line on standard error."""
+        warn(text)
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
 def bars(off: bool = False) -> Iterator[Bars]:
-    """Bars for the time of a block."""
+    """Bars for the time of a block: drawn on a terminal, else written; none when they are off."""
     if off or not sys.stderr.isatty():
-        yield Bars(None)
+        yield NoBars() if off else WrittenBars()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -153,7 +235,7 @@ def bars(off: bool = False) -> Iterator[Bars]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Bars(progress)
+        yield DrawnBars(progress)
 
 
 def open_cache(no_cache: bool) -> FeatureCache | None:
