@@ -26,4 +26,10 @@ def test_first_prompt(
 
 
 def test_every_example_is_tested() -> None:
-    assert [path.name for path in EXAMPLES.glob("*.py")] == ["first_prompt.py"]
+    assert [path.name for path in sorted(EXAMPLES.glob("*.py"))] == ["first_prompt.py", "own_method.py"]
+
+
+def test_the_page_on_own_methods_shows_the_example() -> None:
+    page = (EXAMPLES.parent / "docs" / "own-methods.md").read_text(encoding="utf-8")
+    [shown] = [part.partition("```")[0] for part in page.split("```python\n")[1:]]
+    assert len(shown) > 500 and shown in (EXAMPLES / "own_method.py").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
     from promptlet.errors import PromptletError
     from promptlet.promptfile import load_prompt_file
+    from promptlet.protocols.bench import open_bench
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _HOMES = {
     "PromptletError": "promptlet.errors",
     "load_backbone": "promptlet.backbones",
     "load_prompt_file": "promptlet.promptfile",
+    "open_bench": "promptlet.protocols.bench",
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "data",
     "load_backbone",
     "load_prompt_file",
+    "open_bench",
 ]
 
 

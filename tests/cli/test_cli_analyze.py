@@ -74,17 +74,45 @@ def test_deep_contexts_from_images(shell: Any, clip_folder: Path, pictures: Path
 
 
 def test_refusals(shell: Any, words: Any, tmp_path: Path) -> None:
-    refused = shell.fails(*words("--methods", "coop,tip_adapter"))
+    refused = shell.refuses(*words("--methods", "coop,tip_adapter"))
     assert refused.startswith("error: method 'tip_adapter' has no context at the text side")
-    assert "method='cop' is not known" in shell.fails(*words("--methods", "cop"))
-    assert "k=5 is outside 1..4" in shell.fails(*words("--k", 5))
-    assert "there is no folder" in shell.fails(*words("--figure", tmp_path / "absent" / "a.png"))
-    assert "is no list of whole numbers" in shell.fails(*words("--seeds", "x"), exit_code=2)
-    shell.fails(*words("--every", 0), exit_code=2)
+    assert "method='cop' is not known" in shell.refuses(*words("--methods", "cop"))
+    assert "k=5 is outside 1..4" in shell.refuses(*words("--k", 5))
+    assert "there is no folder" in shell.refuses(*words("--figure", tmp_path / "absent" / "a.png"))
+    assert "is no list of whole numbers" in shell.refuses(*words("--seeds", "x"))
+    shell.refuses(*words("--every", 0))
     assert not (tmp_path / "rows").exists()
 
 
-def test_a_failed_run_is_told_and_the_others_go_on(shell: Any, words: Any) -> None:
-    result = shell.run(*words("--methods", "coop,ivlp", "--seeds", 1), exit_code=1)
-    assert "a feature file has no images" in result.stderr and "1 of 2 runs failed" in result.stderr
+def test_a_failed_run_is_told_and_the_others_go_on(
+    shell: Any, words: Any, toy: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "cut.npz").write_bytes(b"PK")
+    cut = f"{tmp_path / 'cut.npz'},{toy()}"
+    result = shell.run(*words("--methods", "coop,rlp", "--seeds", 1, "--datasets", cut), exit_code=1)
+    assert "is no .npz file" in result.stderr and "2 of 4 runs failed" in result.stderr
+    assert "toy" in result.stdout and "cut" not in result.stdout
+
+
+def test_what_cannot_be_measured_is_told_before_and_the_others_go_on(
+    shell: Any, words: Any, tmp_path: Path
+) -> None:
+    given = words("--methods", "coop,ivlp,rlp:rank=9", "--seeds", 1)
+    result = shell.run(*given, exit_code=1)
+    for name in ("note", "error"):
+        assert f"{name}: 1 run cannot be made: toy: a feature file has no images" in result.stderr
+        assert f"{name}: 1 run cannot be made: rank=9" in result.stderr
     assert "coop" in result.stdout and "ivlp" not in result.stdout
+    assert len(list((tmp_path / "rows").glob("*.json"))) == 1
+    assert len(shell.json(*given, exit_code=1)["refused"]) == 2
+
+
+@pytest.mark.slow
+def test_in_processes_the_numbers_are_the_same(shell: Any, words: Any, tmp_path: Path) -> None:
+    plain = shell.json(*words())
+    made = shell.json(*words("--engine", "processes", "--workers", 2, "--out", tmp_path / "others"))
+    assert len(made["done"]) == 4 and made["refused"] == []
+    for one, other in zip(plain["rows"], made["rows"], strict=True):
+        assert one["key"] == other["key"]
+        for point, same in zip(one["points"], other["points"], strict=True):
+            assert (point["base"], point["new"]) == pytest.approx((same["base"], same["new"]))

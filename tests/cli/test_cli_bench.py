@@ -64,7 +64,7 @@ def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
     assert "| toy | rlp (rank=2) | fast | 2 | 1 |" in text
     shell.run("bench", "report", folder, "--format", "csv", "--out", tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_text().startswith("protocol,dataset,method,")
-    assert "format='xml' is not known" in shell.fails("bench", "report", folder, "--format", "xml")
+    assert "format='xml' is not known" in shell.refuses("bench", "report", folder, "--format", "xml")
     listed = shell.json("bench", "list", folder)["runs"]
     assert sorted(record["key"] for record in listed) == sorted(records(folder))
     assert "rank2" in shell.run("bench", "list", folder).stdout
@@ -95,15 +95,39 @@ def test_options_for_all_methods(shell: Any, bench: Any) -> None:
     }  # fmt: skip
 
 
-def test_failures_are_kept_and_the_others_go_on(shell: Any, bench: Any, tmp_path: Path) -> None:
-    words = bench("--methods", "coop:per_class=true,rlp", "--seeds", 1)
+def test_failures_are_kept_and_the_others_go_on(
+    shell: Any, bench: Any, toy: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "cut.npz").write_bytes(b"PK")
+    words = bench("--datasets", f"{tmp_path / 'cut.npz'},{toy()}", "--methods", "rlp", "--seeds", 1)
     result = shell.run(*words, exit_code=1)
     assert "1 of 2 runs failed; run the same command again" in result.stderr
-    assert "failed: class-specific contexts" in result.stderr and "failed: seed 1" in result.stdout
+    assert "failed: " in result.stderr and "is no .npz file" in result.stderr
+    assert "failed: seed 1" in result.stdout
     document = shell.json(*words, exit_code=1)
     assert (len(document["kept"]), len(document["failed"])) == (1, 1)
-    assert document["incomplete"][0]["method"] == "coop"
-    assert "- failed: class-specific" in shell.run("bench", "report", tmp_path / "runs").stdout
+    assert document["incomplete"][0]["dataset"] == "cut"
+    assert "is no .npz file" in shell.run("bench", "report", tmp_path / "runs").stdout
+
+
+def test_what_cannot_be_made_is_told_before_and_after_and_leaves_nothing(
+    shell: Any, bench: Any, tmp_path: Path
+) -> None:
+    words = bench("--methods", "linear_probe,rlp:rank=9,rlp", "--seeds", "1,2")
+    plan = shell.json(*words, "--dry-run")
+    assert len(plan["runs"]) == 2 and [len(group["keys"]) for group in plan["refused"]] == [2, 2]
+    assert "2 runs cannot be made: rank=9" in shell.run(*words, "--dry-run").stdout
+    result = shell.run(*words, exit_code=1)
+    for name in ("note", "error"):
+        assert f"{name}: 2 runs cannot be made: method 'linear_probe' knows only" in result.stderr
+    assert result.stderr.index("note: ") < result.stderr.index("[1/2] toy rlp")
+    assert "runs failed" not in result.stderr and "2 run, 0 there before" in result.stdout
+    document = shell.json(*words, exit_code=1)
+    assert (len(document["kept"]), document["failed"], document["incomplete"]) == (2, [], [])
+    assert [group["reason"][:6] for group in document["refused"]] == ["method", "rank=9"]
+    assert shell.json("bench", "report", tmp_path / "runs")["incomplete"] == []
+    nothing = shell.run(*bench("--methods", "linear_probe"), exit_code=1)
+    assert "0 run, 0 there before" in nothing.stdout
 
 
 def test_a_loss_that_is_not_finite_is_a_failed_run(shell: Any, bench: Any) -> None:
@@ -114,9 +138,9 @@ def test_a_loss_that_is_not_finite_is_a_failed_run(shell: Any, bench: Any) -> No
 def test_what_is_wrong_is_told_before_anything_runs(
     shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:
-    def error(*words: object) -> str:
+    def error(*words: object, exit_code: int = 2) -> str:
         given = ("bench", "run", "--datasets", toy(), "--backbone", "./absent", "--out", tmp_path / "r")
-        return str(shell.fails(*given, *words))
+        return str(shell.fails(*given, *words, exit_code=exit_code))
 
     assert "protocol='base' is not known" in error("--protocol", "base")
     assert "Did you mean 'rlp'?" in error("--methods", "rpl")
@@ -124,11 +148,13 @@ def test_what_is_wrong_is_told_before_anything_runs(
     assert "sampler='mine' is not known" in error("--sampler", "mine")
     assert "Did you mean 'caltech101'?" in error("--datasets", "caltech10")
     assert "needs root" in error("--datasets", "caltech101")
-    assert "there is no such file or folder" in error("--datasets", tmp_path / "absent.npz")
+    assert "there is no such file or folder" in error("--datasets", tmp_path / "absent.npz", exit_code=1)
     assert "names no data set" in error("--datasets", ",")
-    assert "backbone folder './absent' does not exist" in error()
+    assert "backbone folder './absent' does not exist" in error(exit_code=1)
+    assert not (tmp_path / "r").exists()
     (tmp_path / "file").write_text("")
-    assert "results cannot be stored here" in error("--out", tmp_path / "file")
+    given = ("bench", "run", "--datasets", toy(), "--backbone", clip_folder, "--out", tmp_path / "file")
+    assert "results cannot be stored here" in shell.fails(*given)
 
 
 def test_few_shot(shell: Any, bench: Any, tmp_path: Path) -> None:
@@ -186,23 +212,24 @@ def test_all_protocols_in_one_folder(
 def test_who_cannot_transfer_is_told_and_the_others_go_on(
     shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:
-    more = ("--protocol", "cross-dataset", "--methods", "linear_probe,rlp", "--seeds", 1)
+    more = ("--protocol", "cross-dataset", "--methods", "vpt,linear_probe", "--seeds", 1)
     result = shell.run(*transfer(toy, clip_folder, tmp_path / "runs", *more), exit_code=1)
-    assert "2 of 4 runs failed; run the same command again" in result.stderr
-    assert "'linear_probe' knows only the classes it was trained on, so cross-dataset" in result.stderr
+    assert "error: 2 runs cannot be made: origin: a feature file has no images" in result.stderr
+    assert "2 run, 0 there before" in result.stdout
 
 
 def test_what_is_trained_on_is_told_before_anything_runs(
     shell: Any, toy: Callable[..., Path], tmp_path: Path
 ) -> None:
-    def error(*words: object) -> str:
+    def error(*words: object, exit_code: int = 2) -> str:
         given = ("bench", "run", "--datasets", toy(), "--backbone", "./absent", "--out", tmp_path / "r")
-        return str(shell.fails(*given, *words))
+        return str(shell.fails(*given, *words, exit_code=exit_code))
 
-    assert "--source 'x' goes with cross-dataset and domain-shift alone" in error("--source", "x")
+    assert "source 'x' goes with cross-dataset and domain-shift alone" in error("--source", "x")
     assert "'x' is neither a known name nor" in error("--source", "x", "--protocol", "cross-dataset")
-    assert "takes one data set, not 'mini'" in error("--source", "mini", "--protocol", "domain-shift")
-    assert "backbone folder './absent'" in error("--protocol", "cross-dataset", "--source", toy("origin"))
+    assert "source is one data set, not 'mini'" in error("--source", "mini", "--protocol", "domain-shift")
+    transfers = ("--protocol", "cross-dataset", "--source", toy("origin"))
+    assert "backbone folder './absent'" in error(*transfers, exit_code=1)
 
 
 def test_ctrl_c_says_how_to_go_on(shell: Any, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,14 +369,18 @@ def test_two_commands_with_processes_share_a_folder(bench: Any, tmp_path: Path) 
         (("--engine", "cluster"), "engine='cluster' is not known; allowed: inline, processes, ray"),
         (("--workers", 2), "workers are 1 or more, and go with the engines processes and ray"),
         (("--address", "auto"), "address='auto' goes with the engine ray alone"),
-        (("--engine", "ray", "--address", "here"), "address='here' is no address of a Ray cluster"),
         (("--study", "ranks"), "study='ranks' is not known; allowed: rank, "),
-        (("--study", "rank", "--methods", "coop"), "--study rank and --methods cannot be given together"),
+        (("--study", "rank", "--methods", "coop"), "study 'rank' and methods cannot be given together"),
         (("--study", "rank", "--rank", 2), "rank=2 cannot go with the study 'rank'"),
     ],
 )
 def test_engines_and_studies_that_cannot_be(shell: Any, bench: Any, more: Any, message: str) -> None:
-    assert message in shell.fails(*bench(*more))
+    assert message in shell.refuses(*bench(*more))
+
+
+def test_an_address_of_no_cluster(shell: Any, bench: Any) -> None:
+    told = shell.fails(*bench("--engine", "ray", "--address", "here"))
+    assert "address='here' is no address of a Ray cluster" in told
 
 
 def test_results_of_another_schema_are_not_replaced(shell: Any, bench: Any, tmp_path: Path) -> None:

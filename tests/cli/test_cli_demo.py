@@ -46,7 +46,7 @@ def test_demo(shell: Any, tmp_path: Path) -> None:
 
 
 def test_bad_input(shell: Any, tmp_path: Path) -> None:
-    assert "mini-flowers" in shell.fails("demo", "--datasets", "mini-flower", "--out", tmp_path)
-    assert "names no data set" in shell.fails("demo", "--datasets", ",", "--out", tmp_path)
+    assert "mini-flowers" in shell.refuses("demo", "--datasets", "mini-flower", "--out", tmp_path)
+    assert "names no data set" in shell.refuses("demo", "--datasets", ",", "--out", tmp_path)
     (tmp_path / "file").write_text("")
     assert "--out" in shell.fails("demo", "--out", tmp_path / "file" / "below")

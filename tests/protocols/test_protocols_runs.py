@@ -30,13 +30,14 @@ RUN = Run(
     dtype="float32",
 )
 SOURCED = replace(RUN, protocol="cross-dataset", source="imagenet", source_data="fedcba9876543210")
+CODED = replace(RUN, method="mine", code="0123456789ab")
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"
 OTHER: dict[str, Any] = {"options": {"rank": 2, "n_ctx": 4}, "settings": {"name": "fast", "lr": 0.01}}
 
 
 EVERY_FIELD = [
     pytest.param(run, field.name, id=f"{field.name}-{kind}")
-    for run, kind in ((RUN, "alone"), (SOURCED, "sourced"))
+    for run, kind in ((RUN, "alone"), (SOURCED, "sourced"), (CODED, "coded"))
     for field in fields(Run)
     if getattr(run, field.name) is not None
 ]
@@ -55,12 +56,12 @@ def test_every_field_changes_the_key(run: Run, name: str) -> None:
     assert same is (name in shared)
 
 
-def test_a_run_without_a_source_is_known_as_before_there_were_sources() -> None:
+def test_a_run_without_a_source_or_code_is_known_as_before_there_were_any() -> None:
     described = RUN.describe()
-    assert not described.keys() & {"source", "source_data"}
+    assert not described.keys() & {"source", "source_data", "code"}
     record = {**described, "source": "../data/caltech.npz"}  # where it came from, as records say
     assert (cell_of(record), row_of(record)) == (cell_of(described), row_of(described))
-    names = [field.name for field in fields(Run) if not field.name.startswith("source")]
+    names = [field.name for field in fields(Run) if field.name not in ("source", "source_data", "code")]
     committed = sorted(RESULTS.glob("*rlp*.json"))
     assert committed
     for path in committed:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from protocol_toys import NAMES, write_toy
+from protocol_toys import COUNTS, NAMES, write_toy
 from test_protocols_few_shot import SCORES
 
 from promptlet.backbones import Backbone
@@ -23,6 +23,7 @@ from promptlet.protocols.planning import Settings, default_source, parse_methods
 from promptlet.protocols.runs import Run
 
 OTHERS = ("box", "the dog", "a cat")
+SHUFFLED = ("photo", "cat", "dog")
 
 
 @pytest.fixture
@@ -158,6 +159,36 @@ def test_who_learns_nothing_has_the_prompt_of_each_data_set(tiny_backbone: Backb
         assert result["source_accuracy"] == by_hand(tiny_backbone, origin.source, NAMES, there)
 
 
+def test_a_linear_probe_is_asked_about_the_shifted_classes_among_themselves(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CoOp's paper has it in its table of domain shift: here against scikit-learn by hand."""
+    from sklearn.linear_model import LogisticRegression
+
+    from promptlet.data import sample_shots
+
+    monkeypatch.setitem(COUNTS, "val", 0)  # so that C stays as it is given
+    paths = [write_toy(tmp_path / "origin.npz"), write_toy(tmp_path / "shifted.npz", seed=2, names=SHUFFLED)]
+    toys = {dataset.name: dataset for dataset in open_datasets([str(path) for path in paths])}
+    [run] = planned(toys, tiny_backbone, "linear_probe:C=3", "domain-shift")
+    result = execute(run, toys, FeatureSource(tiny_backbone))
+
+    def unit(name: str, rows: list[int]) -> np.ndarray:
+        features = toys[name].features
+        assert features is not None
+        return features[rows] / np.linalg.norm(features[rows], axis=1, keepdims=True)
+
+    drawn = sample_shots(toys["origin"].split, 2, 1, "coop").train
+    x, y = unit("origin", [i.row for i in drawn if i.row is not None]), [i.label for i in drawn]
+    model = LogisticRegression(C=3, max_iter=1000).fit(x, y)
+    test = toys["shifted"].split.test
+    scores = model.decision_function(unit("shifted", [i.row for i in test if i.row is not None]))
+    columns = [NAMES.index(name) for name in SHUFFLED]
+    right = scores[:, columns].argmax(1) == [i.label for i in test]
+    assert result["accuracy"] == pytest.approx(100.0 * right.mean()) and result["seen_classes"] == 3
+    assert not set(scores.argmax(1)) <= set(columns)  # among all five it would have answered otherwise
+
+
 def test_who_cannot_do_it_is_refused_before_training_and_the_others_go_on(
     tiny_backbone: Backbone, toys: dict[str, BenchDataset], tmp_path: Path, trainings: list[str]
 ) -> None:
@@ -168,14 +199,16 @@ def test_who_cannot_do_it_is_refused_before_training_and_the_others_go_on(
         records, problems = store.read_all()
         assert problems == []
         reasons = {(r["method"], r["status"]): r.get("reason", "") for r in records}
-        assert (
-            f"'linear_probe' knows only the classes it was trained on, so {protocol}"
-            in reasons["linear_probe", "failed"]
-        )
+        reason = reasons["linear_probe", "failed"]
+        assert f"'linear_probe' knows only the classes it was trained on, so {protocol}" in reason
+        assert "(2 of 3 are others, such as 'the dog')" in reason
         assert "class-specific contexts" in reasons["coop", "failed"] and ("coop", "done") in reasons
-        assert len(records) == 6 and sum(record["status"] == "done" for record in records) == 2
-    assert trainings == ["coop", "coop"]
-    done = [record for record in records if record["status"] == "done"]
+        done = [record for record in records if record["status"] == "done"]
+        assert len(records) == 6
+        assert {(record["method"], record["dataset"]) for record in done} == {
+            ("linear_probe", "shifted"), ("coop", "others"), ("coop", "shifted")
+        }  # fmt: skip
+    assert sorted(trainings) == ["coop", "coop", "linear_probe", "linear_probe"]
     assert all(record["source"] == "origin" for record in done)
 
 

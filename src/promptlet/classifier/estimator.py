@@ -27,7 +27,7 @@ from promptlet.classifier.inputs import (
     in_words_of,
     read_folder_items,
 )
-from promptlet.data import FeatureCache, check_class_names
+from promptlet.data import FeatureCache, check_class_names, choose_cache
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method
@@ -226,11 +226,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Features (views, N, D); those given as vectors are taken as they are."""
         if inputs and isinstance(inputs[0], VECTORS) and np.ndim(inputs[0]) == 1:
             return given_features(inputs, self.backbone_.feature_dim)
-        cache: FeatureCache | None = None
-        if isinstance(self.cache, FeatureCache):
-            cache = self.cache
-        elif self.cache:
-            cache = FeatureCache() if self.cache is True else FeatureCache(self.cache)
+        cache = choose_cache(self.cache)
         return encode_images(self.backbone_, inputs, views=views, cache=cache, on_progress=self.on_encode)
 
     def _settle(self, method: Method, classes: np.ndarray) -> None:
@@ -367,7 +363,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if file.method not in METHODS:
             raise PromptFileError(
                 f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
-                f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet."
+                f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
+                "registered first: promptlet --import FILE ..., or an import."
             )
         if backbone is None and not file.backbone:
             raise PromptFileError(

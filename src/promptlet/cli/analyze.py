@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.bench_options import (
+    Address,
+    BackboneName,
+    EngineName,
+    Epochs,
+    Root,
+    ScheduleName,
+    Seeds,
+    Workers,
+)
+from promptlet.cli.bench_run import end, keys_of, run_all
 from promptlet.cli.shell import (
-    Bars,
     Device,
     Dtype,
-    Interrupted,
     Json,
     NoCache,
     bars,
     emit_json,
-    end_with_failures,
     examples,
     open_cache,
     say,
@@ -27,7 +35,7 @@ from promptlet.cli.shell import (
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
-    from promptlet.analysis import DensityStore
+    from promptlet.protocols.bench import Bench, Outcome
     from promptlet.protocols.runs import Run
 
 EXAMPLES = examples(
@@ -53,14 +61,12 @@ def command(
             "commas; options after a colon: rlp:rank=2."
         ),
     ] = "coop,rlp",
-    root: Annotated[
-        Path | None, typer.Option(help="Where data sets known by name lie.", show_default=False)
-    ] = None,
-    backbone: Annotated[str, typer.Option(help="See: promptlet backbones.")] = "openai/clip-vit-base-patch16",
+    root: Root = None,
+    backbone: BackboneName = "openai/clip-vit-base-patch16",
     shots: Annotated[int, typer.Option(help="Images per class.", min=1)] = 16,
-    seeds: Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")] = "1,2,3",
-    schedule: Annotated[str, typer.Option(help="fast, coop or official.")] = "fast",
-    epochs: Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)] = None,
+    seeds: Seeds = "1,2,3",
+    schedule: ScheduleName = "fast",
+    epochs: Epochs = None,
     every: Annotated[int, typer.Option(help="Measure after so many epochs.", min=1)] = 10,
     k: Annotated[int, typer.Option(help="Of ID_k; the rows hold all of them.", min=1)] = 1,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of rows.")] = Path("density"),
@@ -70,6 +76,9 @@ def command(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the tables to this file too.", show_default=False)
     ] = None,
+    engine: EngineName = "inline",
+    workers: Workers = None,
+    address: Address = None,
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
@@ -85,68 +94,35 @@ def command(
     for path in (figure, markdown):
         if path is not None and not path.parent.is_dir():
             raise OptionError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
-    from promptlet.analysis import DensityStore
-    from promptlet.analysis.measuring import check_context, check_k, execute, plan
-    from promptlet.backbones import load_backbone
-    from promptlet.protocols.datasets import FeatureSource, open_datasets
-    from promptlet.protocols.planning import Settings, parse_methods
+    from promptlet.analysis.bench import open_analysis
+    from promptlet.protocols.engines import Engine
+    from promptlet.protocols.planning import Settings
 
-    specs = parse_methods(methods)
-    opened = {d.name: d for d in open_datasets([n.strip() for n in datasets.split(",") if n.strip()], root)}
-    if not opened:
-        raise OptionError("--datasets names no data set; see: promptlet datasets list")
-    for name, _ in specs:
-        check_context(name)
-    check_k(k, specs)
-    store = DensityStore(out)
-    store.check_writable()
-    loaded = load_backbone(backbone, device, dtype)
-    kind = str(loaded.dtype).removeprefix("torch.")
-    chosen = Settings(schedule, epochs)
-    runs = plan(list(opened.values()), specs, shots, numbers, loaded.fingerprint, kind, chosen, every)
+    chosen = Engine(engine, workers, address)
     cache = open_cache(no_cache)
+    bench = open_analysis(
+        datasets,
+        methods,
+        root=root,
+        backbone=backbone,
+        shots=shots,
+        seeds=numbers,
+        settings=Settings(schedule, epochs),
+        every=every,
+        k=k,
+        out=out,
+        cache=cache or False,
+        device=device,
+        dtype=dtype,
+    )
     with bars(off=json) as shown:
-        source = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
-
-        def measured(run: Run) -> dict[str, Any]:
-            def on_epoch(report: Any) -> None:
-                shown.show("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
-
-            return execute(run, opened[run.dataset], source, on_epoch)
-
-        outcome = _run_all(runs, measured, store, shown)
+        outcome = run_all(bench, chosen, shown, _words)
     tell_notes(cache)
-    _tell(runs, store, outcome, k, (figure, markdown), json)
+    _tell(bench, outcome, k, (figure, markdown), json)
 
 
-def _run_all(runs: list[Run], measured: Any, store: DensityStore, shown: Bars) -> dict[str, list[str]]:
-    """Keys by what became of them."""
-    from promptlet.protocols.engines.inline import run_inline
-
-    outcome: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
-    place = {run.key: i + 1 for i, run in enumerate(runs)}
-
-    def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
-        head = f"[{place[run.key]}/{len(runs)}] {run.label}"
-        if what == "done":
-            shown.line(f"{head}: {_ends(record['points'])} ({record['seconds_total']:.1f} s)")
-        elif what == "failed":
-            shown.line(f"{head}: failed: {record['reason']}")
-        elif what == "elsewhere":
-            shown.line(f"{head}: another process is at it; waiting")
-        if what in outcome:
-            outcome[what].append(run.key)
-        for name in ("encoding", "training"):
-            shown.remove(name)
-
-    try:
-        run_inline(runs, measured, store, on_event)
-    except KeyboardInterrupt:
-        stored = len(outcome["done"]) + len(outcome["kept"])
-        raise Interrupted(
-            f"{stored} of {len(runs)} runs are in {store.folder}; run the same command again to go on"
-        ) from None
-    return outcome
+def _words(_run: Run, record: dict[str, Any]) -> str:
+    return f"{_ends(record['points'])} ({record['seconds_total']:.1f} s)"
 
 
 def _ends(points: list[dict[str, Any]]) -> str:
@@ -158,26 +134,19 @@ def _ends(points: list[dict[str, Any]]) -> str:
     )
 
 
-def _tell(
-    runs: list[Run],
-    store: DensityStore,
-    outcome: dict[str, list[str]],
-    k: int,
-    files: tuple[Path | None, Path | None],
-    json: bool,
-) -> None:
-    rows = [row for row in (store.read(run.key) for run in runs) if row is not None]
+def _tell(bench: Bench, outcome: Outcome, k: int, files: tuple[Path | None, Path | None], json: bool) -> None:
+    rows, folder = outcome.records, bench.store.folder
     if rows:
         _write(rows, k, *files)
     if json:
-        _emit(rows, k, outcome, store)
+        _emit(rows, k, outcome, folder)
     elif rows:
         _tables(rows, k)
-        say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
-    end_with_failures(len(outcome["failed"]), len(runs))
+        say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")
+    end(bench, outcome)
 
 
-def _emit(rows: list[dict[str, Any]], k: int, outcome: dict[str, list[str]], store: DensityStore) -> None:
+def _emit(rows: list[dict[str, Any]], k: int, outcome: Outcome, folder: Path) -> None:
     from promptlet.analysis import correlations
 
     told = ("key", "dataset", "method", "label", "seed", "points")
@@ -186,8 +155,8 @@ def _emit(rows: list[dict[str, Any]], k: int, outcome: dict[str, list[str]], sto
             "k": k,
             "rows": [{name: row[name] for name in told} for row in rows],
             "correlations": correlations(rows, k),
-            **outcome,
-            "folder": str(store.folder),
+            **keys_of(outcome),
+            "folder": str(folder),
         }
     )
 

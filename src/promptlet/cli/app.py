@@ -8,6 +8,7 @@ import typer
 
 import promptlet
 from promptlet.cli import analyze, backbones, bench, cache, datasets, demo, fit, inspect, methods, predict
+from promptlet.cli.own_methods import import_methods
 from promptlet.cli.shell import ErrorsInWords
 
 app = typer.Typer(
@@ -31,11 +32,22 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    _version_asked: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="FILE|MODULE",
+            envvar="PROMPTLET_IMPORT",
+            help="A Python file or module with methods of your own; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    pass
+    for given in imports or ():
+        import_methods(given)
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.command)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.bench_options import (
+    Address,
+    BackboneName,
+    EngineName,
+    Epochs,
+    Root,
+    ScheduleName,
+    Seeds,
+    Workers,
+)
 from promptlet.cli.bench_report import LIST, REPORT, list_, report
+from promptlet.cli.bench_run import run_all
 from promptlet.cli.bench_study import STUDY
 from promptlet.cli.bench_study import study as show_study
 from promptlet.cli.bench_tell import tell_plan, tell_results
 from promptlet.cli.shell import (
-    Bars,
     Device,
     Dtype,
-    Interrupted,
     Json,
     NoCache,
     bars,
@@ -25,14 +33,8 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
-from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
-    from promptlet.data import FeatureCache
-    from promptlet.protocols.datasets import BenchDataset
-    from promptlet.protocols.engines import Engine
-    from promptlet.protocols.execution import Workbench
-    from promptlet.protocols.planning import MethodSpec
     from promptlet.protocols.runs import Run
 
 app = typer.Typer(
@@ -93,19 +95,12 @@ def run(
             help="Instead of methods: rank, rank-grid, length, dropout, start or density.", show_default=False
         ),
     ] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="Where data sets known by name lie.", show_default=False)
-    ] = None,
-    backbone: Annotated[str, typer.Option(help="See: promptlet backbones.")] = "openai/clip-vit-base-patch16",
+    root: Root = None,
+    backbone: BackboneName = "openai/clip-vit-base-patch16",
     shots: Annotated[str, typer.Option(help="Images per class; several with commas.")] = "16",
-    seeds: Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")] = "1,2,3",
-    schedule: Annotated[
-        str,
-        typer.Option(
-            help="fast (few, large steps), coop, or official (coop as the method's own code runs it)."
-        ),
-    ] = "fast",
-    epochs: Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)] = None,
+    seeds: Seeds = "1,2,3",
+    schedule: ScheduleName = "fast",
+    epochs: Epochs = None,
     lr: Annotated[
         float | None, typer.Option(help="Instead of the method's or the schedule's.", show_default=False)
     ] = None,
@@ -121,19 +116,9 @@ def run(
         int | None, typer.Option(help="For every method that has one.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of results.")] = Path("runs"),
-    engine: Annotated[
-        str, typer.Option(help="inline (one run after the other), processes, or ray (a cluster).")
-    ] = "inline",
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Runs at once; else one per processor, or per GPU.", min=1, show_default=False),
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a Ray cluster, host:port or auto; else one is started here.", show_default=False
-        ),
-    ] = None,
+    engine: EngineName = "inline",
+    workers: Workers = None,
+    address: Address = None,
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
@@ -147,126 +132,46 @@ def run(
     classes. What was run before is kept, what was trained before is not trained again, and what failed or was
     interrupted is run again by the same command.
     """
-    from promptlet.data import SAMPLERS
-    from promptlet.errors import check_option
-    from promptlet.protocols import PROTOCOLS, RunStore
-
-    check_option("protocol", protocol, PROTOCOLS)
-    check_option("sampler", sampler, SAMPLERS)
     counts, numbers = whole_numbers(shots, "--shots"), whole_numbers(seeds, "--seeds")
     if min(counts) < 1 or views < 1:
         raise typer.BadParameter("shots and views are 1 or more")
-    from promptlet.protocols.datasets import FeatureSource
+    from promptlet.protocols.bench import open_bench
     from promptlet.protocols.engines import Engine
-    from promptlet.protocols.execution import Workbench
-    from promptlet.protocols.planning import Settings, plan_runs
+    from promptlet.protocols.planning import Settings
 
     chosen = Engine(engine, workers, address)
-    specs = _methods(methods, study, {"rank": rank, "n_ctx": n_ctx})
-    settings = Settings(schedule, epochs, lr, batch_size, views, sampler)
-    store = RunStore(out)
-    if not dry_run:
-        store.check_writable()
-    names = [name.strip() for name in datasets.split(",") if name.strip()]
-    opened, trained_on = _open(protocol, names, source, root)
-    from promptlet.backbones import load_backbone
-
-    loaded = load_backbone(backbone, device, dtype)
-    kind = str(loaded.dtype).removeprefix("torch.")
-    backing = (loaded.fingerprint, kind)
-    runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, settings, trained_on)
+    cache = open_cache(no_cache)
+    bench = open_bench(
+        datasets,
+        methods,
+        protocol=protocol,
+        source=source,
+        study=study,
+        options={"rank": rank, "n_ctx": n_ctx},
+        root=root,
+        backbone=backbone,
+        shots=counts,
+        seeds=numbers,
+        settings=Settings(schedule, epochs, lr, batch_size, views, sampler),
+        out=out,
+        cache=cache or False,
+        device=device,
+        dtype=dtype,
+    )
     if dry_run:
-        tell_plan(runs, store, json)
+        tell_plan(bench, json)
         return
-    by_name = {dataset.name: dataset for dataset in [*opened, trained_on] if dataset is not None}
-    cache: FeatureCache | None = open_cache(no_cache)
     with bars(off=json) as shown:
-        features = FeatureSource(loaded, cache, lambda done, total: shown.show("encoding", done, total))
-        outcome = _run_all(runs, Workbench(by_name, features, store), chosen, shown)
+        outcome = run_all(bench, chosen, shown, _words)
     tell_notes(cache)
-    tell_results(runs, store, outcome, study, json)
+    tell_results(bench, outcome, study, json)
 
 
-def _methods(methods: str | None, study: str | None, shared: dict[str, Any]) -> Sequence[MethodSpec]:
-    """Those that are named, or those of a study."""
-    from promptlet.protocols.planning import parse_methods, share_options
-    from promptlet.protocols.studies import study_methods
-
-    if study is None:
-        return share_options(parse_methods(methods or METHODS), shared)
-    if methods is not None:
-        raise OptionError(f"--study {study} and --methods cannot be given together; leave one out")
-    return study_methods(study, shared)
-
-
-def _open(
-    protocol: str, names: list[str], source: str | None, root: Path | None
-) -> tuple[list[BenchDataset], BenchDataset | None]:
-    """The data sets to test on, and the one to train on where the protocol has one."""
-    from promptlet.data.load import expand_names
-    from promptlet.protocols.datasets import open_datasets
-    from promptlet.protocols.measures import TRANSFERS
-    from promptlet.protocols.planning import default_source
-
-    if not names:
-        raise OptionError("--datasets names no data set; see: promptlet datasets list")
-    if protocol not in TRANSFERS:
-        if source is not None:
-            raise OptionError(
-                f"--source {source!r} goes with {' and '.join(TRANSFERS)} alone; {protocol} trains on the "
-                "data set that it tests on"
-            )
-        return open_datasets(names, root), None
-    source = source or default_source(names)
-    if expand_names([source]) != [source]:
-        raise OptionError(f"--source takes one data set, not {source!r}, which stands for several")
-    every = expand_names(names)
-    opened = open_datasets([*every, *([] if source in every else [source])], root)
-    targets = [dataset for dataset in opened if dataset.source in every]
-    return targets, next(dataset for dataset in opened if dataset.source == source)
-
-
-def _run_all(runs: list[Run], bench: Workbench, engine: Engine, shown: Bars) -> dict[str, list[str]]:
-    """Keys by what became of them."""
-    outcome: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
-    place = {run.key: i + 1 for i, run in enumerate(runs)}
-
-    def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
-        words = _words(what, run, record)
-        if words:
-            shown.line(f"[{place[run.key]}/{len(runs)}] {run.label}: {words}")
-        if what in outcome:
-            outcome[what].append(run.key)
-            shown.show("runs", sum(map(len, outcome.values())), len(runs))
-        for name in ("encoding", "training"):
-            shown.remove(name)
-
-    def on_epoch(report: Any) -> None:
-        shown.show("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
-
-    try:
-        engine.run(runs, bench, on_event, on_epoch)
-    except KeyboardInterrupt:
-        stored = len(outcome["done"]) + len(outcome["kept"])
-        raise Interrupted(
-            f"{stored} of {len(runs)} runs are in {bench.store.folder}; run the same command again to go on"
-        ) from None
-    return outcome
-
-
-def _words(what: str, run: Run, record: dict[str, Any]) -> str:
-    """What is said of an event, or nothing."""
+def _words(run: Run, record: dict[str, Any]) -> str:
     from promptlet.protocols.measures import MEASURES
 
-    if what == "done":
-        before = ", trained before" if record.get("trained", {}).get("reused") else ""
-        return f"{MEASURES[run.protocol].words(record)} ({record['seconds_total']:.1f} s{before})"
-    return {
-        "failed": f"failed: {record.get('reason')}",
-        "elsewhere": "another process is at it; waiting",
-        "lost": f"its worker was lost ({record.get('reason')}); it is made again",
-        "waiting": f"waiting: {record.get('reason')}",
-    }.get(what, "")
+    before = ", trained before" if record.get("trained", {}).get("reused") else ""
+    return f"{MEASURES[run.protocol].words(record)} ({record['seconds_total']:.1f} s{before})"
 
 
 app.command("report", epilog=REPORT)(report)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptlet.cli.shell import emit_json, end_with_failures, say, table, warn
+from promptlet.cli.bench_run import end, keys_of, refusals
+from promptlet.cli.shell import emit_json, say, table, warn
 
 if TYPE_CHECKING:
-    from promptlet.protocols import RunStore
+    from promptlet.protocols.bench import Bench, Outcome
     from promptlet.protocols.runs import Run
     from promptlet.report import Summary
 
 
-def tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
-    """What would be run, and how long it may take."""
+def tell_plan(bench: Bench, json: bool) -> None:
+    """What would be run, how long it may take, and what cannot be run."""
     from promptlet.protocols.estimate import estimate
 
+    runs, store = bench.runs, bench.store
     records = store.read_all()[0] if store.folder.is_dir() else []
     done = {record["key"] for record in records if record["status"] == "done"}
     states = [(run, "done" if run.key in done else "to run") for run in runs]
@@ -24,7 +26,7 @@ def tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
     unknown = len(guesses) - len(known)
     if json:
         rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
-        emit_json({"runs": rows, "seconds": sum(known), "unknown": unknown})
+        emit_json({"runs": rows, "refused": refusals(bench), "seconds": sum(known), "unknown": unknown})
         return
     lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
@@ -33,6 +35,8 @@ def tell_plan(runs: list[Run], store: RunStore, json: bool) -> None:
         say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
     if unknown:
         say(f"unknown for {unknown} of them: no run like them is finished there")
+    for refused in bench.refused:
+        say(refused.words)
 
 
 def _guess(run: Run, guesses: dict[str, float | None]) -> str:
@@ -42,20 +46,19 @@ def _guess(run: Run, guesses: dict[str, float | None]) -> str:
     return "unknown" if seconds is None else f"{seconds:.1f}"
 
 
-def tell_results(
-    runs: list[Run], store: RunStore, outcome: dict[str, list[str]], study: str | None, json: bool
-) -> None:
-    """The tables of what was run, and what failed. Exits with 1 when something did."""
+def tell_results(bench: Bench, outcome: Outcome, study: str | None, json: bool) -> None:
+    """The tables of what was run, what failed and what was refused. Exits with 1 when something was."""
     from promptlet.protocols.runs import cell_of
     from promptlet.report import summarise
 
-    summary = summarise(store, {cell_of(run.describe()) for run in runs})
+    folder = bench.store.folder
+    summary = summarise(bench.store, {cell_of(run.describe()) for run in bench.runs})
     if json:
-        emit_json({**summary.to_json(), **outcome, "folder": str(store.folder)})
+        emit_json({**summary.to_json(), **keys_of(outcome), "folder": str(folder)})
     else:
         _tables(summary, study)
-        say(f"{len(outcome['done'])} run, {len(outcome['kept'])} there before, in {store.folder}")
-    end_with_failures(len(outcome["failed"]), len(runs))
+        say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")
+    end(bench, outcome)
 
 
 def _tables(summary: Summary, study: str | None) -> None:

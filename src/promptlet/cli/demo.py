@@ -115,19 +115,13 @@ def _compare(
     shown: Bars,
 ) -> Any:
     """Base-to-new of the three methods on every data set and seed; the summary of these runs."""
-    from promptlet.protocols import RunStore, base_to_new
-    from promptlet.protocols.datasets import FeatureSource, open_datasets
-    from promptlet.protocols.engines.inline import run_inline
-    from promptlet.protocols.planning import parse_methods
+    from promptlet.protocols.bench import open_bench
     from promptlet.protocols.runs import cell_of
     from promptlet.report import summarise
 
-    store = RunStore(folder)
     shown.line(f"drawing {', '.join(names)}")
-    opened = open_datasets(names)
-    runs = base_to_new.plan(opened, parse_methods(METHODS), [SHOTS], seeds, backbone.fingerprint)
-    by_name = {dataset.name: dataset for dataset in opened}
-    source = FeatureSource(backbone, cache, lambda done, total: shown.show("encoding", done, total))
+    words: dict[str, Any] = {"backbone": backbone, "cache": cache or False}
+    bench = open_bench(names, METHODS, shots=SHOTS, seeds=seeds, out=folder, **words)
     finished = 0
 
     def on_event(what: str, run: Any, record: dict[str, Any]) -> None:
@@ -136,10 +130,10 @@ def _compare(
             shown.line(f"{run.label}: failed: {record['reason']}")
         if what in ("done", "kept", "failed"):
             finished += 1
-            shown.show("runs", finished, len(runs), run.label)
+            shown.show("runs", finished, len(bench.runs), run.label)
 
-    run_inline(runs, lambda run: base_to_new.execute(run, by_name[run.dataset], source), store, on_event)
-    return summarise(store, {cell_of(run.describe()) for run in runs})
+    bench.run(on_event=on_event, on_encode=lambda done, total: shown.show("encoding", done, total))
+    return summarise(bench.store, {cell_of(run.describe()) for run in bench.runs})
 
 
 def _one_prompt(
@@ -202,7 +196,8 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
     if rows:
         page.figure(
             bars_by_dataset(rows),
-            "Harmonic mean of base and new accuracy, by data set; the axis does not begin at 0",
+            "Harmonic mean of base and new accuracy, by data set, with its deviation over seeds; the axis "
+            "does not begin at 0",
         )
         page.figure(base_against_new(rows), "A point per data set and method; on the line, both are equal")
     page.heading(f"One prompt, learned on the base classes of {name}")

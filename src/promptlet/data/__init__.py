@@ -2,7 +2,7 @@
 
 from promptlet.data.catalog import DATASETS, DatasetSpec
 from promptlet.data.coop_split import read_coop_split
-from promptlet.data.feature_cache import CacheStats, FeatureCache
+from promptlet.data.feature_cache import CacheStats, FeatureCache, choose_cache
 from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
 from promptlet.data.folder import ignored_files, read_folder
 from promptlet.data.halves import base_new, select_classes
@@ -27,6 +27,7 @@ __all__ = [
     "Split",
     "base_new",
     "check_class_names",
+    "choose_cache",
     "clean_class_name",
     "content_hash",
     "ignored_files",

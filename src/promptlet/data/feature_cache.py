@@ -214,3 +214,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def choose_cache(given: bool | str | Path | FeatureCache) -> FeatureCache | None:
+    """The user's cache for True, that in a folder, a cache as it is, or none for False."""
+    if isinstance(given, FeatureCache):
+        return given
+    return None if not given else FeatureCache() if given is True else FeatureCache(given)

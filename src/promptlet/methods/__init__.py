@@ -1,4 +1,4 @@
-"""Every method by name: one file per paper, none imports another."""
+"""Every method by name (catalog.py): one file per paper, none imports another."""
 
 from __future__ import annotations
 
@@ -8,48 +8,8 @@ from typing import Any
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, check_option, did_you_mean
-from promptlet.methods.clip_adapter import ClipAdapter
-from promptlet.methods.clip_lora import ClipLora
-from promptlet.methods.cocoop import CoCoOp
-from promptlet.methods.coop import CoOp
-from promptlet.methods.density_prompt import DirectOptimisation, PositionalPenalty
-from promptlet.methods.ivlp import IVLP
-from promptlet.methods.kgcoop import KgCoOp
-from promptlet.methods.linear_probe import LinearProbe
-from promptlet.methods.maple import MaPLe
+from promptlet.methods.catalog import METHODS, code_of, register, registered
 from promptlet.methods.method import Method, MethodInfo
-from promptlet.methods.mmlop import MMLoP
-from promptlet.methods.prograd import ProGrad
-from promptlet.methods.promptsrc import PromptSRC
-from promptlet.methods.qcoop import QCoOp
-from promptlet.methods.rlp import RLP
-from promptlet.methods.tip_adapter import TipAdapter, TipAdapterF
-from promptlet.methods.vpt import VPT
-from promptlet.methods.zero_shot import ZeroShot
-from promptlet.methods.zero_shot_ensemble import ZeroShotEnsemble
-
-METHODS: dict[str, type[Method]] = {
-    "zero_shot": ZeroShot,
-    "zero_shot_ensemble": ZeroShotEnsemble,
-    "coop": CoOp,
-    "cocoop": CoCoOp,
-    "kgcoop": KgCoOp,
-    "prograd": ProGrad,
-    "rlp": RLP,
-    "dip_do": DirectOptimisation,
-    "dip_pp": PositionalPenalty,
-    "qcoop": QCoOp,
-    "vpt": VPT,
-    "ivlp": IVLP,
-    "maple": MaPLe,
-    "promptsrc": PromptSRC,
-    "mmlop": MMLoP,
-    "clip_adapter": ClipAdapter,
-    "tip_adapter": TipAdapter,
-    "tip_adapter_f": TipAdapterF,
-    "linear_probe": LinearProbe,
-    "clip_lora": ClipLora,
-}
 
 
 def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **options: Any) -> Method:
@@ -78,4 +38,4 @@ def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
         raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
 
 
-__all__ = ["METHODS", "Method", "MethodInfo", "build_method"]
+__all__ = ["METHODS", "Method", "MethodInfo", "build_method", "code_of", "register", "registered"]

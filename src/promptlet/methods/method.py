@@ -52,6 +52,13 @@ class MethodInfo:
     bibtex: str = ""
     notes: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle, which knows no read-only tables: a worker's are plain ones."""
+        return {
+            name: dict(value) if isinstance(value, MappingProxyType) else value
+            for name, value in vars(self).items()
+        }
+
 
 class Method(nn.Module, ABC):
     """A named combination of parametrisation, placement and objective over one frozen backbone.

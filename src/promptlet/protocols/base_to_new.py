@@ -19,7 +19,7 @@ from promptlet.protocols.circumstances import circumstances
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import (
     OnEpoch,
-    check_unseen,
+    check_asked,
     drawn_from,
     file_of,
     fit,
@@ -56,7 +56,7 @@ def execute(
     base, new = base_new(sample_shots(dataset.split, run.shots, run.seed, run.sampler))
     for half, split in (("base", base), ("new", new)):
         check_test(dataset, split, NAME, f" of the {half} classes ({split.class_names[0]!r}, ...)")
-    check_unseen(run)
+    check_asked(run, base.class_names, new.class_names)
     method = new_method(run, base.class_names, new.class_names, source)
     result = fit(run, method, dataset, base, source, on_epoch)
     measured = {

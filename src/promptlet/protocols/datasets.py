@@ -120,8 +120,21 @@ class FeatureSource:
 
     def of(self, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> np.ndarray:
         """Features (views, N, D), not normalised. Raises DataError, ImageError."""
+        self.check("features", dataset, views)
         if dataset.features is None:
             return self._images([str(item.path) for item in items], views)
+        return dataset.features[np.array([item.row for item in items], np.int64)][None]
+
+    def check(self, reads: str, dataset: BenchDataset, views: int = 1) -> None:
+        """Raise DataError, or OptionError for the views, where ``dataset`` does not have what a method reads:
+        "features", or "images" themselves."""
+        if dataset.features is None:
+            return
+        if reads != "features":
+            raise DataError(
+                f"{dataset.name}: a feature file has no images, which a method that changes the image tower "
+                "needs; give the images, or a method that reads features"
+            )
         if views > 1:
             raise OptionError(
                 f"{dataset.name}: a feature file holds one view of each image, not {views}; give the images"
@@ -132,13 +145,9 @@ class FeatureSource:
                 f"{dataset.name}: its features have {found} numbers, those of {self.backbone.name!r} {own}; "
                 "give the backbone they were made with, or the images"
             )
-        return dataset.features[np.array([item.row for item in items], np.int64)][None]
 
     def inputs(self, reads: str, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> Inputs:
-        """What a method reads of ``items``: "features", or "images" themselves.
-
-        Raises DataError where there are no images.
-        """
+        """What a method reads of ``items``; raises as `check`."""
         import torch
 
         from promptlet.methods.inputs import FeatureInputs
@@ -146,11 +155,7 @@ class FeatureSource:
 
         if reads == "features":
             return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
-        if dataset.features is not None:
-            raise DataError(
-                f"{dataset.name}: a feature file has no images, which a method that changes the image tower "
-                "needs; give the images, or a method that reads features"
-            )
+        self.check(reads, dataset, views)
         return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
 
     def adopt(self, keys: Sequence[tuple[str, int]], vectors: np.ndarray) -> None:

@@ -22,12 +22,17 @@ from promptlet.training import SCHEDULES, EpochReport, Schedule, TrainingResult,
 OnEpoch = Callable[[EpochReport], None]
 
 
-def check_unseen(run: Run) -> None:
-    """Raise OptionError for a method that cannot answer about classes it was not trained on."""
-    if not METHODS[run.method].info.unseen_classes:
+def check_asked(run: Run, trained: Sequence[str], asked: Sequence[str]) -> None:
+    """Raise OptionError where ``asked`` has a class that is not ``trained`` and the method knows no other."""
+    if METHODS[run.method].info.unseen_classes:
+        return
+    known = set(trained)
+    unseen = [name for name in asked if name not in known]
+    if unseen:
+        some = f"{len(unseen)} of {len(asked)} are others, such as {unseen[0]!r}"
         raise OptionError(
             f"method {run.method!r} knows only the classes it was trained on, so {run.protocol}, which asks "
-            "for others, cannot be run with it"
+            f"for others, cannot be run with it{f' ({some})' if len(unseen) < len(asked) else ''}"
         )
 
 

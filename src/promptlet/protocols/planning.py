@@ -9,7 +9,7 @@ from typing import Any
 
 from promptlet.data import DATASETS
 from promptlet.errors import OptionError, check_option
-from promptlet.methods import METHODS
+from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.mini.names import EVERY_NAME, MINI
 from promptlet.protocols.datasets import BenchDataset
@@ -182,4 +182,5 @@ def _run(
         dtype=backbone[1],
         source=None if source is None else source.name,
         source_data=None if source is None else source.digest,
+        code=code_of(method),
     )

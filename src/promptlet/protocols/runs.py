@@ -23,6 +23,7 @@ class Run:
     dataset: its name in tables; data: digest of its content. fingerprint: the backbone's.
     settings: every field of the `Schedule`; empty for a method that trains nothing. dtype: of the weights.
     source, source_data: name and digest of the data set that is trained on, where it is another one.
+    code: digest of the file of a method that is not Promptlet's own; changed code is another run.
 
     The device is no part of it; the record names it. Numbers of two devices differ by rounding, which on CUDA
     is that of bf16 products.
@@ -42,6 +43,7 @@ class Run:
     dtype: str
     source: str | None = None
     source_data: str | None = None
+    code: str | None = None
 
     @property
     def key(self) -> str:
@@ -52,8 +54,8 @@ class Run:
     @property
     def training_key(self) -> str:
         """The same for what its training depends on: runs that share it can share the trained method."""
-        fields = {name: value for name, value in asdict(self).items() if name not in OF_THE_TEST}
-        fields["data"] = fields.pop("source_data") or fields["data"]
+        fields = {name: value for name, value in _identity(asdict(self)).items() if name not in OF_THE_TEST}
+        fields["data"] = fields.pop("source_data", None) or fields["data"]
         return _key([self.source or self.dataset], self, fields)
 
     def describe(self) -> dict[str, Any]:
@@ -87,11 +89,11 @@ def _without(described: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
 
 
 def _identity(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields without a source where there is none: so runs are told apart as before there were sources.
-
-    A record without ``source_data`` may have a ``source`` of its own: where the data set came from.
+    """The fields without a source, or code, where there is none: so runs are told apart as before there were
+    any. A record without ``source_data`` may have a ``source`` of its own: where the data set came from.
     """
-    absent = () if fields["source_data"] is not None else ("source", "source_data")
+    absent = [] if fields["source_data"] is not None else ["source", "source_data"]
+    absent += [] if fields["code"] is not None else ["code"]
     return {name: value for name, value in fields.items() if name not in absent}
 
 

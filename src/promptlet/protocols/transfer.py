@@ -16,7 +16,7 @@ from promptlet.data import Split, sample_shots
 from promptlet.methods import METHODS
 from promptlet.methods.method import NOTHING
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch, check_unseen, drawn_from, new_method, record_of
+from promptlet.protocols.fitting import OnEpoch, check_asked, drawn_from, new_method, record_of
 from promptlet.protocols.measures import FEW_SHOT
 from promptlet.protocols.runs import Run
 from promptlet.protocols.scoring import check_test, scores
@@ -38,8 +38,8 @@ def execute(
     with the reason.
     """
     began = time.perf_counter()
-    check_unseen(run)
     split, target = sample_shots(source.split, run.shots, run.seed, run.sampler), dataset.split
+    check_asked(run, split.class_names, target.class_names)
     for place, part in ((source, split), (dataset, target)):
         check_test(place, part, run.protocol)
     method = new_method(run, split.class_names, target.class_names, features)

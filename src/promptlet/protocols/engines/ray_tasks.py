@@ -7,6 +7,7 @@ Features, trained prompts and records travel by themselves: no folder is shared.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,11 +44,20 @@ def run_on_ray(
     from promptlet.protocols.engines.ray_features import encode_on_ray
 
     with cluster(address) as ray:
+        _send_code_of(ray, bench)
         on_gpu = bench.features.backbone.device.type == "cuda"
         with silence():
             encode_on_ray(ray, runs, bench, on_gpu)
         pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu)
         dispatch(runs, pool, bench.store, on_event)
+
+
+def _send_code_of(ray: Any, bench: Workbench) -> None:
+    """Let the files of methods that are not Promptlet's own travel with them: no node needs to have them."""
+    for method in bench.methods:
+        module = sys.modules[method.__module__]
+        if module.__name__ != "__main__":  # that always travels
+            ray.cloudpickle.register_pickle_by_value(module)
 
 
 @dataclass

@@ -1,0 +1,114 @@
+"""The methods by name: the package's own, one file per paper, and those that a user registers."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from promptlet.errors import OptionError
+from promptlet.methods.clip_adapter import ClipAdapter
+from promptlet.methods.clip_lora import ClipLora
+from promptlet.methods.cocoop import CoCoOp
+from promptlet.methods.coop import CoOp
+from promptlet.methods.density_prompt import DirectOptimisation, PositionalPenalty
+from promptlet.methods.ivlp import IVLP
+from promptlet.methods.kgcoop import KgCoOp
+from promptlet.methods.linear_probe import LinearProbe
+from promptlet.methods.maple import MaPLe
+from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.mmlop import MMLoP
+from promptlet.methods.prograd import ProGrad
+from promptlet.methods.promptsrc import PromptSRC
+from promptlet.methods.qcoop import QCoOp
+from promptlet.methods.rlp import RLP
+from promptlet.methods.tip_adapter import TipAdapter, TipAdapterF
+from promptlet.methods.vpt import VPT
+from promptlet.methods.zero_shot import ZeroShot
+from promptlet.methods.zero_shot_ensemble import ZeroShotEnsemble
+
+METHODS: dict[str, type[Method]] = {
+    "zero_shot": ZeroShot,
+    "zero_shot_ensemble": ZeroShotEnsemble,
+    "coop": CoOp,
+    "cocoop": CoCoOp,
+    "kgcoop": KgCoOp,
+    "prograd": ProGrad,
+    "rlp": RLP,
+    "dip_do": DirectOptimisation,
+    "dip_pp": PositionalPenalty,
+    "qcoop": QCoOp,
+    "vpt": VPT,
+    "ivlp": IVLP,
+    "maple": MaPLe,
+    "promptsrc": PromptSRC,
+    "mmlop": MMLoP,
+    "clip_adapter": ClipAdapter,
+    "tip_adapter": TipAdapter,
+    "tip_adapter_f": TipAdapterF,
+    "linear_probe": LinearProbe,
+    "clip_lora": ClipLora,
+}
+OURS = frozenset(METHODS)
+"""The names of the package's own methods."""
+
+M = TypeVar("M", bound=type[Method])
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # as in prompt files
+
+
+def register(method: M) -> M:
+    """Make a method of one's own known by its ``info.name``: to classifiers, prompt files and benchmarks.
+
+    Written above the class, ``@register``. A name that was registered before gets the new class, as when a
+    cell of a notebook is run again. Raises OptionError for what is no method, has the name of one of the
+    package's own, or has an option in its ``info`` that its constructor does not take.
+    """
+    if not (inspect.isclass(method) and issubclass(method, Method)):
+        raise OptionError(f"{method!r} is no method; register a subclass of promptlet.methods.Method")
+    if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
+        raise OptionError(
+            f"{method.__qualname__} is not a whole method: it needs a MethodInfo as its `info`, and "
+            "class_features() unless it extends a method that has it"
+        )
+    name = method.info.name
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"{name!r} is no name of a method; use up to 64 small letters, digits and _")
+    if name in OURS:
+        raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
+    _check_options(method)
+    METHODS[name] = method
+    return method
+
+
+def registered() -> tuple[type[Method], ...]:
+    """The methods that are not the package's own."""
+    return tuple(method for name, method in METHODS.items() if name not in OURS)
+
+
+def code_of(name: str) -> str | None:
+    """12 hexadecimal digits for the file that a registered method is written in, so that a benchmark knows
+    when it was changed. None for the package's own, and for one that was typed in and has no file."""
+    if name in OURS:
+        return None
+    try:
+        file = inspect.getsourcefile(METHODS[name])
+        return None if file is None else hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest()
+    except (OSError, TypeError):
+        return None
+
+
+def _check_options(method: type[Method]) -> None:
+    if not isinstance(method.info.options, Mapping):
+        raise OptionError(f"{method.info.name}: info.options={method.info.options!r} is no table of options")
+    taken = inspect.signature(method.__init__).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    for option in method.info.options:
+        if option not in taken:
+            raise OptionError(
+                f"{method.info.name}: its info has the option {option!r}, which its constructor does not "
+                f"take; it takes: {', '.join(list(taken)[3:]) or 'none'}"
+            )

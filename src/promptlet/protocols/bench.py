@@ -1,0 +1,220 @@
+"""A benchmark from Python: what `promptlet bench run` does, which is written on top of it.
+
+bench = open_bench("mini-flowers", "zero_shot,coop,rlp:rank=2", backbone="mini", out="runs")
+outcome = bench.run()
+[record["H"] for record in outcome.records]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones.load import DEFAULT_BACKBONE
+from promptlet.data import SAMPLERS, FeatureCache, choose_cache
+from promptlet.data.load import expand_names
+from promptlet.errors import OptionError, check_option
+from promptlet.methods import registered
+from promptlet.protocols import PROTOCOLS
+from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
+from promptlet.protocols.engines import Engine, OnEvent
+from promptlet.protocols.execution import Workbench
+from promptlet.protocols.fitting import OnEpoch
+from promptlet.protocols.measures import TRANSFERS
+from promptlet.protocols.planning import (
+    MethodSpec,
+    Settings,
+    default_source,
+    parse_methods,
+    plan_runs,
+    share_options,
+)
+from promptlet.protocols.refusals import Refused, sort_out
+from promptlet.protocols.runs import Run
+from promptlet.protocols.store import RunStore
+from promptlet.protocols.studies import study_methods
+
+METHODS = "zero_shot,coop,rlp"
+Methods = str | Sequence[str | MethodSpec]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a benchmark's runs.
+
+    done, kept, failed: their keys: made now, there before, recorded with a reason. refused: not tried, since
+    they cannot be made. records: of those that are done, in the order of the plan.
+    """
+
+    done: list[str]
+    kept: list[str]
+    failed: list[str]
+    refused: list[Refused]
+    records: list[dict[str, Any]] = field(repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was asked for is there."""
+        return not (self.failed or self.refused)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark that is opened and planned; nothing is run yet. Made by `open_bench`.
+
+    runs: what can be tried. refused: what cannot be made, with reasons.
+    """
+
+    runs: list[Run]
+    refused: list[Refused]
+    workbench: Workbench
+
+    @property
+    def store(self) -> RunStore:
+        """Where the results are."""
+        return self.workbench.store
+
+    def run(
+        self,
+        engine: Engine | str = "inline",
+        on_event: OnEvent | None = None,
+        on_epoch: OnEpoch | None = None,
+        on_encode: Callable[[int, int], None] | None = None,
+    ) -> Outcome:
+        """Make what is not there yet; whatever stops it, the same call goes on.
+
+        engine: "inline", "processes", "ray", or an `Engine` with its number of workers. on_event: see
+        `run_inline`; on_epoch: of trainings in this process; on_encode(done, total): images times views.
+        Raises EngineError where the engine cannot start, and DataError where nothing can be stored. A run
+        that fails is recorded with its reason.
+        """
+        chosen = Engine(engine) if isinstance(engine, str) else engine
+        keys: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
+
+        def note(what: str, run: Run, record: dict[str, Any]) -> None:
+            if what in keys:
+                keys[what].append(run.key)
+            if on_event is not None:
+                on_event(what, run, record)
+
+        self.store.check_writable()  # before anything is encoded
+        self.workbench.features.on_progress = on_encode
+        chosen.run(self.runs, self.workbench, note, on_epoch)
+        records = [record for record in map(self.store.read, (run.key for run in self.runs)) if record]
+        done = [record for record in records if record["status"] == "done"]
+        return Outcome(**keys, refused=self.refused, records=done)
+
+
+def open_bench(
+    datasets: str | Path | Sequence[str | Path],
+    methods: Methods | None = None,
+    *,
+    protocol: str = "base-to-new",
+    source: str | Path | None = None,
+    study: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+    backbone: str | Path | Backbone = DEFAULT_BACKBONE,
+    shots: int | Sequence[int] = 16,
+    seeds: int | Sequence[int] = (1, 2, 3),
+    settings: Settings | None = None,
+    out: str | Path = "runs",
+    cache: bool | str | Path | FeatureCache = True,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Bench:
+    """Open the data sets and the backbone, and plan every data set x shots x method x seed.
+
+    datasets: names (below ``root``), "mini", folders of images, tables, split files, feature files; one, with
+        commas or not, or several.
+    methods: as in "coop,rlp:rank=2", or a sequence of such words and of pairs (name, options); None takes
+        zero-shot, CoOp and RLP. study: a preset instead of methods.
+    protocol: "base-to-new", "few-shot", "cross-dataset" or "domain-shift". source: what the last two train
+        on; None finds it as `default_source` does.
+    options: for every method that has them, such as {"rank": 2}.
+    backbone: what `load_backbone` takes, with ``device`` and ``dtype``, or what it gave.
+    settings: schedule, epochs, learning rate, views, sampler.
+    out: the folder of results.
+    cache: of image features: True for the user's, a folder, a `FeatureCache`, or False for none on disk.
+
+    Raises OptionError, DataError, BackboneError. A data set that is there but cannot be read is no error
+    here: its runs fail with the reason.
+    """
+    settings = settings or Settings()
+    check_option("protocol", protocol, PROTOCOLS)
+    check_option("sampler", settings.sampler, SAMPLERS)
+    counts, numbers = _several("shots", shots, 1), _several("seeds", seeds, 0)
+    if settings.views < 1:
+        raise OptionError(f"views={settings.views} must be 1 or more")
+    specs = _chosen(methods, study, options or {})
+    opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root)
+    loaded = backbone if isinstance(backbone, Backbone) else load_backbone(backbone, device, dtype)
+    kind = str(loaded.dtype).removeprefix("torch.")
+    backing = (loaded.fingerprint, kind)
+    runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, settings, trained_on)
+    by_name = {dataset.name: dataset for dataset in [*opened, trained_on] if dataset is not None}
+    features = FeatureSource(loaded, choose_cache(cache))
+    possible, refused = sort_out(runs, by_name, features)
+    return Bench(possible, refused, Workbench(by_name, features, RunStore(out), registered()))
+
+
+def _several(name: str, given: int | Sequence[int], least: int) -> list[int]:
+    numbers = [given] if isinstance(given, int) else list(given)
+    if not numbers or any(type(number) is not int or number < least for number in numbers):
+        raise OptionError(f"{name}={given!r} must be one or more whole numbers of {least} and more")
+    return list(dict.fromkeys(numbers))
+
+
+def _chosen(methods: Methods | None, study: str | None, shared: Mapping[str, Any]) -> Sequence[MethodSpec]:
+    """Those that are named, or those of a study."""
+    if study is None:
+        return share_options(parse_given(METHODS if methods is None else methods), shared)
+    if methods is not None:
+        raise OptionError(f"study {study!r} and methods cannot be given together; leave one out")
+    return study_methods(study, shared)
+
+
+def parse_given(methods: Methods) -> list[MethodSpec]:
+    """Methods with their options, as `plan_runs` takes them. Raises OptionError."""
+    if isinstance(methods, str):
+        return list(parse_methods(methods))
+    specs: list[MethodSpec] = []
+    for given in methods:
+        specs += parse_methods(given) if isinstance(given, str) else [given]
+    if not specs:
+        raise OptionError("methods is empty; name one or more, or leave it out")
+    return specs
+
+
+def names_of_datasets(datasets: str | Path | Sequence[str | Path]) -> list[str]:
+    """One, several, or several with commas. Raises OptionError for none."""
+    if isinstance(datasets, str):
+        given: Sequence[str | Path] = [name.strip() for name in datasets.split(",") if name.strip()]
+    else:
+        given = [datasets] if isinstance(datasets, Path) else datasets
+    if not given:
+        raise OptionError("datasets names no data set; see: promptlet datasets list")
+    return [str(name) for name in given]
+
+
+def _open(
+    protocol: str, names: Sequence[str], source: str | Path | None, root: str | Path | None
+) -> tuple[list[BenchDataset], BenchDataset | None]:
+    """The data sets to test on, and the one to train on where the protocol has one."""
+    if protocol not in TRANSFERS:
+        if source is not None:
+            raise OptionError(
+                f"source {str(source)!r} goes with {' and '.join(TRANSFERS)} alone; {protocol} trains on the "
+                "data set that it tests on"
+            )
+        return open_datasets(names, root), None
+    origin = default_source(names) if source is None else str(source)
+    if expand_names([origin]) != [origin]:
+        raise OptionError(f"source is one data set, not {origin!r}, which stands for several")
+    every = expand_names(names)
+    opened = open_datasets([*every, *([] if origin in every else [origin])], root)
+    targets = [dataset for dataset in opened if dataset.source in every]
+    return targets, next(dataset for dataset in opened if dataset.source == origin)

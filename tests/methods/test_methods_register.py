@@ -1,0 +1,132 @@
+"""Methods of one's own: what is taken, what is refused, and that they are known everywhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from promptlet.backbones import Backbone
+from promptlet.errors import OptionError, PromptFileError
+from promptlet.methods import METHODS, Method, MethodInfo, build_method, code_of, register, registered
+from promptlet.methods.coop import CoOp
+from promptlet.methods.zero_shot import ZeroShot
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own_method.py"
+
+
+def info(name: str = "mine", **options: Any) -> MethodInfo:
+    return MethodInfo(name, "Mine", "an example", "none", "nothing", True, options)
+
+
+@pytest.fixture(autouse=True)
+def methods_as_before() -> Iterator[None]:
+    before = dict(METHODS)
+    yield
+    METHODS.clear()
+    METHODS.update(before)
+
+
+@pytest.fixture
+def near_coop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Method]:
+    """The example, from a copy of its file that a test may change."""
+    path = tmp_path / "near_coop_copy.py"
+    path.write_text(EXAMPLE.read_text())
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, path.stem, module)
+    spec.loader.exec_module(module)
+    return METHODS["near_coop"]
+
+
+def test_a_registered_method_is_a_method_as_any_other(
+    near_coop: type[Method], tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    from promptlet.classifier import PromptClassifier
+
+    assert registered() == (near_coop,)
+    features = np.random.default_rng(0).normal(size=(8, tiny_backbone.feature_dim)).astype(np.float32)
+    labels = ["cat", "dog"] * 4
+    fitted = PromptClassifier(tiny_backbone, "near_coop", epochs=3, method_options={"weight": 2.0})
+    fitted.fit(features, labels)
+    fitted.save(tmp_path / "a.prompt")
+    loaded = PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
+    assert loaded.method == "near_coop"
+    assert (loaded.predict_proba(features) == fitted.predict_proba(features)).all()
+    del METHODS["near_coop"]
+    with pytest.raises(PromptFileError, match=r"made by the method 'near_coop'.* promptlet --import FILE"):
+        PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
+
+
+def test_its_weight_does_what_it_says(near_coop: type[Method], tiny_backbone: Backbone) -> None:
+    """Weight 0 is CoOp; a great weight leaves the context where it started."""
+    from promptlet.classifier import PromptClassifier
+
+    features = np.random.default_rng(0).normal(size=(8, tiny_backbone.feature_dim)).astype(np.float32)
+
+    def context(method: str, **options: Any) -> np.ndarray:
+        fitted = PromptClassifier(tiny_backbone, method, epochs=5, method_options=options or None)
+        return fitted.fit(features, ["cat", "dog"] * 4).method_.state()["P"]
+
+    start = build_method("coop", tiny_backbone, ["cat", "dog"]).state()["P"]
+    coop, free = context("coop"), context("near_coop", weight=0.0)
+    assert np.array_equal(coop, free)
+    held = context("near_coop", weight=1e6)
+    assert np.linalg.norm(held - start) < 0.5 * np.linalg.norm(coop - start)
+
+
+def test_its_code_is_known_by_its_file(near_coop: type[Method], tmp_path: Path) -> None:
+    before = code_of("near_coop")
+    assert before is not None and len(before) == 12 and code_of("coop") is None
+    path = tmp_path / "near_coop_copy.py"
+    path.write_text(path.read_text() + "\n# another thought\n")
+    assert code_of("near_coop") not in (None, before)
+    path.unlink()
+    assert code_of("near_coop") is None
+
+
+def test_the_same_name_again_is_the_new_class() -> None:
+    class One(ZeroShot):  # type: ignore[misc]
+        info = info()
+
+    class Two(ZeroShot):  # type: ignore[misc]
+        info = info()
+
+    register(One)
+    assert register(Two) is Two and METHODS["mine"] is Two and registered() == (Two,)
+
+
+def test_what_is_no_method_is_refused() -> None:
+    class NoInfo(Method):
+        def class_features(self) -> Any: ...
+
+    class NoFeatures(Method):
+        info = info()
+
+    class Odd(CoOp):  # type: ignore[misc]
+        info = info("My Method")
+
+    class Taken(CoOp):  # type: ignore[misc]
+        info = info("rlp")
+
+    class Other(CoOp):  # type: ignore[misc]
+        info = info(n_ctx=4, colour="red")
+
+    for given, message in (
+        (dict, r"is no method; register a subclass of promptlet\.methods\.Method"),
+        ("coop", r"'coop' is no method"),
+        (NoInfo, "NoInfo is not a whole method: it needs a MethodInfo"),
+        (NoFeatures, r"NoFeatures is not a whole method.* class_features\(\)"),
+        (Odd, "'My Method' is no name of a method; use up to 64 small letters"),
+        (Taken, "'rlp' is one of Promptlet's own"),
+        (Other, "has the option 'colour', which its constructor does not take; it takes: n_ctx"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            register(given)  # type: ignore[type-var]
+    assert registered() == ()
