@@ -68,7 +68,11 @@ def test_json_has_what_it_had_and_differences(shell: Any, runs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "start"), [("a.md", b"### few-shot"), ("a.html", b"<!doctype html>"), ("a.csv", b"protocol,")]
+    ("name", "start"),
+    [
+        *(("a.md", b"### few-shot"), ("a.html", b"<!doctype html>"), ("a.csv", b"protocol,")),
+        ("a.tex", b"% Promptlet "),
+    ],
 )
 def test_the_suffix_says_the_format(name: str, start: bytes, shell: Any, runs: Path, tmp_path: Path) -> None:
     out = tmp_path / name
@@ -123,7 +127,11 @@ def test_parquet(shell: Any, runs: Path, tmp_path: Path) -> None:
             "markdown or html, or leave --published out",
         ),
         (("--published", "--format", "csv", "--json"), "published numbers, which csv has no place for"),
-        (("--format", "xml"), "allowed: markdown, html, csv, parquet"),
+        (("--rows", "--out", "a.tex"), "--rows is a table of single runs, which latex has no place for"),
+        (("--against", "coop", "--out", "a.tex"), "of paired differences, which latex has no place for"),
+        (("--published", "--format", "latex"), "published numbers, which latex has no place for"),
+        (("--format", "latex", "--out", "a.md"), "contradict each other: that suffix means markdown"),
+        (("--format", "xml"), "allowed: markdown, html, csv, parquet, latex"),
         (
             ("--against", "copo"),
             "is no method of this report; there are zero_shot, coop. Did you mean 'coop'?",
@@ -148,6 +156,8 @@ def test_with_json_the_reference_is_of_what_is_printed(shell: Any, runs: Path, t
     [difference] = document["differences"]
     assert (difference["label"], difference["against"]) == ("zero_shot", "coop")
     assert (tmp_path / "a.csv").read_bytes().startswith(b"protocol,")
+    shell.json("bench", "report", runs, "--against", "coop", "-o", tmp_path / "a.tex")
+    assert "\\label{tab:few-shot}" in (tmp_path / "a.tex").read_text()
     page = tmp_path / "a.md"
     shell.json("bench", "report", runs, "--against", "coop", "-o", page)
     assert "16 shots, against coop**" in page.read_text()
@@ -181,4 +191,6 @@ def test_files_of_another_schema_are_noted_beside_what_is_fine(shell: Any, runs:
     assert "- note: " in shell.run("bench", "report", runs).stdout
     result = shell.run("bench", "report", runs, "--format", "csv")
     assert "old.json: has schema 0" in result.stderr and "note" not in result.stdout
+    latex = shell.run("bench", "report", runs, "--format", "latex")
+    assert "old.json: has schema 0" in latex.stderr and "old.json" not in latex.stdout
     assert "old.json: has schema 0" in shell.run("bench", "report", runs, "--format", "html").stdout

@@ -137,7 +137,7 @@ def test_the_format_follows_the_suffix_unless_it_is_given() -> None:
     for given, words in (
         (("csv", Path("a.html")), "contradict each other: that suffix means html"),
         (("parquet", None), "give --out FILE.parquet"),
-        (("xml", None), "format='xml' is not known; allowed: markdown, html, csv, parquet"),
+        (("xml", None), "format='xml' is not known; allowed: markdown, html, csv, parquet, latex"),
         ((None, Path("a.md"), True), "write it as csv or parquet"),
     ):
         with pytest.raises(OptionError, match=words):

@@ -14,6 +14,7 @@ REPORT = examples(
     "bench report runs --out report.html",
     "bench report runs more-runs --against coop --published",
     "bench report runs --rows --out runs.parquet",
+    "bench report runs --out tables.tex",
     "bench report runs --json",
 )
 LIST = examples("bench list runs", "bench list runs --json")
@@ -30,7 +31,7 @@ def report(
         str | None,
         typer.Option(
             "--format",
-            help="markdown, html, csv or parquet; else by the suffix of --out, else markdown.",
+            help="markdown, html, csv, parquet or latex; else by the suffix of --out, else markdown.",
             show_default=False,
         ),
     ] = None,
@@ -60,22 +61,23 @@ def report(
     """
     from promptlet.protocols import RunStore
     from promptlet.report import check_holds_runs, format_of, render, summarise, write_report
+    from promptlet.report.documents import ONLY_MEANS
 
     chosen = format_of(format, out, rows, against=None if json else against, published=published)
     stores = [RunStore(folder) for folder in dict.fromkeys(folders)]
     summary = summarise(stores)
     if not summary.rows and not summary.incomplete:
         check_holds_runs(stores)
-    is_flat = chosen in ("csv", "parquet")
+    has_no_notes = chosen in ONLY_MEANS
     choices: dict[str, Any] = {"published": published, "rows": rows}
-    choices["against"] = None if is_flat else against  # with --json it is printed beside such a file
+    choices["against"] = None if has_no_notes else against  # with --json it is printed beside such a file
     choices["title"] = f"Promptlet report: {', '.join(store.folder.resolve().name for store in stores)}"
     if out is not None:
         write_report(out, summary, chosen, **choices)
     if json:
         emit_json(_document(summary, against) | ({} if out is None else {"out": str(out)}))
         return
-    if is_flat:
+    if has_no_notes:
         for problem in summary.problems:
             warn(f"note: {problem}")
     if out is None:

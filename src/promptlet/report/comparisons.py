@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
@@ -64,7 +64,7 @@ class Comparison:
     source: str | None
     source_data: str | None
     backbone: str
-    series: tuple[Series, ...]
+    series: tuple[Series, ...] = field(repr=False)
 
     @property
     def datasets(self) -> tuple[str, ...]:

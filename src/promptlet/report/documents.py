@@ -8,12 +8,15 @@ from promptlet.errors import OptionError, check_option
 from promptlet.report.files import write_whole
 from promptlet.report.flat import Flat, flat_runs, flat_summary
 from promptlet.report.flat_files import as_csv, as_parquet
+from promptlet.report.latex_report import latex_report
 from promptlet.report.markdown_report import markdown_report
 from promptlet.report.summary import Summary
 
-MARKDOWN, HTML, CSV, PARQUET = "markdown", "html", "csv", "parquet"
-FORMATS = (MARKDOWN, HTML, CSV, PARQUET)
+MARKDOWN, HTML, CSV, PARQUET, LATEX = "markdown", "html", "csv", "parquet", "latex"
+FORMATS = (MARKDOWN, HTML, CSV, PARQUET, LATEX)
 FLAT = (CSV, PARQUET)
+ONLY_MEANS = (*FLAT, LATEX)
+"""They have no place for differences, published numbers and notes."""
 SUFFIXES = {
     ".md": MARKDOWN,
     ".markdown": MARKDOWN,
@@ -21,6 +24,7 @@ SUFFIXES = {
     ".htm": HTML,
     ".csv": CSV,
     ".parquet": PARQUET,
+    ".tex": LATEX,
 }
 
 
@@ -57,12 +61,12 @@ def _check_has_place(format: str, rows: bool, against: str | None, published: bo
         raise OptionError(
             f"--rows is a table of single runs, which {format} has no place for; write it as csv or parquet"
         )
-    if against is not None and format in FLAT:
+    if against is not None and format in ONLY_MEANS:
         raise OptionError(
             f"--against {against} is of paired differences, which {format} has no place for; write the "
             "report as markdown or html, take the differences from --json, or leave --against out"
         )
-    if published and format in FLAT:
+    if published and format in ONLY_MEANS:
         raise OptionError(
             f"--published is of published numbers, which {format} has no place for; write the report as "
             "markdown or html, or leave --published out"
@@ -95,6 +99,8 @@ def render(
         from promptlet.report.html_report import html_report
 
         text = html_report(summary, against, title)
+    elif format == LATEX:
+        text = latex_report(summary)
     else:
         text = markdown_report(summary, against, published)
     return text.encode("utf-8", "replace").decode()  # JSON may hold halves of characters

@@ -18,7 +18,8 @@ from promptlet.report.tables import cells, head_of, incomplete_cells
 INTRODUCTION = (
     "Accuracies are top-1, in percent, means over seeds with their population deviation; H is the harmonic "
     "mean of the mean base and mean new accuracy, and of averages in the average row; its deviation is that "
-    "of the H of each seed. Only what was run is shown; published numbers are marked as such."
+    "of the H of each seed. Deviations in the average row are means of those of the data sets. Only what was "
+    "run is shown; published numbers are marked as such."
 )
 
 
