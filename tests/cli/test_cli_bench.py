@@ -126,8 +126,9 @@ def test_what_cannot_be_made_is_told_before_and_after_and_leaves_nothing(
     assert (len(document["kept"]), document["failed"], document["incomplete"]) == (2, [], [])
     assert [group["reason"][:6] for group in document["refused"]] == ["method", "rank=9"]
     assert shell.json("bench", "report", tmp_path / "runs")["incomplete"] == []
-    nothing = shell.run(*bench("--methods", "linear_probe"), exit_code=1)
-    assert "0 run, 0 there before" in nothing.stdout
+    nothing = shell.refuses(*bench("--methods", "linear_probe,rlp:rank=9", out="nothing"))
+    assert nothing.startswith("error: 3 runs cannot be made: method 'linear_probe'") and "rank=9" in nothing
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_loss_that_is_not_finite_is_a_failed_run(shell: Any, bench: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +17,24 @@ QUICK = ("--shots", 2, "--epochs", 2, "--seeds", "1,2")
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def as_before() -> Iterator[None]:
     """Neither methods nor modules of one test are there in the next."""
     methods, modules, path = dict(METHODS), set(sys.modules), list(sys.path)
     yield
     METHODS.clear()
     METHODS.update(methods)
-    for name in set(sys.modules) - modules:
-        if not name.startswith(("promptlet", "torch", "numpy")):
-            monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in set(sys.modules) - modules if is_of_a_test(name)]:
+        del sys.modules[name]
     sys.path[:] = path
+
+
+def is_of_a_test(name: str) -> bool:
+    """Whether a module's name is of a file that a test here has written."""
+    return name.startswith("own_") or name.endswith(("_method", "_module"))
+
+
+def records_of(folder: Path, keys: list[str]) -> list[dict[str, Any]]:
+    return [json.loads((folder / f"{key}.json").read_text()) for key in keys]
 
 
 @pytest.fixture
@@ -60,11 +69,18 @@ def test_it_is_benchmarked_beside_the_others(shell: Any, words: Any, tmp_path: P
 
 
 def test_changed_code_is_run_again(shell: Any, words: Any, file: Path, tmp_path: Path) -> None:
-    assert len(shell.json(*words("--methods", "near_coop"))["done"]) == 2
-    assert len(shell.json(*words("--methods", "near_coop"))["kept"]) == 2
-    file.write_text(file.read_text() + "# changed\n")
-    again = shell.json(*words("--methods", "near_coop"))
+    given = words("--methods", "near_coop", "--epochs", 20, "--lr", 0.1)
+    first = shell.json(*given)
+    assert len(first["done"]) == 2
+    assert len(shell.json(*given)["kept"]) == 2
+    file.write_text(file.read_text().replace("self.weight * (", "1e6 * self.weight * ("))
+    assert len(shell.json(*given)["kept"]) == 2  # what was imported is still the old code
+    del sys.modules[file.stem]  # as in another process
+    again = shell.json(*given)
     assert (len(again["done"]), len(again["kept"]), len(again["summary"])) == (2, 0, 1)
+    losses = [[record["history"][-1]["loss"] for record in records_of(tmp_path / "runs", keys)]
+              for keys in (first["done"], again["done"])]  # fmt: skip
+    assert all(new != old for old, new in zip(*losses, strict=True))
     report = shell.json("bench", "report", tmp_path / "runs")["summary"]
     assert len(report) == 2 and len({row["label"] for row in report}) == 2
     assert all(row["label"].startswith("near_coop (code=") for row in report)
@@ -100,7 +116,10 @@ def test_what_cannot_be_imported_is_told(shell: Any, tmp_path: Path, monkeypatch
     assert "(ZeroDivisionError: division by zero); give a Python file" in error("broken_method.py")
     Path("empty_method.py").write_text("")
     assert "registers no method; write @promptlet.methods.register" in error("empty_method.py")
-    assert "registers no method" in error("empty_method")  # as a module of the folder of now
+    Path("empty_module.py").write_text("")
+    assert "registers no method" in error("empty_module")  # as a module of the folder of now
+    Path("my.method.py").write_text("")
+    assert "Python cannot import a file of that name" in error("my.method.py")
     Path("json.py").write_text("")
     assert "there is another module called 'json'" in error("json.py")
     Path("taken_method.py").write_text(EXAMPLE.read_text().replace('name="near_coop"', 'name="coop"'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError, PromptFileError
-from promptlet.methods import METHODS, Method, MethodInfo, build_method, code_of, register, registered
+from promptlet.errors import EngineError, OptionError, PromptFileError
+from promptlet.methods import METHODS, Method, MethodInfo, adopt, build_method, code_of, register, registered
+from promptlet.methods.catalog import check_options
 from promptlet.methods.coop import CoOp
 from promptlet.methods.zero_shot import ZeroShot
 
@@ -86,8 +88,15 @@ def test_its_code_is_known_by_its_file(near_coop: type[Method], tmp_path: Path) 
     assert before is not None and len(before) == 12 and code_of("coop") is None
     path = tmp_path / "near_coop_copy.py"
     path.write_text(path.read_text() + "\n# another thought\n")
-    assert code_of("near_coop") not in (None, before)
+    assert code_of("near_coop") == before  # the class is still that of the old file
+    with pytest.raises(EngineError, match="'near_coop' was changed after this command began; run it again"):
+        adopt(near_coop, before)  # a worker that imports the file only now
+    register(near_coop)
+    after = code_of("near_coop")
+    assert after not in (None, before)
+    adopt(near_coop, after)
     path.unlink()
+    register(near_coop)
     assert code_of("near_coop") is None
 
 
@@ -100,6 +109,20 @@ def test_the_same_name_again_is_the_new_class() -> None:
 
     register(One)
     assert register(Two) is Two and METHODS["mine"] is Two and registered() == (Two,)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_our_own_methods_keep_to_it(name: str) -> None:
+    check_options(METHODS[name])
+
+
+def test_classifiers_take_it_along_to_workers(near_coop: type[Method], tiny_backbone: Backbone) -> None:
+    from promptlet.classifier import PromptClassifier
+
+    packed = pickle.dumps(PromptClassifier("mini", "near_coop"))
+    METHODS.pop("near_coop")
+    assert pickle.loads(packed).method == "near_coop" and METHODS["near_coop"] is near_coop
+    assert not any("near_coop" in str(key) for key in vars(PromptClassifier("mini", "coop")))
 
 
 def test_what_is_no_method_is_refused() -> None:
@@ -118,6 +141,9 @@ def test_what_is_no_method_is_refused() -> None:
     class Other(CoOp):  # type: ignore[misc]
         info = info(n_ctx=4, colour="red")
 
+    class Unlike(CoOp):  # type: ignore[misc]
+        info = info(n_ctx=5)
+
     for given, message in (
         (dict, r"is no method; register a subclass of promptlet\.methods\.Method"),
         ("coop", r"'coop' is no method"),
@@ -126,6 +152,7 @@ def test_what_is_no_method_is_refused() -> None:
         (Odd, "'My Method' is no name of a method; use up to 64 small letters"),
         (Taken, "'rlp' is one of Promptlet's own"),
         (Other, "has the option 'colour', which its constructor does not take; it takes: n_ctx"),
+        (Unlike, "mine: n_ctx is 5 in its info and 4 in its constructor; they must be the same"),
     ):
         with pytest.raises(OptionError, match=message):
             register(given)  # type: ignore[type-var]

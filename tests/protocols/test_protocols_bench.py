@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from protocol_toys import NAMES, write_toy
 import promptlet as pl
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
-from promptlet.errors import BackboneError, DataError, OptionError
+from promptlet.errors import BackboneError, DataError, EngineError, OptionError, PromptletError
+from promptlet.methods import METHODS, register
+from promptlet.methods.zero_shot import ZeroShot
 from promptlet.protocols import refusals
 from promptlet.protocols.bench import Bench, open_bench
 from promptlet.protocols.engines import Engine
@@ -59,6 +63,11 @@ def test_methods_options_and_numbers_in_every_form(
     assert {run[0] for run in runs(None)} == {"zero_shot", "coop", "rlp"}
     assert {run[2:] for run in runs("coop", shots=(1, 4), seeds=range(2))} == {(1, 0), (1, 1), (4, 0), (4, 1)}
     assert len(runs(None, study="dropout", seeds=1)) == 14
+    assert runs({"rlp": {"n_ctx": np.int64(2)}, "coop": {}}, seeds=np.int64(3)) == [
+        *(("rlp", 2, 16, 3), ("coop", 4, 16, 3))
+    ]
+    some = runs("coop", seeds=np.arange(1, 3), shots=np.array([2]), settings=Settings(epochs=np.int64(2)))
+    assert [run[2:] for run in some] == [(2, 1), (2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +84,11 @@ def test_methods_options_and_numbers_in_every_form(
         ({"source": "x"}, "goes with cross-dataset and domain-shift alone"),
         ({"study": "rank", "methods": "coop"}, "cannot be given together"),
         ({"options": {"rank": 2}, "methods": "coop"}, "rank is an option of none"),
+        ({"methods": ("rlp", {"rank": 2})}, r"\{'rank': 2\} is no method; give words such as"),
+        ({"methods": [PromptletError]}, "PromptletError'> is no method"),
+        ({"settings": {"epochs": 2}}, r"settings=\{'epochs': 2\} is not allowed; give a promptlet"),
+        ({"seeds": 1.5}, "seeds=1.5 must be"),
+        ({"seeds": "1,2"}, "seeds='1,2' must be"),
     ],
 )
 def test_what_is_wrong_is_told_before_the_backbone_is_loaded(
@@ -92,6 +106,11 @@ def test_what_is_not_there(toy: Path, tmp_path: Path) -> None:
         open_bench(tmp_path / "absent.npz", backbone="./absent")
 
 
+def test_a_loaded_backbone_is_taken_as_it_is(tiny_backbone: Backbone, toy: Path) -> None:
+    with pytest.raises(OptionError, match="dtype='bfloat16': the backbone is loaded already"):
+        open_bench(toy, backbone=tiny_backbone, dtype="bfloat16")
+
+
 def opened(backbone: Backbone, toy: Path, methods: str, tmp_path: Path, **more: Any) -> Bench:
     return open_bench(toy, methods, backbone=backbone, out=tmp_path / "runs", **{**QUICK, **more})
 
@@ -99,17 +118,15 @@ def opened(backbone: Backbone, toy: Path, methods: str, tmp_path: Path, **more: 
 def test_what_cannot_be_made_is_known_before_and_leaves_nothing(
     tiny_backbone: Backbone, toy: Path, tmp_path: Path, trainings: list[str]
 ) -> None:
-    methods = "rlp:rank=9,rlp,linear_probe,coop:per_class=true,vpt,coop:ctx_init=zebra crossing"
+    methods = "rlp:rank=9,rlp,linear_probe,coop:per_class=true,vpt"
     bench = opened(tiny_backbone, toy, methods, tmp_path)
     reasons = [group.reason for group in bench.refused]
-    assert [words in reason for words, reason in zip(
-        ("rank=9", "'linear_probe' knows only", "class-specific contexts", "a feature file has no images"),
-        reasons, strict=False,
-    )] == [True] * 4  # fmt: skip
-    assert [len(group.runs) for group in bench.refused][:4] == [2] * 4
+    words = ("rank=9", "'linear_probe' knows only", "class-specific contexts", "a feature file has no images")
+    assert [word in reason for word, reason in zip(words, reasons, strict=True)] == [True] * 4
+    assert [len(group.runs) for group in bench.refused] == [2] * 4
     assert bench.refused[0].words.startswith("2 runs cannot be made: ") and trainings == []
     outcome = bench.run()
-    assert not outcome.is_whole and outcome.failed == [] and "rlp" in trainings
+    assert not outcome.is_whole and outcome.failed == {} and "rlp" in trainings
     records, problems = bench.store.read_all()
     assert problems == [] and {record["status"] for record in records} == {"done"}
     planned = {run["key"] for run in bench.store.read_plans()}
@@ -129,7 +146,8 @@ def test_what_a_data_set_lacks_fails_with_its_reason_and_can_be_tried_again(
     bench = opened(tiny_backbone, toy, "zero_shot", tmp_path)
     assert bench.refused == []
     outcome = bench.run()
-    assert len(outcome.failed) == 2 and outcome.records == []
+    assert list(outcome.failed) == [run.key for run in bench.runs] and outcome.records == []
+    assert all("is no .npz file" in reason for reason in outcome.failed.values())
     toy.write_bytes(whole)
     assert opened(tiny_backbone, toy, "zero_shot", tmp_path).run().is_whole
 
@@ -173,6 +191,92 @@ def test_settings_are_looked_at_once_however_many_seeds_there_are(
     monkeypatch.setattr(refusals, "new_method", counted)
     opened(tiny_backbone, toy, "zero_shot,coop,rlp", tmp_path, seeds=range(20))
     assert built == ["zero_shot", "coop", "rlp"]
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes known, while a test runs, a method of one's own that first does something when it is built."""
+
+    def make(first: Callable[[Sequence[str]], None], **stored: Any) -> None:
+        class Mine(ZeroShot):  # type: ignore[misc]
+            info = replace(ZeroShot.info, name="mine", options={})
+
+            def __init__(self, backbone: Backbone, class_names: Sequence[str]) -> None:
+                first(class_names)
+                super().__init__(backbone, class_names)
+
+            def stored_options(self) -> dict[str, str | int | float | bool]:
+                return stored
+
+        monkeypatch.setitem(METHODS, "mine", Mine)
+        register(Mine)
+
+    return make
+
+
+def test_a_bug_in_a_method_of_ones_own_costs_its_runs_alone(
+    tiny_backbone: Backbone, toy: Path, tmp_path: Path, own: Any
+) -> None:
+    def bug(_names: Sequence[str]) -> None:
+        raise ValueError("a bug of mine")
+
+    own(bug)
+    bench = opened(tiny_backbone, toy, "zero_shot,mine", tmp_path)
+    outcome = bench.run()
+    assert bench.refused == [] and len(outcome.done) == 2
+    assert set(outcome.failed.values()) == {"ValueError: a bug of mine"}
+
+
+def test_a_method_of_ones_own_is_tried_with_all_class_names(
+    tiny_backbone: Backbone, toy: Path, tmp_path: Path, own: Any
+) -> None:
+    def needs_five(names: Sequence[str]) -> None:
+        if len(names) < 5:
+            raise OptionError("needs five classes")
+
+    own(needs_five, template="a photo of a {}.")
+    few = opened(tiny_backbone, toy, "mine", tmp_path, protocol="few-shot")
+    assert few.refused == [] and few.run().is_whole
+    [refused] = opened(tiny_backbone, toy, "mine", tmp_path).refused  # half of five
+    assert refused.reason == "needs five classes"
+
+
+def test_a_method_of_ones_own_that_has_nothing_to_store_is_told(
+    tiny_backbone: Backbone, toy: Path, tmp_path: Path, own: Any
+) -> None:
+    own(lambda names: None)
+    outcome = opened(tiny_backbone, toy, "mine", tmp_path, seeds=1).run()
+    assert "'mine' has nothing that a prompt file could hold; let its stored_options()" in str(outcome.failed)
+
+
+def test_workers_get_the_methods_of_their_runs_alone(
+    tiny_backbone: Backbone, toy: Path, tmp_path: Path, own: Any
+) -> None:
+    own(lambda names: None)
+    assert opened(tiny_backbone, toy, "coop", tmp_path).workbench.methods == ()
+    bench = opened(tiny_backbone, toy, "mine", tmp_path)
+    assert [method.info.name for method, _ in bench.workbench.methods] == ["mine"]
+    with pytest.raises(EngineError, match="a method of your own must stand in a file that can be imported"):
+        bench.run("processes")  # it stands in a function
+    assert len(repr(bench)) < 10_000
+
+
+def test_the_page_on_benchmarks_shows_what_works(
+    tiny_backbone: Backbone, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    asked: list[Any] = []
+
+    def with_toys(*given: Any, **more: Any) -> Bench:
+        asked.append((given, more))
+        words = {**more, "root": None, "out": tmp_path / "runs", "backbone": tiny_backbone, "shots": 2}
+        return open_bench(toy, given[1], settings=Settings(epochs=2), **words)
+
+    monkeypatch.setattr(pl, "open_bench", with_toys)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert asked[0][0][0] == ["dtd", "eurosat"] and len(names["outcome"].records) == 9
 
 
 def test_encoding_is_told(tiny_backbone: Backbone, tmp_path: Path) -> None:

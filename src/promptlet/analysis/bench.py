@@ -9,16 +9,24 @@ from typing import Any
 
 from promptlet.analysis import measuring
 from promptlet.analysis.rows import DensityStore
-from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE
-from promptlet.data import FeatureCache, choose_cache
-from promptlet.methods import registered
-from promptlet.protocols.bench import Bench, Methods, names_of_datasets, parse_given
-from promptlet.protocols.datasets import FeatureSource, open_datasets
+from promptlet.data import FeatureCache
+from promptlet.protocols.bench import (
+    Bench,
+    Datasets,
+    Methods,
+    bench_of,
+    checked_settings,
+    names_of_datasets,
+    opened_backbone,
+    parse_given,
+    whole_numbers,
+)
+from promptlet.protocols.datasets import open_datasets
 from promptlet.protocols.execution import Workbench
 from promptlet.protocols.fitting import OnEpoch
 from promptlet.protocols.planning import Settings
-from promptlet.protocols.refusals import sort_out
 from promptlet.protocols.runs import Run
 
 METHODS = "coop,rlp"
@@ -34,13 +42,13 @@ class DensityBench(Workbench):
 
 
 def open_analysis(
-    datasets: str | Path | Sequence[str | Path],
+    datasets: Datasets,
     methods: Methods = METHODS,
     *,
     root: str | Path | None = None,
     backbone: str | Path | Backbone = DEFAULT_BACKBONE,
     shots: int = 16,
-    seeds: Sequence[int] = (1, 2, 3),
+    seeds: int | Sequence[int] = (1, 2, 3),
     settings: Settings | None = None,
     every: int = 10,
     k: int = 1,
@@ -54,15 +62,14 @@ def open_analysis(
     every: measure after so many epochs. k: which ID_k will be asked for, checked here; the rows hold all of
     them. The rest as in `open_bench`. Raises OptionError for a method without one context at the text side.
     """
+    chosen = checked_settings(settings)
+    [count], numbers = whole_numbers("shots", shots, 1)[:1], whole_numbers("seeds", seeds, 0)
     specs = parse_given(methods)
     for name, _ in specs:
         measuring.check_context(name)
     measuring.check_k(k, specs)
     opened = open_datasets(names_of_datasets(datasets), root)
-    loaded = backbone if isinstance(backbone, Backbone) else load_backbone(backbone, device, dtype)
-    kind = str(loaded.dtype).removeprefix("torch.")
-    runs = measuring.plan(opened, specs, shots, seeds, loaded.fingerprint, kind, settings, every)
-    features = FeatureSource(loaded, choose_cache(cache))
-    by_name = {dataset.name: dataset for dataset in opened}
-    possible, refused = sort_out(runs, by_name, features)
-    return Bench(possible, refused, DensityBench(by_name, features, DensityStore(out), registered()))
+    loaded = opened_backbone(backbone, device, dtype)
+    backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
+    runs = measuring.plan(opened, specs, count, numbers, *backing, chosen, every)
+    return bench_of(runs, opened, loaded, cache, DensityStore(out), DensityBench)

@@ -30,7 +30,7 @@ from promptlet.classifier.inputs import (
 from promptlet.data import FeatureCache, check_class_names, choose_cache
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.features import encode_images
-from promptlet.methods import METHODS, Method, build_method
+from promptlet.methods import METHODS, Method, build_method, register, registered
 from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.pixels import KEEP_BYTES, PixelInputs
@@ -317,9 +317,21 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._scorers[names]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what answers quickly: it is made again when it is needed."""
+        """Without what answers quickly, which is made again when it is needed; with a method that is not one
+        of Promptlet's own, so that workers know it."""
         state: dict[str, Any] = super().__getstate__()
-        return {**state, "_scorers": {}} if "_scorers" in state else state
+        own = {method for method in registered() if method.info.name == self.method}
+        return {
+            **state,
+            **({"_scorers": {}} if "_scorers" in state else {}),
+            **({"_own": own} if own else {}),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        for method in state.pop("_own", ()):
+            register(method)
+        super().__setstate__(state)
 
     # -- saving ----------------------------------------------------------------------------------------
 

@@ -17,6 +17,12 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
     backbone = method.backbone
     tensors = method.state()
     n_ctx, init = getattr(method, "n_ctx", 0), getattr(method, "init", "none")
+    options = method.stored_options()
+    if not tensors and not options and method.info.name != "zero_shot":
+        raise OptionError(
+            f"method {method.info.name!r} has nothing that a prompt file could hold; let its "
+            "stored_options() give what it is made with, such as its template"
+        )
     if init == "none" and not tensors:  # a template: what stands before the name
         words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
         n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
@@ -31,7 +37,7 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
         class_names=class_names,
         training=training,
         tensors=tensors,
-        options=method.stored_options(),
+        options=options,
     )
 
 

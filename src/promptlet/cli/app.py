@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +37,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
     imports: Annotated[
-        list[str] | None,
+        list[Path] | None,
         typer.Option(
             "--import",
             metavar="FILE|MODULE",
@@ -47,7 +48,7 @@ def _root(
     ] = None,
 ) -> None:
     for given in imports or ():
-        import_methods(given)
+        import_methods(str(given))
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.command)

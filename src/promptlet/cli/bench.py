@@ -33,6 +33,7 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
+from promptlet.protocols import DEFAULT_METHODS
 
 if TYPE_CHECKING:
     from promptlet.protocols.runs import Run
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
 )
-METHODS = "zero_shot,coop,rlp"
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
     "bench run --datasets mini --backbone mini --out mini-runs",
@@ -85,7 +85,7 @@ def run(
             help="zero_shot, zero_shot_ensemble, coop, cocoop, kgcoop, prograd, rlp, dip_do, dip_pp, qcoop, "
             "vpt, ivlp, maple, promptsrc, mmlop, clip_adapter, tip_adapter, tip_adapter_f, linear_probe, "
             "clip_lora, with commas; options after a colon: rlp:rank=2,dropout=0.2. See: promptlet methods. "
-            f"Not given: {METHODS}.",
+            f"Not given: {DEFAULT_METHODS}.",
             show_default=False,
         ),
     ] = None,
@@ -133,8 +133,6 @@ def run(
     interrupted is run again by the same command.
     """
     counts, numbers = whole_numbers(shots, "--shots"), whole_numbers(seeds, "--seeds")
-    if min(counts) < 1 or views < 1:
-        raise typer.BadParameter("shots and views are 1 or more")
     from promptlet.protocols.bench import open_bench
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.planning import Settings

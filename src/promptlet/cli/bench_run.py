@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from promptlet.cli.shell import Bars, Interrupted, end_with_failures, warn
+from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
@@ -19,7 +20,9 @@ def run_all(
     bench: Bench, engine: Engine, shown: Bars, words_of: Callable[[Run, dict[str, Any]], str]
 ) -> Outcome:
     """Make the bench's runs, and say before which ones cannot be. words_of: what the line of a finished one
-    says."""
+    says. Raises OptionError where none can be made."""
+    if bench.refused and not bench.runs:
+        raise OptionError("; ".join(refused.words for refused in bench.refused))
     for refused in bench.refused:
         warn(f"note: {refused.words}")
     finished: dict[str, int] = dict.fromkeys(("done", "kept", "failed"), 0)
@@ -55,7 +58,7 @@ def keys_of(outcome: Outcome) -> dict[str, Any]:
     return {
         "done": outcome.done,
         "kept": outcome.kept,
-        "failed": outcome.failed,
+        "failed": list(outcome.failed),
         "refused": refusals(outcome),
     }
 

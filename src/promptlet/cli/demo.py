@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from promptlet.report.contact_sheet import Tile
 
 EXAMPLES = examples("demo", "demo --datasets mini --out everything", "demo --seeds 1 --json")
-METHODS = "zero_shot,coop,rlp"
 DATASETS = "mini-flowers,mini-creatures,mini-vehicles"
 SHOTS = 16
 SHOWN = 32
@@ -120,8 +119,14 @@ def _compare(
     from promptlet.report import summarise
 
     shown.line(f"drawing {', '.join(names)}")
-    words: dict[str, Any] = {"backbone": backbone, "cache": cache or False}
-    bench = open_bench(names, METHODS, shots=SHOTS, seeds=seeds, out=folder, **words)
+    bench = open_bench(
+        names,
+        backbone=backbone,
+        shots=SHOTS,
+        seeds=seeds,
+        out=folder,
+        cache=cache or False,
+    )
     finished = 0
 
     def on_event(what: str, run: Any, record: dict[str, Any]) -> None:

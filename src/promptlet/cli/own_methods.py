@@ -19,11 +19,16 @@ def import_methods(given: str) -> None:
     path = Path(given)
     if is_file and not path.is_file():
         raise OptionError(f"--import {given}: there is no such file")
+    if is_file and not path.stem.isidentifier():
+        raise OptionError(
+            f"--import {given}: Python cannot import a file of that name; give it one like my_method.py"
+        )
     folder, name = (path.resolve().parent, path.stem) if is_file else (Path.cwd(), given)
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     from promptlet.methods import registered
 
+    before, is_new = registered(), name not in sys.modules
     try:
         module = import_module(name)
     except Exception as error:  # whatever stands in it
@@ -36,7 +41,7 @@ def import_methods(given: str) -> None:
             f"--import {given}: there is another module called {name!r} already ({module.__file__}); rename "
             "the file"
         )
-    if not any(method.__module__.split(".")[0] == name.split(".")[0] for method in registered()):
+    if is_new and registered() == before:
         raise OptionError(
             f"--import {given} registers no method; write @promptlet.methods.register above its class"
         )

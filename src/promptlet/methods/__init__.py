@@ -8,7 +8,7 @@ from typing import Any
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, check_option, did_you_mean
-from promptlet.methods.catalog import METHODS, code_of, register, registered
+from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
 from promptlet.methods.method import Method, MethodInfo
 
 
@@ -38,4 +38,13 @@ def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
         raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
 
 
-__all__ = ["METHODS", "Method", "MethodInfo", "build_method", "code_of", "register", "registered"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "MethodInfo",
+    "adopt",
+    "build_method",
+    "code_of",
+    "register",
+    "registered",
+]

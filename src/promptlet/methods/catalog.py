@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from promptlet.errors import OptionError
+from promptlet.errors import EngineError, OptionError
 from promptlet.methods.clip_adapter import ClipAdapter
 from promptlet.methods.clip_lora import ClipLora
 from promptlet.methods.cocoop import CoCoOp
@@ -59,12 +60,15 @@ M = TypeVar("M", bound=type[Method])
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # as in prompt files
 
 
+_codes: dict[str, str | None] = {}
+
+
 def register(method: M) -> M:
     """Make a method of one's own known by its ``info.name``: to classifiers, prompt files and benchmarks.
 
     Written above the class, ``@register``. A name that was registered before gets the new class, as when a
     cell of a notebook is run again. Raises OptionError for what is no method, has the name of one of the
-    package's own, or has an option in its ``info`` that its constructor does not take.
+    package's own, or has an option in its ``info`` that its constructor does not take, or not by default.
     """
     if not (inspect.isclass(method) and issubclass(method, Method)):
         raise OptionError(f"{method!r} is no method; register a subclass of promptlet.methods.Method")
@@ -78,8 +82,8 @@ def register(method: M) -> M:
         raise OptionError(f"{name!r} is no name of a method; use up to 64 small letters, digits and _")
     if name in OURS:
         raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
-    _check_options(method)
-    METHODS[name] = method
+    check_options(method)
+    METHODS[name], _codes[name] = method, _digest_of(method)
     return method
 
 
@@ -89,26 +93,50 @@ def registered() -> tuple[type[Method], ...]:
 
 
 def code_of(name: str) -> str | None:
-    """12 hexadecimal digits for the file that a registered method is written in, so that a benchmark knows
-    when it was changed. None for the package's own, and for one that was typed in and has no file."""
-    if name in OURS:
-        return None
-    try:
-        file = inspect.getsourcefile(METHODS[name])
-        return None if file is None else hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest()
-    except (OSError, TypeError):
-        return None
+    """12 hexadecimal digits for the file that a registered method is written in, as it was when the method
+    was registered, so that a benchmark knows when it was changed. None for the package's own, and for one
+    that was typed in and has no file."""
+    return None if name in OURS else _codes[name]
 
 
-def _check_options(method: type[Method]) -> None:
-    if not isinstance(method.info.options, Mapping):
-        raise OptionError(f"{method.info.name}: info.options={method.info.options!r} is no table of options")
+def adopt(method: type[Method], code: str | None) -> None:
+    """Make known, in a worker, a method that another process has registered from the file with digest
+    ``code``. Raises EngineError where the worker has imported another version of that file."""
+    register(method)
+    own = _codes[method.info.name]
+    is_imported = method.__module__ in sys.modules
+    if is_imported and own != code:
+        raise EngineError(
+            f"the file of method {method.info.name!r} was changed after this command began; run it again"
+        )
+    _codes[method.info.name] = code
+
+
+def check_options(method: type[Method]) -> None:
+    """Raise OptionError unless the constructor has the options of ``info``, with the same defaults."""
+    name, options = method.info.name, method.info.options
+    if not isinstance(options, Mapping):
+        raise OptionError(f"{name}: info.options={options!r} is no table of options")
     taken = inspect.signature(method.__init__).parameters
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
         return
-    for option in method.info.options:
+    for option, default in options.items():
         if option not in taken:
             raise OptionError(
-                f"{method.info.name}: its info has the option {option!r}, which its constructor does not "
-                f"take; it takes: {', '.join(list(taken)[3:]) or 'none'}"
+                f"{name}: its info has the option {option!r}, which its constructor does not take; it takes: "
+                f"{', '.join(list(taken)[3:]) or 'none'}"
             )
+        own = taken[option].default
+        if own is not inspect.Parameter.empty and own != default:
+            raise OptionError(
+                f"{name}: {option} is {default!r} in its info and {own!r} in its constructor; they must be "
+                "the same"
+            )
+
+
+def _digest_of(method: type[Method]) -> str | None:
+    try:
+        file = inspect.getsourcefile(method)
+        return None if file is None else hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest()
+    except (OSError, TypeError):
+        return None

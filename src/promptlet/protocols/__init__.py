@@ -13,6 +13,7 @@ from promptlet.protocols.measures import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIF
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 
+DEFAULT_METHODS = "zero_shot,coop,rlp"
 PROTOCOLS = {
     BASE_TO_NEW: "promptlet.protocols.base_to_new",
     FEW_SHOT: "promptlet.protocols.few_shot",
@@ -26,4 +27,4 @@ def load_protocol(name: str) -> ModuleType:
     return import_module(PROTOCOLS[check_option("protocol", name, PROTOCOLS)])
 
 
-__all__ = ["PROTOCOLS", "Run", "RunStore", "load_protocol"]
+__all__ = ["DEFAULT_METHODS", "PROTOCOLS", "Run", "RunStore", "load_protocol"]

@@ -7,18 +7,20 @@ outcome = bench.run()
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE
 from promptlet.data import SAMPLERS, FeatureCache, choose_cache
 from promptlet.data.load import expand_names
 from promptlet.errors import OptionError, check_option
-from promptlet.methods import registered
-from promptlet.protocols import PROTOCOLS
+from promptlet.methods import code_of, registered
+from promptlet.protocols import DEFAULT_METHODS, PROTOCOLS
 from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.protocols.engines import Engine, OnEvent
 from promptlet.protocols.execution import Workbench
@@ -37,21 +39,21 @@ from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 from promptlet.protocols.studies import study_methods
 
-METHODS = "zero_shot,coop,rlp"
-Methods = str | Sequence[str | MethodSpec]
+Methods = str | Sequence[str | MethodSpec] | Mapping[str, Mapping[str, Any]]
+Datasets = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a benchmark's runs.
 
-    done, kept, failed: their keys: made now, there before, recorded with a reason. refused: not tried, since
-    they cannot be made. records: of those that are done, in the order of the plan.
+    done, kept: keys of those that were made now, and that were there before. failed: reasons by key.
+    refused: what was not tried, since it cannot be made. records: of all that is done, in the plan's order.
     """
 
     done: list[str]
     kept: list[str]
-    failed: list[str]
+    failed: dict[str, str]
     refused: list[Refused]
     records: list[dict[str, Any]] = field(repr=False)
 
@@ -70,7 +72,7 @@ class Bench:
 
     runs: list[Run]
     refused: list[Refused]
-    workbench: Workbench
+    workbench: Workbench = field(repr=False)
 
     @property
     def store(self) -> RunStore:
@@ -92,24 +94,28 @@ class Bench:
         that fails is recorded with its reason.
         """
         chosen = Engine(engine) if isinstance(engine, str) else engine
-        keys: dict[str, list[str]] = {"done": [], "kept": [], "failed": []}
+        keys: dict[str, list[str]] = {"done": [], "kept": []}
+        failed: dict[str, str] = {}
 
         def note(what: str, run: Run, record: dict[str, Any]) -> None:
             if what in keys:
                 keys[what].append(run.key)
+            if what == "failed":
+                failed[run.key] = str(record["reason"])
             if on_event is not None:
                 on_event(what, run, record)
 
         self.store.check_writable()  # before anything is encoded
         self.workbench.features.on_progress = on_encode
-        chosen.run(self.runs, self.workbench, note, on_epoch)
+        if self.runs:
+            chosen.run(self.runs, self.workbench, note, on_epoch)
         records = [record for record in map(self.store.read, (run.key for run in self.runs)) if record]
         done = [record for record in records if record["status"] == "done"]
-        return Outcome(**keys, refused=self.refused, records=done)
+        return Outcome(**keys, failed=failed, refused=self.refused, records=done)
 
 
 def open_bench(
-    datasets: str | Path | Sequence[str | Path],
+    datasets: Datasets,
     methods: Methods | None = None,
     *,
     protocol: str = "base-to-new",
@@ -130,8 +136,8 @@ def open_bench(
 
     datasets: names (below ``root``), "mini", folders of images, tables, split files, feature files; one, with
         commas or not, or several.
-    methods: as in "coop,rlp:rank=2", or a sequence of such words and of pairs (name, options); None takes
-        zero-shot, CoOp and RLP. study: a preset instead of methods.
+    methods: as in "coop,rlp:rank=2", or several such words and pairs (name, options), or a table of options
+        by name; None takes zero-shot, CoOp and RLP. study: a preset instead of methods.
     protocol: "base-to-new", "few-shot", "cross-dataset" or "domain-shift". source: what the last two train
         on; None finds it as `default_source` does.
     options: for every method that has them, such as {"rank": 2}.
@@ -143,38 +149,78 @@ def open_bench(
     Raises OptionError, DataError, BackboneError. A data set that is there but cannot be read is no error
     here: its runs fail with the reason.
     """
-    settings = settings or Settings()
     check_option("protocol", protocol, PROTOCOLS)
-    check_option("sampler", settings.sampler, SAMPLERS)
-    counts, numbers = _several("shots", shots, 1), _several("seeds", seeds, 0)
-    if settings.views < 1:
-        raise OptionError(f"views={settings.views} must be 1 or more")
+    chosen = checked_settings(settings)
+    counts, numbers = whole_numbers("shots", shots, 1), whole_numbers("seeds", seeds, 0)
     specs = _chosen(methods, study, options or {})
     opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root)
-    loaded = backbone if isinstance(backbone, Backbone) else load_backbone(backbone, device, dtype)
-    kind = str(loaded.dtype).removeprefix("torch.")
-    backing = (loaded.fingerprint, kind)
-    runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, settings, trained_on)
-    by_name = {dataset.name: dataset for dataset in [*opened, trained_on] if dataset is not None}
-    features = FeatureSource(loaded, choose_cache(cache))
+    loaded = opened_backbone(backbone, device, dtype)
+    backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
+    runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, chosen, trained_on)
+    every = [dataset for dataset in (*opened, trained_on) if dataset is not None]
+    return bench_of(runs, every, loaded, cache, RunStore(out))
+
+
+def bench_of(
+    runs: Sequence[Run],
+    datasets: Sequence[BenchDataset],
+    backbone: Backbone,
+    cache: bool | str | Path | FeatureCache,
+    store: RunStore,
+    kind: type[Workbench] = Workbench,
+) -> Bench:
+    """Planned runs with what they are made with. kind: of the workbench."""
+    by_name = {dataset.name: dataset for dataset in datasets}
+    features = FeatureSource(backbone, choose_cache(cache))
     possible, refused = sort_out(runs, by_name, features)
-    return Bench(possible, refused, Workbench(by_name, features, RunStore(out), registered()))
+    used = {run.method for run in possible}
+    own = tuple((m, code_of(m.info.name)) for m in registered() if m.info.name in used)
+    return Bench(possible, refused, kind(by_name, features, store, own))
 
 
-def _several(name: str, given: int | Sequence[int], least: int) -> list[int]:
-    numbers = [given] if isinstance(given, int) else list(given)
+def checked_settings(settings: Settings | None) -> Settings:
+    """The settings, or those by default. Raises OptionError for what is none, and for views and sampler."""
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise OptionError(
+            f"settings={settings!r} is not allowed; give a promptlet.protocols.planning.Settings, as in "
+            "Settings(epochs=50)"
+        )
+    chosen = Settings(**{name: plain(value) for name, value in vars(settings).items()})
+    check_option("sampler", chosen.sampler, SAMPLERS)
+    if chosen.views < 1:
+        raise OptionError(f"views={chosen.views} must be 1 or more")
+    return chosen
+
+
+def opened_backbone(backbone: str | Path | Backbone, device: str | None, dtype: str | None) -> Backbone:
+    """The backbone, loaded where it is not. Raises OptionError for a device or dtype of a loaded one."""
+    if not isinstance(backbone, Backbone):
+        return load_backbone(backbone, device, dtype)
+    if device is not None or dtype is not None:
+        raise OptionError(
+            f"device={device!r}, dtype={dtype!r}: the backbone is loaded already, on {backbone.device}; give "
+            "them to load_backbone"
+        )
+    return backbone
+
+
+def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
+    """One or several numbers as a list, each once. Raises OptionError."""
+    try:
+        listed = plain(given)
+        numbers = [plain(number) for number in (listed if isinstance(listed, Iterable) else [listed])]
+    except TypeError:
+        numbers = []
     if not numbers or any(type(number) is not int or number < least for number in numbers):
         raise OptionError(f"{name}={given!r} must be one or more whole numbers of {least} and more")
     return list(dict.fromkeys(numbers))
 
 
-def _chosen(methods: Methods | None, study: str | None, shared: Mapping[str, Any]) -> Sequence[MethodSpec]:
-    """Those that are named, or those of a study."""
-    if study is None:
-        return share_options(parse_given(METHODS if methods is None else methods), shared)
-    if methods is not None:
-        raise OptionError(f"study {study!r} and methods cannot be given together; leave one out")
-    return study_methods(study, shared)
+def plain(value: Any) -> Any:
+    """A NumPy number as Python's own; other values as they are."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def parse_given(methods: Methods) -> list[MethodSpec]:
@@ -182,14 +228,22 @@ def parse_given(methods: Methods) -> list[MethodSpec]:
     if isinstance(methods, str):
         return list(parse_methods(methods))
     specs: list[MethodSpec] = []
-    for given in methods:
-        specs += parse_methods(given) if isinstance(given, str) else [given]
+    for given in methods.items() if isinstance(methods, Mapping) else methods:
+        if isinstance(given, str):
+            specs += parse_methods(given)
+        elif isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping):
+            specs.append((given[0], {name: plain(value) for name, value in given[1].items()}))
+        else:
+            raise OptionError(
+                f"{given!r} is no method; give words such as 'rlp:rank=2', or a list of pairs such as "
+                "('rlp', {'rank': 2})"
+            )
     if not specs:
         raise OptionError("methods is empty; name one or more, or leave it out")
     return specs
 
 
-def names_of_datasets(datasets: str | Path | Sequence[str | Path]) -> list[str]:
+def names_of_datasets(datasets: Datasets) -> list[str]:
     """One, several, or several with commas. Raises OptionError for none."""
     if isinstance(datasets, str):
         given: Sequence[str | Path] = [name.strip() for name in datasets.split(",") if name.strip()]
@@ -198,6 +252,16 @@ def names_of_datasets(datasets: str | Path | Sequence[str | Path]) -> list[str]:
     if not given:
         raise OptionError("datasets names no data set; see: promptlet datasets list")
     return [str(name) for name in given]
+
+
+def _chosen(methods: Methods | None, study: str | None, shared: Mapping[str, Any]) -> Sequence[MethodSpec]:
+    """Those that are named, or those of a study."""
+    shared = {name: plain(value) for name, value in shared.items()}
+    if study is None:
+        return share_options(parse_given(DEFAULT_METHODS if methods is None else methods), shared)
+    if methods is not None:
+        raise OptionError(f"study {study!r} and methods cannot be given together; leave one out")
+    return study_methods(study, shared)
 
 
 def _open(

@@ -9,7 +9,7 @@ from typing import Any
 from promptlet.data import sample_shots
 from promptlet.data.items import Item
 from promptlet.errors import PromptletError
-from promptlet.methods import METHODS, Method, register
+from promptlet.methods import METHODS, Method, adopt
 from promptlet.methods.method import NOTHING
 from promptlet.protocols import load_protocol
 from promptlet.protocols.circumstances import reset_peak_memory
@@ -27,19 +27,19 @@ Wanted = dict[tuple[str, int], dict[Item, None]]
 class Workbench:
     """What runs are made with. It can be pickled: the backbone is loaded again on the other side.
 
-    datasets: by name; those that are tested on, and those that are trained on. methods: those that are not
-    Promptlet's own, which are made known on the other side.
+    datasets: by name; those that are tested on, and those that are trained on. methods: those of its runs
+    that are not Promptlet's own, with their `code_of`; they are made known on the other side.
     """
 
     datasets: Mapping[str, BenchDataset]
     features: FeatureSource
     store: RunStore
-    methods: tuple[type[Method], ...] = ()
+    methods: tuple[tuple[type[Method], str | None], ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        for method in self.methods:
-            register(method)
+        for method, code in self.methods:
+            adopt(method, code)
 
     def execute(self, run: Run, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
         """What is stored of ``run``. Raises PromptletError."""

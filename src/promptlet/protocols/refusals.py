@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from promptlet.data import base_new
 from promptlet.errors import DataError, PromptletError
 from promptlet.methods import METHODS
+from promptlet.methods.catalog import OURS
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import check_asked, new_method
 from promptlet.protocols.measures import FEW_SHOT
 from promptlet.protocols.runs import Run
 
 FEW = 2
-"""Class names over which a method is built for a trial: its options do not depend on how many there are."""
+"""Class names over which one of Promptlet's own methods is built for a trial: more would change nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,11 @@ class _Trial:
             for name in filter(None, (run.source, run.dataset)):
                 views = run.views if name == (run.source or run.dataset) else 1
                 self.features.check(METHODS[run.method].info.reads, self.datasets[name], views)
-            new_method(run, trained[:FEW], asked[:FEW], self.features)
+            new_method(run, *_fewer(run, trained, asked), self.features)
         except PromptletError as error:
             return str(error)
+        except Exception:  # a bug in a method of the user's own: the run will tell
+            return ""
         return ""
 
     def _classes(self, run: Run) -> tuple[Sequence[str], Sequence[str]]:
@@ -89,3 +92,11 @@ class _Trial:
             return split.class_names, split.class_names
         base, new = base_new(split)
         return base.class_names, new.class_names
+
+
+def _fewer(run: Run, trained: Sequence[str], asked: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Names enough to see whether the method can be built, and whether it answers about others."""
+    if run.method not in OURS:
+        return trained, asked
+    same = tuple(trained) == tuple(asked)
+    return trained[:FEW], trained[:FEW] if same else asked[:1]

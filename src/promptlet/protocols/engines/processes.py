@@ -27,6 +27,8 @@ from promptlet.protocols.engines.outcome import Record, attempt
 from promptlet.protocols.execution import Workbench
 from promptlet.protocols.runs import Run
 
+IN_A_FILE = "a method of your own must stand in a file that can be imported, or take the engine inline"
+
 
 def run_in_processes(
     runs: Sequence[Run], bench: Workbench, on_event: OnEvent | None = None, workers: int | None = None
@@ -68,12 +70,21 @@ def _pool(bench: Workbench, workers: int, cards: Sequence[str]) -> Iterator[_Pro
     """The bench travels in a file: what a pipe cannot hold blocks when a worker dies before it reads."""
     with tempfile.TemporaryDirectory(prefix="promptlet-") as place:
         file = Path(place) / "bench"
-        file.write_bytes(pickle.dumps(bench))
+        file.write_bytes(_packed(bench))
         pool = _Processes(file, workers, cards)
         try:
             yield pool
         finally:
             pool.close()
+
+
+def _packed(bench: Workbench) -> bytes:
+    try:
+        return pickle.dumps(bench)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise EngineError(
+            f"workers cannot be given what runs are made with ({error}); {IN_A_FILE}"
+        ) from error
 
 
 @dataclass
@@ -172,7 +183,10 @@ def _open(bench: Path, threads: int) -> Workbench:
     import torch
 
     torch.set_num_threads(threads)
-    opened: Workbench = pickle.loads(bench.read_bytes())
+    try:
+        opened: Workbench = pickle.loads(bench.read_bytes())
+    except (AttributeError, ImportError) as error:
+        raise EngineError(f"a worker cannot open what runs are made with ({error}); {IN_A_FILE}") from error
     return opened
 
 

@@ -54,9 +54,9 @@ def run_on_ray(
 
 def _send_code_of(ray: Any, bench: Workbench) -> None:
     """Let the files of methods that are not Promptlet's own travel with them: no node needs to have them."""
-    for method in bench.methods:
-        module = sys.modules[method.__module__]
-        if module.__name__ != "__main__":  # that always travels
+    for method, _ in bench.methods:
+        module = sys.modules.get(method.__module__)
+        if module is not None and module.__name__ != "__main__":  # the others always travel
             ray.cloudpickle.register_pickle_by_value(module)
 
 
