@@ -246,6 +246,16 @@ def test_few_shot_has_lines_panels_and_the_largest_shots(book: Any) -> None:
     assert bars.startswith("Accuracy by data set, 4 shots") and "published" not in numbers
 
 
+def test_lines_whose_points_are_of_other_settings_are_named(book: Any) -> None:
+    for shots, rank in ((1, 1), (4, 2)):
+        for dataset in ("a", "b"):
+            book.write("rlp", 1, 60.0, dataset=dataset, shots=shots, options={"n_ctx": 4, "rank": rank})
+            book.write("coop", 1, 60.0, dataset=dataset, shots=shots)
+            book.write("zero_shot", 1, 60.0, dataset=dataset, shots=shots)  # each with its own template
+    [lines, *_] = captions(book)["few-shot"]
+    assert lines.endswith("left out. Not of the same settings at all numbers of shots: rlp (rank).")
+
+
 def test_a_method_looks_the_same_in_every_figure(book: Any) -> None:
     for shots, numbers in ((1, 10), (4, 1000)):  # more than coop trains, but not at 1 shot
         book.write("tip", 1, 90.0, shots=shots, more={"trainable": numbers})

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.measures import BASE_TO_NEW, FEW_SHOT
-from promptlet.report.comparisons import AVERAGE, Comparison, comparisons, grouped, spread_of
+from promptlet.report.comparisons import (
+    AVERAGE,
+    OWN_TO_A_DATASET,
+    Comparison,
+    comparisons,
+    differing,
+    grouped,
+    settings_of,
+    spread_of,
+)
 from promptlet.report.differences import SAME
 from promptlet.report.drawing import plain_names
 from promptlet.report.figure_numbers import Point, accuracy_by_numbers
@@ -26,6 +35,8 @@ from promptlet.report.summary import Summary
 
 MOST_BARS, MOST_PANELS, MOST_GROUPS = 6, 12, 24
 """Methods that bars can show, data sets that fit as panels, data sets that fit as groups of bars."""
+OF_A_POINT = (*OWN_TO_A_DATASET, "shots")
+"""What the points of one line over shots differ in by themselves."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +122,21 @@ def _by_shots(family: Sequence[Comparison], names: Mapping[str, str]) -> list[Pi
     datasets, order = list(dict.fromkeys(row["dataset"] for row in rows)), list(names.values())
     where = f"mean over {len(datasets)} data sets" if len(datasets) > 1 else f"on {family[0].datasets[0]}"
     left_out = ". Points that lack a data set are left out" if len(datasets) > 1 else ""
-    caption = f"Accuracy against images per class, {where}, means over seeds{left_out}."
+    caption = f"Accuracy against images per class, {where}, means over seeds{left_out}.{_unlike(rows)}"
     pictures = [Picture(accuracy_by_shots(_drawable(rows, names), order), caption)]
     if 1 < len(datasets) <= MOST_PANELS:
         text = "The same for each data set; every panel has a range of its own."
         pictures.append(Picture(accuracy_by_shots_each(_drawable(rows, names), order), text))
     return pictures
+
+
+def _unlike(rows: Sequence[dict[str, Any]]) -> str:
+    """What a caption says of lines whose points are of other settings."""
+    told = []
+    for line in grouped(rows, lambda row: row["label"]):
+        names = [name for name in differing([settings_of(row) for row in line]) if name not in OF_A_POINT]
+        told += [f"{line[0]['label']} ({', '.join(names)})"] if names else []
+    return f" Not of the same settings at all numbers of shots: {'; '.join(told)}." if told else ""
 
 
 def _base_and_new(comparison: Comparison, names: Mapping[str, str]) -> list[Picture]:
