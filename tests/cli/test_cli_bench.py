@@ -100,6 +100,8 @@ def test_failures_are_kept_and_the_others_go_on(
 ) -> None:
     (tmp_path / "cut.npz").write_bytes(b"PK")
     words = bench("--datasets", f"{tmp_path / 'cut.npz'},{toy()}", "--methods", "rlp", "--seeds", 1)
+    assert "the runs of cut would fail: " in shell.run(*words, "--dry-run").stdout
+    assert list(shell.json(*words, "--dry-run")["unreadable"]) == ["cut"]
     result = shell.run(*words, exit_code=1)
     assert "1 of 2 runs failed; run the same command again" in result.stderr
     assert "failed: " in result.stderr and "is no .npz file" in result.stderr

@@ -87,5 +87,11 @@ def test_no_place_to_draw(tmp_path: Path) -> None:
 
 def test_all_at_once_and_nearly_right_names() -> None:
     assert expand_names(["a.npz", "mini"]) == ["a.npz", *MINI_NAMES]
+    assert expand_names(["mini-shifts"]) == [
+        *("mini-general-v2", "mini-general-sketch", "mini-general-hard", "mini-general-rendition")
+    ]
+    assert expand_names(["imagenet-shifts"]) == ["imagenetv2", "imagenet_sketch", "imagenet_a", "imagenet_r"]
+    eleven = "imagenet caltech101 oxford_pets stanford_cars oxford_flowers food101 fgvc_aircraft sun397 dtd"
+    assert expand_names(["eleven"]) == [*eleven.split(), "eurosat", "ucf101"]
     with pytest.raises(OptionError, match="mini-flowers"):
         load_dataset("mini-flower")

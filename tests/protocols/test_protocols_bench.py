@@ -144,7 +144,7 @@ def test_what_a_data_set_lacks_fails_with_its_reason_and_can_be_tried_again(
     whole = toy.read_bytes()
     toy.write_bytes(whole[:500])
     bench = opened(tiny_backbone, toy, "zero_shot", tmp_path)
-    assert bench.refused == []
+    assert bench.refused == [] and "is no .npz file" in bench.unreadable["toy"]
     outcome = bench.run()
     assert list(outcome.failed) == [run.key for run in bench.runs] and outcome.records == []
     assert all("is no .npz file" in reason for reason in outcome.failed.values())

@@ -46,7 +46,8 @@ RUN = examples(
     "bench run --datasets mini --backbone mini --out mini-runs",
     "bench run --datasets a.npz,b.npz --methods rlp:rank=2,dropout=0.2 --schedule coop --dry-run",
     "bench run --protocol few-shot --datasets mini --backbone mini --shots 1,2,4,8,16",
-    "bench run --protocol cross-dataset --source mini-general --datasets mini --backbone mini",
+    "bench run --protocol cross-dataset --datasets eleven --root data",
+    "bench run --protocol domain-shift --datasets mini-shifts --backbone mini",
     "bench run --study rank --datasets caltech101 --root data --out studies",
     "bench run --datasets mini --backbone mini --engine processes --workers 4",
     "bench run --datasets caltech101 --root /data --engine ray --address head-node:6379",
@@ -63,8 +64,9 @@ def run(
     datasets: Annotated[
         str,
         typer.Option(
-            help="Names (promptlet datasets list), mini (the eleven embedded ones), folders of images, "
-            "tables, split files, feature files (.npz), with commas.",
+            help="Names (promptlet datasets list), eleven (the field's), imagenet-shifts, mini (the eleven "
+            "embedded ones), mini-shifts, folders of images, tables, split files, feature files (.npz), with "
+            "commas.",
             show_default=False,
         ),
     ],

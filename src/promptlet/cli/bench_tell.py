@@ -26,7 +26,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
     unknown = len(guesses) - len(known)
     if json:
         rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
-        emit_json({"runs": rows, "refused": refusals(bench), "seconds": sum(known), "unknown": unknown})
+        guessed = {"seconds": sum(known), "unknown": unknown}
+        emit_json({"runs": rows, "refused": refusals(bench), "unreadable": bench.unreadable, **guessed})
         return
     lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
@@ -37,6 +38,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
         say(f"unknown for {unknown} of them: no run like them is finished there")
     for refused in bench.refused:
         say(refused.words)
+    for name, problem in bench.unreadable.items():
+        say(f"the runs of {name} would fail: {problem}")
 
 
 def _guess(run: Run, guesses: dict[str, float | None]) -> str:

@@ -73,7 +73,12 @@ def list_(
         for line, row in zip(body, rows, strict=True):
             line.insert(1, "yes" if row["is_there"] else "no")
     table(head, body)
-    say("mini stands for the eleven mini-* data sets that have a train part; they are drawn when first used.")
+    say(
+        "For bench, eleven stands for the first eleven, imagenet-shifts for the four after them, mini for the"
+    )
+    say(
+        "mini-* with a train part, mini-shifts for the other four. mini-* are drawn when they are first used."
+    )
     say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz),")
     say("Hugging Face data: hf:OWNER/NAME from the hub, hf:FOLDER as datasets saved it, .parquet, .arrow.")
 

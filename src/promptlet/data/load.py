@@ -24,6 +24,15 @@ KINDS = (
 )
 
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "eleven": tuple(DATASETS)[:11],
+    "imagenet-shifts": tuple(DATASETS)[11:],
+    MINI: MINI_NAMES,
+    "mini-shifts": EVERY_NAME[len(MINI_NAMES) :],
+}
+"""Names that stand for several data sets: those of the field's tables, and of the mini world."""
+
+
 def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | FeatureFile:
     """Read a data set by known name, from a folder, a table, a split file, a feature file, or Hugging Face.
 
@@ -60,8 +69,8 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
 
 
 def expand_names(sources: Sequence[str]) -> list[str]:
-    """The sources, with ``mini`` replaced by the eleven data sets of the mini world."""
-    return [name for source in sources for name in (MINI_NAMES if source == MINI else (source,))]
+    """The sources, with the names of `GROUPS` replaced by what they stand for."""
+    return [name for source in sources for name in GROUPS.get(source, (source,))]
 
 
 def _read_folder(path: Path) -> Split:
@@ -88,7 +97,7 @@ def _load_known(spec: DatasetSpec, root: str | Path | None) -> Split:
 def _not_found(source: str, path: Path) -> DataError | OptionError:
     if path.suffix or len(path.parts) > 1:
         return DataError(f"{source}: there is no such file or folder; allowed: {KINDS}")
-    hint = did_you_mean(source, (*DATASETS, *EVERY_NAME))
+    hint = did_you_mean(source, (*DATASETS, *EVERY_NAME, *GROUPS))
     return OptionError(
         f"data set {source!r} is neither a known name nor an existing path; allowed: {KINDS}.{hint}"
     )

@@ -79,6 +79,11 @@ class Bench:
         """Where the results are."""
         return self.workbench.store
 
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What is wrong with data sets that cannot be read, by name; runs that need one will fail."""
+        return {name: one.problem for name, one in self.workbench.datasets.items() if one.problem}
+
     def run(
         self,
         engine: Engine | str = "inline",

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from promptlet.data import DATASETS
+from promptlet.data.load import expand_names
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
-from promptlet.mini.names import EVERY_NAME, MINI
+from promptlet.mini.names import EVERY_NAME
 from promptlet.protocols.datasets import BenchDataset
 from promptlet.protocols.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.runs import Run
@@ -128,7 +129,7 @@ def _targets(
 def default_source(names: Sequence[str]) -> str:
     """What cross-dataset and domain-shift train on where it is not said: ImageNet, or its place in the mini
     world where all ``names`` are from there. Raises OptionError where neither is known."""
-    if names and all(name in (MINI, *EVERY_NAME) for name in names):
+    if names and all(name in EVERY_NAME for name in expand_names(names)):
         return EVERY_NAME[0]
     if "imagenet" in DATASETS:
         return "imagenet"
