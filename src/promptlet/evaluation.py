@@ -56,4 +56,6 @@ def mean(values: Sequence[float]) -> float:
 
 def deviation(values: Sequence[float]) -> float:
     """Population standard deviation, as CoOp's script reports it over seeds."""
+    if len(values) and min(values) == max(values):  # without what rounding would leave
+        return 0.0
     return float(np.std(values)) if len(values) else float("nan")

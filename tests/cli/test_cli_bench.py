@@ -133,6 +133,29 @@ def test_what_cannot_be_made_is_told_before_and_after_and_leaves_nothing(
     assert not (tmp_path / "nothing").exists()
 
 
+def test_variants_of_a_method_are_told_apart_while_they_run(shell: Any, bench: Any) -> None:
+    words = bench("--methods", "rlp,rlp:dropout=0.1,coop", "--seeds", 1)
+    log = shell.run(*words).stderr
+    assert "toy rlp rank 1 (2 shots, seed 1, fast) dropout=0.3: base" in log
+    assert "toy rlp rank 1 (2 shots, seed 1, fast) dropout=0.1: base" in log
+    assert "toy coop (2 shots, seed 1, fast): base" in log
+    assert "dropout=0.1" in shell.run(*words, "--dry-run").stdout
+
+
+def test_thin_data_is_told(shell: Any, bench: Any, pictures: Path, tmp_path: Path) -> None:
+    for part, names in (("train", ("cat", "dog", "box")), ("test", ("cat", "box"))):
+        for name in names:
+            folder = tmp_path / "photos" / part / name
+            folder.mkdir(parents=True)
+            images = sorted(pictures.rglob(f"{name}*/*.png")) or sorted(pictures.rglob("*.png"))
+            for image in images[: 3 if name != "box" else 1]:
+                (folder / image.name).write_bytes(image.read_bytes())
+    words = bench("--datasets", tmp_path / "photos", "--methods", "coop", "--seeds", "1,2", "--no-cache")
+    log = shell.run(*words, "--protocol", "few-shot").stderr
+    assert log.count("note: photos: fewer than 2 training images of 'box'") == 1
+    assert log.count("note: photos: no test images of 'dog'") == 1
+
+
 def test_a_loss_that_is_not_finite_is_a_failed_run(shell: Any, bench: Any) -> None:
     words = bench("--methods", "coop", "--seeds", 1, "--schedule", "coop", "--lr", 1e38, "--epochs", 9)
     assert "the loss became nan" in shell.run(*words, exit_code=1).stderr

@@ -6,11 +6,15 @@ import importlib.util
 import pickle
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError, OptionError, PromptFileError
@@ -66,6 +70,57 @@ def test_a_registered_method_is_a_method_as_any_other(
         PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
 
 
+def typed(**members: Any) -> type[Method]:
+    """A method of one's own that adds a vector of ``size`` numbers, all of ``fill``, to image features."""
+
+    class Shift(ZeroShot):  # type: ignore[misc]
+        info = replace(info("shift", fill=1.0, template="a photo of a {}."), learns="at once")
+
+        def __init__(
+            self, backbone: Backbone, class_names: Any, fill: float = 1.0, template: str = "a photo of a {}."
+        ) -> None:
+            super().__init__(backbone, class_names, template)
+            self.fill = fill
+            self.by = nn.Parameter(torch.full((backbone.feature_dim,), fill / 10))
+
+        def image_features(self, inputs: Tensor) -> Tensor:
+            return F.normalize(inputs + self.fill * self.by, dim=-1)
+
+    for name, member in members.items():
+        setattr(Shift, name, member)
+    return register(Shift)
+
+
+def fitted(backbone: Backbone, features: np.ndarray, **options: Any) -> Any:
+    from promptlet.classifier import PromptClassifier
+
+    return PromptClassifier(backbone, "shift", method_options=options).fit(features, ["cat", "dog"] * 4)
+
+
+def test_a_prompt_file_holds_all_that_was_learned_and_all_options(
+    tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    from promptlet.classifier import PromptClassifier
+
+    features = np.random.default_rng(0).normal(size=(8, tiny_backbone.feature_dim)).astype(np.float32)
+    typed()
+    with pytest.raises(OptionError, match=r"learns 16 numbers, but its state\(\) gives 0: a prompt file"):
+        fitted(tiny_backbone, features).save(tmp_path / "a.prompt")
+    assert not (tmp_path / "a.prompt").exists()
+
+    def load_state(self: Any, tensors: Any) -> None:
+        self.by.data = torch.from_numpy(np.array(tensors["by"]))
+
+    typed(state=lambda self: {"by": self.by.detach().numpy().copy()}, load_state=load_state)
+    made = fitted(tiny_backbone, features, fill=5.0, template="a drawing of a {}.")
+    made.save(tmp_path / "a.prompt")
+    loaded = PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
+    assert loaded.method_options == {"fill": 5.0, "template": "a drawing of a {}."}
+    assert (loaded.predict_proba(features) == made.predict_proba(features)).all()
+    other = fitted(tiny_backbone, features)
+    assert not np.allclose(other.predict_proba(features), made.predict_proba(features))
+
+
 def test_its_weight_does_what_it_says(near_coop: type[Method], tiny_backbone: Backbone) -> None:
     """Weight 0 is CoOp; a great weight leaves the context where it started."""
     from promptlet.classifier import PromptClassifier
@@ -95,9 +150,26 @@ def test_its_code_is_known_by_its_file(near_coop: type[Method], tmp_path: Path) 
     after = code_of("near_coop")
     assert after not in (None, before)
     adopt(near_coop, after)
-    path.unlink()
-    register(near_coop)
-    assert code_of("near_coop") is None
+
+
+def test_what_is_typed_in_is_known_by_what_it_does() -> None:
+    def codes(*lines: str) -> list[str | None]:
+        """Of a class without a file, for each of its lines."""
+        found = []
+        for line in lines:
+            names: dict[str, Any] = {"Base": ZeroShot, "info": info()}
+            exec(
+                "class Mine(Base):\n    info = info\n"
+                f"    def loss(self, x, y):\n        {line}\n        return [z for z in (x, 2)]\n",
+                names,
+            )
+            names["Mine"].__module__ = "typed"  # no module that has a file, as where somebody types
+            register(names["Mine"])
+            found.append(code_of("mine"))
+        return found
+
+    same, again, other, called = codes("y = 1", "y = 1", "y = -1", "y = x")
+    assert same == again is not None and len({same, other, called}) == 3
 
 
 def test_the_same_name_again_is_the_new_class() -> None:

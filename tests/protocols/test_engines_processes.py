@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -239,3 +241,20 @@ def test_a_worker_that_dies_while_it_starts_is_noticed(tiny_backbone: Backbone, 
     Engine("processes", 1).run([run], bench, lambda what, *_: told.append(what))
     killer.join()
     assert killed and told == ["start", "lost", "done"]
+
+
+@slow
+def test_workers_that_cannot_start_end_it_at_once(tmp_path: Path) -> None:
+    """A script without the guard: its workers run it again, which Python forbids."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "import promptlet as pl\n"
+        f"bench = pl.open_bench('mini-land', 'zero_shot', backbone='mini', out={str(tmp_path / 'runs')!r})\n"
+        "bench.run('processes')\n"
+    )
+    words = [sys.executable, str(script)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    last = ended.stderr.strip().splitlines()[-1]
+    assert ended.returncode == 1, ended.stderr
+    assert "EngineError: worker processes do not start (they end with code 1" in last
+    assert list((tmp_path / "runs").glob("*.json")) == []

@@ -128,6 +128,12 @@ def test_without_pyarrow_it_is_said_what_to_install(
     assert (tmp_path / "a.parquet").read_bytes() == b"before"
 
 
+def test_a_suffix_that_means_nothing_is_refused_unless_the_format_is_given() -> None:
+    with pytest.raises(OptionError, match=r"the suffix '\.pdf' means no format; give one of \.md"):
+        format_of(None, Path("a.pdf"))
+    assert format_of("html", Path("a.pdf")) == "html" and format_of(None, Path("a")) == "markdown"
+
+
 def test_the_format_follows_the_suffix_unless_it_is_given() -> None:
     assert (
         format_of(None, None) == format_of(None, Path("a.txt")) == format_of(None, Path("a.MD")) == "markdown"

@@ -8,6 +8,7 @@ import json
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,35 @@ def test_rows_of_one_method_are_told_apart(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def coded(code: str, **changes: Any) -> Run:
+    return replace(run(method="mine", **changes), code=code)
+
+
+def test_failures_of_code_that_was_replaced_and_works_are_gone(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for code in ("a", "b"):
+        broken = coded(code, seed=1)
+        store.write(broken.key, {"status": "failed", **broken.describe(), "reason": f"bug {code}"})
+        store.write_plan([coded(code, seed=seed).describe() for seed in (1, 2)])
+    entries = summarise(store).incomplete
+    assert [entry["label"] for entry in entries] == ["mine (code=a)", "mine (code=b)"]
+    put(store, coded("c", seed=1), 90.0, 30.0)
+    store.write_plan([coded("c", seed=seed).describe() for seed in (1, 2)])
+    missing = [(entry["label"], entry["missing"], entry["failed"]) for entry in summarise(store).incomplete]
+    assert ("mine (code=c)", [2], []) in missing and all(failed == [] for _, _, failed in missing)
+    put(store, coded("c", seed=2), 90.0, 30.0)
+    assert summarise(store).incomplete == []
+
+
+def test_a_method_of_which_there_are_several_codes_always_tells_which(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for code, dataset in (("a", "pets"), ("a", "cars"), ("b", "pets")):
+        put(store, coded(code, dataset=dataset), 90.0, 30.0)
+    labels = {(row["dataset"], row["label"]) for row in summarise(store).rows}
+    assert {("pets", "mine (code=a)"), ("pets", "mine (code=b)"), ("cars", "mine (code=a)")} <= labels
+    assert not any(label == "mine" for _, label in labels)
+
+
 def test_what_is_missing_or_failed_is_shown(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     put(store, run(seed=1), 90.0, 30.0)
@@ -135,7 +165,8 @@ def test_what_is_missing_or_failed_is_shown(tmp_path: Path) -> None:
     assert (entry["missing"], entry["failed"], entry["reasons"]) == ([3], [2], ["the loss became nan"])
     assert summary.rows[0]["seeds"] == [1]
     text = render(summary)
-    assert "missing: seed 3; failed: seed 2" in text and "- failed: the loss became nan" in text
+    assert "missing: seed 3; failed: seed 2" in text
+    assert "- failed: pets rlp (rank=1): the loss became nan" in text
     repaired = run(seed=2, data="pets-2")  # failed data, repaired: other content, same row
     put(store, repaired, 90.0, 30.0)
     assert summarise(store).incomplete[0]["failed"] == []

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
+from promptlet.methods.catalog import OURS
 from promptlet.promptfile import PromptFile
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
@@ -17,12 +20,11 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
     backbone = method.backbone
     tensors = method.state()
     n_ctx, init = getattr(method, "n_ctx", 0), getattr(method, "init", "none")
-    options = method.stored_options()
-    if not tensors and not options and method.info.name != "zero_shot":
-        raise OptionError(
-            f"method {method.info.name!r} has nothing that a prompt file could hold; let its "
-            "stored_options() give what it is made with, such as its template"
-        )
+    options: Mapping[str, Any] = method.stored_options()
+    if method.info.name not in OURS:
+        _check_holds_all(method, tensors)
+        options = {**_options_to_keep(method, init), **options}
+        _check_holds_something(method, tensors, options)
     if init == "none" and not tensors:  # a template: what stands before the name
         words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
         n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
@@ -39,6 +41,32 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
         tensors=tensors,
         options=options,
     )
+
+
+def _check_holds_all(method: Method, tensors: Mapping[str, np.ndarray]) -> None:
+    """Raise OptionError where what a method of one's own has learned would be lost."""
+    learned, held = method.trainable_count(), sum(array.size for array in tensors.values())
+    if held < learned:
+        raise OptionError(
+            f"method {method.info.name!r} learns {learned:,} numbers, but its state() gives {held:,}: a "
+            "prompt file would lose the others; let state() and load_state() hold all of them"
+        )
+
+
+def _check_holds_something(
+    method: Method, tensors: Mapping[str, np.ndarray], options: Mapping[str, Any]
+) -> None:
+    if not tensors and not options:
+        raise OptionError(
+            f"method {method.info.name!r} has nothing that a prompt file could hold; give it an option, or "
+            "let its stored_options() give what it is made with, such as a template"
+        )
+
+
+def _options_to_keep(method: Method, init: str) -> dict[str, Any]:
+    """Those of a method of one's own, without what the file tells by itself."""
+    told = ("seed",) if init == "none" else ("seed", "ctx_init")
+    return {name: value for name, value in method.options.items() if name not in told}
 
 
 def options_of(file: PromptFile) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -27,11 +27,12 @@ def run_all(
         warn(f"note: {refused.words}")
     finished: dict[str, int] = dict.fromkeys(("done", "kept", "failed"), 0)
     place = {run.key: i + 1 for i, run in enumerate(bench.runs)}
+    labels = labels_of(bench.runs)
 
     def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
         words = words_of(run, record) if what == "done" else _words(what, record)
         if words:
-            shown.line(f"[{place[run.key]}/{len(bench.runs)}] {run.label}: {words}")
+            shown.line(f"[{place[run.key]}/{len(bench.runs)}] {labels[run.key]}: {words}")
         if what in finished:
             finished[what] += 1
             shown.show("runs", sum(finished.values()), len(bench.runs))
@@ -51,6 +52,20 @@ def run_all(
             f"{finished['done'] + finished['kept']} of {len(bench.runs)} runs are in {bench.store.folder}; "
             "run the same command again to go on"
         ) from None
+
+
+def labels_of(runs: Sequence[Run]) -> dict[str, str]:
+    """A label for each run by its key, with the options that tell apart those that would look alike."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        alike.setdefault(run.label, []).append(run)
+    labels = {}
+    for label, group in alike.items():
+        names = [name for name in group[0].options if len({str(run.options.get(name)) for run in group}) > 1]
+        for run in group:
+            telling = ", ".join(f"{name}={run.options.get(name)}" for name in names)
+            labels[run.key] = f"{label} {telling}" if telling else label
+    return labels
 
 
 def keys_of(outcome: Outcome) -> dict[str, Any]:

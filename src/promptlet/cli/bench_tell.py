@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from promptlet.cli.bench_run import end, keys_of, refusals
+from promptlet.cli.bench_run import end, keys_of, labels_of, refusals
 from promptlet.cli.shell import emit_json, say, table, warn
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
         guessed = {"seconds": sum(known), "unknown": unknown}
         emit_json({"runs": rows, "refused": refusals(bench), "unreadable": bench.unreadable, **guessed})
         return
-    lines = [(run.label, state, _guess(run, guesses), run.key) for run, state in states]
+    labels = labels_of(runs)
+    lines = [(labels[run.key], state, _guess(run, guesses), run.key) for run, state in states]
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
     say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
     if known:
@@ -61,7 +63,31 @@ def tell_results(bench: Bench, outcome: Outcome, study: str | None, json: bool) 
     else:
         _tables(summary, study)
         say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")
+    for note in _thin(bench, outcome):
+        warn(f"note: {note}")
     end(bench, outcome)
+
+
+def _thin(bench: Bench, outcome: Outcome) -> list[str]:
+    """What is little in the data that results are of."""
+    short: dict[str, list[str]] = {}
+    for record in outcome.records:
+        if record.get("short_classes"):
+            name = record["source"] if record.get("source_data") else record["dataset"]
+            names = short.setdefault(f"{name}: fewer than {record['shots']} training images of", [])
+            names += [one for one in record["short_classes"] if one not in names]
+    for dataset in {record["dataset"]: 0 for record in outcome.records}:
+        split = bench.workbench.datasets[dataset].split
+        tested = {item.label for item in split.test}
+        untested = [name for label, name in enumerate(split.class_names) if label not in tested]
+        if untested:
+            short[f"{dataset}: no test images of"] = untested
+    return [f"{what} {_some(names)}" for what, names in short.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more classes" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
 
 
 def _tables(summary: Summary, study: str | None) -> None:

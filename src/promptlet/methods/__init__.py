@@ -23,7 +23,9 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **op
                 f"{did_you_mean(option, known) or _who_has(option)}"
             )
         _check_kind(name, option, options[option], known[option])
-    return METHODS[name](backbone, class_names, **options)
+    method = METHODS[name](backbone, class_names, **options)
+    method.options = {**known, **options}
+    return method
 
 
 def _who_has(option: str) -> str:

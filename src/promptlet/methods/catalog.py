@@ -8,7 +8,8 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from types import CodeType
+from typing import Any, TypeVar
 
 from promptlet.errors import EngineError, OptionError
 from promptlet.methods.clip_adapter import ClipAdapter
@@ -60,7 +61,7 @@ M = TypeVar("M", bound=type[Method])
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # as in prompt files
 
 
-_codes: dict[str, str | None] = {}
+_codes: dict[str, str] = {}
 
 
 def register(method: M) -> M:
@@ -93,13 +94,13 @@ def registered() -> tuple[type[Method], ...]:
 
 
 def code_of(name: str) -> str | None:
-    """12 hexadecimal digits for the file that a registered method is written in, as it was when the method
-    was registered, so that a benchmark knows when it was changed. None for the package's own, and for one
-    that was typed in and has no file."""
+    """12 hexadecimal digits for the file that a registered method is written in, or for its own functions
+    where it was typed in, as it was when the method was registered, so that a benchmark knows when it was
+    changed. None for the package's own."""
     return None if name in OURS else _codes[name]
 
 
-def adopt(method: type[Method], code: str | None) -> None:
+def adopt(method: type[Method], code: str) -> None:
     """Make known, in a worker, a method that another process has registered from the file with digest
     ``code``. Raises EngineError where the worker has imported another version of that file."""
     register(method)
@@ -134,9 +135,17 @@ def check_options(method: type[Method]) -> None:
             )
 
 
-def _digest_of(method: type[Method]) -> str | None:
+def _digest_of(method: type[Method]) -> str:
+    """Of its file, or of its compiled functions where it was typed in."""
     try:
-        file = inspect.getsourcefile(method)
-        return None if file is None else hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest()
+        content = Path(inspect.getsourcefile(method) or "").read_bytes()
     except (OSError, TypeError):
-        return None
+        functions = (value for value in vars(method).values() if inspect.isfunction(value))
+        content = repr([_compiled(function.__code__) for function in functions]).encode()
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def _compiled(code: CodeType) -> tuple[Any, ...]:
+    """What a function does: its instructions, names and constants, without line numbers."""
+    constants = [_compiled(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, constants

@@ -69,6 +69,8 @@ class Method(nn.Module, ABC):
     """
 
     info: ClassVar[MethodInfo]
+    options: Mapping[str, Any] = MappingProxyType({})
+    """All its options, where `build_method` has built it."""
 
     def __init__(self, backbone: Backbone, class_names: Sequence[str]) -> None:
         super().__init__()

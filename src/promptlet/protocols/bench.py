@@ -19,7 +19,8 @@ from promptlet.backbones.load import DEFAULT_BACKBONE
 from promptlet.data import SAMPLERS, FeatureCache, choose_cache
 from promptlet.data.load import expand_names
 from promptlet.errors import OptionError, check_option
-from promptlet.methods import code_of, registered
+from promptlet.methods import METHODS, code_of
+from promptlet.methods.catalog import OURS
 from promptlet.protocols import DEFAULT_METHODS, PROTOCOLS
 from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.protocols.engines import Engine, OnEvent
@@ -179,7 +180,7 @@ def bench_of(
     features = FeatureSource(backbone, choose_cache(cache))
     possible, refused = sort_out(runs, by_name, features)
     used = {run.method for run in possible}
-    own = tuple((m, code_of(m.info.name)) for m in registered() if m.info.name in used)
+    own = tuple((method, code_of(name) or "") for name, method in METHODS.items() if name in used - OURS)
     return Bench(possible, refused, kind(by_name, features, store, own))
 
 

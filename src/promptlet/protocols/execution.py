@@ -34,7 +34,7 @@ class Workbench:
     datasets: Mapping[str, BenchDataset]
     features: FeatureSource
     store: RunStore
-    methods: tuple[tuple[type[Method], str | None], ...] = ()
+    methods: tuple[tuple[type[Method], str], ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -17,6 +17,7 @@ FORMATS = (MARKDOWN, HTML, CSV, PARQUET, LATEX)
 FLAT = (CSV, PARQUET)
 ONLY_MEANS = (*FLAT, LATEX)
 """They have no place for differences, published numbers and notes."""
+PLAIN = ("", ".txt")  # of a file that says nothing about its format
 SUFFIXES = {
     ".md": MARKDOWN,
     ".markdown": MARKDOWN,
@@ -41,6 +42,11 @@ def format_of(
     format that has no place for single runs, for differences to ``against`` or for published numbers.
     """
     meant = SUFFIXES.get(out.suffix.lower()) if out is not None else None
+    if format is None and meant is None and out is not None and out.suffix.lower() not in PLAIN:
+        raise OptionError(
+            f"--out {out}: the suffix {out.suffix!r} means no format; give one of {', '.join(SUFFIXES)}, or "
+            f"say --format ({', '.join(FORMATS)})"
+        )
     if format is not None:
         check_option("format", format, FORMATS)
         if meant not in (None, format):

@@ -20,8 +20,7 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     lines = []
     for protocol, rows in tables(summary).items():
         lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
-    reasons = dict.fromkeys(reason for entry in summary.incomplete for reason in entry["reasons"])
-    lines += [f"- failed: {reason}" for reason in reasons]
+    lines += [f"- failed: {words}" for words in _failures(summary)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     lines += _differences(summary, against)
     lines += _published(summary) if published else []
@@ -29,6 +28,19 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     if entries:
         lines += ["", "Papers of these methods:", "", "```bibtex", "\n\n".join(entries), "```"]
     return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
+
+
+def _failures(summary: Summary) -> list[str]:
+    """A line for each reason, with what it is of."""
+    of: dict[str, list[str]] = {}
+    for entry in summary.incomplete:
+        for reason in entry["reasons"]:
+            of.setdefault(reason, []).append(f"{entry['dataset']} {entry['label']}")
+    few = {reason: list(dict.fromkeys(names)) for reason, names in of.items()}
+    return [
+        f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
+        for reason, names in few.items()
+    ]
 
 
 def _differences(summary: Summary, against: str | None) -> list[str]:

@@ -133,12 +133,21 @@ def _deviations(protocol: str, group: Sequence[Record]) -> dict[str, float]:
 def _label(rows: Sequence[dict[str, Any]]) -> None:
     """Give rows of one method, data set and schedule a label with what tells them apart: ``rlp (rank=2)``."""
     apart = ("protocol", "dataset", "source", "method", "shots", "schedule")  # columns of their own
+    codes = {
+        method: {row.get("code") for row in rows if row["method"] == method} for method in _methods(rows)
+    }
     for group in grouped(rows, lambda r: tuple(r.get(name) for name in apart)):
         flats = [settings_of(row) for row in group]
         names = differing(flats)
+        if len(codes[group[0]["method"]]) > 1 and "code" not in names:
+            names.append("code")
         for row, flat in zip(group, flats, strict=True):
             telling = ", ".join(f"{name}={flat.get(name)}" for name in names)
             row["label"] = f"{row['method']} ({telling})" if telling else row["method"]
+
+
+def _methods(rows: Sequence[Record]) -> set[str]:
+    return {row["method"] for row in rows}
 
 
 def _tell_apart(averages: Sequence[dict[str, Any]]) -> None:
@@ -199,10 +208,13 @@ def _average(group: Sequence[Record]) -> dict[str, Any]:
 def _incomplete(
     done: Sequence[Record], failed: Sequence[Record], planned: Sequence[Record]
 ) -> list[dict[str, Any]]:
-    """Rows asked for of which seeds are missing or failed."""
+    """Rows asked for of which seeds are missing or failed; not those of code that was replaced since, and is
+    done."""
     there = {cell_of(record) for record in done}
+    replaced = {_but_code(record) for record in done if record.get("code")}
     reasons = {cell_of(record): str(record.get("reason", "")) for record in failed}
-    wanted = {cell_of(run): run for run in [*failed, *planned] if cell_of(run) not in there}
+    asked = [run for run in [*failed, *planned] if not run.get("code") or _but_code(run) not in replaced]
+    wanted = {cell_of(run): run for run in asked if cell_of(run) not in there}
     entries = []
     for group in grouped(wanted.values(), row_of):
         first = group[0]
@@ -216,6 +228,7 @@ def _incomplete(
                 "missing": sorted(run["seed"] for run in group if run not in broken),
                 "reasons": sorted({reasons[cell_of(run)] for run in broken}),
                 **{name: first[name] for name in ("settings", "views", "sampler", "fingerprint", "dtype")},
+                **({"code": first["code"]} if first.get("code") else {}),
                 "keys": [run["key"] for run in sorted(group, key=lambda run: run["seed"])],
             }
         )
@@ -223,11 +236,19 @@ def _incomplete(
     return sorted(entries, key=_order)
 
 
+def _but_code(run: Record) -> str:
+    """The same for runs that differ in the code of a method of one's own alone."""
+    return cell_of({**run, "code": None})
+
+
 def _label_incomplete(entries: Sequence[dict[str, Any]]) -> None:
     """Labels with the rank, or with all that tells entries of one method apart."""
     apart = ("protocol", "dataset", "source", "method", "shots", "schedule")
     for group in grouped(entries, lambda e: tuple(e.get(name) for name in apart)):
-        flats = [{**entry["settings"], **entry["options"], "views": entry["views"]} for entry in group]
+        flats = [
+            {**entry["settings"], **entry["options"], "views": entry["views"], "code": entry.get("code")}
+            for entry in group
+        ]
         names = differing(flats) or (["rank"] if flats[0].get("rank") else [])
         for entry, flat in zip(group, flats, strict=True):
             telling = ", ".join(f"{name}={flat.get(name)}" for name in names)

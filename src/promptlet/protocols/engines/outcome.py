@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from promptlet.errors import PromptletError
@@ -19,7 +20,15 @@ def attempt(run: Run, execute: Callable[[Run], Record]) -> Record:
     except PromptletError as error:
         return failure(run, str(error))
     except Exception as error:  # a bug or a full memory must not cost the night's other runs
-        return failure(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+        reason = f"{type(error).__name__}: {error} ({_place_of(error)})"
+        return failure(run, reason, traceback.format_exc())
+
+
+def _place_of(error: Exception) -> str:
+    """File and line where it was raised: the last of them that is no installed library's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
 
 
 def failure(run: Run, reason: str, trace: str = "") -> Record:

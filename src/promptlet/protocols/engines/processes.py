@@ -30,6 +30,10 @@ from promptlet.protocols.runs import Run
 IN_A_FILE = "a method of your own must stand in a file that can be imported, or take the engine inline"
 
 
+STARTED = "started"
+"""What a worker says first."""
+
+
 def run_in_processes(
     runs: Sequence[Run], bench: Workbench, on_event: OnEvent | None = None, workers: int | None = None
 ) -> None:
@@ -92,6 +96,7 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     run: Run | None = None
+    has_started: bool = False
 
 
 @dataclass
@@ -121,17 +126,22 @@ class _Processes:
         self.busy[worker.connection] = worker
 
     def next(self) -> tuple[Run, Record | Lost]:
-        connection = wait(list(self.busy))[0]
-        worker = self.busy.pop(connection)
-        assert worker.run is not None
-        try:
-            record: Record = worker.connection.recv()
-        except (EOFError, OSError, pickle.UnpicklingError):
-            worker.process.join()
-            worker.connection.close()
-            return worker.run, Lost(_how_it_died(worker.process.exitcode))
-        self.idle.append(worker)
-        return worker.run, record
+        while True:
+            connection = wait(list(self.busy))[0]
+            worker = self.busy[connection]
+            assert worker.run is not None
+            try:
+                record: Record | str = worker.connection.recv()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                del self.busy[connection]
+                worker.process.join()
+                worker.connection.close()
+                return worker.run, _lost(worker)
+            if not isinstance(record, str):
+                del self.busy[connection]
+                self.idle.append(worker)
+                return worker.run, record
+            worker.has_started = True
 
     def close(self) -> None:
         """End all processes, whatever they are at."""
@@ -171,6 +181,7 @@ def _serve(bench: Path, connection: Connection, threads: int, card: str | None) 
             opened.append(_open(bench, threads))
         return opened[0].execute(run)
 
+    connection.send(STARTED)
     while True:
         try:
             run = connection.recv()
@@ -208,6 +219,19 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _lost(worker: _Worker) -> Lost:
+    """What is told of a worker that died. Raises EngineError for one that ended itself before it started:
+    so would the next."""
+    code = worker.process.exitcode
+    if not worker.has_started and code is not None and code > 0:
+        raise EngineError(
+            f"worker processes do not start (they end with code {code}, and say why above). A script that "
+            'uses processes needs `if __name__ == "__main__":` around what it does, and must be a file, not '
+            "standard input; or take the engine inline"
+        )
+    return Lost(_how_it_died(code))
 
 
 def _how_it_died(code: int | None) -> str:
