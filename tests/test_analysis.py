@@ -14,6 +14,7 @@ from protocols.protocol_toys import write_toy
 from scipy import stats
 
 from promptlet.analysis import DensityStore, correlations, markdown, read_rows, spearman
+from promptlet.analysis.bench import open_analysis
 from promptlet.analysis.correlation import interval, pooled, ranks, series
 from promptlet.analysis.figures import density_figure
 from promptlet.analysis.measuring import check_k, execute, plan, text_contexts
@@ -346,3 +347,8 @@ def test_the_density_page_shows_the_course_of_coop_and_kgcoop() -> None:
     for epoch, *numbers in zip(*columns, strict=True):
         assert "| {:.0f} | {:.3f} | {:.1f} | {:.3f} | {:.1f} |".format(epoch, *numbers) in page
     assert (ROOT / "docs" / "images" / "density.png").stat().st_size < 200_000
+
+
+def test_an_analysis_is_of_one_number_of_shots() -> None:
+    with pytest.raises(OptionError, match=r"shots=\(1, 4\): an analysis is of one number of shots"):
+        open_analysis("absent", shots=(1, 4), backbone="absent")  # type: ignore[arg-type]

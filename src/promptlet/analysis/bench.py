@@ -12,6 +12,7 @@ from promptlet.analysis.rows import DensityStore
 from promptlet.backbones import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE
 from promptlet.data import FeatureCache
+from promptlet.errors import OptionError
 from promptlet.protocols.bench import (
     Bench,
     Datasets,
@@ -63,7 +64,9 @@ def open_analysis(
     them. The rest as in `open_bench`. Raises OptionError for a method without one context at the text side.
     """
     chosen = checked_settings(settings)
-    [count], numbers = whole_numbers("shots", shots, 1)[:1], whole_numbers("seeds", seeds, 0)
+    counts, numbers = whole_numbers("shots", shots, 1), whole_numbers("seeds", seeds, 0)
+    if len(counts) > 1:
+        raise OptionError(f"shots={shots!r}: an analysis is of one number of shots; open one for each")
     specs = parse_given(methods)
     for name, _ in specs:
         measuring.check_context(name)
@@ -71,5 +74,5 @@ def open_analysis(
     opened = open_datasets(names_of_datasets(datasets), root)
     loaded = opened_backbone(backbone, device, dtype)
     backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
-    runs = measuring.plan(opened, specs, count, numbers, *backing, chosen, every)
+    runs = measuring.plan(opened, specs, counts[0], numbers, *backing, chosen, every)
     return bench_of(runs, opened, loaded, cache, DensityStore(out), DensityBench)

@@ -59,17 +59,17 @@ OURS = frozenset(METHODS)
 
 M = TypeVar("M", bound=type[Method])
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # as in prompt files
-
-
 _codes: dict[str, str] = {}
+"""Of registered methods, by name: see `code_of`."""
 
 
 def register(method: M) -> M:
     """Make a method of one's own known by its ``info.name``: to classifiers, prompt files and benchmarks.
 
     Written above the class, ``@register``. A name that was registered before gets the new class, as when a
-    cell of a notebook is run again. Raises OptionError for what is no method, has the name of one of the
-    package's own, or has an option in its ``info`` that its constructor does not take, or not by default.
+    cell of a notebook is run again; the same class again changes nothing. Raises OptionError for what is no
+    method, has the name of one of the package's own, or has an option in its ``info`` that its constructor
+    does not take, or not by default.
     """
     if not (inspect.isclass(method) and issubclass(method, Method)):
         raise OptionError(f"{method!r} is no method; register a subclass of promptlet.methods.Method")
@@ -84,6 +84,8 @@ def register(method: M) -> M:
     if name in OURS:
         raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
     check_options(method)
+    if METHODS.get(name) is method:  # its file may be another by now, but not the class
+        return method
     METHODS[name], _codes[name] = method, _digest_of(method)
     return method
 
