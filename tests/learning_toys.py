@@ -23,7 +23,7 @@ def noise(purpose: str, shape: tuple[int, ...], std: float = 1.0, seed: int = 0)
 
 def hidden_method(backbone: Any, names: tuple[str, ...] = NAMES, strength: float = 2.0) -> Method:
     """RLP at a context that training does not know: P0 plus a strong update of rank 1."""
-    method = build_method("rlp", backbone, names)
+    method = build_method("rlp", backbone, names, rank=1, n_ctx=4, new_names="learned")
     method.load_state(
         {
             "U": noise("hidden U", (4, 1), strength).numpy(),

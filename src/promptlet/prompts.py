@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -61,6 +62,10 @@ class Context(nn.Module, ABC):
     def begin_step(self, step: int) -> None:
         """Called before each training step; parametrisations with randomness draw here."""
 
+    def rates(self) -> dict[str, float]:
+        """What the schedule's learning rate is multiplied with, by parameter; 1 for those not named."""
+        return {}
+
     def load(self, tensors: dict[str, np.ndarray]) -> None:
         """Take what `tensors` gave. Raises OptionError for other names or shapes; nothing is taken then."""
         load_tensors(self.tensors(), tensors, "this context")
@@ -92,13 +97,21 @@ class LowRankContext(Context):
 
     dropout: probability that one number of ``U V`` is left out of a step (the others are scaled up).
     init_std: standard deviation of V at the start. seed: for V and for what dropout leaves out. stream: tells
-    apart what several contexts of one method draw.
+    apart what several contexts of one method draw. v_rate: V's learning rate over U's. One for each factor is
+    LoRA+'s idea (Hayou et al., arXiv 2402.12354); the ratio is ours.
     """
 
     P0: Tensor
 
     def __init__(
-        self, start: Tensor, rank: int, dropout: float, init_std: float, seed: int, stream: str = ""
+        self,
+        start: Tensor,
+        rank: int,
+        dropout: float,
+        init_std: float,
+        seed: int,
+        stream: str = "",
+        v_rate: float = 1.0,
     ) -> None:
         super().__init__()
         *layers, n_ctx, dim = start.shape
@@ -108,6 +121,8 @@ class LowRankContext(Context):
             raise OptionError(f"dropout={dropout!r} is outside 0 <= dropout < 1")
         if not (isinstance(init_std, float | int | np.number) and 0.0 < init_std < float("inf")):
             raise OptionError(f"init_std={init_std!r} must be a number above 0 and finite")
+        if not (isinstance(v_rate, float | int | np.number) and 0.0 < v_rate < float("inf")):
+            raise OptionError(f"v_rate={v_rate!r} must be a number above 0 and finite")
         self.register_buffer("P0", start.detach().clone())
         self.U = nn.Parameter(torch.zeros(*layers, n_ctx, rank, device=start.device))
         factor = torch.from_numpy(rng.normal(f"low-rank{stream}", seed, (*layers, rank, dim), init_std))
@@ -115,12 +130,14 @@ class LowRankContext(Context):
         self.dropout = dropout
         self.seed = seed
         self.stream = stream
+        self.v_rate = float(v_rate)
         self._start = f"init_std={init_std}, seed={seed}"
         self._keep: Tensor | None = None
 
     def extra_repr(self) -> str:
         *layers, rank, dim = self.V.shape
         shape = f"n_ctx={self.P0.shape[-2]}, d={dim}, rank={rank}, dropout={self.dropout}, {self._start}"
+        shape += "" if self.v_rate == 1 else f", v_rate={self.v_rate:g}"
         return f"layers={layers[0]}, {shape}" if layers else shape
 
     def begin_step(self, step: int) -> None:
@@ -128,6 +145,9 @@ class LowRankContext(Context):
             draw = rng.generator(f"dropout{self.stream}/{step}", self.seed).random(tuple(self.P0.shape))
             keep = torch.from_numpy((draw >= self.dropout).astype(np.float32) / (1 - self.dropout))
             self._keep = keep.to(self.P0.device)
+
+    def rates(self) -> dict[str, float]:
+        return {"V": self.v_rate}
 
     def forward(self) -> Tensor:
         update = self.U @ self.V
@@ -140,3 +160,22 @@ class LowRankContext(Context):
 
     def tensors(self) -> dict[str, Tensor]:
         return {"U": self.U, "V": self.V}
+
+
+class LowRank(NamedTuple):
+    """Options of a low-rank context, as methods take them; see `LowRankContext`. rank None: a full one."""
+
+    rank: int | None
+    dropout: float
+    init_std: float
+    v_rate: float
+
+
+def context_from(start: Tensor, low_rank: LowRank, seed: int, stream: str = "") -> Context:
+    """A full context, or a low-rank one (in each layer, where there are several) where a rank is given."""
+    rank = low_rank.rank
+    if rank is None:
+        return FullContext(start)
+    if not isinstance(rank, int) or isinstance(rank, bool):
+        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for a full context")
+    return LowRankContext(start, rank, low_rank.dropout, low_rank.init_std, seed, stream, low_rank.v_rate)

@@ -69,12 +69,15 @@ def test_steps_per_epoch(images: int, batch_size: int | None, drop_last: bool, s
 
 
 def test_optimisers() -> None:
-    parameters = [nn.Parameter(torch.zeros(2))]
-    sgd = DASSL.make_optimizer(iter(parameters))
+    parameters = {"U": nn.Parameter(torch.zeros(2)), "V": nn.Parameter(torch.zeros(3))}
+    sgd = DASSL.make_optimizer(parameters)
     assert isinstance(sgd, torch.optim.SGD)
     expected = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
     assert {name: sgd.defaults[name] for name in expected} == expected
+    assert [group["rate"] for group in sgd.param_groups] == [1.0, 1.0]
     assert isinstance(replace(DASSL, optimizer="adamw").make_optimizer(parameters), torch.optim.AdamW)
+    own = DASSL.make_optimizer(parameters, {"V": 10.0})
+    assert [(group["lr"], group["rate"]) for group in own.param_groups] == [(0.002, 1.0), (0.02, 10.0)]
 
 
 def test_names_resolve_and_none_changes_nothing() -> None:

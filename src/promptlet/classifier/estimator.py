@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import promptlet
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.files import check_compact, options_of, parameters_of, prompt_file_of
+from promptlet.classifier.files import check_compact, options_of, parameters_of, prompt_file_of, restore
 from promptlet.classifier.inputs import (
     Images,
     as_list,
@@ -33,6 +33,7 @@ from promptlet.features import encode_images
 from promptlet.methods import METHODS, Method, build_method, register, registered
 from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
+from promptlet.methods.new_names import answering_by
 from promptlet.pixels import KEEP_BYTES, PixelInputs
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
 from promptlet.training import EpochReport, Schedule, method_schedule, train
@@ -56,6 +57,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
     seed : for the draw of shots, the start and the order. 0 is a seed.
+    new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"
+        (`promptlet.methods.new_names`); None takes the method's own.
     method_options : further options of the method, such as {"dropout": 0.2}.
     device : as in `load_backbone`.
     cache : True for the user's feature cache, a folder, a `FeatureCache`, or False for none.
@@ -93,6 +96,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         lr: float | None = None,
         batch_size: int | None = None,
         seed: int = 1,
+        new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
         device: str | None = None,
         cache: bool | str | Path | FeatureCache = True,
@@ -112,6 +116,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.lr = lr
         self.batch_size = batch_size
         self.seed = seed
+        self.new_names = new_names
         self.method_options = method_options
         self.device = device
         self.cache = cache
@@ -180,7 +185,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _new_method(self, class_names: Sequence[str]) -> Method:
         """The method with its options; None leaves an option to the method."""
         own = METHODS[self.method].info.options if self.method in METHODS else {}
-        shared = {"n_ctx": self._whole("n_ctx"), "ctx_init": self.ctx_init, "rank": self._whole("rank")}
+        shared = {
+            "n_ctx": self._whole("n_ctx"),
+            "ctx_init": self.ctx_init,
+            "rank": self._whole("rank"),
+            "new_names": self.new_names,
+        }
         options = {name: value for name, value in shared.items() if value is not None}
         if "seed" in own:
             options["seed"] = self._whole("seed")
@@ -190,7 +200,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "give a dict such as {'dropout': 0.2}"
             )
         further = dict(self.method_options or {})
-        twice = sorted({"n_ctx", "ctx_init", "rank", "seed"} & set(further))
+        twice = sorted({*shared, "seed"} & set(further))
         if twice:
             raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
         return build_method(self.method, self.backbone_, class_names, **options, **further)
@@ -233,7 +243,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.method_ = method
         self.classes_ = classes
         self.class_names_ = method.class_names
-        self._scorers: dict[tuple[str, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
+        self._scorers: dict[tuple[str | None, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
 
     def _record(self, schedule: Schedule, images: int) -> dict[str, Any]:
         record = {
@@ -252,23 +262,47 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- answering -------------------------------------------------------------------------------------
 
-    def predict(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
-        """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``."""
+    def predict(
+        self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
+    ) -> np.ndarray:
+        """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``.
+
+        new_names: as in `predict_proba`.
+        """
         asked = None if class_names is None else as_names(class_names)
-        probabilities = self.predict_proba(images, asked)
+        probabilities = self.predict_proba(images, asked, new_names)
         names = self.classes_ if asked is None else np.array(asked)
         best: np.ndarray = names[probabilities.argmax(axis=1)]
         return best
 
-    def predict_proba(self, images: Images, class_names: Iterable[str] | None = None) -> np.ndarray:
-        """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not."""
+    def predict_proba(
+        self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
+    ) -> np.ndarray:
+        """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not.
+
+        new_names: how those that were not taught are answered, "learned", "zero-shot" or "blend"; None: as
+        the prompt was made. Raises OptionError for a method that has no choice.
+        """
         check_is_fitted(self, "method_")
         names, sources = self._checked_names(class_names), as_list(images)
         if not sources:
             return np.zeros((0, len(names)), np.float32)
-        score, inputs = self._scorer(names), self._inputs(sources, keep_bytes=0)
+        score, inputs = self._scorer(names, new_names), self._inputs(sources, keep_bytes=0)
         watch = self.on_encode if isinstance(inputs, PixelInputs) else None
         return all_logits(score, inputs, self.backbone_.device, watch).softmax(-1).cpu().numpy()
+
+    def choose_new_names(self, new_names: str | None) -> PromptClassifier:
+        """Answer names that were not taught by another rule from now on; None changes nothing.
+
+        Raises OptionError for a method that has no choice, and where nothing says which names were taught.
+        """
+        check_is_fitted(self, "method_")
+        if new_names is not None:
+            with answering_by(self.method_, new_names):
+                chosen = self.method_.new_names
+            self.method_.new_names = chosen
+            self._scorers.clear()
+        return self
 
     def score(
         self, images: Images, labels: Iterable[str] | None = None, sample_weight: np.ndarray | None = None
@@ -286,7 +320,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return float(np.average(self.predict(inputs) == names, weights=sample_weight))
 
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
-        """The classifier itself: normalised class features (C, D), float32."""
+        """The classifier itself: normalised class features (C, D), float32.
+
+        Of names that were not taught as ``new_names`` says. Asked among both kinds, `predict` also weighs the
+        kinds against each other.
+        """
         check_is_fitted(self, "method_")
         names = self._checked_names(class_names)
         with self._answering(names), torch.no_grad():
@@ -300,21 +338,25 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.class_names_
 
     @contextmanager
-    def _answering(self, names: tuple[str, ...]) -> Iterator[None]:
-        """The method over other names, for a while."""
+    def _answering(self, names: tuple[str, ...], new_names: str | None = None) -> Iterator[None]:
+        """The method over other names, and under another rule for new ones, for a while."""
         self.method_.set_classes(names)
         try:
-            yield
+            with nullcontext() if new_names is None else answering_by(self.method_, new_names):
+                yield
         finally:
             self.method_.set_classes(self.class_names_)
 
-    def _scorer(self, names: tuple[str, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
-        if names not in self._scorers:
+    def _scorer(
+        self, names: tuple[str, ...], new_names: str | None
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        key = (*names, new_names)
+        if key not in self._scorers:
             if len(self._scorers) >= 8:
                 self._scorers.clear()
-            with self._answering(names):
-                self._scorers[names] = self.method_.scorer()
-        return self._scorers[names]
+            with self._answering(names, new_names):
+                self._scorers[key] = self.method_.scorer()
+        return self._scorers[key]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what answers quickly, which is made again when it is needed; with a method that is not one
@@ -397,8 +439,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _restore(self, file: PromptFile) -> None:
         names = check_class_names(file.class_names, "its class names") if file.class_names else ()
         method = build_method(file.method, self.backbone_, names, **options_of(file))
-        method.load_state(file.tensors)
-        method.eval()
+        restore(method, file, names or None)
         self.training_ = dict(file.training)
         self.history_ = ()
         self.short_classes_ = ()

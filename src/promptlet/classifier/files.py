@@ -10,6 +10,7 @@ import numpy as np
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
 from promptlet.methods.catalog import OURS
+from promptlet.methods.new_names import LEARNED
 from promptlet.promptfile import PromptFile
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
@@ -79,8 +80,17 @@ def options_of(file: PromptFile) -> dict[str, Any]:
     known["template"] = file.training.get("template", known["template"])
     known["per_class"] = ("P" in file.tensors and file.tensors["P"].ndim == 3) or None
     own = METHODS[file.method].info.options
+    known["new_names"] = LEARNED  # a file that does not tell, as all of older formats: as it answered then
     usable = {name: value for name, value in known.items() if name in own and value is not None}
     return {**usable, **file.options}
+
+
+def restore(method: Method, file: PromptFile, taught: tuple[str, ...] | None) -> Method:
+    """Put what ``file`` holds into an untrained method over any names, ready to answer; ``taught``: the names
+    it was trained on, as prompts hold them, None where the file leaves them out."""
+    method.load_state(file.tensors)
+    method.taught = taught
+    return method.eval()
 
 
 def parameters_of(file: PromptFile) -> dict[str, Any]:
@@ -93,7 +103,7 @@ def parameters_of(file: PromptFile) -> dict[str, Any]:
         told["schedule"] = training["schedule"]
     options = options_of(file)
     main: dict[str, Any] = {
-        name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init") if name in options
+        name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init", "new_names") if name in options
     }
     return {"method": file.method, "method_options": options or None, **main, **told}
 

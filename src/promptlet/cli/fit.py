@@ -15,6 +15,7 @@ from promptlet.cli.shell import (
     Dtype,
     Interrupted,
     Json,
+    NewNames,
     NoCache,
     bars,
     emit_json,
@@ -57,19 +58,27 @@ def command(
         typer.Option(help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4."),
     ] = "rlp",
     rank: Annotated[
-        int | None, typer.Option(help="Rank of a low-rank method; RLP's own is 1.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Rank of a low-rank method; RLP's own costs at most 600 numbers: 1 for CLIP ViT-B/16.",
+            show_default=False,
+        ),
     ] = None,
     n_ctx: Annotated[
         int | None,
-        typer.Option(help="Context vectors; else the method's own, 4 for rlp.", show_default=False),
+        typer.Option(
+            help="Context vectors; else the method's own, 8 for rlp, 4 for coop.", show_default=False
+        ),
     ] = None,
     ctx_init: Annotated[
         str | None,
         typer.Option(
-            help="Words the context starts at, or 'random'; else 'a photo of a', random beyond 4.",
+            help="Words the context starts at, or 'random'; else 'a photo of a' (rlp repeats it beyond 4 "
+            "vectors, others start at random).",
             show_default=False,
         ),
     ] = None,
+    new_names: NewNames = None,
     shots: Annotated[
         int | None, typer.Option(help="Images per class drawn for training; else all.", show_default=False)
     ] = None,
@@ -120,7 +129,8 @@ def command(
     _check_precision(precision)
     data = _read(folder)
     _tell_ignored(folder, data)
-    chosen = _method_of(method, {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init})
+    given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
+    chosen = _method_of(method, given)
     if compact:
         from promptlet.classifier.files import check_compact
 
@@ -189,7 +199,7 @@ def _method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
     twice = sorted(chosen.keys() & further.keys())
     if twice:
         raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
-    main: dict[str, Any] = {k: further.pop(k) for k in ("rank", "n_ctx", "ctx_init") if k in further}
+    main: dict[str, Any] = {k: further.pop(k) for k in given if k in further}
     return {"method": name, **chosen, **main, "method_options": further or None}
 
 
@@ -272,6 +282,7 @@ def _fit(
         "method": classifier.method,
         "rank": getattr(classifier.method_, "rank", None),
         "n_ctx": getattr(classifier.method_, "n_ctx", None),
+        "new_names": classifier.method_.new_names,
         "class_names": list(classifier.class_names_),
         "images": classifier.training_["images"],
         "short_classes": list(classifier.short_classes_),

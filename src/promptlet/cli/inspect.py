@@ -42,6 +42,9 @@ def command(
         "backbone": f"{prompt.backbone or 'not named'} ({prompt.fingerprint})",
         "training": ", ".join(f"{key} {value}" for key, value in prompt.training.items()) or "not told",
     }
+    if facts["new_names"]:
+        untold = "" if "new_names" in prompt.options else " (not told by the file)"
+        lines["new"] = f"names that were not taught are answered {facts['new_names']}{untold}"
     if prompt.options:
         lines["options"] = ", ".join(f"{key}={value}" for key, value in prompt.options.items())
     values = facts["singular_values"]
@@ -75,8 +78,17 @@ def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
         "fingerprint": prompt.fingerprint,
         "training": dict(prompt.training),
         "options": dict(prompt.options),
+        "new_names": _new_names(prompt),
         "format": prompt.format_version,
     }
+
+
+def _new_names(prompt: PromptFile) -> str | None:
+    """The rule for names that were not taught; "learned" for a context whose file does not tell, as those of
+    older formats, None for what is no context."""
+    if not prompt.is_context or not prompt.tensors:
+        return None
+    return str(prompt.options.get("new_names", "learned"))
 
 
 def _start(prompt: PromptFile) -> str:

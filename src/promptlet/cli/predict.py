@@ -15,6 +15,7 @@ import typer
 from promptlet.cli.shell import (
     Device,
     Json,
+    NewNames,
     NoCache,
     bars,
     emit_json,
@@ -48,6 +49,7 @@ def command(
         str | None,
         typer.Option(help='Answer among these names, seen or not: "a,b,c".', show_default=False),
     ] = None,
+    new_names: NewNames = None,
     backbone: Annotated[
         str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
     ] = None,
@@ -64,6 +66,8 @@ def command(
     cache = open_cache(no_cache)
     classifier.set_params(cache=cache or False)
     names = _names(classifier, classes)
+    classifier.choose_new_names(new_names)
+    _tell_new(file, classifier, names, new_names)
     paths, errors = _expand(images)
     answers: dict[str, list[tuple[str, float]]] = {}
     with bars(off=json) as shown:
@@ -111,6 +115,24 @@ def _names(classifier: PromptClassifier, classes: str | None) -> tuple[str, ...]
     if not classifier.class_names_:
         raise DataError('this prompt was saved without class names; give --classes "a,b,c"')
     return tuple(classifier.class_names_)
+
+
+def _tell_new(
+    file: Path, classifier: PromptClassifier, names: tuple[str, ...], new_names: str | None
+) -> None:
+    """A prompt file from before there were rules for new names answers as it did; that is told."""
+    from promptlet.methods.new_names import LEARNED, ZERO_SHOT
+
+    method = classifier.method_
+    if new_names is not None or method.new_names != LEARNED or method.taught is None:
+        return
+    new = [name for name in names if name not in method.taught]
+    if new:
+        shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
+        warn(
+            f"note: {file} answers names that were not taught as it learned, as files of older formats do: "
+            f"{shown}. --new-names {ZERO_SHOT} often answers them better"
+        )
 
 
 def _expand(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -25,6 +25,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; the first CUDA device, else the CPU.")]
 Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16 or float16.")]
+NewNames = Annotated[
+    str | None,
+    typer.Option(
+        "--new-names",
+        help="How names that were not taught are answered: learned, zero-shot or blend; else as "
+        "the prompt was made, or the method's own.",
+        show_default=False,
+    ),
+]
 FIRST_LINE, NEXT_LINE = 10.0, 30.0
 """Seconds until a bar in a log has its first line, and from each to the next."""
 

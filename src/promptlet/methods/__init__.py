@@ -10,6 +10,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, check_option, did_you_mean
 from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
 from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.new_names import why_not
 
 
 def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **options: Any) -> Method:
@@ -18,8 +19,9 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **op
     known = METHODS[name].info.options
     for option in options:
         if option not in known:
+            reason = f" ({why_not(METHODS[name].info)})" if option == "new_names" else ""
             raise OptionError(
-                f"method {name!r} has no option {option!r}; it has: {', '.join(known)}."
+                f"method {name!r} has no option {option!r}{reason}; it has: {', '.join(known)}."
                 f"{did_you_mean(option, known) or _who_has(option)}"
             )
         _check_kind(name, option, options[option], known[option])

@@ -9,6 +9,8 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.text_class_token import CLASS_TOKENS, ClassToken
 from promptlet.errors import OptionError, check_option
 from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.new_names import LEARNED, check_rule
+from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import TextPrompt, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
@@ -25,7 +27,15 @@ class CoOp(TextPrompt):
         paper="arXiv 2109.01134",
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
-        options=frozen(n_ctx=4, ctx_init=None, per_class=False, class_token_position="end", seed=1),
+        options=frozen(
+            n_ctx=4,
+            ctx_init=None,
+            per_class=False,
+            class_token_position="end",
+            new_names=LEARNED,
+            template=TEMPLATE,
+            seed=1,
+        ),
         official=frozen(epochs=200),
         bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit: other names are refused; "
@@ -40,14 +50,21 @@ class CoOp(TextPrompt):
         ctx_init: str | None = None,
         per_class: bool = False,
         class_token_position: ClassToken = "end",
+        new_names: str = LEARNED,
+        template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         check_option("class_token_position", str(class_token_position), CLASS_TOKENS)
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         if per_class:
             start = start.expand(len(class_names), *start.shape)
+            if check_rule(new_names) != LEARNED:
+                raise OptionError(
+                    f"new_names={new_names!r} is not possible with per_class=True, which knows only the "
+                    "classes it was made for; leave new_names out"
+                )
         self._fitted_names: tuple[str, ...] | None = None
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
         self.per_class = per_class
         self.placement = "per_class" if per_class else "input"
         self.class_token = class_token_position
@@ -55,7 +72,8 @@ class CoOp(TextPrompt):
             self._fitted_names = self.class_names
 
     def stored_options(self) -> dict[str, str | int | float | bool]:
-        return {} if self.class_token == "end" else {"class_token_position": self.class_token}
+        position = {} if self.class_token == "end" else {"class_token_position": self.class_token}
+        return {**super().stored_options(), **position}
 
     def set_classes(self, class_names: Sequence[str]) -> None:
         fitted = getattr(self, "_fitted_names", None)

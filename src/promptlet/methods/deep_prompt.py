@@ -19,7 +19,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
-from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, deep_start, load_tensors
+from promptlet.prompts import DEFAULT_WORDS, Context, LowRank, context_from, deep_start, load_tensors
 
 DEPTH = 9
 """Layers with prompts of their own in MaPLe's and PromptSRC's base-to-new runs."""
@@ -85,17 +85,17 @@ class IndependentPrompt(TwoTowerPrompt):
         class_names: Sequence[str],
         shape: tuple[int, int],
         start: tuple[str | None, str | None],
-        low_rank: tuple[int | None, float, float],
+        low_rank: LowRank,
         seed: int,
     ) -> None:
-        """shape: (n_ctx, depth); start: (ctx_init, between); low_rank: (rank, dropout, init_std)."""
+        """shape: (n_ctx, depth); start: (ctx_init, between); low_rank: see `LowRank`."""
         n_ctx, depth = shape
         super().__init__(backbone, class_names)
         image = image_start(backbone, n_ctx, depth, seed)
         text, self.init = text_start(backbone, start[0], n_ctx, depth, seed)
         self.between = resolve_between(start[1], start[0], n_ctx)
-        self.text = deep_context(text, *low_rank, seed, "text")
-        self.image = deep_context(image, *low_rank, seed, "image")
+        self.text = context_from(text, low_rank, seed, "/text")
+        self.image = context_from(image, low_rank, seed, "/image")
         self.n_ctx, self.depth, self.rank, self.seed = n_ctx, depth, low_rank[0], seed
 
     def text_context(self) -> Tensor:
@@ -157,14 +157,3 @@ def resolve_between(between: str | None, ctx_init: str | None, n_ctx: int) -> st
     if not isinstance(between, str):
         raise OptionError(f"between={between!r} is not allowed; give words, or '' for none")
     return between.strip()
-
-
-def deep_context(
-    start: Tensor, rank: int | None, dropout: float, init_std: float, seed: int, stream: str
-) -> Context:
-    """A full context, or a low-rank one in each layer where ``rank`` is given."""
-    if rank is None:
-        return FullContext(start)
-    if not isinstance(rank, int) or isinstance(rank, bool):
-        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for full contexts")
-    return LowRankContext(start, rank, dropout, init_std, seed, f"/{stream}")

@@ -14,6 +14,8 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.density import information_density, positional_penalty
 from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.new_names import LEARNED
+from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import TextPrompt, check_weight, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
@@ -32,7 +34,7 @@ class DirectOptimisation(TextPrompt):
         paper="arXiv 2312.10813, later version",
         trains="n_ctx x d numbers",
         unseen_classes=True,
-        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, k=1, seed=1),
+        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, k=1, new_names=LEARNED, template=TEMPLATE, seed=1),
         bibtex=bibtex("dip_do"),
         notes=OURS,
     )
@@ -45,12 +47,14 @@ class DirectOptimisation(TextPrompt):
         ctx_init: str | None = None,
         weight: float = 1.0,
         k: int = 1,
+        new_names: str = LEARNED,
+        template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.weight, self.k = check_weight("weight", weight), k
         information_density(start, k)  # refuses a k that does not fit
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
@@ -68,7 +72,7 @@ class PositionalPenalty(TextPrompt):
         paper="arXiv 2312.10813, later version",
         trains="n_ctx x d numbers",
         unseen_classes=True,
-        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, seed=1),
+        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, new_names=LEARNED, template=TEMPLATE, seed=1),
         bibtex=bibtex("dip_pp"),
         notes=OURS,
     )
@@ -80,11 +84,13 @@ class PositionalPenalty(TextPrompt):
         n_ctx: int = 4,
         ctx_init: str | None = None,
         weight: float = 1.0,
+        new_names: str = LEARNED,
+        template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.weight = check_weight("weight", weight)
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)

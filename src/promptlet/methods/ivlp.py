@@ -8,8 +8,9 @@ from typing import final
 from promptlet.backbones import Backbone
 from promptlet.methods.deep_prompt import IndependentPrompt, resolve_depth
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
+from promptlet.prompts import LowRank
 
 DEPTH = 12
 
@@ -33,6 +34,7 @@ class IVLP(IndependentPrompt):
             rank=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
             seed=1,
         ),
         reads=IMAGES,
@@ -40,7 +42,7 @@ class IVLP(IndependentPrompt):
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
         bibtex=bibtex("ivlp"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 12 layers (depth None: 12, '
-        "or all of a shallower tower); rank, dropout and init_std make low-rank contexts, our defaults",
+        "or all of a shallower tower); rank, dropout, init_std, v_rate make low-rank contexts, our defaults",
     )
 
     def __init__(
@@ -54,9 +56,11 @@ class IVLP(IndependentPrompt):
         rank: int | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
         backbone.images.check_tokens()
         layers = {"text": backbone.text.depth, "image": backbone.images.depth}
         shape = n_ctx, resolve_depth(depth, DEPTH, layers)
-        super().__init__(backbone, class_names, shape, (ctx_init, between), (rank, dropout, init_std), seed)
+        low_rank = LowRank(rank, dropout, init_std, v_rate)
+        super().__init__(backbone, class_names, shape, (ctx_init, between), low_rank, seed)

@@ -11,15 +11,18 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.methods.method import MethodInfo, frozen
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.new_names import LEARNED
+from promptlet.methods.templates import TEMPLATE, hand_written
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
+    LOW_RANK_V_RATE,
     TextPrompt,
     check_weight,
     make_context,
 )
 from promptlet.papers import bibtex
+from promptlet.prompts import LowRank
 
 
 @final
@@ -38,14 +41,16 @@ class KgCoOp(TextPrompt):
             ctx_init=None,
             weight=8.0,
             template=TEMPLATE,
+            new_names=LEARNED,
             rank=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
             seed=1,
         ),
         official=frozen(epochs=100, batch_size=128),
         bibtex=bibtex("kgcoop"),
-        notes="weight 8 is official; rank, dropout and init_std make RLP's low-rank context, our defaults",
+        notes="weight 8 is official; rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
     )
 
     def __init__(
@@ -56,16 +61,20 @@ class KgCoOp(TextPrompt):
         ctx_init: str | None = None,
         weight: float = 8.0,
         template: str = TEMPLATE,
+        new_names: str = LEARNED,
         rank: int | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
-        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank, dropout, init_std)
-        self.template = check_template(template)
+        low_rank = LowRank(rank, dropout, init_std, v_rate)
+        context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         self.weight = check_weight("weight", weight)
-        super().__init__(backbone, class_names, context, init, n_ctx)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank = rank
+
+    reads_template = True
 
     def set_classes(self, class_names: Sequence[str]) -> None:
         super().set_classes(class_names)

@@ -19,14 +19,14 @@ from promptlet.methods.deep_prompt import (
     DEPTH,
     TwoTowerPrompt,
     current,
-    deep_context,
     resolve_between,
     resolve_depth,
     text_start,
 )
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
+from promptlet.prompts import LowRank, context_from
 
 
 @final
@@ -48,6 +48,7 @@ class MaPLe(TwoTowerPrompt):
             rank=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
             seed=1,
         ),
         reads=IMAGES,
@@ -56,7 +57,7 @@ class MaPLe(TwoTowerPrompt):
         bibtex=bibtex("maple"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 9 layers (depth None: 9, '
         "or all of a shallower tower); rank makes the text contexts low-rank, the linear maps stay full: our "
-        "reading of RLP on MaPLe, with our dropout and init_std",
+        "reading of RLP on MaPLe, with our dropout, init_std and v_rate",
     )
 
     def __init__(
@@ -70,6 +71,7 @@ class MaPLe(TwoTowerPrompt):
         rank: int | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
         backbone.images.check_tokens()
@@ -78,7 +80,7 @@ class MaPLe(TwoTowerPrompt):
         super().__init__(backbone, class_names)
         start, self.init = text_start(backbone, ctx_init, n_ctx, self.depth, seed)
         self.between = resolve_between(between, ctx_init, n_ctx)
-        self.text = deep_context(start, rank, dropout, init_std, seed, "text")
+        self.text = context_from(start, LowRank(rank, dropout, init_std, v_rate), seed, "/text")
         self.coupling = Coupling(self.depth, backbone.text.dim, backbone.images.dim, seed).to(start.device)
         self.n_ctx, self.rank, self.seed = n_ctx, rank, seed
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
+from promptlet.prompts import Context
 
 FEATURES, IMAGES = "features", "images"
 NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
@@ -71,6 +72,10 @@ class Method(nn.Module, ABC):
     info: ClassVar[MethodInfo]
     options: Mapping[str, Any] = MappingProxyType({})
     """All its options, where `build_method` has built it."""
+    taught: tuple[str, ...] | None = None
+    """The class names it was trained on; None where it was not, or they are not known."""
+    new_names: str | None = None
+    """How others are answered (`promptlet.methods.new_names`); None where there is no choice."""
 
     def __init__(self, backbone: Backbone, class_names: Sequence[str]) -> None:
         super().__init__()
@@ -120,6 +125,15 @@ class Method(nn.Module, ABC):
     def trainables(self) -> dict[str, nn.Parameter]:
         """The parameters that training changes, by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    def rates(self) -> dict[str, float]:
+        """What the learning rate of a trainable is multiplied with, by its name; 1 for those not named."""
+        return {
+            f"{place}.{name}": rate
+            for place, module in self.named_modules()
+            if isinstance(module, Context)
+            for name, rate in module.rates().items()
+        }
 
     def trainable_count(self) -> int:
         """How many numbers are learned."""

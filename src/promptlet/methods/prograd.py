@@ -18,15 +18,18 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import MethodInfo, frozen
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.new_names import LEARNED
+from promptlet.methods.templates import TEMPLATE, hand_written
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
+    LOW_RANK_V_RATE,
     TextPrompt,
     check_weight,
     make_context,
 )
 from promptlet.papers import bibtex
+from promptlet.prompts import LowRank
 
 TINY = 1e-12
 
@@ -48,16 +51,18 @@ class ProGrad(TextPrompt):
             weight=1.0,
             temperature=1.0,
             template=TEMPLATE,
+            new_names=LEARNED,
             rank=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
             seed=1,
         ),
         official=frozen(epochs=100),
         bibtex=bibtex("prograd"),
         notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
         "official start (16 vectors, the last ones words) is not the default here; two backward passes of "
-        "the text tower a step; rank, dropout and init_std make RLP's low-rank context, our defaults",
+        "the text tower a step; rank, dropout, init_std and v_rate make RLP's low-rank context, our defaults",
     )
 
     def __init__(
@@ -69,20 +74,24 @@ class ProGrad(TextPrompt):
         weight: float = 1.0,
         temperature: float = 1.0,
         template: str = TEMPLATE,
+        new_names: str = LEARNED,
         rank: int | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
-        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank, dropout, init_std)
+        low_rank = LowRank(rank, dropout, init_std, v_rate)
+        context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         if not 0.0 < temperature < float("inf"):
             raise OptionError(f"temperature={temperature!r} must be a number above 0 and finite")
-        self.template = check_template(template)
         self.weight = check_weight("weight", weight)
         self.temperature = temperature
-        super().__init__(backbone, class_names, context, init, n_ctx)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank = rank
         self._general: dict[str, Tensor] = {}
+
+    reads_template = True
 
     def set_classes(self, class_names: Sequence[str]) -> None:
         super().set_classes(class_names)

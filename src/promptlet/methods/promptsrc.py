@@ -21,8 +21,9 @@ from promptlet.methods.consistency import consistency, frozen_classes, frozen_im
 from promptlet.methods.deep_prompt import DEPTH, IndependentPrompt, resolve_depth
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, check_weight
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE, check_weight
 from promptlet.papers import bibtex
+from promptlet.prompts import LowRank
 
 
 @final
@@ -49,6 +50,7 @@ class PromptSRC(IndependentPrompt):
             rank=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
             seed=1,
         ),
         reads=IMAGES,
@@ -58,7 +60,7 @@ class PromptSRC(IndependentPrompt):
         notes="weights and 4 vectors in 9 layers are official (depth None: 9, or all of a shallower tower). "
         "average_mean and average_std are shares of the epochs, 0 for no averaging: 0.75 and 0.05 are the "
         "official 15 and 1 of 20; few-shot runs use 0.6 and 0.6, or 0.9 and 0.1. The frozen image tower "
-        "is run beside the prompted one. rank, dropout and init_std make low-rank contexts, our defaults",
+        "is run beside the prompted one. rank, dropout, init_std, v_rate: low-rank contexts, our defaults",
     )
 
     def __init__(
@@ -77,12 +79,14 @@ class PromptSRC(IndependentPrompt):
         rank: int | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
         backbone.images.check_tokens()
         layers = {"text": backbone.text.depth, "image": backbone.images.depth}
         shape = n_ctx, resolve_depth(depth, DEPTH, layers)
-        super().__init__(backbone, class_names, shape, (ctx_init, between), (rank, dropout, init_std), seed)
+        low_rank = LowRank(rank, dropout, init_std, v_rate)
+        super().__init__(backbone, class_names, shape, (ctx_init, between), low_rank, seed)
         given = {"text_weight": text_weight, "image_weight": image_weight, "logit_weight": logit_weight}
         checked = [check_weight(name, value) for name, value in given.items()]
         self.weights = (checked[0], checked[1], checked[2])

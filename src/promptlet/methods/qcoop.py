@@ -18,10 +18,12 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.method import MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_STD, TextPrompt, make_context
+from promptlet.methods.new_names import LEARNED
+from promptlet.methods.templates import TEMPLATE
+from promptlet.methods.text_prompt import LOW_RANK_STD, LOW_RANK_V_RATE, TextPrompt, make_context
 from promptlet.papers import bibtex
 from promptlet.promptfile.kmeans import cluster
-from promptlet.prompts import Context
+from promptlet.prompts import Context, LowRank
 
 BITS = (1, 2, 4)
 
@@ -37,7 +39,17 @@ class QCoOp(TextPrompt):
         paper="arXiv 2407.10704",
         trains="n_ctx x d numbers of 2^bits values (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
-        options=frozen(n_ctx=4, ctx_init=None, bits=1, rank=None, init_std=LOW_RANK_STD, seed=1),
+        options=frozen(
+            n_ctx=4,
+            ctx_init=None,
+            bits=1,
+            rank=None,
+            init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
+            new_names=LEARNED,
+            template=TEMPLATE,
+            seed=1,
+        ),
         bibtex=bibtex("qcoop"),
         notes="no code is public: clusters are made anew at every step, and the schedule is CoOp's, by our "
         "choice; rank quantises the factors of RLP's update, without dropout: ours",
@@ -52,12 +64,17 @@ class QCoOp(TextPrompt):
         bits: int = 1,
         rank: int | None = None,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
+        new_names: str = LEARNED,
+        template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         if isinstance(bits, bool) or bits not in BITS:
             raise OptionError(f"bits={bits!r} is not allowed; give one of {', '.join(map(str, BITS))}")
-        inner, init = make_context(backbone, ctx_init, n_ctx, seed, rank, 0.0, init_std)
-        super().__init__(backbone, class_names, Quantised(inner, bits), init, n_ctx)
+        low_rank = LowRank(rank, 0.0, init_std, v_rate)
+        inner, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
+        context = Quantised(inner, bits)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank, self.bits = rank, bits
 
     def state(self) -> dict[str, np.ndarray]:
@@ -65,7 +82,8 @@ class QCoOp(TextPrompt):
         return {name: t.cpu().numpy().copy() for name, t in self.context.quantised().items()}
 
     def stored_options(self) -> dict[str, str | int | float | bool]:
-        return {} if self.bits == 1 else {"bits": self.bits}
+        bits = {} if self.bits == 1 else {"bits": self.bits}
+        return {**super().stored_options(), **bits}
 
     def stored_precision(self) -> str:
         return f"kmeans{self.bits}"

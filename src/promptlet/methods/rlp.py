@@ -1,8 +1,9 @@
 """RLP: re-parameterised low-rank prompt (arXiv 2312.10813): P = P0 + dropout(U V), merged after training.
 
 Known from the paper: the factorisation, the frozen full-rank start beside it, dropout on the low-rank branch,
-merging. Unknown: learning rate, dropout rate, scale of the factors. The defaults of the last two are ours,
-chosen on validation images (docs/rlp-defaults.md), and are not the paper's.
+merging, about half a thousand numbers. Unknown: learning rate, length, dropout rate, scale of the factors.
+These are ours, chosen on validation images and validation classes (docs/rlp-defaults.md), and not the
+paper's; so is how names never taught are answered (`new_names`).
 """
 
 from __future__ import annotations
@@ -11,40 +12,110 @@ from collections.abc import Sequence
 from typing import final
 
 from promptlet.backbones import Backbone
+from promptlet.errors import OptionError
 from promptlet.methods.method import MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, TextPrompt, make_context
+from promptlet.methods.new_names import ZERO_SHOT
+from promptlet.methods.templates import TEMPLATE
+from promptlet.methods.text_prompt import (
+    LOW_RANK_DROPOUT,
+    LOW_RANK_STD,
+    LOW_RANK_V_RATE,
+    TextPrompt,
+    make_context,
+)
 from promptlet.papers import bibtex
+from promptlet.prompts import DEFAULT_WORDS, LowRank
+
+N_CTX = 8
+HALF_A_THOUSAND = 600
+"""Numbers that a rank may cost where none is asked for: rank 1 at CLIP ViT-B/16's width of 512."""
 
 
 @final
 class RLP(TextPrompt):
-    """A low-rank update of a frozen context, learned with cross-entropy: r (n_ctx + d) numbers."""
+    """A low-rank update of a frozen context, learned with cross-entropy: r (n_ctx + d) numbers.
+
+    rank: None takes the largest that costs at most ``budget`` numbers, up to a quarter of n_ctx.
+    budget: numbers that may be learned; None: 600, or what rank 1 costs in a tower too wide for that.
+    ctx_init: None starts at "a photo of a", repeated in front of itself where n_ctx is larger.
+    """
 
     info = MethodInfo(
         name="rlp",
         title="RLP",
-        summary="a low-rank update of a frozen context, with dropout, merged after training",
+        summary="a low-rank update of a frozen context, merged after training",
         paper="arXiv 2312.10813",
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
         options=frozen(
-            rank=1, n_ctx=4, ctx_init=None, dropout=LOW_RANK_DROPOUT, init_std=LOW_RANK_STD, seed=1
+            rank=None,
+            n_ctx=N_CTX,
+            ctx_init=None,
+            dropout=LOW_RANK_DROPOUT,
+            init_std=LOW_RANK_STD,
+            v_rate=LOW_RANK_V_RATE,
+            budget=None,
+            new_names=ZERO_SHOT,
+            template=TEMPLATE,
+            seed=1,
         ),
+        fast=frozen(epochs=200),
         bibtex=bibtex("rlp"),
-        notes="dropout, init_std and the learning rate are our choices; the paper's are not public",
+        notes="dropout, init_std, v_rate, the schedule and new_names are our choices; the paper's are not "
+        "public. As in version 0.1.0: rlp:rank=1,n_ctx=4,dropout=0.3,v_rate=1,new_names=learned --epochs 120",
     )
 
     def __init__(
         self,
         backbone: Backbone,
         class_names: Sequence[str],
-        rank: int = 1,
-        n_ctx: int = 4,
+        rank: int | None = None,
+        n_ctx: int = N_CTX,
         ctx_init: str | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
+        v_rate: float = LOW_RANK_V_RATE,
+        budget: int | None = None,
+        new_names: str = ZERO_SHOT,
+        template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
-        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank, dropout, init_std)
-        super().__init__(backbone, class_names, context, init, n_ctx)
+        rank = resolve_rank(rank, budget, n_ctx, backbone.text.dim)
+        low_rank = LowRank(rank, dropout, init_std, v_rate)
+        ctx_init = repeated_words(n_ctx) if ctx_init is None else ctx_init
+        context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank = rank
+
+
+def repeated_words(n_ctx: int) -> str:
+    """ "a photo of a" in front of the name and, where there is room, of itself: ``n_ctx`` words of it.
+
+    Fewer than four are its first ones, as in `resolve_init`.
+    """
+    words = DEFAULT_WORDS.split()
+    if n_ctx <= len(words):
+        return " ".join(words[: max(n_ctx, 1)])
+    return " ".join((words * -(-n_ctx // len(words)))[-n_ctx:])
+
+
+def resolve_rank(rank: int | None, budget: int | None, n_ctx: int, dim: int) -> int:
+    """The rank of a context of ``n_ctx`` vectors of width ``dim``: as asked, or as ``budget`` numbers allow.
+
+    Raises OptionError where the asked rank, or any, costs more than an asked budget.
+    """
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
+        raise OptionError(f"budget={budget!r} is not allowed; give how many numbers may be learned, or None")
+    if not isinstance(rank, int | None) or isinstance(rank, bool):
+        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for the budget's")
+    costs = n_ctx + dim
+    if rank is None:
+        most = min((HALF_A_THOUSAND if budget is None else budget) // costs, max(1, n_ctx // 4))
+        rank = max(1, most) if budget is None else most
+    if budget is not None and (rank < 1 or rank * costs > budget):
+        raise OptionError(
+            f"budget={budget} numbers do not allow rank {max(rank, 1)} here: it costs "
+            f"{max(rank, 1) * costs:,} (n_ctx={n_ctx}, d={dim}); give a budget of at least that, a lower "
+            "rank or a shorter context, or leave budget out"
+        )
+    return rank

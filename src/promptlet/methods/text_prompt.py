@@ -1,10 +1,13 @@
-"""What prompts at the text input share: a context in front of each class name, and how it starts."""
+"""What prompts at the text input share: a context in front of each class name, how it starts, and how names
+that were never taught are answered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -13,25 +16,41 @@ from promptlet.backbones.text_class_token import ClassToken
 from promptlet.backbones.text_encoder import Placement
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
-from promptlet.prompts import DEFAULT_WORDS, Context, FullContext, LowRankContext, start_from_seed
+from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of
+from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.prompts import DEFAULT_WORDS, Context, LowRank, context_from, start_from_seed
 
 LOW_RANK_DROPOUT = 0.3
 LOW_RANK_STD = 0.02
+LOW_RANK_V_RATE = 10.0
 """Of a low-rank context: our choices, measured on development images (docs/rlp-defaults.md)."""
 
 
 class TextPrompt(Method):
     """A method that learns a context at the text input and nothing else.
 
-    ``init`` says how the context starts: ``words:a photo of a`` or ``seed:1``.
+    ``init`` says how the context starts: ``words:a photo of a`` or ``seed:1``. ``new_names``: how names that
+    were not taught are answered (`new_names`); ``template``: the hand-written prompt of zero-shot features.
     """
 
+    new_names: str
     placement: Placement = "input"
     class_token: ClassToken = "end"
+    reads_template: ClassVar[bool] = False
+    """Whether the hand-written prompt matters in training, and not for names that were not taught alone."""
 
     def __init__(
-        self, backbone: Backbone, class_names: Sequence[str], context: Context, init: str, n_ctx: int
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str],
+        context: Context,
+        init: str,
+        n_ctx: int,
+        new_names: str = LEARNED,
+        template: str = TEMPLATE,
     ) -> None:
+        self.new_names = check_rule(new_names)
+        self.template = check_template(template)
         super().__init__(backbone, class_names)
         self.context = context
         self.init = init
@@ -42,9 +61,44 @@ class TextPrompt(Method):
         return f"init={self.init!r}, placement={self.placement!r}{order}"
 
     def class_features(self) -> Tensor:
+        """Normalised features (C, D); in evaluation, of names that were not taught as ``new_names`` says."""
+        decoupled = self.decoupled()
+        return self.learned_features() if decoupled is None else decoupled.class_features
+
+    def learned_features(self) -> Tensor:
+        """Normalised features (C, D) of the learned prompt, whatever was taught."""
         context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
         return F.normalize(features.float(), dim=-1)
+
+    def decoupled(self) -> Decoupled | None:
+        """How names that were not taught are answered; None where all names are answered as learned."""
+        weight = weight_of(self.new_names)
+        if self.training or weight == 0.0 or self.taught is None:
+            return None
+        taught = self.is_taught()
+        if all(taught):
+            return None
+        with torch.no_grad():
+            learned = self.learned_features()
+            blend = blended(learned, hand_written(self.backbone, self.template, self.class_names), weight)
+        return Decoupled(self.backbone, learned, blend, torch.tensor(taught, device=learned.device))
+
+    def is_taught(self) -> list[bool]:
+        """Which of the current names were taught: those that the tower reads as a taught one."""
+        known = set(self.backbone.text.sequences(self.taught, self.n_ctx)) if self.taught else set()
+        return [name in known for name in self.backbone.text.sequences(self.class_names, self.n_ctx)]
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        decoupled = self.decoupled()
+        return super().logits(inputs) if decoupled is None else decoupled.logits(self.image_features(inputs))
+
+    def scorer(self) -> Callable[[Tensor], Tensor]:
+        decoupled = self.decoupled()
+        return super().scorer() if decoupled is None else torch.no_grad()(decoupled.logits)
+
+    def stored_options(self) -> dict[str, str | int | float | bool]:
+        return {} if self.new_names == LEARNED else {"new_names": self.new_names, "template": self.template}
 
     def state(self) -> dict[str, np.ndarray]:
         return {name: t.detach().cpu().float().numpy().copy() for name, t in self.context.tensors().items()}
@@ -61,17 +115,11 @@ def make_context(
     ctx_init: str | None,
     n_ctx: int,
     seed: int,
-    rank: int | None,
-    dropout: float = LOW_RANK_DROPOUT,
-    init_std: float = LOW_RANK_STD,
+    low_rank: LowRank,
 ) -> tuple[Context, str]:
-    """A full context, or a low-rank one where ``rank`` is given, and how its start is made again."""
+    """The context of a method's options, and how its start is made again."""
     start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
-    if rank is None:
-        return FullContext(start), init
-    if not isinstance(rank, int) or isinstance(rank, bool):
-        raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for a full context")
-    return LowRankContext(start, rank, dropout, init_std, seed), init
+    return context_from(start, low_rank, seed), init
 
 
 def check_weight(name: str, value: float) -> float:

@@ -11,7 +11,7 @@ from promptlet.errors import PromptFileError
 from promptlet.promptfile.container import MAX_FILE_BYTES, metadata_of, pack, split, tensors_of
 from promptlet.promptfile.kmeans import KMEANS
 from promptlet.promptfile.precision import check_precision, from_stored, precision_of, to_stored
-from promptlet.promptfile.record import PromptFile, check_shapes, factor_shapes
+from promptlet.promptfile.record import OF_ANSWERS, PromptFile, check_shapes, factor_shapes
 from promptlet.promptfile.strict_json import read_json, shorten, write_json
 
 FORMAT_VERSION = 2
@@ -94,7 +94,9 @@ def _compacted(prompt: PromptFile) -> PromptFile:
     """Without what can be given later; names stay where each has its own context, which needs them."""
     names = prompt.class_names if _is_per_class(prompt.tensors, prompt.class_names) else ()
     kept = names if prompt.is_context else ()
-    return replace(prompt, backbone="", class_names=kept, training={})
+    options = {name: value for name, value in prompt.options.items() if name not in OF_ANSWERS}
+    rest = options if "new_names" in prompt.options else prompt.options  # of names that are left out
+    return replace(prompt, backbone="", class_names=kept, training={}, options=rest)
 
 
 def _is_per_class(tensors: Mapping[str, Any], class_names: object) -> bool:

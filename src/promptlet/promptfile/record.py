@@ -24,6 +24,7 @@ MAX_NUMBERS = 2**28  # of all tensors: 1 GiB as float32
 NO_INIT = "none"
 RESERVED = (SCALE, *KMEANS)  # tensors of the file itself
 FACTORS = {"P", "U", "V"}
+OF_ANSWERS = {"new_names", "template"}  # options of a context: how names that were not taught are answered
 _METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INIT = re.compile(r"words:.*\S.*|seed:(0|[1-9][0-9]{0,15})", re.DOTALL)
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,95}")
@@ -78,12 +79,13 @@ class PromptFile:
     @property
     def is_context(self) -> bool:
         """Whether it is one context alone, as `factor_shapes` says, and not another method's tensors."""
-        return not self.options and self.tensors.keys() <= FACTORS
+        of_context = not self.options or {"new_names"} <= self.options.keys() <= OF_ANSWERS
+        return of_context and self.tensors.keys() <= FACTORS
 
     @property
     def format_version(self) -> int:
         """The lowest format that can hold it; kmeans precisions and compact files always need 2."""
-        return 1 if self.is_context and self.backbone else 2
+        return 1 if self.is_context and self.backbone and not self.options else 2
 
 
 def factor_shapes(

@@ -12,6 +12,7 @@ from promptlet.data.load import expand_names
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
+from promptlet.methods.new_names import LEARNED, check_rule, why_not
 from promptlet.mini.names import EVERY_NAME
 from promptlet.protocols.datasets import BenchDataset
 from promptlet.protocols.measures import FEW_SHOT, TRANSFERS
@@ -139,6 +140,21 @@ def default_source(names: Sequence[str]) -> str:
     )
 
 
+def _without_idle(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without options that change nothing as they are: so a run that was made before they were there is the
+    same run."""
+    kept = dict(options)
+    own = METHODS[method].info.options
+    if "new_names" in kept:
+        kept["new_names"] = check_rule(kept["new_names"])
+    if kept.get("new_names") == LEARNED:
+        if own["new_names"] == LEARNED:
+            del kept["new_names"]
+        if not getattr(METHODS[method], "reads_template", True):
+            kept.pop("template", None)
+    return kept
+
+
 def _as_default(value: Any, default: Any) -> Any:
     """A whole number for an option that is a float is that float: ``dropout=0`` is ``dropout=0.0``."""
     return float(value) if type(default) is float and type(value) is int else value
@@ -158,9 +174,13 @@ def _run(
     unknown = [name for name in options if name not in info.options or name == "seed"]
     if unknown:
         own = ", ".join(name for name in info.options if name != "seed")
-        raise OptionError(f"method {method!r} takes no option {unknown[0]!r} in a benchmark; it takes: {own}")
+        reason = f" ({why_not(info)})" if unknown[0] == "new_names" else ""
+        raise OptionError(
+            f"method {method!r} takes no option {unknown[0]!r} in a benchmark{reason}; it takes: {own}"
+        )
     complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
+    complete = _without_idle(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
         trained_on = dataset if source is None or info.learns == NOTHING else source
         complete["template"] = trained_on.template

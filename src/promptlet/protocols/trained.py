@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.backbones import Backbone
+from promptlet.classifier.files import restore
 from promptlet.data import Split
 from promptlet.errors import PromptletError
 from promptlet.methods import Method
@@ -189,10 +190,7 @@ class _Shelf:
 
 def _loaded(task: Task, file: PromptFile) -> Method:
     """The run's own options are complete; what training tuned beside the tensors is in the file's."""
-    method = task.build(**file.options)
-    method.load_state(file.tensors)
-    method.eval()
-    return method
+    return restore(task.build(**file.options), file, task.split.class_names)
 
 
 def _is_whole(content: Mapping[str, Any], key: str) -> bool:

@@ -83,6 +83,7 @@ def train(
     """
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
+    method.taught = method.class_names
     method.begin_training(data)
     around = time.perf_counter() - began
     method.train()
@@ -133,7 +134,7 @@ def _by_steps(
     on_epoch: Callable[[EpochReport], None] | None,
     checkpoint: Path | None,
 ) -> TrainingResult:
-    optimizer = schedule.make_optimizer(method.trainables().values())
+    optimizer = schedule.make_optimizer(method.trainables(), method.rates())
     progress = Progress("")
     if checkpoint is not None:
         content = f"{data.inputs.digest()} {digest([data.labels])}"
@@ -194,7 +195,7 @@ def _epoch(
     began = time.perf_counter()
     lr = schedule.learning_rate(epoch)
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group["rate"]
     images = data.inputs.images
     steps = schedule.steps_per_epoch(images)
     losses, hits, seen = [], 0, 0

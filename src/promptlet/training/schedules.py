@@ -4,7 +4,7 @@ fast one of ours."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from promptlet.methods.method import BY_STEPS
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw")
+NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ class Schedule:
             return 1
         return images // self.batch_size if self.drop_last else -(-images // self.batch_size)
 
-    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """A fresh optimiser."""
+    def make_optimizer(
+        self, parameters: Mapping[str, nn.Parameter], rates: Mapping[str, float] = NO_RATES
+    ) -> torch.optim.Optimizer:
+        """A fresh optimiser; each parameter is a group of its own, with its ``rate`` beside its ``lr``."""
+        groups = [
+            {"params": [parameter], "lr": self.lr * rates.get(name, 1.0), "rate": rates.get(name, 1.0)}
+            for name, parameter in parameters.items()
+        ]
         if self.optimizer == "adamw":
-            return torch.optim.AdamW(list(parameters), lr=self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(
-            list(parameters), lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-        )
+            return torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
 
 
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
