@@ -49,7 +49,7 @@ class Picture:
 
 
 def gallery(summary: Summary) -> dict[str, list[Picture]]:
-    """Figures by title: of base-to-new, few-shot and the transfers, for each backbone and source apart. Those
+    """Figures by title: of every protocol, for each backbone and source apart. Those
     that cannot be drawn of several numbers of shots are of the largest."""
     found = {}
     for family in grouped_by_family(summary):
