@@ -1,4 +1,4 @@
-"""Numbers that describe predictions: accuracy, macro-F1, calibration error, harmonic mean. NumPy only."""
+"""Numbers about predictions: accuracy, macro-F1, calibration error, areas, harmonic mean. NumPy only."""
 
 from __future__ import annotations
 
@@ -42,6 +42,28 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
             gap = abs(float(confidence[inside].mean()) - float(correct[inside].mean()))
             total += gap * float(inside.mean())
     return 100.0 * total
+
+
+def detection_auc(base: np.ndarray, new: np.ndarray) -> float:
+    """How often the score of a base image is above that of a new one, in percent, ties half: the area under
+    the ROC curve of telling base from new. base (N,), new (M,); NaN where one of them is empty."""
+    return openworld_auc(base, new, np.ones(len(base), bool), np.ones(len(new), bool))
+
+
+def openworld_auc(base: np.ndarray, new: np.ndarray, base_hits: np.ndarray, new_hits: np.ndarray) -> float:
+    """OpenworldAUC in percent (Hua et al., ICML 2025, arXiv 2505.05180): of a base and a new image, how often
+    both are classified rightly, each among the names of its half, and the base image has the higher score.
+
+    base (N,), new (M,): detection scores, higher for what looks like base; ties count half. base_hits (N,),
+    new_hits (M,) bool. NaN without a pair. By ranks, in O((N + M) log M).
+    """
+    base, new = np.asarray(base), np.asarray(new)
+    if not (len(base) and len(new)):
+        return float("nan")
+    right = base[np.asarray(base_hits, bool)]
+    ranked = np.sort(new[np.asarray(new_hits, bool)])
+    below, up_to = (np.searchsorted(ranked, right, side).sum() for side in ("left", "right"))
+    return 100.0 * float(below + up_to) / (2.0 * len(base) * len(new))
 
 
 def harmonic_mean(a: float, b: float) -> float:

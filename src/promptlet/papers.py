@@ -1,4 +1,4 @@
-"""The papers behind the methods, as BibTeX. Loads no torch, so that a report can quote it."""
+"""The papers behind the methods and measures, as BibTeX. Loads no torch, so that a report can quote it."""
 
 from __future__ import annotations
 
@@ -68,6 +68,11 @@ PAPERS: dict[str, str] = {
   title={Low-Rank Few-Shot Adaptation of Vision-Language Models},
   author={Zanella, Maxime and Ben Ayed, Ismail},
   booktitle={CVPR Workshops}, year={2024}}""",
+    "hua2025openworldauc": """@inproceedings{hua2025openworldauc,
+  title={{OpenworldAUC}: Towards Unified Evaluation and Optimization for Open-world Prompt Tuning},
+  author={Hua, Cong and Xu, Qianqian and Yang, Zhiyong and Wang, Zitai and Bao, Shilong
+    and Huang, Qingming},
+  booktitle={ICML}, year={2025}}""",
 }
 """By BibTeX key."""
 
@@ -96,6 +101,10 @@ PAPER_OF: dict[str, str] = {
 """The key of each method's paper."""
 
 
+PAPER_OF_MEASURE: dict[str, str] = {"all-names": "hua2025openworldauc"}
+"""By protocol: the key of the paper of what it alone measures."""
+
+
 def bibtex(method: str) -> str:
     """The BibTeX entry of a method's paper; empty for a method that is not known."""
     return PAPERS.get(PAPER_OF.get(method, ""), "")
@@ -104,3 +113,12 @@ def bibtex(method: str) -> str:
 def bibliography(methods: Iterable[str]) -> list[str]:
     """The entries of several methods' papers, each once, in the order given."""
     return list(dict.fromkeys(entry for entry in map(bibtex, methods) if entry))
+
+
+def bibliographies(methods: Iterable[str], protocols: Iterable[str]) -> dict[str, list[str]]:
+    """By title: the entries of the methods' papers, and of those of what the protocols measure, each once."""
+    found = {
+        "Papers of these methods": bibliography(methods),
+        "Papers of these measures": [PAPERS[PAPER_OF_MEASURE[n]] for n in protocols if n in PAPER_OF_MEASURE],
+    }
+    return {title: entries for title, entries in found.items() if entries}

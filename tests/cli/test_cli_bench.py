@@ -72,6 +72,32 @@ def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
         assert "no such folder of results" in shell.fails("bench", command, tmp_path / "absent")
 
 
+def test_all_names_is_run_listed_and_reported(shell: Any, bench: Any, tmp_path: Path) -> None:
+    words = bench("--protocol", "all-names", "--methods", "zero_shot,coop,linear_probe", "--seeds", "1,2")
+    result = shell.run(*words, exit_code=1)
+    assert "note: 2 runs cannot be made: method 'linear_probe' knows only the classes" in result.stderr
+    assert (
+        "[3/4] toy coop (2 shots, seed 1, fast): all " in result.stderr and " OpenworldAUC " in result.stderr
+    )
+    folder = tmp_path / "runs"
+    found = records(folder)
+    listed = shell.run("bench", "list", folder).stdout
+    for key, record in found.items():
+        [line] = [line for line in listed.splitlines() if key in line]
+        names = ("all", "openworld_auc", "base", "new", "H")
+        assert line.split()[2:7] == [f"{record[name]:.2f}" for name in names]
+    report = shell.json("bench", "report", folder)
+    [coop] = [row for row in report["summary"] if row["method"] == "coop"]
+    own = [record for record in found.values() if record["method"] == "coop"]
+    for name in ("all", "all_base", "all_new", "openworld_auc", "detection_auc", "base", "new", "all_ece"):
+        assert coop[name] == pytest.approx(sum(record[name] for record in own) / 2)
+    assert list(report["differences"][0]["measures"]) == ["all", "openworld_auc", "base", "new", "H"]
+    plain = shell.json(*bench("--methods", "coop", "--seeds", "1,2"))["summary"]
+    assert [row[name] for row in plain for name in SAME] == [coop[name] for name in SAME]
+    again = shell.json(*words, exit_code=1)
+    assert (len(again["kept"]), len(again["done"])) == (4, 0)
+
+
 def test_dry_run_runs_nothing(shell: Any, bench: Any, tmp_path: Path) -> None:
     document = shell.json(*bench("--dry-run"))
     assert len(document["runs"]) == 9 and {run["state"] for run in document["runs"]} == {"to run"}

@@ -5,7 +5,7 @@ from data_toys import split_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptlet.data import base_new, sample_shots, select_classes
+from promptlet.data import base_new, sample_shots, select_classes, together
 from promptlet.errors import DataError, OptionError
 
 COUNTS = st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=2, max_size=12)
@@ -54,6 +54,20 @@ def test_select_classes_numbers_in_the_order_given() -> None:
     chosen = select_classes(split_of([(1, 1, 1)] * 4), [3, 1])
     assert chosen.class_names == ("class 3", "class 1")
     assert [(item.label, item.class_name) for item in chosen.test] == [(1, "class 1"), (0, "class 3")]
+
+
+@given(COUNTS.filter(lambda counts: sum(bool(count[0]) for count in counts) > 1))
+def test_halves_together_are_the_split_they_were_cut_from(counts: list[tuple[int, int, int]]) -> None:
+    split = split_of(counts)
+    base, new = base_new(split)
+    whole = select_classes(split, [label for label, count in enumerate(counts) if count[0]])
+    both = together(base, new)
+    assert (both.name, both.class_names, both.rule) == (whole.name, whole.class_names, whole.rule)
+    for part in ("train", "val", "test"):
+        found, expected = getattr(both, part), getattr(whole, part)
+        assert sorted(found, key=lambda item: item.row) == sorted(expected, key=lambda item: item.row)
+        rows = [item.row for item in (*getattr(base, part), *getattr(new, part))]
+        assert [item.row for item in found] == rows
 
 
 @pytest.mark.parametrize("labels", [[], [4], [-1], [1, 1]])

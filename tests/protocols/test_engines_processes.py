@@ -36,7 +36,7 @@ def pids() -> set[int]:
 
 
 @slow
-@pytest.mark.parametrize("protocol", ["base-to-new", "few-shot", "cross-dataset"])
+@pytest.mark.parametrize("protocol", ["base-to-new", "all-names", "few-shot", "cross-dataset"])
 def test_the_numbers_are_those_of_the_inline_engine(
     tiny_backbone: Backbone, tmp_path: Path, protocol: str
 ) -> None:

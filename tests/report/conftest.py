@@ -22,7 +22,8 @@ CIRCUMSTANCES = {
 
 
 class Book:
-    """``write(method, seed, 70.0)`` or ``write(method, seed, 80.0, 60.0)``: accuracy, or base and new."""
+    """``write(method, seed, 70.0)`` or ``write(method, seed, 80.0, 60.0)``: accuracy, or base and new; of
+    all-names ``write(method, seed, 65.0, 40.0, 80.0, 60.0)``: all, OpenworldAUC, base and new."""
 
     def __init__(self, folder: Path) -> None:
         self.store = RunStore(folder)
@@ -50,12 +51,16 @@ class Book:
         more: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Run:
-        protocol = protocol or ("base-to-new" if len(scores) == 2 else "few-shot")
+        protocol = protocol or {2: "base-to-new", 4: "all-names"}.get(len(scores), "few-shot")
         one = self.run(method, seed, protocol, dataset, **changes)
-        names = ("base", "new") if len(scores) == 2 else ("accuracy", "source_accuracy")
+        names = {2: ("base", "new"), 4: ("all", "openworld_auc", "base", "new")}.get(
+            len(scores), ("accuracy", "source_accuracy")
+        )
         numbers: dict[str, Any] = dict(zip(names, (*scores, *scores), strict=False))
         numbers |= dict.fromkeys(("base_ece", "new_ece", "base_macro_f1", "new_macro_f1"), 5.0)
-        numbers |= {"ece": 4.0, "macro_f1": 3.0, "file_bytes": 2600, "seconds": 2.0}
+        numbers |= {"all_base": 71.0, "all_new": 52.0, "detection_auc": 90.0}
+        numbers |= {"all_ece": 6.0, "all_macro_f1": 7.0, "ece": 4.0, "macro_f1": 3.0}
+        numbers |= {"file_bytes": 2600, "seconds": 2.0}
         numbers["trainable"] = {ZERO_SHOT: 0, "rlp": 516}.get(method, 2048)
         record = {**one.describe(), **numbers, **CIRCUMSTANCES, **(more or {})}
         self.store.write(one.key, {"status": "done", **record})

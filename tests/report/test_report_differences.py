@@ -73,6 +73,24 @@ def test_h_is_that_of_each_run_and_the_average_is_over_data_sets(book: Any) -> N
     assert table["coop"] - table["zero_shot"] != pytest.approx(h.mean, abs=0.1)  # as the page says
 
 
+def test_of_all_names_the_areas_and_the_accuracy_among_all_are_compared(book: Any) -> None:
+    for dataset, scores in {"pets": (62.0, 30.0, 90.0, 30.0), "cars": (57.0, 45.0, 80.0, 80.0)}.items():
+        book.write("coop", 1, *scores, dataset=dataset)
+        book.write("zero_shot", 1, 60.0, 40.0, 60.0, 60.0, dataset=dataset)
+    rows = found(book)
+    assert {name: one.mean for name, one in rows["coop", "pets"].measures.items()} == {
+        "all": 2.0, "openworld_auc": -10.0, "base": 30.0, "new": -30.0, "H": pytest.approx(-15.0)
+    }  # fmt: skip
+    assert rows["coop", "average"].signs["all"] == (1, 0, 1)
+    text = render(summarise(book.store))
+    assert (
+        "| data set | method | pairs | all | OpenworldAUC | base | new | H | all better/equal/worse |" in text
+    )
+    assert "| pets | coop | seeds 1 | +2.00 - | -10.00 - | +30.00 - | -30.00 - | -15.00 - |  |" in text
+    assert "H is that of each run" in text
+    json.dumps([row.to_json() for row in rows.values()], allow_nan=False)
+
+
 def test_the_average_is_of_the_means_over_seeds_of_each_data_set(book: Any) -> None:
     for dataset, seeds in {"pets": {1: 4.0, 2: 8.0}, "cars": {1: 10.0}}.items():
         for seed, more in seeds.items():

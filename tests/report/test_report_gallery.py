@@ -199,6 +199,22 @@ def test_base_to_new_on_the_embedded_suite(book: Any) -> None:
     )
 
 
+def test_all_names_ranks_by_the_accuracy_among_all(book: Any, drawn: list[Any]) -> None:
+    for method, among_all in (("zero_shot", 50.0), ("rlp", 60.0), ("coop", 55.0)):
+        for dataset in ("mini-flowers", "mini-land"):
+            book.write(method, 1, among_all, 30.0, 80.0, 70.0, dataset=dataset)
+    [points, bars, numbers] = captions(book)["all-names, 16 shots"]
+    assert points.startswith("Base against new accuracy, 16 shots, averages over 2 data sets.")
+    assert bars == "Accuracy among all names by data set, 16 shots. The axis does not begin at 0."
+    assert numbers.startswith("Accuracy among all names against the numbers that are trained, averages")
+    assert "published" not in numbers  # of base-to-new there would be
+    heights = {round(patch.get_height()) for patch in drawn[1].axes[0].patches}
+    assert heights == {50, 55, 60}
+    assert [figure.axes[0].get_ylabel() for figure in drawn] == [
+        "new classes, %", *["accuracy among all names, %"] * 2
+    ]  # fmt: skip
+
+
 def test_figures_of_h_say_what_their_whiskers_are(book: Any, drawn: list[Any]) -> None:
     for dataset, spread in (("a", 1.0), ("b", 3.0)):
         for seed, sign in ((1, -1), (2, 1)):

@@ -70,6 +70,12 @@ def tables(page: str) -> dict[str, list[list[str]]]:
     return found
 
 
+def tables_of(page: str) -> list[list[list[str]]]:
+    """The cells of every table."""
+    tree = ElementTree.fromstring(page.split("\n", 1)[1])
+    return [[["".join(c.itertext()) for c in row] for row in one.iter("tr")] for one in tree.iter("table")]
+
+
 @pytest.fixture
 def page(book: Any) -> str:
     for dataset, more in {"oxford_pets": 0.0, "stanford_cars": 4.0}.items():
@@ -111,6 +117,20 @@ def test_what_files_say_is_text(book: Any) -> None:
     assert reader.text.count('<script src="https://example.org/x.js">alert("1")</script>&') > 8
     assert "\x00" not in page
     ElementTree.fromstring(page.split("\n", 1)[1])
+
+
+def test_all_names_explains_its_columns_and_names_its_paper(book: Any) -> None:
+    for method in ("zero_shot", "coop"):
+        book.write(method, 1, 65.0, 40.0, 90.0, 70.0)
+    found = Reader(render(summarise(book.store), "html"))
+    page = render(summarise(book.store), "html")
+    assert tables(page)["all-names"][0][5:12] == [
+        *("all", "on base/new", "OpenworldAUC", "base", "new", "H", "ECE")
+    ]
+    assert "that score is ours, the area theirs" in found.text and "hua2025openworldauc" in found.text
+    runs = next(rows for rows in tables_of(page) if rows[0][0] == "run")
+    assert runs[0][:7] == ["run", "seed", "all", "OpenworldAUC", "base", "new", "H"]
+    assert runs[1][1:7] == ["1", "65.00", "40.00", "90.00", "70.00", "78.75"]  # 2 * 90 * 70 / 160
 
 
 def test_it_says_what_was_run_on_what(page: str) -> None:

@@ -84,6 +84,33 @@ def test_base_to_new(book: Any) -> None:
     assert latex(book) == document(told, "tab:base-to-new", tabular)
 
 
+def test_all_names(book: Any) -> None:
+    for seed in (1, 2):
+        book.write("coop", seed, 59.0 + seed, 40.0 + 2 * seed, 90.0, 30.0)
+        book.write("zero_shot", seed, 55.0, 43.0, 80.0, 60.0)
+    told = (
+        "All-names, 16 shots, backbone mini, float32, schedule fast. Top-1 accuracy in percent of all images "
+        "among all names (All) and of each half among its own (Base, New), H, the harmonic mean of the last "
+        "two means, and OpenworldAUC in percent, by the log-odds of the base names among all. Means over "
+        "seeds 1, 2, $\\pm$ population deviation over seeds; that of H is of the H of each seed. Bold: the "
+        "best of a line."
+    )
+    tabular = r"""
+        \begin{tabular}{llcc}
+          \toprule
+          Data set &  & zero\_shot & coop \\
+          \midrule
+          pets & All & 55.00SD0.00} & \textbf{60.50}SD0.50} \\
+           & OpenworldAUC & \textbf{43.00}SD0.00} & \textbf{43.00}SD1.00} \\
+           & Base & 80.00SD0.00} & \textbf{90.00}SD0.00} \\
+           & New & \textbf{60.00}SD0.00} & 30.00SD0.00} \\
+           & H & \textbf{68.57}SD0.00} & 45.00SD0.00} \\
+          \bottomrule
+        \end{tabular}
+        """.replace("SD", r" {\scriptsize $\pm$")
+    assert latex(book) == document(told, "tab:all-names", tabular)
+
+
 def test_few_shot(book: Any) -> None:
     for shots, coop in ((1, 52.0), (16, 81.0)):
         for dataset in ("pets", "cars"):

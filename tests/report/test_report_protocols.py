@@ -115,6 +115,68 @@ def test_what_is_missing_is_shown_in_its_own_table(tmp_path: Path) -> None:
     assert ": cannot do it" in text
 
 
+def test_rows_of_all_names_at_once(book: Any) -> None:
+    for dataset, seed, *scores in (
+        *(("pets", 1, 60.0, 40.0, 90.0, 30.0), ("pets", 2, 64.0, 48.0, 70.0, 70.0)),  # H 45 and 70
+        *(("cars", 1, 50.0, 30.0, 60.0, 60.0), ("cars", 2, 50.0, 32.0, 60.0, 60.0)),
+    ):
+        book.write("coop", seed, *scores, dataset=dataset)
+    summary = summarise(book.store)
+    cars, pets, average = summary.rows
+    assert (pets["all"], pets["all_std"], pets["openworld_auc"], pets["openworld_auc_std"]) == (62, 2, 44, 4)
+    assert (pets["base"], pets["new"], pets["H"]) == (80, 50, pytest.approx(2 * 80 * 50 / 130))
+    assert (pets["H_std"], pets["all_base"], pets["all_base_std"]) == (12.5, 71, 0)  # of 45 and 70
+    assert (cars["detection_auc"], cars["all_ece"], cars["all_macro_f1"], cars["new_ece"]) == (90, 6, 7, 5)
+    assert (average["all"], average["openworld_auc"], average["openworld_auc_std"]) == (56, 37.5, 2.5)
+    assert average["H"] == pytest.approx(2 * 70 * 55 / 125)  # of the averages, 70 and 55
+    lines = render(summary).splitlines()
+    assert lines[0] == "### all-names" and lines[2].startswith(
+        "| data set | method | schedule | shots | seeds | all | on base/new | OpenworldAUC | base | new | H |"
+    )
+    assert (
+        "| pets | coop | fast | 16 | 1,2 | 62.00 ± 2.00 | 71.0/52.0 | 44.00 ± 4.00 | 80.00 ± 10.00 | "
+        "50.00 ± 20.00 | 61.54 ± 12.50 | 6.0 | 2,048 | 2,600 | 2.0 | 3 |" in lines
+    )
+    assert any(line.startswith("all: base and new test images among") for line in lines)
+    columns = render(summary, "csv").splitlines()[0].split(",")
+    assert columns[6:22] == [
+        *("all", "all_base", "all_new", "openworld_auc", "detection_auc", "base", "new", "H"),
+        *("all_std", "all_base_std", "all_new_std", "openworld_auc_std", "detection_auc_std"),
+        *("base_std", "new_std", "H_std"),
+    ]
+    assert columns[22:24] == ["all_ece", "all_macro_f1"]
+
+
+def test_all_names_stands_beside_base_to_new_and_is_never_averaged_with_it(book: Any) -> None:
+    for dataset in ("pets", "cars"):
+        book.write("coop", 1, 80.0, 60.0, dataset=dataset)
+        book.write("coop", 1, 65.0, 40.0, 90.0, 70.0, dataset=dataset)
+    rows = {(row["protocol"], row["dataset"]): row for row in summarise(book.store).rows}
+    assert (rows["base-to-new", "average"]["base"], rows["all-names", "average"]["base"]) == (80.0, 90.0)
+    csv_rows = list(csv.DictReader(io.StringIO(render(summarise(book.store), "csv"))))
+    assert {(row["protocol"], row["all"], row["base"]) for row in csv_rows} == {
+        *(("base-to-new", "", "80.0"), ("all-names", "65.0", "90.0"))
+    }
+    asked = book.run("rlp", 1, "all-names", "pets")
+    book.store.write_plan([asked.describe()])
+    text = render(summarise(book.store))
+    assert [part.split("\n")[0] for part in text.split("### ")[1:]] == ["all-names", "base-to-new"]
+    for part in text.split("## Differences")[0].split("### ")[1:]:
+        assert len({line.count("|") for line in part.splitlines() if line.startswith("|")}) == 1
+
+
+def test_the_paper_of_the_area_is_quoted_where_it_was_measured(book: Any) -> None:
+    book.write("coop", 1, 80.0, 60.0)
+    assert "hua2025openworldauc" not in render(summarise(book.store))
+    book.write("coop", 1, 65.0, 40.0, 90.0, 70.0)
+    text = render(summarise(book.store))
+    methods, measures = text.split("Papers of these methods:")[1].split("Papers of these measures:")
+    assert "zhou2022coop" in methods and "hua2025openworldauc" not in methods
+    assert measures.count("hua2025openworldauc") == 1 and "zhou2022coop" not in measures
+    keys = [entry.split("{")[1].split(",")[0] for entry in summarise(book.store).to_json()["bibtex"]]
+    assert keys == ["zhou2022coop", "hua2025openworldauc"]
+
+
 def test_a_store_of_base_to_new_alone_reads_as_before(tmp_path: Path) -> None:
     summary = summarise(RunStore(COMMITTED))
     assert {row["protocol"] for row in summary.rows} == {"base-to-new"}

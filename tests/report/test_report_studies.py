@@ -52,7 +52,9 @@ def run(setting: Setting, dataset: str = "pets", seed: int = 1, **changes: Any) 
 def put(store: RunStore, one: Run, *scores: float) -> None:
     names = {"base-to-new": ("base", "new"), "few-shot": ("accuracy",)}
     names |= {"cross-dataset": ("accuracy", "source_accuracy")}
+    names |= {"all-names": ("all", "openworld_auc", "base", "new", "all_base", "all_new", "detection_auc")}
     extras = ("base_ece", "new_ece", "base_macro_f1", "new_macro_f1", "ece", "macro_f1")
+    extras += ("all_ece", "all_macro_f1")
     numbers = {"trainable": 516, "file_bytes": 2600, "seconds": 3.0, **dict.fromkeys(extras, 5.0)}
     found = dict(zip(names[one.protocol], scores, strict=True))
     store.write(one.key, {"status": "done", **one.describe(), **numbers, **found})
@@ -234,6 +236,21 @@ def test_other_protocols_compare_accuracies(protocol: str, tmp_path: Path) -> No
     assert lines[1][6:-1] == (*(("30.00",) if more else ()), "50.00", "-2.50")
     assert result.title == ("places to pets, cross-dataset, 16 shots" if more else "pets, few-shot, 16 shots")
     assert Image.open(io.BytesIO(study_figure(result))).format == "PNG"
+
+
+def test_all_names_compares_the_accuracy_among_all(tmp_path: Path, drawn: list[Any]) -> None:
+    store = RunStore(tmp_path)
+    for setting, among_all in ((COOP, 50.0), (RLP[0], 52.5)):
+        put(store, run(setting, protocol="all-names"), among_all, 31.0, 80.0, 60.0, 55.0, 45.0, 90.0)
+    [result] = results(store)
+    head, lines = study_table(result)
+    assert head[6:-1] == ("OpenworldAUC", "base", "new", "H", "all", "all over baseline")
+    assert lines[1][6:-1] == ("31.00", "80.00", "60.00", "68.57", "50.00", "-2.50")
+    study_figure(result)
+    assert [panel.get_title() for panel in drawn[0].axes] == [
+        *("OpenworldAUC, %", "base classes, %", "new classes, %", "H of base and new, %"),
+        "accuracy among all names, %",
+    ]
 
 
 def test_json_tells_the_same(store: RunStore) -> None:

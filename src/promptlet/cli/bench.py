@@ -45,6 +45,7 @@ RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
     "bench run --datasets mini --backbone mini --out mini-runs",
     "bench run --datasets a.npz,b.npz --methods rlp:rank=2,dropout=0.2 --schedule coop --dry-run",
+    "bench run --protocol all-names --datasets mini --backbone mini",
     "bench run --protocol few-shot --datasets mini --backbone mini --shots 1,2,4,8,16",
     "bench run --protocol cross-dataset --datasets eleven --root data",
     "bench run --protocol domain-shift --datasets mini-shifts --backbone mini",
@@ -71,7 +72,7 @@ def run(
         ),
     ],
     protocol: Annotated[
-        str, typer.Option(help="base-to-new, few-shot, cross-dataset or domain-shift.")
+        str, typer.Option(help="base-to-new, all-names, few-shot, cross-dataset or domain-shift.")
     ] = "base-to-new",
     source: Annotated[
         str | None,
@@ -129,10 +130,11 @@ def run(
 ) -> None:
     """Run every data set x method x seed that is not there yet, and show the table.
 
-    base-to-new trains on half of the classes and tests on both halves. few-shot trains and tests on all
-    classes. cross-dataset and domain-shift train on the source and test on the data sets, each among its own
-    classes. What was run before is kept, what was trained before is not trained again, and what failed or was
-    interrupted is run again by the same command.
+    base-to-new trains on half of the classes and tests on both halves, each among its own names; all-names
+    does too, and tests on all among all names. few-shot trains and tests on all classes. cross-dataset and
+    domain-shift train on the source and test on the data sets, each among its own classes. What was run
+    before is kept, what was trained before is not trained again, and what failed or was interrupted is run
+    again by the same command.
     """
     counts, numbers = whole_numbers(shots, "--shots"), whole_numbers(seeds, "--seeds")
     from promptlet.protocols.bench import open_bench

@@ -5,7 +5,7 @@ from promptlet.data.coop_split import read_coop_split
 from promptlet.data.feature_cache import CacheStats, FeatureCache, choose_cache
 from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
 from promptlet.data.folder import ignored_files, read_folder
-from promptlet.data.halves import base_new, select_classes
+from promptlet.data.halves import base_new, select_classes, together
 from promptlet.data.hugging_face import read_hugging_face
 from promptlet.data.images import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
@@ -42,5 +42,6 @@ __all__ = [
     "sample_shots",
     "select_classes",
     "short_classes",
+    "together",
     "write_feature_file",
 ]

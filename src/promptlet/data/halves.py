@@ -29,6 +29,16 @@ def base_new(split: Split) -> tuple[Split, Split]:
     return select_classes(split, labels[:middle]), select_classes(split, labels[middle:])
 
 
+def together(base: Split, new: Split) -> Split:
+    """Both halves as one split: the classes and items of ``base`` first, labels of ``new`` counted on."""
+    first = len(base.class_names)
+    parts = (
+        (*getattr(base, name), *(replace(item, label=first + item.label) for item in getattr(new, name)))
+        for name in SPLIT_NAMES
+    )
+    return Split(base.name, base.class_names + new.class_names, *parts, rule=base.rule)
+
+
 def select_classes(split: Split, labels: Sequence[int]) -> Split:
     """Only these classes, numbered from 0 in the order given; the items of a split keep their order.
 

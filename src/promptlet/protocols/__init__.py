@@ -9,13 +9,14 @@ from importlib import import_module
 from types import ModuleType
 
 from promptlet.errors import check_option
-from promptlet.protocols.measures import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT
+from promptlet.protocols.measures import ALL_NAMES, BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 
 DEFAULT_METHODS = "zero_shot,coop,rlp"
 PROTOCOLS = {
     BASE_TO_NEW: "promptlet.protocols.base_to_new",
+    ALL_NAMES: "promptlet.protocols.all_names",
     FEW_SHOT: "promptlet.protocols.few_shot",
     CROSS_DATASET: "promptlet.protocols.cross_dataset",
     DOMAIN_SHIFT: "promptlet.protocols.domain_shift",

@@ -144,8 +144,8 @@ def open_bench(
         commas or not, or several.
     methods: as in "coop,rlp:rank=2", or several such words and pairs (name, options), or a table of options
         by name; None takes zero-shot, CoOp and RLP. study: a preset instead of methods.
-    protocol: "base-to-new", "few-shot", "cross-dataset" or "domain-shift". source: what the last two train
-        on; None finds it as `default_source` does.
+    protocol: "base-to-new", "all-names", "few-shot", "cross-dataset" or "domain-shift". source: what the last
+        two train on; None finds it as `default_source` does.
     options: for every method that has them, such as {"rank": 2}.
     backbone: what `load_backbone` takes, with ``device`` and ``dtype``, or what it gave.
     settings: schedule, epochs, learning rate, views, sampler.

@@ -15,7 +15,7 @@ from promptlet.protocols import load_protocol
 from promptlet.protocols.circumstances import reset_peak_memory
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import OnEpoch
-from promptlet.protocols.measures import BASE_TO_NEW
+from promptlet.protocols.measures import HALVES
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
 
@@ -83,7 +83,7 @@ def execute(
     reset_peak_memory()
     protocol, dataset = load_protocol(run.protocol), datasets[run.dataset]
     record: dict[str, Any]
-    if run.protocol == BASE_TO_NEW:  # trains on half of the classes, which serves no other run
+    if run.protocol in HALVES:  # trains on half of the classes, which serves no other run
         record = protocol.execute(run, dataset, features, on_epoch)
     elif run.source is None:
         record = protocol.execute(run, dataset, features, on_epoch, store)

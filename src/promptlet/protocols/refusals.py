@@ -12,6 +12,7 @@ from promptlet.methods import METHODS
 from promptlet.methods.catalog import OURS
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import check_asked, new_method
+from promptlet.protocols.halves import asked_names
 from promptlet.protocols.measures import FEW_SHOT
 from promptlet.protocols.runs import Run
 
@@ -91,12 +92,12 @@ class _Trial:
         if run.protocol == FEW_SHOT:
             return split.class_names, split.class_names
         base, new = base_new(split)
-        return base.class_names, new.class_names
+        return base.class_names, asked_names(run.protocol, base, new)
 
 
 def _fewer(run: Run, trained: Sequence[str], asked: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Names enough to see whether the method can be built, and whether it answers about others."""
     if run.method not in OURS:
         return trained, asked
-    same = tuple(trained) == tuple(asked)
-    return trained[:FEW], trained[:FEW] if same else asked[:1]
+    same = tuple(trained) == tuple(asked)  # else the last of those asked for is one of the others
+    return trained[:FEW], trained[:FEW] if same else asked[-1:]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from promptlet.data import Split
 from promptlet.errors import DataError
@@ -23,18 +26,51 @@ def check_test(dataset: BenchDataset, split: Split, protocol: str, whose: str = 
         )
 
 
-def scores(method: Method, dataset: BenchDataset, split: Split, features: FeatureSource) -> dict[str, Any]:
-    """Accuracy, macro-F1, calibration error (percent) on the test images of ``split`` among its classes."""
-    labels = np.array([item.label for item in split.test])
+@dataclass(frozen=True)
+class Answers:
+    """What a method says of N images among C names: logits (N, C), float32; labels (N,) are their columns."""
+
+    logits: Tensor
+    labels: np.ndarray
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """(N, C)."""
+        found: np.ndarray = self.logits.softmax(-1).cpu().numpy()
+        return found
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """The likeliest column of each image (N,)."""
+        found: np.ndarray = self.probabilities.argmax(axis=1)
+        return found
+
+    @property
+    def hits(self) -> np.ndarray:
+        """Whether each image is answered rightly (N,) bool."""
+        found: np.ndarray = self.predicted == self.labels
+        return found
+
+    def scores(self) -> dict[str, Any]:
+        """Accuracy, macro-F1, calibration error (percent), and of how many images and classes."""
+        images, classes = self.logits.shape
+        return {
+            "accuracy": accuracy(self.predicted, self.labels),
+            "macro_f1": macro_f1(self.predicted, self.labels, classes),
+            "ece": calibration_error(self.probabilities, self.labels),
+            "images": images,
+            "classes": classes,
+        }
+
+
+def answers(method: Method, dataset: BenchDataset, features: FeatureSource, split: Split) -> Answers:
+    """Of the method on the test images of ``split``, which is cut from ``dataset``, among its classes."""
     method.set_classes(split.class_names)
     inputs = features.inputs(method.info.reads, dataset, split.test)
     logits = all_logits(method.scorer(), inputs, features.backbone.device)
-    probabilities = logits.softmax(-1).cpu().numpy()
-    predicted = probabilities.argmax(axis=1)
-    return {
-        "accuracy": accuracy(predicted, labels),
-        "macro_f1": macro_f1(predicted, labels, len(split.class_names)),
-        "ece": calibration_error(probabilities, labels),
-        "images": len(labels),
-        "classes": len(split.class_names),
-    }
+    return Answers(logits, np.array([item.label for item in split.test]))
+
+
+def scores(method: Method, dataset: BenchDataset, split: Split, features: FeatureSource) -> dict[str, Any]:
+    """Accuracy, macro-F1, calibration error (percent) on the test images of ``split`` among its classes."""
+    return answers(method, dataset, features, split).scores()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 
 Row = Mapping[str, Any]
 Item = TypeVar("Item")
@@ -73,8 +73,13 @@ class Comparison:
 
     @property
     def measure(self) -> str:
-        """What methods are ranked by: H of base and new, else accuracy."""
-        return "H" if self.protocol == BASE_TO_NEW else "accuracy"
+        """What methods are ranked by: H of base and new, an accuracy."""
+        return MEASURES[self.protocol].headline
+
+    @property
+    def spoken(self) -> str:
+        """The same within a sentence."""
+        return MEASURES[self.protocol].spoken
 
     @property
     def family(self) -> tuple[Any, ...]:
@@ -105,9 +110,8 @@ def _comparison(rows: Sequence[Row], heads: Sequence[Row]) -> Comparison:
 
 
 def scores_of(protocol: str) -> tuple[str, ...]:
-    """The names of what a protocol's rows give in percent with a deviation over seeds: accuracies, and H."""
-    scores = MEASURES[protocol].scores
-    return (*scores, "H") if protocol == BASE_TO_NEW else scores
+    """The names of what a protocol's rows give in percent with a deviation over seeds: accuracies, H."""
+    return MEASURES[protocol].of_rows
 
 
 def spread_of(row: Row, name: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 from promptlet.report.comparisons import AVERAGE
 from promptlet.report.differences import Difference, Differences, Interval
 
@@ -36,9 +36,11 @@ def by_comparison(found: Differences) -> dict[str, list[Difference]]:
 def table_of(rows: Sequence[Difference]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows of one comparison, in words; data sets are counted where there is an average."""
     comparison = rows[0].comparison
-    names = ("base", "new", "H") if comparison.protocol == BASE_TO_NEW else ("accuracy",)
+    measures = MEASURES[comparison.protocol]
+    names = [measures.shown[name] for name in measures.compared]
+    ranked = measures.shown[comparison.measure]
     counts = any(row.signs for row in rows)
-    head = ("data set", "method", "pairs", *names, *_if(counts, f"{comparison.measure} better/equal/worse"))
+    head = ("data set", "method", "pairs", *names, *_if(counts, f"{ranked} better/equal/worse"))
     return head, [(*_cells(row), *_if(counts, _signs(row))) for row in rows]
 
 
@@ -67,7 +69,8 @@ def in_words(interval: Interval) -> str:
 def explained(found: Differences) -> str:
     """What the intervals are of, and are not of."""
     protocols = {row.comparison.protocol for row in found.rows}
-    of_h, of_transfers = BASE_TO_NEW in protocols, not protocols.isdisjoint(TRANSFERS)
+    of_h = any(MEASURES[protocol].has_h for protocol in protocols)
+    of_transfers = not protocols.isdisjoint(TRANSFERS)
     return " ".join((EXPLAINED, *_if(of_h, OF_H), *_if(of_transfers, OF_TRANSFERS)))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.evaluation import harmonic_mean
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 from promptlet.report.comparisons import AVERAGE, Comparison, Series, comparisons
 from promptlet.report.summary import Record, Summary
 
@@ -128,11 +128,10 @@ def t_interval(values: Sequence[float]) -> Interval:
 
 
 def measured(protocol: str, record: Record) -> dict[str, float]:
-    """What is compared: base, new and this run's own H, or accuracy; percent."""
-    if protocol == BASE_TO_NEW:
-        base, new = float(record["base"]), float(record["new"])
-        return {"base": base, "new": new, "H": harmonic_mean(base, new)}
-    return {"accuracy": float(record["accuracy"])}
+    """What is compared: accuracies, areas, and this run's own H; percent."""
+    measures = MEASURES[protocol]
+    own = {**record, "H": harmonic_mean(record["base"], record["new"])} if measures.has_h else record
+    return {name: float(own[name]) for name in measures.compared}
 
 
 def _reference(comparison: Comparison, against: str | None) -> Series | None:

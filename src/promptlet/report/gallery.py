@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptlet.protocols.measures import BASE_TO_NEW, FEW_SHOT
+from promptlet.protocols.measures import FEW_SHOT, MEASURES
 from promptlet.report.comparisons import (
     AVERAGE,
     OWN_TO_A_DATASET,
@@ -49,7 +49,7 @@ class Picture:
 
 
 def gallery(summary: Summary) -> dict[str, list[Picture]]:
-    """Figures by title: of base-to-new, few-shot and the transfers, for each backbone and source apart. Those
+    """Figures by title: of every protocol, for each backbone and source apart. Those
     that cannot be drawn of several numbers of shots are of the largest."""
     found = {}
     for family in grouped_by_family(summary):
@@ -141,7 +141,7 @@ def _unlike(rows: Sequence[dict[str, Any]]) -> str:
 
 def _base_and_new(comparison: Comparison, names: Mapping[str, str]) -> list[Picture]:
     rows, what = _overall(comparison, names)
-    if comparison.protocol != BASE_TO_NEW or len(rows) < 2:
+    if not MEASURES[comparison.protocol].has_h or len(rows) < 2:
         return []
     caption = (
         f"Base against new accuracy, {_shots(comparison)}, {what}. Grey lines join points of the same H."
@@ -153,13 +153,12 @@ def _by_dataset(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
     rows = _rows(comparison)
     drawn, order = _drawable(rows, names), list(names.values())
     datasets, methods = ({row[name] for row in rows} for name in ("dataset", "label"))
-    measure = comparison.measure
-    value, name = measure, f"{measure}, %"
-    what = f"{measure[0].upper()}{measure[1:]} by data set, {_shots(comparison)}"
-    spread = _whiskers(drawn, measure)
+    value, name, start = comparison.measure, f"{comparison.spoken}, %", _at_start(comparison)
+    what = f"{start} by data set, {_shots(comparison)}"
+    spread = _whiskers(drawn, value)
     if len(datasets) == 1:
         only = comparison.datasets[0]
-        text = f"{measure[0].upper()}{measure[1:]} on {only}, {_shots(comparison)}.{spread}"
+        text = f"{start} on {only}, {_shots(comparison)}.{spread}"
         return [Picture(dots_by_method(drawn, value, name, order), text)] if len(methods) > 1 else []
     if len(methods) <= MOST_BARS and len(datasets) <= MOST_GROUPS:
         text = f"{what}. The axis does not begin at 0.{spread}"
@@ -203,11 +202,12 @@ def _by_numbers(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
     theirs = [Point(one.published.name, one.numbers, one.published.value) for one in shown]
     same = bool(shown) and is_of(comparison, VIT_B16) and _same_data(comparison, shown[0].published)
     [where] = plain_names([_short(comparison.backbone)]).values()
-    caption = f"{measure[0].upper()}{measure[1:]} against the numbers that are trained, {what}."
+    here = f"measured here, {where}"
+    caption = f"{_at_start(comparison)} against the numbers that are trained, {what}."
     caption += _of_numbers(rows, measure)
     return [
         Picture(
-            accuracy_by_numbers(ours, theirs, measure, f"measured here, {where}", same, list(names.values())),
+            accuracy_by_numbers(ours, theirs, comparison.spoken, here, same, list(names.values())),
             caption + (_told(comparison, shown, same) if shown else ""),
             tuple(dict.fromkeys(_source(one) for one in shown)),
         )
@@ -253,6 +253,11 @@ def _source(one: Counted) -> str:
 
 def _shots(comparison: Comparison) -> str:
     return f"{comparison.shots} shot{'s' if comparison.shots != 1 else ''}"
+
+
+def _at_start(comparison: Comparison) -> str:
+    """What methods are ranked by, at the start of a sentence."""
+    return f"{comparison.spoken[0].upper()}{comparison.spoken[1:]}"
 
 
 def _short(backbone: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptlet.papers import bibliography
+from promptlet.protocols.measures import MEASURES
 from promptlet.report import difference_tables, provenance
 from promptlet.report.comparisons import AVERAGE, grouped
 from promptlet.report.differences import paired_differences
@@ -33,6 +33,8 @@ def html_report(summary: Summary, against: str | None = None, title: str = "Prom
     for protocol in dict.fromkeys(one["protocol"] for one in [*summary.rows, *summary.incomplete]):
         page.heading(protocol)
         _results(page, protocol, summary)
+        if MEASURES[protocol].told:
+            page.paragraph(MEASURES[protocol].told, note=True)
         for one in beside:
             if one.protocol == protocol:
                 _published(page, one)
@@ -40,9 +42,8 @@ def html_report(summary: Summary, against: str | None = None, title: str = "Prom
     _differences(page, summary, against)
     _figures(page, gallery(summary))
     _settings(page, summary)
-    entries = bibliography(summary.methods)
-    if entries:
-        page.heading("Papers of these methods")
+    for title, entries in summary.papers.items():
+        page.heading(title)
         page.commands(["\n\n".join(entries)])
     return page.render()
 

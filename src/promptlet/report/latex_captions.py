@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.comparisons import grouped
 from promptlet.report.latex_tables import Table
 from promptlet.report.latex_text import NONE, escaped, mark
 
 MEASURED = {BASE_TO_NEW: "on base and new classes, and H, the harmonic mean of the two means"}
+MEASURED[ALL_NAMES] = (
+    "of all images among all names (All) and of each half among its own (Base, New), H, the harmonic mean of "
+    "the last two means, and OpenworldAUC in percent, by the log-odds of the base names among all"
+)
 MEASURED |= dict.fromkeys(TRANSFERS, "on the source and on each target")
 
 
@@ -37,11 +41,12 @@ def _statistics(table: Table) -> list[str]:
     if not table.rows:
         return []
     first, *others = table.seeds
-    of_h = "; that of H is of the H of each seed" if table.protocol == BASE_TO_NEW else ""
+    has_h = MEASURES[table.protocol].has_h
+    of_h = "; that of H is of the H of each seed" if has_h else ""
     spread = rf", $\pm$ population deviation over seeds{of_h}"
     has_spread = any(len(seeds) > 1 for seeds in table.seeds)
     told = [f"{'Means over seeds' if len(first) > 1 else 'Seed'} {_listed(first)}{spread * has_spread}."]
-    average = ["H is that of the average accuracies"] * (table.protocol == BASE_TO_NEW)
+    average = ["H is that of the average accuracies"] * has_h
     average += [r"$\pm$ is the mean of the data sets' deviations"] * has_spread
     told += [f"In the average, {' and '.join(average)}."] if table.averages and average else []
     told += [f"{mark(i)} Seed{'s' * (len(own) > 1)} {_listed(own)}." for i, own in enumerate(others, 1)]

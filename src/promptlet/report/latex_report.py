@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 import promptlet
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
-from promptlet.report.comparisons import Row, grouped, scores_of, spread_of
+from promptlet.protocols.measures import FEW_SHOT, MEASURES, TRANSFERS
+from promptlet.report.comparisons import Row, grouped, spread_of
 from promptlet.report.latex_captions import caption
 from promptlet.report.latex_tables import Line, Method, Table, tables_of
 from promptlet.report.latex_text import Cell, best_in_bold, escaped, joined, mark, stacked
@@ -51,25 +51,27 @@ def _sizes(columns: str, body: Sequence[str]) -> list[str]:
 
 
 def _by_dataset(table: Table) -> tuple[str, list[str]]:
-    """Base-to-new and few-shot: a block of lines per data set, a column per method. Columns and lines."""
-    is_base_to_new = table.protocol == BASE_TO_NEW
+    """A block of lines per data set, of scores or, in few-shot, of shots; a column per method. Columns and
+    lines."""
+    by_shots = table.protocol == FEW_SHOT
     heads = [stacked(method.name) for method in table.methods]
     blocks = grouped(table.lines, table.name_of)
-    between = [r"\addlinespace"] if is_base_to_new or any(len(lines) > 1 for lines in blocks) else []
-    body = [r"\toprule", joined(["Data set", "" if is_base_to_new else "Shots", *heads])]
+    between = [r"\addlinespace"] if not by_shots or any(len(lines) > 1 for lines in blocks) else []
+    body = [r"\toprule", joined(["Data set", "Shots" if by_shots else "", *heads])]
     for i, lines in enumerate(blocks):
         body += [*(between if i else [r"\midrule"]), *_block(table, lines)]
     body += [r"\midrule", *_block(table, table.averages)] if table.averages else []
-    return ("ll" if is_base_to_new else "lr") + "c" * len(heads), [*body, r"\bottomrule"]
+    return ("lr" if by_shots else "ll") + "c" * len(heads), [*body, r"\bottomrule"]
 
 
 def _block(table: Table, lines: Sequence[Line]) -> list[str]:
     """The lines of a data set, or of the average; its name stands in the first of them."""
     told: list[str] = []
+    measures = MEASURES[table.protocol]
     for line in lines:
-        for score in scores_of(table.protocol):
-            name = "" if told else escaped(table.name_of(line))
-            second = score.capitalize() if table.protocol == BASE_TO_NEW else str(line.shots)
+        for score in measures.compared:
+            name, word = "" if told else escaped(table.name_of(line)), measures.shown[score]
+            second = str(line.shots) if table.protocol == FEW_SHOT else f"{word[0].upper()}{word[1:]}"
             cells = [_cell(table, method.rows.get(line), score) for method in table.methods]
             told.append(joined([name, second, *best_in_bold(cells)]))
     return told

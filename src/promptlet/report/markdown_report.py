@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptlet.papers import bibliography
+from promptlet.protocols.measures import MEASURES
 from promptlet.report import difference_tables
 from promptlet.report.differences import paired_differences
 from promptlet.report.published_tables import published_tables
@@ -19,14 +19,14 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     """
     lines = []
     for protocol, rows in tables(summary).items():
-        lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
+        told = MEASURES[protocol].told
+        lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), "", *([told, ""] if told else [])]
     lines += [f"- failed: {words}" for words in _failures(summary)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     lines += _differences(summary, against)
     lines += _published(summary) if published else []
-    entries = bibliography(summary.methods)
-    if entries:
-        lines += ["", "Papers of these methods:", "", "```bibtex", "\n\n".join(entries), "```"]
+    for title, entries in summary.papers.items():
+        lines += ["", f"{title}:", "", "```bibtex", "\n\n".join(entries), "```"]
     return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptlet.protocols.measures import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT
+from promptlet.protocols.measures import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, MEASURES
 from promptlet.report.published import VIT_B16, Published, lines, published
 
 COOP_4 = ("params_computed", "CoOp 4 ctx")
@@ -54,9 +54,8 @@ class Counted:
 
 def counted(protocol: str, dataset: str, shots: int = 16) -> list[Counted]:
     """Those on one data set, or on the field's average, of CLIP ViT-B/16; by count."""
-    metric = "H" if protocol == BASE_TO_NEW else "accuracy"
     found = []
-    for one in published(protocol, dataset=dataset, metric=metric):
+    for one in published(protocol, dataset=dataset, metric=MEASURES[protocol].headline):
         if one.backbone != VIT_B16:
             continue
         if one.method == UNTRAINED:

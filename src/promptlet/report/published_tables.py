@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 from promptlet.report.comparisons import AVERAGE, Comparison, comparisons
 from promptlet.report.published import (
     NAMES_OF_VIT_B16,
@@ -81,7 +81,7 @@ def averages_the_same(average: Published, comparison: Comparison) -> bool:
 
 def _table(protocol: str, found: Sequence[Published], own: Sequence[Comparison]) -> PublishedTable:
     backbone = found[0].backbone
-    names = ("base", "new", "H") if protocol == BASE_TO_NEW else ("accuracy",)
+    names = MEASURES[protocol].compared
     sources: dict[str, int] = {}
     rows: dict[tuple[Any, ...], dict[str, str]] = {}
     for one in found:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.measures import BASE_TO_NEW
+from promptlet.protocols.measures import MEASURES
 from promptlet.protocols.runs import cell_of
 from promptlet.protocols.studies import Setting, Study
-from promptlet.report.comparisons import AVERAGE, grouped, scores_of, spread_of
+from promptlet.report.comparisons import AVERAGE, grouped, spread_of
 from promptlet.report.markdown_report import markdown_line
 from promptlet.report.summary import Summary, summarise
 
@@ -51,9 +51,9 @@ class StudyResult:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The names of the accuracies (percent), the one that settings are compared by last."""
-        protocol = self.conditions["protocol"]
-        return scores_of(protocol) if protocol == BASE_TO_NEW else scores_of(protocol)[::-1]
+        """The names of what is shown (percent), the one that settings are compared by last."""
+        measures = MEASURES[self.conditions["protocol"]]
+        return (*(name for name in measures.shown if name != measures.headline), measures.headline)
 
     @property
     def title(self) -> str:
@@ -112,7 +112,8 @@ def study_results(summary: Summary, study: Study) -> list[StudyResult]:
 
 def study_table(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and lines, in words."""
-    names = ["on source" if name == "source_accuracy" else name for name in result.measures]
+    words = MEASURES[result.conditions["protocol"]].shown
+    names = [words[name] for name in result.measures]
     last = (*names, f"{names[-1]} over baseline", "seconds")
     head = ("method", *result.study.columns, "seeds", "numbers", *last)
     lines = []

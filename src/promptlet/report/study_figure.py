@@ -25,6 +25,8 @@ DOUBLING = ("rank", "n_ctx")
 """Axes on which each step doubles."""
 AXES = {"rank": "rank", "n_ctx": "vectors of the context (n_ctx)", "dropout": "dropout"}
 TITLES = {"base": "base classes, %", "new": "new classes, %", "H": "H of base and new, %"} | {
+    "all": "accuracy among all names, %",
+    "openworld_auc": "OpenworldAUC, %",
     "accuracy": "accuracy, %",
     "source_accuracy": "accuracy on the source, %",
 }

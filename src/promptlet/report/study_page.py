@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from promptlet.papers import bibliography
 from promptlet.protocols.studies import Study
 from promptlet.report.page import Page
 from promptlet.report.studies import study_results, study_table, unplaced
@@ -29,8 +28,7 @@ def study_html(summary: Summary, study: Study) -> str:
     notes = [*unplaced(summary, study), *(f"note: {problem}" for problem in summary.problems)]
     if notes:
         page.items(notes)
-    entries = bibliography(summary.methods)
-    if entries:
-        page.heading("Papers of these methods")
+    for title, entries in summary.papers.items():
+        page.heading(title)
         page.commands(entries)
     return page.render()

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptlet.evaluation import deviation, harmonic_mean, mean
-from promptlet.papers import bibliography
+from promptlet.papers import bibliographies
 from promptlet.protocols import RunStore
-from promptlet.protocols.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.protocols.measures import MEASURES, TRANSFERS
 from promptlet.protocols.runs import cell_of, row_of
 from promptlet.report.comparisons import AVERAGE as AVERAGE
 from promptlet.report.comparisons import (
@@ -46,6 +46,11 @@ class Summary:
         """The methods of which there are results, in the order of the rows."""
         return list(dict.fromkeys(row["method"] for row in self.rows))
 
+    @property
+    def papers(self) -> dict[str, list[str]]:
+        """BibTeX entries by title: of the methods of which there are results, and of what was measured."""
+        return bibliographies(self.methods, dict.fromkeys(row["protocol"] for row in self.rows))
+
     def to_json(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
         return {
@@ -53,7 +58,7 @@ class Summary:
             "summary": self.rows,
             "incomplete": self.incomplete,
             "problems": self.problems,
-            "bibtex": bibliography(self.methods),
+            "bibtex": [entry for entries in self.papers.values() for entry in entries],
         }
 
 
@@ -118,15 +123,17 @@ def backbone_of(record: Record) -> str | None:
 
 def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
     """Of the scores, over seeds or data sets; H is that of the means."""
-    means = {name: mean([float(record[name]) for record in group]) for name in MEASURES[protocol].scores}
-    return {**means, "H": harmonic_mean(*means.values())} if protocol == BASE_TO_NEW else means
+    measures = MEASURES[protocol]
+    means = {name: mean([float(record[name]) for record in group]) for name in measures.scores}
+    return {**means, "H": harmonic_mean(means["base"], means["new"])} if measures.has_h else means
 
 
 def _deviations(protocol: str, group: Sequence[Record]) -> dict[str, float]:
     """Of the scores over seeds, and of the H that each seed has by itself."""
-    values = {name: [float(record[name]) for record in group] for name in MEASURES[protocol].scores}
-    if protocol == BASE_TO_NEW:
-        values["H"] = [harmonic_mean(*pair) for pair in zip(*values.values(), strict=True)]
+    measures = MEASURES[protocol]
+    values = {name: [float(record[name]) for record in group] for name in measures.scores}
+    if measures.has_h:
+        values["H"] = [harmonic_mean(*pair) for pair in zip(values["base"], values["new"], strict=True)]
     return {f"{name}_std": deviation(found) for name, found in values.items()}
 
 

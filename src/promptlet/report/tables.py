@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptlet.protocols.measures import BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.measures import ALL_NAMES, BASE_TO_NEW, TRANSFERS
 from promptlet.report.comparisons import scores_of, spread_of
 from promptlet.report.summary import Summary
 
@@ -21,6 +21,8 @@ def head_of(protocol: str) -> tuple[str, ...]:
     """The head of a protocol's table."""
     if protocol == BASE_TO_NEW:
         return (*_FIRST, "base", "new", "H", "ECE base/new", *_LAST)
+    if protocol == ALL_NAMES:
+        return (*_FIRST, "all", "on base/new", "OpenworldAUC", "base", "new", "H", "ECE", *_LAST)
     if protocol in TRANSFERS:
         return (*_FIRST, *_FEW_SHOT, "source", "on source", *_LAST)
     return (*_FIRST, *_FEW_SHOT, *_LAST)
@@ -70,7 +72,11 @@ def incomplete_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns between `_FIRST` and `_LAST`."""
-    scores = [_score(row, name) for name in scores_of(row["protocol"])]
+    if row["protocol"] == ALL_NAMES:
+        own, halves = (_scores(row, names) for names in (("all", "openworld_auc"), ("base", "new", "H")))
+        on_halves = f"{row['all_base']:.1f}/{row['all_new']:.1f}"
+        return (own[0], on_halves, own[1], *halves, f"{row['all_ece']:.1f}")
+    scores = _scores(row, scores_of(row["protocol"]))
     if row["protocol"] == BASE_TO_NEW:
         return (*scores, f"{row['base_ece']:.1f}/{row['new_ece']:.1f}")
     extras = (f"{row['ece']:.1f}", f"{row['macro_f1']:.2f}")
@@ -78,6 +84,7 @@ def _measured(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (scores[0], *extras, *source)
 
 
-def _score(row: Mapping[str, Any], name: str) -> str:
-    spread = spread_of(row, name)
-    return f"{row[name]:.2f}" if spread is None else f"{row[name]:.2f} ± {spread:.2f}"
+def _scores(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Means with their deviations, where there are several seeds."""
+    spreads = [(row[name], spread_of(row, name)) for name in names]
+    return [f"{mean:.2f}" if own is None else f"{mean:.2f} ± {own:.2f}" for mean, own in spreads]
