@@ -40,7 +40,7 @@ class NearCoOp(TextPrompt):
         weight: float = 1.0,
         seed: int = 1,
     ) -> None:
-        context, init = make_context(backbone, ctx_init, n_ctx, seed, rank=None)
+        context, init = make_context(backbone, ctx_init, n_ctx, seed)
         super().__init__(backbone, class_names, context, init, n_ctx)
         self.weight = weight
         self.start = context.merged().detach().clone()

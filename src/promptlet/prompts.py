@@ -171,6 +171,9 @@ class LowRank(NamedTuple):
     v_rate: float
 
 
+FULL = LowRank(None, 0.0, START_STD, 1.0)
+
+
 def context_from(start: Tensor, low_rank: LowRank, seed: int, stream: str = "") -> Context:
     """A full context, or a low-rank one (in each layer, where there are several) where a rank is given."""
     rank = low_rank.rank

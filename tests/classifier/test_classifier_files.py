@@ -97,12 +97,12 @@ def test_a_loaded_classifier_can_be_fitted_as_before(
 
 
 def test_sizes(fitted: Any, tmp_path: Path, problem: Any) -> None:
-    """Payload 4 (n_ctx + d) bytes at rank 1; header below 600 bytes without class names."""
+    """Payload 4 r (n_ctx + d) bytes; header below 600 bytes without class names."""
     clf = fitted("rlp")
     whole = clf.save(tmp_path / "a.prompt")
     data = (tmp_path / "a.prompt").read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
-    assert whole - header == 4 * (4 + 32)
+    assert whole - header == 4 * 2 * (8 + 32)
     named = load_prompt_file(tmp_path / "a.prompt")
     clf_backbone = replace(named, class_names=(), backbone="openai/clip-vit-base-patch16")
     save_prompt_file(tmp_path / "bare.prompt", clf_backbone)
@@ -197,7 +197,7 @@ HOSTILE: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown method": ("coop", {"method": "mapple"}, "method 'mapple', which this version"),
     "rlp without factors": ("coop", {"method": "rlp"}, "this context has"),
     "coop with factors": ("rlp", {"method": "coop"}, "this context has"),
-    "zero-shot with factors": ("rlp", {"method": "zero_shot"}, "learned tensors"),
+    "zero-shot with factors": ("rlp", {"method": "zero_shot", "options": {}}, "learned tensors"),
     "other words": ("rlp", {"init": "words:a photo"}, "has 2 tokens"),
     "a template without a place": ("zero shot", {"options": {"template": "x"}}, "must hold {} exactly once"),
     "a template that is a number": ("zero shot", {"options": {"template": 3}}, "must hold {} exactly once"),

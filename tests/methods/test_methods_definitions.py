@@ -61,7 +61,7 @@ def test_zero_shot_is_the_librarys_text_features(template: str, tiny_backbone: A
 
 @pytest.mark.parametrize("name", ["coop", "rlp"])
 def test_before_training_a_prompt_is_the_hand_written_one(name: str, tiny_backbone: Any) -> None:
-    prompt = build_method(name, tiny_backbone, NAMES).eval()
+    prompt = build_method(name, tiny_backbone, NAMES, n_ctx=4).eval()
     zero_shot = build_method("zero_shot", tiny_backbone, NAMES)
     torch.testing.assert_close(prompt.class_features(), zero_shot.class_features(), atol=1e-5, rtol=1e-4)
 
@@ -122,7 +122,7 @@ def test_sgd_on_coop_is_plain_torch(epochs: int, tiny_backbone: Any) -> None:
 
 def test_rlps_gradient_is_coops_through_the_factors(tiny_backbone: Any) -> None:
     features, labels = toy_problem(tiny_backbone)
-    rlp = build_method("rlp", tiny_backbone, NAMES, dropout=0.0).train()
+    rlp = build_method("rlp", tiny_backbone, NAMES, n_ctx=4, dropout=0.0).train()
     u, v = noise("u", (4, 1), 0.1), rlp.context.V.detach().clone()
     rlp.load_state({"U": u.numpy(), "V": v.numpy()})
     coop = build_method("coop", tiny_backbone, NAMES).train()
@@ -138,7 +138,7 @@ def test_rlp_of_full_rank_can_be_any_coop(tiny_backbone: Any) -> None:
     wanted = noise("any", (4, 32))
     coop = build_method("coop", tiny_backbone, NAMES).eval()
     coop.load_state({"P": wanted.numpy()})
-    rlp = build_method("rlp", tiny_backbone, NAMES, rank=4).eval()
+    rlp = build_method("rlp", tiny_backbone, NAMES, n_ctx=4, rank=4).eval()
     assert isinstance(rlp.context, LowRankContext)
     left, singular, right = torch.linalg.svd(wanted - rlp.context.P0, full_matrices=False)
     rlp.load_state({"U": (left * singular).numpy(), "V": right.numpy()})
@@ -146,7 +146,7 @@ def test_rlp_of_full_rank_can_be_any_coop(tiny_backbone: Any) -> None:
 
 
 def test_dropout_is_off_in_evaluation_and_on_in_training(tiny_backbone: Any) -> None:
-    method = build_method("rlp", tiny_backbone, NAMES, dropout=0.5)
+    method = build_method("rlp", tiny_backbone, NAMES, n_ctx=4, dropout=0.5)
     method.load_state({"U": noise("u", (4, 1)).numpy(), "V": noise("v", (1, 32)).numpy()})
     method.begin_step(0)
     with torch.no_grad():

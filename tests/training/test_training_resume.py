@@ -49,7 +49,8 @@ def make(tiny_backbone: Any) -> Callable[..., Method]:
     """A fresh method: RLP with dropout unless told otherwise."""
 
     def build(name: str = "rlp", names: tuple[str, ...] = NAMES, **options: Any) -> Method:
-        return build_method(name, tiny_backbone, names, **options)
+        usual = {"dropout": 0.3} if name == "rlp" else {}
+        return build_method(name, tiny_backbone, names, **{**usual, **options})
 
     return build
 
@@ -163,7 +164,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "rank": {"make": {"rank": 2}},
     "dropout": {"make": {"dropout": 0.2}},
     "method seed": {"make": {"seed": 2}},
-    "start": {"make": {"ctx_init": "the dog a photo"}},
+    "start": {"make": {"ctx_init": "the dog a photo the dog a photo"}},
     "method": {"make": {"name": "coop"}},
     "class names": {"make": {"names": ("cat", "dog", "photo of the cat", "the dog", "boat")}},
 }

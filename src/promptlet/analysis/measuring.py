@@ -7,7 +7,7 @@ the last point is the protocol's own result.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from promptlet.density import profile
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
 from promptlet.methods.deep_prompt import TwoTowerPrompt
+from promptlet.methods.new_names import LEARNED
 from promptlet.methods.text_prompt import TextPrompt
 from promptlet.protocols.circumstances import circumstances
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
@@ -47,8 +48,16 @@ def plan(
         raise OptionError(f"every={every} is outside 1 and more, in epochs")
     for name, _ in methods:
         check_context(name)
-    runs = plan_runs(DENSITY, datasets, methods, [shots], seeds, fingerprint, dtype, settings)
+    asked = [(name, _as_learned(name, options)) for name, options in methods]
+    runs = plan_runs(DENSITY, datasets, asked, [shots], seeds, fingerprint, dtype, settings)
     return [replace(run, settings={**run.settings, "every": every}) for run in runs]
+
+
+def _as_learned(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options; new names answered as learned unless another rule is asked for: it is the prompt that is
+    looked at."""
+    has_rule = "new_names" in METHODS[name].info.options
+    return {"new_names": LEARNED, **options} if has_rule else dict(options)
 
 
 def check_context(name: str) -> None:
@@ -137,6 +146,6 @@ def label_of(run: Run, template: str) -> str:
     changed = ", ".join(
         f"{name}={value}"
         for name, value in run.options.items()
-        if value != own[name] and (name, value) != ("template", template)
+        if value != own[name] and (name, value) not in (("template", template), ("new_names", LEARNED))
     )
     return f"{run.method} ({changed})" if changed else run.method

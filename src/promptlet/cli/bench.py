@@ -118,6 +118,14 @@ def run(
     n_ctx: Annotated[
         int | None, typer.Option(help="For every method that has one.", show_default=False)
     ] = None,
+    new_names: Annotated[
+        str | None,
+        typer.Option(
+            help="For every method that has it: answer names that were not taught as learned, zero-shot or by "
+            "a blend; else as the method's own option says.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of results.")] = Path("runs"),
     engine: EngineName = "inline",
     workers: Workers = None,
@@ -149,7 +157,7 @@ def run(
         protocol=protocol,
         source=source,
         study=study,
-        options={"rank": rank, "n_ctx": n_ctx},
+        options={"rank": rank, "n_ctx": n_ctx, "new_names": new_names},
         root=root,
         backbone=backbone,
         shots=counts,

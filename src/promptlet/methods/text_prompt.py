@@ -18,9 +18,9 @@ from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
-from promptlet.prompts import DEFAULT_WORDS, Context, LowRank, context_from, start_from_seed
+from promptlet.prompts import DEFAULT_WORDS, FULL, Context, LowRank, context_from, start_from_seed
 
-LOW_RANK_DROPOUT = 0.3
+LOW_RANK_DROPOUT = 0.0
 LOW_RANK_STD = 0.02
 LOW_RANK_V_RATE = 10.0
 """Of a low-rank context: our choices, measured on development images (docs/rlp-defaults.md)."""
@@ -115,7 +115,7 @@ def make_context(
     ctx_init: str | None,
     n_ctx: int,
     seed: int,
-    low_rank: LowRank,
+    low_rank: LowRank = FULL,
 ) -> tuple[Context, str]:
     """The context of a method's options, and how its start is made again."""
     start, init = resolve_init(backbone, ctx_init, n_ctx, seed)

@@ -38,7 +38,7 @@ from promptlet.protocols.planning import (
 from promptlet.protocols.refusals import Refused, sort_out
 from promptlet.protocols.runs import Run
 from promptlet.protocols.store import RunStore
-from promptlet.protocols.studies import study_methods
+from promptlet.protocols.studies import study_methods, trained_alike
 
 Methods = str | Sequence[str | MethodSpec] | Mapping[str, Mapping[str, Any]]
 Datasets = str | Path | Sequence[str | Path]
@@ -159,6 +159,8 @@ def open_bench(
     chosen = checked_settings(settings)
     counts, numbers = whole_numbers("shots", shots, 1), whole_numbers("seeds", seeds, 0)
     specs = _chosen(methods, study, options or {})
+    if study is not None:
+        chosen = trained_alike(chosen)
     opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root)
     loaded = opened_backbone(backbone, device, dtype)
     backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))

@@ -140,17 +140,12 @@ def default_source(names: Sequence[str]) -> str:
     )
 
 
-def _without_idle(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Without options that change nothing as they are: so a run that was made before they were there is the
-    same run."""
+def _settled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """With the rule for new names as it is stored, and without a template that nothing reads."""
     kept = dict(options)
-    own = METHODS[method].info.options
     if "new_names" in kept:
         kept["new_names"] = check_rule(kept["new_names"])
-    if kept.get("new_names") == LEARNED:
-        if own["new_names"] == LEARNED:
-            del kept["new_names"]
-        if not getattr(METHODS[method], "reads_template", True):
+        if kept["new_names"] == LEARNED and not getattr(METHODS[method], "reads_template", True):
             kept.pop("template", None)
     return kept
 
@@ -180,7 +175,7 @@ def _run(
         )
     complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
-    complete = _without_idle(method, complete)
+    complete = _settled(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
         trained_on = dataset if source is None or info.learns == NOTHING else source
         complete["template"] = trained_on.template

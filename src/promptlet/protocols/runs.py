@@ -7,10 +7,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 SHOWN_IN_SLUG = ("rank", "n_ctx", "per_class")
 DIGESTS = ("data", "source_data")
+AS_BEFORE: Mapping[str, Any] = MappingProxyType({"v_rate": 1.0, "budget": None, "new_names": "learned"})
+"""Options that came later, at the values that stand for how it was without them: there they are no part of
+what tells runs apart, so that a run from before is the same run."""
 OF_THE_TEST = ("protocol", "dataset", "source")
 """Fields that training does not depend on; it does on the digest of what it is trained on."""
 
@@ -88,13 +92,20 @@ def _without(described: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
     return {name: value for name, value in fields.items() if name not in names}
 
 
+def told_apart_by(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without those that are `AS_BEFORE`."""
+    return {name: value for name, value in options.items() if AS_BEFORE.get(name, ...) != value}
+
+
 def _identity(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields without a source, or code, where there is none: so runs are told apart as before there were
-    any. A record without ``source_data`` may have a ``source`` of its own: where the data set came from.
+    """The fields without a source, or code, where there is none, and without options that are `AS_BEFORE`: so
+    runs are told apart as before there were any. A record without ``source_data`` may have a ``source`` of
+    its own: where the data set came from.
     """
     absent = [] if fields["source_data"] is not None else ["source", "source_data"]
     absent += [] if fields["code"] is not None else ["code"]
-    return {name: value for name, value in fields.items() if name not in absent}
+    found = {name: value for name, value in fields.items() if name not in absent}
+    return {**found, "options": told_apart_by(found.get("options") or {})}
 
 
 def _key(first: Sequence[str], run: Run, identity: Mapping[str, Any]) -> str:

@@ -1,29 +1,37 @@
 """Studies: fixed lists of settings that differ in one thing, such as the rank; presets of a benchmark.
 
 Plain data, and no torch: a report finds the results of a study without it. Every option of a setting is
-written out, so that a study stays what it was when a default changes; the seed is the run's own and the
-hand-written template the data set's. RLP's learning rate, dropout and scale of the factors, DO's and PP's
-weights are not public: the values here are ours.
+written out, so that a study stays what it was when a default changes. RLP's did after version 0.1.0: studies
+hold its first settings, and train all methods alike. The seed is the run's own and the hand-written template
+the data set's. RLP's learning rate, dropout and scale of the factors, DO's and PP's weights are not public:
+the values here are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptlet.errors import OptionError, check_option
+from promptlet.protocols.runs import told_apart_by
+
+if TYPE_CHECKING:
+    from promptlet.protocols.planning import Settings
 
 WORDS, SEED = "words", "seed"
 """How a context starts: from words, or at random from the run's seed."""
+LEARNED = "learned"
+"""Studies are of the learned prompt: names that were not taught are answered as learned."""
 OF_THE_RUN = ("seed", "template")
 """Options that are no part of a setting."""
 
 _WORDS = ("a", "photo", "of", "a")
 _LENGTHS = (2, 4, 8, 16)
-_DROPOUT, _INIT_STD = 0.3, 0.02  # of a low-rank context in this library
+_DROPOUT = 0.3
+_FIRST = MappingProxyType({"init_std": 0.02, "v_rate": 1.0})  # of a low-rank context in version 0.1.0
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,9 @@ class Setting:
 
     def fits(self, described: Mapping[str, Any]) -> bool:
         """Whether what is described (a record, a row, a planned run) is of this setting."""
-        own = {name: value for name, value in described["options"].items() if name not in OF_THE_RUN}
-        return described["method"] == self.method and own == dict(self.options)
+        found = told_apart_by(described["options"])
+        own = {name: value for name, value in found.items() if name not in OF_THE_RUN}
+        return described["method"] == self.method and own == told_apart_by(self.options)
 
     def shown(self, column: str) -> str:
         """A cell of the table; ``full`` stands for a context that is not low-rank."""
@@ -109,6 +118,16 @@ def study_methods(
     return share_options(study.methods, given)
 
 
+def trained_alike(settings: Settings) -> Settings:
+    """The settings with the epochs of the schedule itself, where they are not said: whatever a method's own
+    are, a study trains all of its methods alike."""
+    from promptlet.training.schedules import FAST, SCHEDULES
+
+    if settings.epochs is not None or settings.schedule != FAST:
+        return settings
+    return replace(settings, epochs=SCHEDULES[FAST].epochs)
+
+
 def ctx_init_of(start: str, n_ctx: int) -> str | None:
     """The option ``ctx_init`` for a start; None where that is what the library does by itself.
 
@@ -132,18 +151,18 @@ def _coop(label: str, group: str, n_ctx: int = 4, start: str = WORDS) -> Setting
 def _rlp(
     label: str, group: str, rank: int = 1, n_ctx: int = 4, start: str = WORDS, dropout: float = _DROPOUT
 ) -> Setting:
-    factors = {"rank": rank, "dropout": dropout, "init_std": _INIT_STD}
+    factors = {"rank": rank, "dropout": dropout, **_FIRST, "budget": None}
     return _learned("rlp", label, group, start, n_ctx, **factors)
 
 
 def _restrained(method: str, label: str, rank: int | None, **options: Any) -> Setting:
     """KgCoOp or ProGrad with a full context, or with RLP's."""
-    factors = {"rank": rank, "dropout": _DROPOUT, "init_std": _INIT_STD}
+    factors = {"rank": rank, "dropout": _DROPOUT, **_FIRST}
     return _learned(method, label, method, WORDS, 4, **options, **factors)
 
 
 def _learned(method: str, label: str, group: str, start: str, n_ctx: int, **options: Any) -> Setting:
-    complete = {"n_ctx": n_ctx, "ctx_init": ctx_init_of(start, n_ctx), **options}
+    complete = {"n_ctx": n_ctx, "ctx_init": ctx_init_of(start, n_ctx), **options, "new_names": LEARNED}
     return Setting(method, MappingProxyType(complete), start, label, group)
 
 
