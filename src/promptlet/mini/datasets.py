@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from PIL import Image
 
 from promptlet.mini import general
 from promptlet.mini.families import FAMILIES
 from promptlet.mini.names import EVERY_NAME, MINI_NAMES, MIRRORS
-from promptlet.mini.scene import STYLES, Family, picture
+from promptlet.mini.scene import STYLES, Family, Style, picture
 from promptlet.rng import generator
 
 VERSION = 1
@@ -27,14 +27,20 @@ PARTS = {"train": 32, "val": 4, "test": 20}
 """Pictures of each class in each part."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MiniDataset:
-    """name: on the command line; family: what draws it; style: one of `STYLES`; parts: those it has."""
+    """name: on the command line; family: what draws it; style: how pictures are taken; parts: those it has.
+
+    classes: what is drawn for each class name (None: as the family has it); wording: the hand-written prompt
+    ("": that of the family).
+    """
 
     name: str
     family: Family
-    style: str = "photo"
+    style: Style = STYLES["photo"]
     parts: tuple[str, ...] = ("train", "val", "test")
+    classes: Mapping[str, Any] | None = None
+    wording: str = ""
 
     @property
     def mirrors(self) -> str:
@@ -42,21 +48,24 @@ class MiniDataset:
         return MIRRORS[self.name]
 
     @property
+    def specs(self) -> Mapping[str, Any]:
+        """What is drawn for each class name."""
+        return self.family.CLASSES if self.classes is None else self.classes
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """In the order of labels: that of their folders."""
-        return tuple(sorted(self.family.CLASSES, key=folder_name))
+        return tuple(sorted(self.specs, key=folder_name))
 
     @property
     def template(self) -> str:
         """The hand-written prompt of zero-shot."""
-        return self.family.TEMPLATE
+        return self.wording or self.family.TEMPLATE
 
     def picture(self, class_name: str, part: str, number: int) -> Image.Image:
         """One picture, 64 x 64."""
         purpose = f"mini/{VERSION}/{self.name}/{class_name}/{part}"
-        return picture(
-            self.family, self.family.CLASSES[class_name], generator(purpose, number), STYLES[self.style]
-        )
+        return picture(self.family, self.specs[class_name], generator(purpose, number), self.style)
 
 
 GENERAL = cast("Family", general)
@@ -66,7 +75,11 @@ STYLE_OF_SHIFT = {"v2": "photo", "sketch": "sketch", "hard": "hard", "rendition"
 def _dataset(name: str) -> MiniDataset:
     kind, _, shift = name.removeprefix("mini-").partition("-")
     family = GENERAL if kind == "general" else FAMILIES[kind]
-    return MiniDataset(name, family, STYLE_OF_SHIFT[shift], ("test",)) if shift else MiniDataset(name, family)
+    return (
+        MiniDataset(name, family, STYLES[STYLE_OF_SHIFT[shift]], ("test",))
+        if shift
+        else MiniDataset(name, family)
+    )
 
 
 EVERY_DATASET: dict[str, MiniDataset] = {name: _dataset(name) for name in EVERY_NAME}
