@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,23 @@ COLOURED = ("creatures", "vehicles", "flowers", "plates", "flags")
 """Families whose class names speak of colours: only looks that keep these are tried on them."""
 
 
+@dataclass(frozen=True, eq=False)
+class Worded(MiniDataset):
+    """A data set with a hand-written prompt of its own, where its names do not fit that of the family."""
+
+    wording: str = ""
+
+    @property
+    def template(self) -> str:
+        return self.wording
+
+
 def candidates() -> Iterator[tuple[dict[str, str], MiniDataset]]:
     """(kind, family and change; the data set): every class list, every look on every family that it suits."""
     for name, (family, template, classes) in CLASS_LISTS.items():
         drawer = GENERAL if family == "general" else FAMILIES[family]
         facts = {"kind": "classes", "family": family, "change": name}
-        yield facts, MiniDataset(f"mini-{name}", drawer, classes=classes, wording=template)
+        yield facts, Worded(f"mini-{name}", drawer, classes=classes, wording=template)
     for family, drawer in FAMILIES.items():
         for look, style in LOOKS.items():
             if look in KEEP_COLOURS or family not in COLOURED:

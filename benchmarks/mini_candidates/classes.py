@@ -5,11 +5,8 @@ A name of classes -> (family, template, {class name: spec}); drawn as photos.
 
 from __future__ import annotations
 
-from typing import Any
-
 from promptlet.mini.families import objects
 from promptlet.mini.families.creatures import Creature
-from promptlet.mini.families.flags import Flag
 from promptlet.mini.families.flowers import NOUNS, Flower
 from promptlet.mini.families.people import Action
 from promptlet.mini.families.plates import Dish
@@ -17,8 +14,7 @@ from promptlet.mini.families.scenes import Scene
 from promptlet.mini.families.textures import Texture
 from promptlet.mini.families.vehicles import Vehicle
 from promptlet.mini.general import Group
-
-Classes = dict[str, Any]
+from promptlet.mini.harder import CATS, COLOURED_TEXTURES, EDGED_FLAGS, Classes
 
 BIRDS: Classes = {
     f"{colour} {words}bird": Creature("bird", colour, coat, crest)
@@ -30,11 +26,6 @@ BIRDS: Classes = {
         ("patched crested ", "patched", True),
     )
 }
-CATS: Classes = {
-    f"{colour} {coat} cat".replace(" plain", ""): Creature("cat", colour, coat)
-    for colour in ("black", "brown", "grey", "orange", "white", "yellow")
-    for coat in ("plain", "spotted", "striped", "patched")
-}
 CARS: Classes = {
     f"{colour} {body}": Vehicle(body, colour)
     for body in ("sedan", "hatchback", "sports car", "convertible", "pickup truck")
@@ -45,16 +36,6 @@ MIDDLES: Classes = {
     for petals in ("round", "pointed", "many", "heart")
     for colour in ("red", "blue", "white")
     for middle in ("yellow", "brown")
-}
-EDGED: Classes = {
-    f"{first} {layout} on {second} edged in {third}": Flag(layout, first, second, third)
-    for layout in ("cross", "diagonal", "disc", "star", "border")
-    for first, second, third in (
-        ("red", "white", "blue"),
-        ("blue", "white", "red"),
-        ("white", "red", "black"),
-        ("green", "yellow", "black"),
-    )
 }
 DOERS: Classes = {
     "archer": Action("archery"),
@@ -169,11 +150,6 @@ FLAVOURS: Classes = {
     }.items()
     for flavour in flavours
 }
-COLOURED_TEXTURES: Classes = {
-    f"{first} and {second} {name}": Texture(name, first, second)
-    for name in ("striped", "dotted", "checked", "zigzag", "gridded", "starry")
-    for first, second in (("red", "white"), ("white", "blue"), ("black", "yellow"), ("green", "white"))
-}
 PAIRS: Classes = {
     f"{first} {a} and {second} {b}": Group(
         (("objects", objects.Thing(a, first)), ("objects", objects.Thing(b, second)))
@@ -193,7 +169,7 @@ CLASS_LISTS: dict[str, tuple[str, str, Classes]] = {
     "cats": ("creatures", "a photo of a {}.", CATS),
     "cars": ("vehicles", "a photo of a {}.", CARS),
     "flowers-middles": ("flowers", "a photo of a {}.", MIDDLES),
-    "flags-edged": ("flags", "a photo of a {} flag.", EDGED),
+    "flags-edged": ("flags", "a photo of a {} flag.", EDGED_FLAGS),
     "people-doers": ("people", "a photo of a {}.", DOERS),
     "people-shirts": ("people", "a photo of {}.", SHIRTS),
     "textures-nouns": ("textures", "a photo of {}.", NOUNS_OF_TEXTURES),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from promptlet.mini.harder import NIGHT, PHOTO, PIXELS
 from promptlet.mini.pen import SIZE
 from promptlet.mini.scene import STYLES, Style
 
@@ -19,15 +20,6 @@ def _levels(image: Image.Image) -> np.ndarray:
 
 def _image(levels: np.ndarray) -> Image.Image:
     return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
-
-
-def night(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Dark and blue, with one warm pool of light."""
-    x, y = rng.uniform(-0.6, 0.6, 2)
-    away = (AXIS[None, :] - x) ** 2 + (AXIS[:, None] - y) ** 2
-    lamp = np.exp(-away / rng.uniform(0.3, 0.7))[..., None]
-    lit = np.array([0.18, 0.23, 0.42]) + lamp * np.array([0.6, 0.48, 0.2])
-    return _image(_levels(image) * lit)
 
 
 def fog(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -43,12 +35,6 @@ def faded(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     pale = _levels(ImageEnhance.Color(image).enhance(rng.uniform(0.25, 0.45)))
     corner = 1 - 0.28 * (AXIS[None, :] ** 2 + AXIS[:, None] ** 2)[..., None]
     return _image((pale * 0.55 + 85) * np.array([1.08, 0.98, 0.78]) * corner)
-
-
-def pixels(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Few large pixels."""
-    count = int(rng.integers(14, 19))
-    return image.resize((count, count), Image.Resampling.BOX).resize((SIZE, SIZE), Image.Resampling.NEAREST)
 
 
 def underwater(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -85,12 +71,11 @@ def neon(image: Image.Image, _: np.random.Generator) -> Image.Image:
     return _image(_levels(edges) * 1.5 + glow * 1.2 + 8)
 
 
-PHOTO = STYLES["photo"]
 LOOKS: dict[str, Style] = {
-    "night": replace(PHOTO, look=night),
+    "night": NIGHT,
     "fog": replace(PHOTO, look=fog),
     "faded": replace(PHOTO, look=faded),
-    "pixels": replace(PHOTO, look=pixels),
+    "pixels": PIXELS,
     "underwater": replace(PHOTO, look=underwater),
     "far": replace(PHOTO, scale=(0.28, 0.4), shift=0.4),
     "blueprint": replace(STYLES["sketch"], saturation=(0.8, 1.1), look=blueprint),

@@ -65,8 +65,8 @@ def run(
         str,
         typer.Option(
             help="Names (promptlet datasets list), eleven (the field's), imagenet-shifts, mini (the eleven "
-            "embedded ones), mini-shifts, folders of images, tables, split files, feature files (.npz), with "
-            "commas.",
+            "embedded ones), mini-shifts, mini-harder, folders of images, tables, split files, feature files "
+            "(.npz), with commas.",
             show_default=False,
         ),
     ],

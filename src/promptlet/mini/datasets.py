@@ -1,4 +1,5 @@
-"""The data sets of the mini world: eleven that mirror the field's, and four shifted versions of the first.
+"""The data sets of the mini world: eleven that mirror the field's, four shifted versions of the first, and
+six that are harder.
 
 A picture is a function of (data set, class, part, number) alone. `draw_dataset` writes a data set as folders
 of images per class; from there it is read like anybody's images.
@@ -17,7 +18,8 @@ from PIL import Image
 
 from promptlet.mini import general
 from promptlet.mini.families import FAMILIES
-from promptlet.mini.names import EVERY_NAME, MINI_NAMES, MIRRORS
+from promptlet.mini.harder import HARDER
+from promptlet.mini.names import EVERY_NAME, HARDER_NAMES, MINI_NAMES, MIRRORS
 from promptlet.mini.scene import STYLES, Family, Style, picture
 from promptlet.rng import generator
 
@@ -31,8 +33,7 @@ PARTS = {"train": 32, "val": 4, "test": 20}
 class MiniDataset:
     """name: on the command line; family: what draws it; style: how pictures are taken; parts: those it has.
 
-    classes: what is drawn for each class name (None: as the family has it); wording: the hand-written prompt
-    ("": that of the family).
+    classes: what is drawn for each class name (None: as the family has it).
     """
 
     name: str
@@ -40,12 +41,11 @@ class MiniDataset:
     style: Style = STYLES["photo"]
     parts: tuple[str, ...] = ("train", "val", "test")
     classes: Mapping[str, Any] | None = None
-    wording: str = ""
 
     @property
-    def mirrors(self) -> str:
-        """The field's data set whose place it takes."""
-        return MIRRORS[self.name]
+    def about(self) -> str:
+        """The field's data set whose place it takes, or what makes it harder, in a few words."""
+        return f"in the place of {MIRRORS[self.name]}" if self.name in MIRRORS else HARDER_NAMES[self.name]
 
     @property
     def specs(self) -> Mapping[str, Any]:
@@ -60,7 +60,7 @@ class MiniDataset:
     @property
     def template(self) -> str:
         """The hand-written prompt of zero-shot."""
-        return self.wording or self.family.TEMPLATE
+        return self.family.TEMPLATE
 
     def picture(self, class_name: str, part: str, number: int) -> Image.Image:
         """One picture, 64 x 64."""
@@ -73,19 +73,21 @@ STYLE_OF_SHIFT = {"v2": "photo", "sketch": "sketch", "hard": "hard", "rendition"
 
 
 def _dataset(name: str) -> MiniDataset:
+    if name in HARDER:
+        harder = HARDER[name]
+        return MiniDataset(name, FAMILIES[harder.family], harder.style, classes=harder.classes)
     kind, _, shift = name.removeprefix("mini-").partition("-")
     family = GENERAL if kind == "general" else FAMILIES[kind]
-    return (
-        MiniDataset(name, family, STYLES[STYLE_OF_SHIFT[shift]], ("test",))
-        if shift
-        else MiniDataset(name, family)
-    )
+    if shift:
+        return MiniDataset(name, family, STYLES[STYLE_OF_SHIFT[shift]], ("test",))
+    return MiniDataset(name, family)
 
 
 EVERY_DATASET: dict[str, MiniDataset] = {name: _dataset(name) for name in EVERY_NAME}
 """By name: the eleven, then the general one under another draw, as line drawings, in hard surroundings, and
-by other means."""
+by other means; then the six harder ones."""
 MINI_DATASETS: dict[str, MiniDataset] = {name: EVERY_DATASET[name] for name in MINI_NAMES}
+"""The eleven, from whose families the mini backbone learned."""
 
 
 def folder_name(class_name: str) -> str:
