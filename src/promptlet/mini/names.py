@@ -6,6 +6,8 @@ from pathlib import Path
 
 MINI = "mini"
 """The backbone's name; as a data set, all eleven."""
+HARDER = "mini-harder"
+"""As a data set, all of `HARDER_NAMES`."""
 
 MIRRORS: dict[str, str] = {
     "mini-general": "ImageNet",
@@ -28,9 +30,9 @@ MIRRORS: dict[str, str] = {
 
 HARDER_NAMES: dict[str, str] = {
     "mini-cats": "harder: cats alone, by coat and colour",
-    "mini-textures-colours": "harder: patterns, each in four pairs of colours",
-    "mini-flags-edged": "harder: flags of three colours, told apart by their order",
-    "mini-objects-rendition": "harder: objects on posters, in mosaics and prints",
+    "mini-textures-colours": "harder: six patterns, each in four pairs of colours",
+    "mini-flags-edged": "harder: marks on flags in three colours",
+    "mini-objects-rendition": "harder: objects as posters, mosaics and prints",
     "mini-scenes-night": "harder: scenes in the dark",
     "mini-people-pixels": "harder: people in few large pixels",
 }
