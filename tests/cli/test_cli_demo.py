@@ -47,6 +47,9 @@ def test_demo(shell: Any, tmp_path: Path) -> None:
 
 def test_bad_input(shell: Any, tmp_path: Path) -> None:
     assert "mini-flowers" in shell.refuses("demo", "--datasets", "mini-flower", "--out", tmp_path)
+    assert "no pictures to train on" in shell.refuses(
+        "demo", "--datasets", "mini-general-v2", "--out", tmp_path
+    )
     assert "names no data set" in shell.refuses("demo", "--datasets", ",", "--out", tmp_path)
     (tmp_path / "file").write_text("")
     assert "--out" in shell.fails("demo", "--out", tmp_path / "file" / "below")

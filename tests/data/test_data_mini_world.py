@@ -13,7 +13,7 @@ from promptlet.data.load import expand_names
 from promptlet.data.mini_world import read_mini
 from promptlet.errors import DataError, OptionError
 from promptlet.mini import datasets
-from promptlet.mini.names import MINI_NAMES
+from promptlet.mini.names import HARDER_NAMES, MINI_NAMES
 
 NAME = "mini-land"  # the one of fewest classes
 
@@ -90,6 +90,7 @@ def test_all_at_once_and_nearly_right_names() -> None:
     assert expand_names(["mini-shifts"]) == [
         *("mini-general-v2", "mini-general-sketch", "mini-general-hard", "mini-general-rendition")
     ]
+    assert expand_names(["mini-harder", "mini-land"]) == [*HARDER_NAMES, "mini-land"]
     assert expand_names(["imagenet-shifts"]) == ["imagenetv2", "imagenet_sketch", "imagenet_a", "imagenet_r"]
     eleven = "imagenet caltech101 oxford_pets stanford_cars oxford_flowers food101 fgvc_aircraft sun397 dtd"
     assert expand_names(["eleven"]) == [*eleven.split(), "eurosat", "ucf101"]

@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from mini_golden import GOLDEN, TOLERANCE, block_means
 
 from promptlet.data.items import check_class_names
-from promptlet.mini.datasets import EVERY_DATASET, MINI_DATASETS, PARTS, MiniDataset
+from promptlet.mini.datasets import EVERY_DATASET, MINI_DATASETS, PARTS, VERSION, MiniDataset
 from promptlet.mini.families import FAMILIES
-from promptlet.mini.names import EVERY_NAME, MINI_NAMES, MIRRORS
+from promptlet.mini.names import EVERY_NAME, HARDER_NAMES, MINI_NAMES, MIRRORS, SHIFT_NAMES
 from promptlet.mini.pen import CANVAS, INK, PAPER, Pen, ellipse_points, new_canvas
 from promptlet.mini.scene import RENDITIONS, STYLES, picture
 from promptlet.rng import generator
 
 DATASETS = list(MINI_DATASETS.values())
 BY_NAME = pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
+TO_LEARN = [*DATASETS, *(EVERY_DATASET[name] for name in HARDER_NAMES)]
+BY_NAME_TO_LEARN = pytest.mark.parametrize("dataset", TO_LEARN, ids=lambda dataset: dataset.name)
 
 
 def pixels(dataset: MiniDataset, name: str, part: str, number: int) -> np.ndarray:
     return np.asarray(dataset.picture(name, part, number))
 
 
-def test_eleven_and_four() -> None:
-    assert len(MINI_NAMES) == 11
-    assert set(EVERY_NAME) - set(MINI_NAMES) == {
-        f"mini-general-{shift}" for shift in ("v2", "sketch", "hard", "rendition")
-    }
+def test_eleven_and_four_and_six() -> None:
+    assert (len(MINI_NAMES), len(HARDER_NAMES)) == (11, 6)
+    assert (*MINI_NAMES, *SHIFT_NAMES, *HARDER_NAMES) == EVERY_NAME
+    assert tuple(f"mini-general-{shift}" for shift in ("v2", "sketch", "hard", "rendition")) == SHIFT_NAMES
     assert len(set(MIRRORS.values())) == 15
+    assert len({dataset.about for dataset in EVERY_DATASET.values()}) == 21
     general = EVERY_DATASET["mini-general"]
-    for name in EVERY_NAME[11:]:
+    for name in SHIFT_NAMES:
         assert EVERY_DATASET[name].class_names == general.class_names
         assert EVERY_DATASET[name].parts == ("test",)
     assert max(len(d.class_names) for d in DATASETS) == len(general.class_names) >= 50
 
 
-@BY_NAME
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_pictures_are_as_they_were(name: str) -> None:
+    golden = json.loads(GOLDEN.read_text())
+    assert golden["version"] == VERSION, "run tests/mini/mini_golden.py"
+    np.testing.assert_allclose(block_means(EVERY_DATASET[name]), golden["pictures"][name], atol=TOLERANCE)
+
+
+@BY_NAME_TO_LEARN
 def test_classes_have_good_names(dataset: MiniDataset) -> None:
     names = dataset.class_names
     assert check_class_names(names) == names
     assert len(names) >= 10
-    assert all(re.fullmatch(r"[a-z]+( [a-z]+){0,4}", name) for name in names)
+    assert all(re.fullmatch(r"[a-z]+( [a-z]+){0,6}", name) for name in names)
     assert "{}" in dataset.template
 
 
-@BY_NAME
+@BY_NAME_TO_LEARN
 def test_pictures_come_from_their_number_alone(dataset: MiniDataset) -> None:
     name = dataset.class_names[0]
     first = pixels(dataset, name, "train", 0)

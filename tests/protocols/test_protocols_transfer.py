@@ -230,6 +230,7 @@ def test_the_source_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None
     from promptlet.protocols import planning
 
     assert default_source(["mini"]) == default_source(["mini-flags", "mini-general-v2"]) == "mini-general"
+    assert default_source(["mini-harder"]) == "mini-general"
     monkeypatch.setattr(planning, "DATASETS", {"caltech101": None})
     with pytest.raises(OptionError, match="source is not given and must be for these data sets"):
         default_source(["mini-flags", "caltech101"])

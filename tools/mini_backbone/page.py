@@ -1,4 +1,7 @@
-"""The tables of docs/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs."""
+"""The tables of docs/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs.
+
+RUNS: folders of base-to-new runs of zero-shot, CoOp and RLP.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,48 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from promptlet.mini.names import MINI_NAMES, MIRRORS
+from promptlet.mini.names import HARDER_NAMES, MINI_NAMES, MIRRORS
 
 LOG = Path(__file__).parent / "log.json"
+PROBE = Path(__file__).parents[2] / "benchmarks" / "results" / "mini-harder-probe"
 
 
 def zero_shot_lines(log: dict[str, Any]) -> list[str]:
-    """A Markdown row per data set, and the mean of the eleven."""
-    rows = log["zero_shot"]
+    """A Markdown row per data set of `MIRRORS`, and the mean of the eleven."""
+    rows = [row for row in log["zero_shot"] if row["dataset"] in MIRRORS]
     lines = ["| data set | in the place of | classes | all | base | new |", "|---|---|---|---|---|---|"]
     lines += [
         f"| {row['dataset']} | {MIRRORS[row['dataset']]} | {row['classes']} | {_scores(row)} |"
         for row in rows
     ]
     eleven = [row for row in rows if row["dataset"] in MINI_NAMES]
-    mean = {part: sum(row[part] for row in eleven) / len(eleven) for part in ("all", "base", "new")}
-    return [*lines, f"| mean of the eleven | | | {_scores(mean)} |"]
+    return [*lines, f"| mean of the eleven | | | {_scores(_mean(eleven))} |"]
+
+
+def harder_lines(log: dict[str, Any]) -> list[str]:
+    """A Markdown row per data set of `HARDER_NAMES` with what a linear probe gets, and the mean."""
+    from promptlet.protocols import RunStore
+    from promptlet.report import summarise
+
+    probed = {
+        row["dataset"]: row for row in summarise(RunStore(PROBE)).rows if row["method"] == "linear_probe"
+    }
+    rows = [row for row in log["zero_shot"] if row["dataset"] in HARDER_NAMES]
+    lines = [
+        "| data set | what it shows | classes | all | base | new | all, linear probe |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        name = row["dataset"]
+        about, probe = HARDER_NAMES[name].removeprefix("harder: "), probed[name]
+        right = f"{probe['accuracy']:.1f} ± {probe['accuracy_std']:.1f}"
+        lines.append(f"| {name} | {about} | {row['classes']} | {_scores(row)} | {right} |")
+    right = f"{probed['average']['accuracy']:.1f}"
+    return [*lines, f"| mean | | | {_scores(_mean(rows))} | {right} |"]
+
+
+def _mean(rows: list[dict[str, Any]]) -> dict[str, float]:
+    return {part: sum(row[part] for row in rows) / len(rows) for part in ("all", "base", "new")}
 
 
 def _scores(row: dict[str, Any]) -> str:
@@ -55,6 +84,7 @@ def _means(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(zero_shot_lines(json.loads(LOG.read_text()))))
+    read = json.loads(LOG.read_text())
+    print("\n".join([*zero_shot_lines(read), "", *harder_lines(read)]))
     for argument in sys.argv[1:]:
         print("\n".join(["", *run_lines(Path(argument))]))

@@ -49,8 +49,8 @@ def command(
     datasets: Annotated[
         str,
         typer.Option(
-            help="Names (promptlet datasets list), mini, folders, tables, split files, feature files (.npz), "
-            "with commas.",
+            help="Names (promptlet datasets list), mini, mini-harder, folders, tables, split files, feature "
+            "files (.npz), with commas.",
             show_default=False,
         ),
     ],

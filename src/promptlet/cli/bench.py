@@ -66,8 +66,8 @@ def run(
         str,
         typer.Option(
             help="Names (promptlet datasets list), eleven (the field's), imagenet-shifts, mini (the eleven "
-            "embedded ones), mini-shifts, folders of images, tables, split files, feature files (.npz), with "
-            "commas.",
+            "embedded ones), mini-shifts, mini-harder, folders of images, tables, split files, feature files "
+            "(.npz), with commas.",
             show_default=False,
         ),
     ],
@@ -121,8 +121,8 @@ def run(
     new_names: Annotated[
         str | None,
         typer.Option(
-            help="For every method that has it: answer names that were not taught as learned, zero-shot or by "
-            "a blend; else as the method's own option says.",
+            help="For every method that has it: answer names that were not taught learned, zero-shot or by a "
+            "blend; else as the method's own option says.",
             show_default=False,
         ),
     ] = None,

@@ -76,9 +76,7 @@ def list_(
     say(
         "For bench, eleven stands for the first eleven, imagenet-shifts for the four after them, mini for the"
     )
-    say(
-        "mini-* with a train part, mini-shifts for the other four. mini-* are drawn when they are first used."
-    )
+    say("next eleven, mini-shifts for four, mini-harder for six. mini-* are drawn when they are first used.")
     say("Also read: a folder of images per class, a table (.csv, .tsv), a split (.json), features (.npz),")
     say("Hugging Face data: hf:OWNER/NAME from the hub, hf:FOLDER as datasets saved it, .parquet, .arrow.")
 
@@ -214,7 +212,7 @@ def _mini_rows(with_there: bool) -> list[dict[str, Any]]:
             "template": dataset.template,
             "split_file": "",
             "images": "drawn",
-            "source": f"embedded, in the place of {dataset.mirrors}",
+            "source": f"embedded, {dataset.about}",
             **({"is_there": True} if with_there else {}),
         }
         for dataset in EVERY_DATASET.values()

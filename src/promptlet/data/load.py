@@ -15,7 +15,7 @@ from promptlet.data.items import Split
 from promptlet.data.known import load_known
 from promptlet.data.table import read_table
 from promptlet.errors import DataError, OptionError, did_you_mean
-from promptlet.mini.names import EVERY_NAME, MINI, MINI_NAMES
+from promptlet.mini.names import EVERY_NAME, HARDER, HARDER_NAMES, MINI, MINI_NAMES, SHIFT_NAMES
 
 KINDS = (
     "a folder of images per class, a table (.csv, .tsv), a CoOp split (split_zhou_*.json), a feature file "
@@ -28,7 +28,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "eleven": tuple(DATASETS)[:11],
     "imagenet-shifts": tuple(DATASETS)[11:],
     MINI: MINI_NAMES,
-    "mini-shifts": EVERY_NAME[len(MINI_NAMES) :],
+    "mini-shifts": SHIFT_NAMES,
+    HARDER: tuple(HARDER_NAMES),
 }
 """Names that stand for several data sets: those of the field's tables, and of the mini world."""
 

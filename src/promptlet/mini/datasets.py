@@ -1,4 +1,5 @@
-"""The data sets of the mini world: eleven that mirror the field's, and four shifted versions of the first.
+"""The data sets of the mini world: eleven that mirror the field's, four shifted versions of the first, and
+six that are harder.
 
 A picture is a function of (data set, class, part, number) alone. `draw_dataset` writes a data set as folders
 of images per class; from there it is read like anybody's images.
@@ -8,17 +9,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from PIL import Image
 
 from promptlet.mini import general
 from promptlet.mini.families import FAMILIES
-from promptlet.mini.names import EVERY_NAME, MINI_NAMES, MIRRORS
-from promptlet.mini.scene import STYLES, Family, picture
+from promptlet.mini.harder import HARDER
+from promptlet.mini.names import EVERY_NAME, HARDER_NAMES, MINI_NAMES, MIRRORS
+from promptlet.mini.scene import STYLES, Family, Style, picture
 from promptlet.rng import generator
 
 VERSION = 1
@@ -27,24 +29,33 @@ PARTS = {"train": 32, "val": 4, "test": 20}
 """Pictures of each class in each part."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MiniDataset:
-    """name: on the command line; family: what draws it; style: one of `STYLES`; parts: those it has."""
+    """name: on the command line; family: what draws it; style: how pictures are taken; parts: those it has.
+
+    classes: what is drawn for each class name (None: as the family has it).
+    """
 
     name: str
     family: Family
-    style: str = "photo"
+    style: Style = STYLES["photo"]
     parts: tuple[str, ...] = ("train", "val", "test")
+    classes: Mapping[str, Any] | None = None
 
     @property
-    def mirrors(self) -> str:
-        """The field's data set whose place it takes."""
-        return MIRRORS[self.name]
+    def about(self) -> str:
+        """The field's data set whose place it takes, or what makes it harder, in a few words."""
+        return f"in the place of {MIRRORS[self.name]}" if self.name in MIRRORS else HARDER_NAMES[self.name]
+
+    @property
+    def specs(self) -> Mapping[str, Any]:
+        """What is drawn for each class name."""
+        return self.family.CLASSES if self.classes is None else self.classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """In the order of labels: that of their folders."""
-        return tuple(sorted(self.family.CLASSES, key=folder_name))
+        return tuple(sorted(self.specs, key=folder_name))
 
     @property
     def template(self) -> str:
@@ -54,9 +65,7 @@ class MiniDataset:
     def picture(self, class_name: str, part: str, number: int) -> Image.Image:
         """One picture, 64 x 64."""
         purpose = f"mini/{VERSION}/{self.name}/{class_name}/{part}"
-        return picture(
-            self.family, self.family.CLASSES[class_name], generator(purpose, number), STYLES[self.style]
-        )
+        return picture(self.family, self.specs[class_name], generator(purpose, number), self.style)
 
 
 GENERAL = cast("Family", general)
@@ -64,15 +73,21 @@ STYLE_OF_SHIFT = {"v2": "photo", "sketch": "sketch", "hard": "hard", "rendition"
 
 
 def _dataset(name: str) -> MiniDataset:
+    if name in HARDER:
+        harder = HARDER[name]
+        return MiniDataset(name, FAMILIES[harder.family], harder.style, classes=harder.classes)
     kind, _, shift = name.removeprefix("mini-").partition("-")
     family = GENERAL if kind == "general" else FAMILIES[kind]
-    return MiniDataset(name, family, STYLE_OF_SHIFT[shift], ("test",)) if shift else MiniDataset(name, family)
+    if shift:
+        return MiniDataset(name, family, STYLES[STYLE_OF_SHIFT[shift]], ("test",))
+    return MiniDataset(name, family)
 
 
 EVERY_DATASET: dict[str, MiniDataset] = {name: _dataset(name) for name in EVERY_NAME}
 """By name: the eleven, then the general one under another draw, as line drawings, in hard surroundings, and
-by other means."""
+by other means; then the six harder ones."""
 MINI_DATASETS: dict[str, MiniDataset] = {name: EVERY_DATASET[name] for name in MINI_NAMES}
+"""The eleven, from whose families the mini backbone learned."""
 
 
 def folder_name(class_name: str) -> str:

@@ -23,6 +23,7 @@ from promptlet.mini.pen import (
 )
 
 Range = tuple[float, float]
+Look = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 class Family(Protocol):
@@ -52,6 +53,7 @@ class Style:
     saturation: Range = (0.7, 1.1)
     sketch: float = 0.0  # chance of a line drawing
     rendition: float = 0.0  # chance of a picture made by other means (`RENDITIONS`)
+    look: Look | None = None  # what lies between the subject and the camera
 
 
 STYLES: dict[str, Style] = {
@@ -152,9 +154,11 @@ def _shape(pen: Pen, x: float, y: float, size: float, rng: np.random.Generator) 
 
 
 def _taken(image: Image.Image, rng: np.random.Generator, style: Style) -> Image.Image:
-    """The camera: rendition, saturation, light from one side, contrast, noise, focus."""
+    """The camera: rendition, look, saturation, light from one side, contrast, noise, focus."""
     if rng.random() < style.rendition:
         image = RENDITIONS[int(rng.integers(len(RENDITIONS)))](image)
+    if style.look is not None:
+        image = style.look(image, rng)
     image = ImageEnhance.Color(image).enhance(rng.uniform(*style.saturation))
     if rng.random() < 0.3:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.7)))

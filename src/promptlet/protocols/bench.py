@@ -140,8 +140,8 @@ def open_bench(
 ) -> Bench:
     """Open the data sets and the backbone, and plan every data set x shots x method x seed.
 
-    datasets: names (below ``root``), "mini", folders of images, tables, split files, feature files; one, with
-        commas or not, or several.
+    datasets: names (below ``root``), "mini", "mini-harder", folders of images, tables, split files, feature
+        files; one, with commas or not, or several.
     methods: as in "coop,rlp:rank=2", or several such words and pairs (name, options), or a table of options
         by name; None takes zero-shot, CoOp and RLP. study: a preset instead of methods.
     protocol: "base-to-new", "all-names", "few-shot", "cross-dataset" or "domain-shift". source: what the last

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 TILE = 128
 MARGIN = 10
-LINES = 30
+LINES = 43
 RIGHT, WRONG, PLAIN = (30, 130, 60), (190, 40, 50), (50, 50, 55)
 
 
@@ -40,7 +40,7 @@ def contact_sheet(tiles: Sequence[Tile], columns: int = 8) -> Image.Image:
 
 
 def _wrapped(words: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """At most two lines that fit under a tile."""
+    """At most three lines that fit under a tile."""
     lines = [""]
     for word in words.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -48,4 +48,4 @@ def _wrapped(words: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> 
             lines.append(word)
         else:
             lines[-1] = longer
-    return "\n".join(lines[:2])
+    return "\n".join(lines[:3])
