@@ -188,7 +188,7 @@ def test_profile_is_what_the_functions_say() -> None:
 def test_points_from_the_start_to_the_protocols_own_result(tiny_backbone: Backbone, tmp_path: Path) -> None:
     path = write_toy(tmp_path / "toy.npz")
     dataset, source = open_dataset(str(path)), FeatureSource(tiny_backbone)
-    specs = parse_methods("coop,rlp,kgcoop,prograd,dip_do,qcoop")
+    specs = parse_methods("coop,rlp:new_names=learned,kgcoop,prograd,dip_do,qcoop")
     own = base_to_new.plan([dataset], specs, [4], [2], tiny_backbone.fingerprint, settings=Settings(epochs=7))
     expected = [base_to_new.execute(run, dataset, source) for run in own]
     found = measured(tiny_backbone, path, "coop,rlp,kgcoop,prograd,dip_do,qcoop", [2], epochs=7)
@@ -206,7 +206,7 @@ def test_the_start_is_the_words_themselves(tiny_backbone: Backbone, tmp_path: Pa
     dataset = open_dataset(str(path))
     [zero] = base_to_new.plan([dataset], [("zero_shot", {})], [4], [1], tiny_backbone.fingerprint)
     frozen = base_to_new.execute(zero, dataset, FeatureSource(tiny_backbone))
-    for one in measured(tiny_backbone, path, "coop,rlp,dip_pp"):
+    for one in measured(tiny_backbone, path, "coop,rlp:n_ctx=4,dip_pp"):
         first = one["points"][0]
         assert first["layers"] == [profile(words)]
         assert (first["base"], first["new"]) == (frozen["base"], frozen["new"])
@@ -214,7 +214,7 @@ def test_the_start_is_the_words_themselves(tiny_backbone: Backbone, tmp_path: Pa
 
 
 def test_the_update_of_rlp_has_rank_one(tiny_backbone: Backbone) -> None:
-    method = build_method("rlp", tiny_backbone, ["cat", "dog"], rank=1)
+    method = build_method("rlp", tiny_backbone, ["cat", "dog"], rank=1, n_ctx=4)
     draw = np.random.default_rng(0)
     method.load_state({"U": draw.normal(size=(4, 1)), "V": draw.normal(size=(1, 32))})
     merged = text_contexts(method.eval())
@@ -260,8 +260,8 @@ def _is_planned(name: str) -> bool:
 
 def test_k_must_fit_the_context() -> None:
     check_k(16, [("coop", {"n_ctx": 16})])
-    with pytest.raises(OptionError, match=r"k=5 is outside 1\.\.4, the number of singular values of rlp"):
-        check_k(5, [("coop", {"n_ctx": 16}), ("rlp", {})])
+    with pytest.raises(OptionError, match=r"k=9 is outside 1\.\.8, the number of singular values of rlp"):
+        check_k(9, [("coop", {"n_ctx": 16}), ("rlp", {})])
 
 
 def test_what_is_there_is_not_trained_again(tiny_backbone: Backbone, tmp_path: Path) -> None:

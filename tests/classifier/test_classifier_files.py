@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from learning_toys import NAMES, toy_arrays
 
 from promptlet import PromptClassifier, load_backbone, load_prompt_file
@@ -21,6 +23,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "rlp rank 3": {"rank": 3, "n_ctx": 5, "seed": 0, "method_options": {"dropout": 0.3}},
     "coop": {"method": "coop"},
     "coop per class": {"method": "coop", "method_options": {"per_class": True}},
+    "rlp, all names as learned": {"new_names": "learned"},
+    "coop, new names blended": {"method": "coop", "new_names": "blend:0.3"},
     "zero shot": {"method": "zero_shot", "method_options": {"template": "the {} of a dog."}},
     "zero shot, name first": {"method": "zero_shot", "method_options": {"template": "{} texture."}},
 }
@@ -242,3 +246,60 @@ def test_places_that_cannot_be_written_are_refused(fitted: Any, tmp_path: Path) 
         fitted("rlp").save(tmp_path / "nowhere" / "a.prompt")
     with pytest.raises(PromptFileError, match=r"precision='fp61' is not known.*Did you mean 'fp16'"):
         fitted("rlp").save(tmp_path / "a.prompt", precision="fp61")
+
+
+def test_a_file_tells_how_new_names_are_answered(fitted: Any, tiny_backbone: Any, tmp_path: Path) -> None:
+    expected = {"rlp": "zero-shot", "coop, new names blended": "blend:0.3", "coop": "learned"}
+    for kind, rule in expected.items():
+        fitted(kind).save(tmp_path / "a.prompt")
+        told = load_prompt_file(tmp_path / "a.prompt").options
+        assert told == ({} if rule == "learned" else {"new_names": rule, "template": "a photo of a {}."})
+        loaded = PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
+        assert loaded.method_.new_names == rule and loaded.method_.taught == loaded.class_names_
+
+
+def test_a_file_of_an_older_format_answers_as_it_did(
+    fitted: Any, problem: Any, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    """Such a file says nothing of new names; RLP's own rule is not put in its place."""
+    clf = fitted("rlp, all names as learned")
+    clf.save(tmp_path / "old.prompt")
+    assert load_prompt_file(tmp_path / "old.prompt").format_version == 1
+    loaded = PromptClassifier.load(tmp_path / "old.prompt", backbone=tiny_backbone)
+    names = ["cat", "a boat"]
+    loaded.method_.set_classes(names)
+    plain = loaded.backbone_.logits(
+        F.normalize(torch.from_numpy(problem[0]), dim=-1),
+        loaded.method_.learned_features(),
+    )
+    loaded.method_.set_classes(loaded.class_names_)
+    expected = plain.softmax(-1).detach().numpy()
+    np.testing.assert_allclose(loaded.predict_proba(problem[0], names), expected, atol=1e-5)
+
+
+def test_a_rule_can_be_chosen_when_predicting(fitted: Any, problem: Any, tiny_backbone: Any) -> None:
+    clf, names = fitted("rlp"), ["cat", "a boat", "dog"]
+    found = {rule: clf.predict_proba(problem[0], names, rule) for rule in ("learned", "blend", "zero-shot")}
+    assert not np.allclose(found["learned"], found["zero-shot"], atol=1e-3)
+    assert np.array_equal(clf.predict_proba(problem[0], names), found["zero-shot"])
+    assert np.array_equal(clf.predict_proba(problem[0]), clf.predict_proba(problem[0], new_names="learned"))
+    clf.choose_new_names("learned")
+    assert np.array_equal(clf.predict_proba(problem[0], names), found["learned"])
+    with pytest.raises(OptionError, match="new_names='never' is not allowed"):
+        clf.predict(problem[0], names, new_names="never")
+    assert clf.method_.new_names == "learned"
+
+
+def test_a_compact_file_does_not_say_which_names_were_taught(
+    fitted: Any, problem: Any, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    clf = fitted("rlp")
+    clf.save(tmp_path / "c.prompt", compact=True)
+    loaded = PromptClassifier.load(tmp_path / "c.prompt", backbone=tiny_backbone)
+    names = [*NAMES, "a boat"]
+    expected = clf.predict_proba(problem[0], names, new_names="learned")
+    np.testing.assert_allclose(loaded.predict_proba(problem[0], names), expected, atol=1e-6)
+    with pytest.raises(
+        OptionError, match="saved without class names, so nothing says which names were taught"
+    ):
+        loaded.predict(problem[0], names, new_names="zero-shot")

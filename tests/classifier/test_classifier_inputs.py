@@ -367,9 +367,9 @@ def test_names_that_are_refused(names: Any, message: str, quick: Any, problem: A
 def test_class_features_are_encoded_once(quick: Any, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clf = quick().fit(*problem)
     encoded: list[tuple[str, ...]] = []
-    own = clf.method_.class_features
+    own = clf.method_.learned_features
     monkeypatch.setattr(
-        clf.method_, "class_features", lambda: (encoded.append(clf.method_.class_names), own())[1]
+        clf.method_, "learned_features", lambda: (encoded.append(clf.method_.class_names), own())[1]
     )
     for _ in range(3):
         clf.predict(problem[0])

@@ -298,7 +298,7 @@ def test_low_rank_starts_where_the_full_contexts_do(kind: Any, tiny_backbone: An
 
 
 def test_the_two_towers_low_rank_starts_and_dropouts_are_not_the_same_draws(tiny_backbone: Any) -> None:
-    method = IVLP(tiny_backbone, NAMES, rank=1)
+    method = IVLP(tiny_backbone, NAMES, rank=1, dropout=0.3)
     assert not torch.equal(method.text.V, method.image.V)  # type: ignore[union-attr]
     method.begin_step(0)
     assert not torch.equal(method.text._keep, method.image._keep)  # type: ignore[union-attr,arg-type]

@@ -161,7 +161,7 @@ def test_a_finished_training_leaves_no_file_and_writes_rarely(
 CHANGES: dict[str, dict[str, Any]] = {
     "seed": {"run": {"seed": 2}},
     "schedule": {"run": {"schedule": replace(SGD, lr=0.03)}},
-    "rank": {"make": {"rank": 2}},
+    "rank": {"make": {"rank": 3}},
     "dropout": {"make": {"dropout": 0.2}},
     "method seed": {"make": {"seed": 2}},
     "start": {"make": {"ctx_init": "the dog a photo the dog a photo"}},

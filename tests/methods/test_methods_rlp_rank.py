@@ -1,0 +1,72 @@
+"""RLP's rank where none is asked for: as half a thousand numbers allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from promptlet.errors import OptionError
+from promptlet.methods import build_method
+from promptlet.methods.rlp import repeated_words, resolve_rank
+
+
+@pytest.mark.parametrize(
+    ("n_ctx", "dim", "rank", "numbers"),
+    [
+        (8, 512, 1, 520),  # CLIP ViT-B/16 and B/32
+        (4, 512, 1, 516),
+        (8, 256, 2, 528),
+        (4, 256, 1, 260),  # a quarter of four vectors is one
+        (8, 128, 2, 272),
+        (16, 128, 4, 576),
+        (8, 768, 1, 776),  # ViT-L/14: no rank costs 600 or less
+        (1, 64, 1, 65),
+    ],
+)
+def test_half_a_thousand_numbers_at_every_width(n_ctx: int, dim: int, rank: int, numbers: int) -> None:
+    assert resolve_rank(None, None, n_ctx, dim) == rank
+    assert rank * (n_ctx + dim) == numbers
+
+
+def test_a_rank_that_is_asked_for_is_taken(tiny_backbone: Any) -> None:
+    assert resolve_rank(4, None, 8, 512) == 4
+    method = build_method("rlp", tiny_backbone, ["cat", "dog"], rank=3)
+    assert (method.rank, method.trainable_count()) == (3, 3 * (8 + 32))
+
+
+def test_a_budget_is_kept(tiny_backbone: Any) -> None:
+    assert resolve_rank(None, 3000, 16, 512) == 4
+    assert resolve_rank(None, 1100, 16, 512) == 2
+    assert resolve_rank(1, 520, 8, 512) == 1
+    assert build_method("rlp", tiny_backbone, ["cat", "dog"], budget=79).trainable_count() == 40
+
+
+@pytest.mark.parametrize(
+    ("rank", "budget", "dim", "message"),
+    [
+        (
+            2,
+            600,
+            512,
+            r"budget=600 numbers do not allow rank 2 here: it costs 1,040 \(n_ctx=8, d=512\); give",
+        ),
+        (None, 600, 768, r"budget=600 numbers do not allow rank 1 here: it costs 776 \(n_ctx=8, d=768\)"),
+        (None, 0, 512, "budget=0 is not allowed; give how many numbers may be learned"),
+        (None, 1.5, 512, "budget=1.5 is not allowed"),
+        (1.0, None, 512, "rank=1.0 is not allowed; give a whole number, or None for the budget's"),
+        (True, None, 512, "rank=True is not allowed"),
+    ],
+)
+def test_what_a_budget_does_not_allow_is_refused(rank: Any, budget: Any, dim: int, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        resolve_rank(rank, budget, 8, dim)
+
+
+def test_longer_contexts_start_at_words_that_begin_again(tiny_backbone: Any) -> None:
+    assert [repeated_words(n) for n in (1, 3, 4)] == ["a", "a photo of", "a photo of a"]
+    assert repeated_words(6) == "of a a photo of a"
+    method = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8)
+    assert method.init == "words:a photo of a a photo of a"
+    random = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8, ctx_init="random", seed=3)
+    assert random.init == "seed:3"
