@@ -26,7 +26,7 @@ def words(clip_folder: Path, toy: Callable[..., Path], tmp_path: Path) -> Callab
 def test_from_nothing_to_tables_and_a_figure(shell: Any, words: Any, tmp_path: Path) -> None:
     figure, tables = tmp_path / "density.png", tmp_path / "density.md"
     result = shell.run(*words("--figure", figure, "--markdown", tables))
-    assert "4 run, 0 there before" in result.stdout and "[4/4] toy rlp rank 1" in result.stderr
+    assert "4 run, 0 there before" in result.stdout and "[4/4] toy rlp (2 shots" in result.stderr
     for text in ("Spearman's rho", "ID_1, new", "all methods", "effective rank", "epoch, new", " to "):
         assert text in result.stdout
     assert figure.read_bytes().startswith(b"\x89PNG")

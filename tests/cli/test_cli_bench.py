@@ -35,7 +35,7 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_runs_once_and_shows_a_table(shell: Any, bench: Any, tmp_path: Path) -> None:
     result = shell.run(*bench("--seeds", "1,2"))
-    assert "6 run, 0 there before" in result.stdout and "[6/6] toy rlp rank 1" in result.stderr
+    assert "6 run, 0 there before" in result.stdout and "[6/6] toy rlp (2 shots" in result.stderr
     for words in ("zero_shot", "coop", "rlp", "fast", "1,2"):
         assert words in result.stdout
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*.json")}
@@ -58,7 +58,7 @@ def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
     report = shell.json("bench", "report", folder)
     assert report["summary"] == ran["summary"] and report["schema"] == 1
     assert [(row["method"], row["rank"]) for row in report["summary"]] == [
-        ("zero_shot", None), ("rlp", 1), ("rlp", 2)
+        ("zero_shot", None), ("rlp", 2), ("rlp", 2)
     ]  # fmt: skip
     text = shell.run("bench", "report", folder).stdout
     assert "| toy | rlp (rank=2) | fast | 2 | 1 |" in text
@@ -162,8 +162,8 @@ def test_what_cannot_be_made_is_told_before_and_after_and_leaves_nothing(
 def test_variants_of_a_method_are_told_apart_while_they_run(shell: Any, bench: Any) -> None:
     words = bench("--methods", "rlp,rlp:dropout=0.1,coop", "--seeds", 1)
     log = shell.run(*words).stderr
-    assert "toy rlp rank 1 (2 shots, seed 1, fast) dropout=0.3: base" in log
-    assert "toy rlp rank 1 (2 shots, seed 1, fast) dropout=0.1: base" in log
+    assert "toy rlp (2 shots, seed 1, fast) dropout=0.0: base" in log
+    assert "toy rlp (2 shots, seed 1, fast) dropout=0.1: base" in log
     assert "toy coop (2 shots, seed 1, fast): base" in log
     assert "dropout=0.1" in shell.run(*words, "--dry-run").stdout
 
@@ -463,7 +463,10 @@ def test_a_study_is_run_and_shown(shell: Any, bench: Any, tmp_path: Path) -> Non
     document = shell.json("bench", "study", "dropout", tmp_path / "runs")
     [result] = document["results"]
     assert len(result["settings"]) == 14 and document["schema"] == 1
-    again = shell.json(*bench("--methods", "rlp:dropout=0", "--seeds", 1))  # a whole number, the same run
+    own = (
+        "rlp:rank=1,n_ctx=4,ctx_init=none,dropout=0,v_rate=1,new_names=learned"  # whole numbers, the same run
+    )
+    again = shell.json(*bench("--methods", own, "--seeds", 1))
     assert len(again["kept"]) == 1 and again["done"] == []
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from promptlet.errors import OptionError
 from promptlet.methods import build_method
-from promptlet.methods.rlp import repeated_words, resolve_rank
+from promptlet.methods.rlp import resolve_rank
+from promptlet.methods.text_prompt import repeated_words
 
 
 @pytest.mark.parametrize(
@@ -68,5 +69,8 @@ def test_longer_contexts_start_at_words_that_begin_again(tiny_backbone: Any) -> 
     assert repeated_words(6) == "of a a photo of a"
     method = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8)
     assert method.init == "words:a photo of a a photo of a"
-    random = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8, ctx_init="random", seed=3)
-    assert random.init == "seed:3"
+    coop = build_method("coop", tiny_backbone, ["cat", "dog"], n_ctx=6, ctx_init="words")
+    assert coop.init == "words:of a a photo of a"
+    for ctx_init in ("random", None):  # None as before: words up to four vectors, random beyond
+        other = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8, ctx_init=ctx_init, seed=3)
+        assert other.init == "seed:3"

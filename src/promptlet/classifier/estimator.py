@@ -34,6 +34,7 @@ from promptlet.methods import METHODS, Method, build_method, register, registere
 from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.methods.new_names import answering_by
+from promptlet.methods.text_prompt import TextPrompt
 from promptlet.pixels import KEEP_BYTES, PixelInputs
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
 from promptlet.training import EpochReport, Schedule, method_schedule, train
@@ -290,6 +291,16 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         score, inputs = self._scorer(names, new_names), self._inputs(sources, keep_bytes=0)
         watch = self.on_encode if isinstance(inputs, PixelInputs) else None
         return all_logits(score, inputs, self.backbone_.device, watch).softmax(-1).cpu().numpy()
+
+    def untaught(self, class_names: Iterable[str]) -> list[str]:
+        """Those of ``class_names`` that were not taught, where there is a choice how they are answered; none
+        where there is not, or nothing says which were taught."""
+        check_is_fitted(self, "method_")
+        names, method = self._checked_names(class_names), self.method_
+        if not isinstance(method, TextPrompt) or method.taught is None:
+            return []
+        with self._answering(names):
+            return [name for name, known in zip(names, method.is_taught(), strict=True) if not known]
 
     def choose_new_names(self, new_names: str | None) -> PromptClassifier:
         """Answer names that were not taught by another rule from now on; None changes nothing.

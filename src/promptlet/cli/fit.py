@@ -73,8 +73,8 @@ def command(
     ctx_init: Annotated[
         str | None,
         typer.Option(
-            help="Words the context starts at, or 'random'; else 'a photo of a' (rlp repeats it beyond 4 "
-            "vectors, others start at random).",
+            help="Words the context starts at, 'words' (a photo of a, repeated) or 'random'; else the "
+            "method's own: words for rlp, random beyond 4 vectors for others.",
             show_default=False,
         ),
     ] = None,

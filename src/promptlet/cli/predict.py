@@ -124,9 +124,9 @@ def _tell_new(
     from promptlet.methods.new_names import LEARNED, ZERO_SHOT
 
     method = classifier.method_
-    if new_names is not None or method.new_names != LEARNED or method.taught is None:
+    if new_names is not None or method.new_names != LEARNED:
         return
-    new = [name for name in names if name not in method.taught]
+    new = classifier.untaught(names)
     if new:
         shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
         warn(

@@ -84,7 +84,7 @@ def register(method: M) -> M:
     if name in OURS:
         raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
     check_options(method)
-    if METHODS.get(name) is method:  # its file may be another by now, but not the class
+    if METHODS.get(name) is method and name in _codes:  # its file may be another by now, but not the class
         return method
     METHODS[name], _codes[name] = method, _digest_of(method)
     return method

@@ -20,11 +20,12 @@ from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
+    WORDS,
     TextPrompt,
     make_context,
 )
 from promptlet.papers import bibtex
-from promptlet.prompts import DEFAULT_WORDS, LowRank
+from promptlet.prompts import LowRank
 
 N_CTX = 8
 HALF_A_THOUSAND = 600
@@ -37,7 +38,6 @@ class RLP(TextPrompt):
 
     rank: None takes the largest that costs at most ``budget`` numbers, up to a quarter of n_ctx.
     budget: numbers that may be learned; None: 600, or what rank 1 costs in a tower too wide for that.
-    ctx_init: None starts at "a photo of a", repeated in front of itself where n_ctx is larger.
     """
 
     info = MethodInfo(
@@ -50,7 +50,7 @@ class RLP(TextPrompt):
         options=frozen(
             rank=None,
             n_ctx=N_CTX,
-            ctx_init=None,
+            ctx_init=WORDS,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
             v_rate=LOW_RANK_V_RATE,
@@ -71,7 +71,7 @@ class RLP(TextPrompt):
         class_names: Sequence[str],
         rank: int | None = None,
         n_ctx: int = N_CTX,
-        ctx_init: str | None = None,
+        ctx_init: str | None = WORDS,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
         v_rate: float = LOW_RANK_V_RATE,
@@ -82,21 +82,9 @@ class RLP(TextPrompt):
     ) -> None:
         rank = resolve_rank(rank, budget, n_ctx, backbone.text.dim)
         low_rank = LowRank(rank, dropout, init_std, v_rate)
-        ctx_init = repeated_words(n_ctx) if ctx_init is None else ctx_init
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank = rank
-
-
-def repeated_words(n_ctx: int) -> str:
-    """ "a photo of a" in front of the name and, where there is room, of itself: ``n_ctx`` words of it.
-
-    Fewer than four are its first ones, as in `resolve_init`.
-    """
-    words = DEFAULT_WORDS.split()
-    if n_ctx <= len(words):
-        return " ".join(words[: max(n_ctx, 1)])
-    return " ".join((words * -(-n_ctx // len(words)))[-n_ctx:])
 
 
 def resolve_rank(rank: int | None, budget: int | None, n_ctx: int, dim: int) -> int:

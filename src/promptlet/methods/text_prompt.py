@@ -20,6 +20,8 @@ from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule,
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.prompts import DEFAULT_WORDS, FULL, Context, LowRank, context_from, start_from_seed
 
+WORDS = "words"
+"""The start at "a photo of a", whatever the length: see `repeated_words`."""
 LOW_RANK_DROPOUT = 0.0
 LOW_RANK_STD = 0.02
 LOW_RANK_V_RATE = 10.0
@@ -129,19 +131,33 @@ def check_weight(name: str, value: float) -> float:
     return float(value)
 
 
+def repeated_words(n_ctx: int) -> str:
+    """ "a photo of a" in front of the name and, where there is room, of itself: ``n_ctx`` words of it.
+
+    Fewer than four are its first ones, as in `resolve_init`.
+    """
+    words = DEFAULT_WORDS.split()
+    if n_ctx <= len(words):
+        return " ".join(words[: max(n_ctx, 1)])
+    return " ".join((words * -(-n_ctx // len(words)))[-n_ctx:])
+
+
 def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int) -> tuple[Tensor, str]:
     """The start (n_ctx, d) of a context and the text that says how to make it again.
 
-    ctx_init: words (as many tokens as n_ctx), ``"random"``, ``words:...`` or ``seed:...`` as stored in a
-    prompt file, or None: the first n_ctx words of "a photo of a", and a random start for longer contexts.
+    ctx_init: words (as many tokens as n_ctx), ``"words"`` (`repeated_words`), ``"random"``, ``words:...`` or
+    ``seed:...`` as stored in a prompt file, or None: the first n_ctx words of "a photo of a", and a random
+    start for longer contexts.
     """
     if n_ctx < 1:
         raise OptionError(f"n_ctx={n_ctx} is outside 1 and more")
     words = DEFAULT_WORDS.split()
+    if ctx_init == WORDS:
+        ctx_init = repeated_words(n_ctx)
     if ctx_init is None:
         ctx_init = " ".join(words[:n_ctx]) if n_ctx <= len(words) else "random"
     if not isinstance(ctx_init, str):
-        raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'random', or None")
+        raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'words', 'random', or None")
     if ctx_init == "random" and seed < 0:
         raise OptionError(f"seed={seed} is outside 0 and more, as a random start needs it")
     if ctx_init == "random":

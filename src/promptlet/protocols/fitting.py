@@ -95,6 +95,7 @@ def file_of(run: Run, method: Method, split: Split) -> PromptFile:
 def what_it_took(method: Method, result: TrainingResult, file_bytes: int) -> dict[str, Any]:
     """Numbers, bytes, text passes and seconds of a training, and its history."""
     return {
+        **({"rank": method.rank} if isinstance(getattr(method, "rank", None), int) else {}),
         "trainable": method.trainable_count(),
         "file_bytes": file_bytes,
         "text_passes": result.text_passes,

@@ -103,7 +103,7 @@ def _row(group: Sequence[Record]) -> dict[str, Any]:
         "file_bytes": max(record["file_bytes"] for record in group),
         "seconds": mean([record["seconds"] for record in group]),
         "peak_memory": max((record.get("peak_memory") or 0 for record in group), default=0) or None,
-        "rank": first["options"].get("rank"),
+        "rank": first.get("rank", first["options"].get("rank")),
         "schedule": first["settings"].get("name"),
         **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
         **{name: first[name] for name in ("fingerprint", "dtype")},
