@@ -25,7 +25,7 @@ from promptlet import open_bench
 from promptlet.protocols import RunStore
 from promptlet.protocols.planning import Settings
 
-FIRST = "rlp:rank=1,n_ctx=4,dropout=0.3,v_rate=1,new_names=learned"
+FIRST = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned"
 """RLP as in version 0.1.0, which had 120 epochs."""
 FAST = (
     "zero_shot",
@@ -41,8 +41,8 @@ FAST = (
     "rlp:new_names=learned",
     "rlp:new_names=blend",
     "rlp",
-    "rlp:rank=8,new_names=learned",
-    "rlp:rank=8",
+    "rlp:rank=4,new_names=learned",
+    "rlp:rank=4",
 )
 FEW = ("zero_shot", "coop", "coop:new_names=zero-shot", "kgcoop", "rlp:new_names=learned", "rlp")
 NAMED = ("caltech101", "oxford_pets", "ucf101", "oxford_flowers")

@@ -28,7 +28,7 @@ from promptlet.protocols.all_names import log_odds
 from promptlet.protocols.planning import parse_methods
 from promptlet.training import method_schedule, train
 
-FIRST = "rank=1,n_ctx=4,dropout=0.3,v_rate=1"
+FIRST = "rank=1,dropout=0.3,v_rate=1"
 """RLP's factors as in version 0.1.0."""
 METHODS_TRIED = (
     "zero_shot",
@@ -36,17 +36,15 @@ METHODS_TRIED = (
     "kgcoop",
     "prograd",
     f"rlp:{FIRST}@120",
-    "rlp:rank=1,n_ctx=4",
-    "rlp:rank=2,n_ctx=4",
     "rlp:rank=1",
     "rlp:rank=2",
+    "rlp:rank=1,n_ctx=8,ctx_init=words",
+    "rlp:rank=2,n_ctx=8,ctx_init=words",
     "rlp:rank=2,dropout=0.1",
     "rlp:rank=2@120",
-    "kgcoop:rank=1,dropout=0.3,v_rate=1",
-    "kgcoop:rank=1",
+    f"kgcoop:{FIRST}",
     "kgcoop:rank=2",
-    "prograd:rank=1,dropout=0.3,v_rate=1",
-    "prograd:rank=1",
+    f"prograd:{FIRST}",
     "prograd:rank=2",
 )
 """Methods with their options; ``@120``: with as many epochs."""

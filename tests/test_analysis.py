@@ -260,8 +260,8 @@ def _is_planned(name: str) -> bool:
 
 def test_k_must_fit_the_context() -> None:
     check_k(16, [("coop", {"n_ctx": 16})])
-    with pytest.raises(OptionError, match=r"k=9 is outside 1\.\.8, the number of singular values of rlp"):
-        check_k(9, [("coop", {"n_ctx": 16}), ("rlp", {})])
+    with pytest.raises(OptionError, match=r"k=5 is outside 1\.\.4, the number of singular values of rlp"):
+        check_k(5, [("coop", {"n_ctx": 16}), ("rlp", {})])
 
 
 def test_what_is_there_is_not_trained_again(tiny_backbone: Backbone, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_first_prompt(
     monkeypatch.setattr(sys, "argv", ["first_prompt.py", "mini-land"])
     runpy.run_path(str(EXAMPLES / "first_prompt.py"), run_name="__main__")
     printed = capsys.readouterr().out
-    assert "rlp          272 numbers learned" in printed
+    assert "rlp          264 numbers learned" in printed
     assert "the file has" in printed and " is: " in printed
 
 

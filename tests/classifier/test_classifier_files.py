@@ -106,7 +106,7 @@ def test_sizes(fitted: Any, tmp_path: Path, problem: Any) -> None:
     whole = clf.save(tmp_path / "a.prompt")
     data = (tmp_path / "a.prompt").read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
-    assert whole - header == 4 * 2 * (8 + 32)
+    assert whole - header == 4 * 2 * (4 + 32)
     named = load_prompt_file(tmp_path / "a.prompt")
     clf_backbone = replace(named, class_names=(), backbone="openai/clip-vit-base-patch16")
     save_prompt_file(tmp_path / "bare.prompt", clf_backbone)

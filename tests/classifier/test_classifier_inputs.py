@@ -281,7 +281,7 @@ def test_images_that_are_refused(images: Any, message: str, quick: Any, problem:
         ({"method": "coopp"}, "method='coopp' is not known.*Did you mean 'coop'"),
         ({"schedule": "fsat"}, "schedule='fsat' is not known.*Did you mean 'fast'"),
         ({"rank": "1"}, "rank='1' is not allowed; give a whole number"),
-        ({"rank": 9}, r"rank=9 is outside 1\.\.8"),
+        ({"rank": 9}, r"rank=9 is outside 1\.\.4"),
         ({"n_ctx": 2.5}, "n_ctx=2.5 is not allowed; give a whole number"),
         ({"n_ctx": 0}, "n_ctx=0 is outside"),
         ({"epochs": 1.5}, "epochs=1.5 is not allowed"),

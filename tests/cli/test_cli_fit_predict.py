@@ -33,7 +33,7 @@ def test_fit_tells_what_it_did(shell: Any, pictures: Path, clip_folder: Path, tm
     out = tmp_path / "shapes.prompt"
     text = shell.run("fit", pictures, "--out", out, "--backbone", clip_folder, *QUICK).output
     size = out.stat().st_size
-    for words in ("3 classes, 12 images", "80 numbers learned in 3 epochs (fast)", "of 6 images"):
+    for words in ("3 classes, 12 images", "72 numbers learned in 3 epochs (fast)", "of 6 images"):
         assert words in text
     assert f"wrote {out}: {size:,} bytes" in text and f"next: promptlet predict {out} IMAGE..." in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shapes.prompt"]  # no checkpoint is left
@@ -130,7 +130,7 @@ def test_fit_says_what_is_wrong_with_options(
     assert "schedule='slow' is not known; allowed: coop, fast" in shell.refuses(
         *command, "--schedule", "slow"
     )
-    assert "rank=9 is outside 1..8" in shell.refuses(*command, "--rank", 9)
+    assert "rank=9 is outside 1..4" in shell.refuses(*command, "--rank", 9)
     assert "shots=0 is not allowed" in shell.refuses(*command, "--shots", 0)
     assert "device='nowhere' is not known" in shell.refuses(*command, "--device", "nowhere")
 

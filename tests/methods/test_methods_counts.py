@@ -43,8 +43,7 @@ COUNTS = [
     ("clip_lora", {}, 184_320),
     ("clip_adapter", {}, 131_072),
     # published: about 0.5 K (RLP, DIP), which rank 1 makes; 11.5 K (MMLoP), which rank 1 in 9 layers makes
-    ("rlp", {}, 520),
-    ("rlp", {"n_ctx": 4}, 516),
+    ("rlp", {}, 516),
     ("rlp", {"n_ctx": 16}, 528),
     ("mmlop", {}, 11_556),
     # of ours

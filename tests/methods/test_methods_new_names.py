@@ -64,10 +64,11 @@ def test_taught_and_new_names_together_follow_the_formula(rule: str, tiny_backbo
     )
     b = weight_of(rule)
     w = unit((1 - b) * learned + b * zero_shot)
-    fair = softmax(scale * x @ w.T)
-    expected = fair.copy()
+    fair = softmax(scale * x @ unit(learned + w).T)
     kind = fair[:, is_taught].sum(1, keepdims=True)
+    expected = np.zeros_like(fair)
     expected[:, is_taught] = kind * softmax(scale * x @ learned[is_taught].T)
+    expected[:, ~is_taught] = (1 - kind) * softmax(scale * x @ w[~is_taught].T)
     np.testing.assert_allclose(expected.sum(1), 1.0, atol=1e-12)
     np.testing.assert_allclose(probabilities(method, inputs), expected, atol=2e-5)
     with torch.no_grad():

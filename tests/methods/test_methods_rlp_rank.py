@@ -15,13 +15,12 @@ from promptlet.methods.text_prompt import repeated_words
 @pytest.mark.parametrize(
     ("n_ctx", "dim", "rank", "numbers"),
     [
-        (8, 512, 1, 520),  # CLIP ViT-B/16 and B/32
-        (4, 512, 1, 516),
-        (8, 256, 2, 528),
-        (4, 256, 1, 260),  # a quarter of four vectors is one
-        (8, 128, 2, 272),
+        (4, 512, 1, 516),  # CLIP ViT-B/16 and B/32
+        (16, 512, 1, 528),
+        (4, 256, 2, 520),
+        (4, 128, 2, 264),  # half of four vectors is two
         (16, 128, 4, 576),
-        (8, 768, 1, 776),  # ViT-L/14: no rank costs 600 or less
+        (4, 768, 1, 772),  # ViT-L/14: no rank costs 600 or less
         (1, 64, 1, 65),
     ],
 )
@@ -33,14 +32,14 @@ def test_half_a_thousand_numbers_at_every_width(n_ctx: int, dim: int, rank: int,
 def test_a_rank_that_is_asked_for_is_taken(tiny_backbone: Any) -> None:
     assert resolve_rank(4, None, 8, 512) == 4
     method = build_method("rlp", tiny_backbone, ["cat", "dog"], rank=3)
-    assert (method.rank, method.trainable_count()) == (3, 3 * (8 + 32))
+    assert (method.rank, method.trainable_count()) == (3, 3 * (4 + 32))
 
 
 def test_a_budget_is_kept(tiny_backbone: Any) -> None:
-    assert resolve_rank(None, 3000, 16, 512) == 4
+    assert resolve_rank(None, 3000, 16, 512) == 5
     assert resolve_rank(None, 1100, 16, 512) == 2
-    assert resolve_rank(1, 520, 8, 512) == 1
-    assert build_method("rlp", tiny_backbone, ["cat", "dog"], budget=79).trainable_count() == 40
+    assert resolve_rank(1, 516, 4, 512) == 1
+    assert build_method("rlp", tiny_backbone, ["cat", "dog"], budget=71).trainable_count() == 36
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_what_a_budget_does_not_allow_is_refused(rank: Any, budget: Any, dim: in
 def test_longer_contexts_start_at_words_that_begin_again(tiny_backbone: Any) -> None:
     assert [repeated_words(n) for n in (1, 3, 4)] == ["a", "a photo of", "a photo of a"]
     assert repeated_words(6) == "of a a photo of a"
-    method = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8)
+    method = build_method("rlp", tiny_backbone, ["cat", "dog"], n_ctx=8, ctx_init="words")
     assert method.init == "words:a photo of a a photo of a"
     coop = build_method("coop", tiny_backbone, ["cat", "dog"], n_ctx=6, ctx_init="words")
     assert coop.init == "words:of a a photo of a"

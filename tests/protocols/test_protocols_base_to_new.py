@@ -83,7 +83,7 @@ def test_the_same_run_gives_the_same_numbers_and_another_seed_others(
 
 def test_a_result_says_what_was_measured(tiny_backbone: Backbone, tmp_path: Path) -> None:
     rlp, coop = run_toy(tiny_backbone, write_toy(tmp_path / "toy.npz"), "rlp:rank=2,coop")
-    assert rlp["rank"] == 2 and rlp["trainable"] == 2 * (8 + 32) and coop["trainable"] == 4 * 32
+    assert rlp["rank"] == 2 and rlp["trainable"] == 2 * (4 + 32) and coop["trainable"] == 4 * 32
     assert rlp["settings"]["lr"] == SCHEDULES["fast"].lr
     assert coop["settings"]["lr"] == SCHEDULES["fast"].lr
     assert rlp["file_bytes"] > 4 * rlp["trainable"] and rlp["text_passes"] == 3 == len(rlp["history"])

@@ -59,7 +59,7 @@ def test_training_sees_the_shots_of_every_class(tiny_backbone: Backbone, tmp_pat
     [result] = run_toy(tiny_backbone, path, "rlp:rank=2", seed=3)
     drawn = sample_shots(read_feature_file(path).split, 2, 3, "coop")
     assert result["samples"] == [item.row for item in drawn.train] and len(result["samples"]) == 10
-    assert result["trainable"] == 2 * (8 + 32) and len(result["history"]) == 3
+    assert result["trainable"] == 2 * (4 + 32) and len(result["history"]) == 3
     assert result["history"][-1]["accuracy"] <= 100.0 and result["short_classes"] == []
     json.dumps(result, allow_nan=False)
     [short] = run_toy(tiny_backbone, path, "zero_shot", shots=16)

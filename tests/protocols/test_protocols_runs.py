@@ -103,7 +103,7 @@ def plan(path: Path, methods: str, **settings: Any) -> list[Run]:
 
 def test_defaults_written_out_are_the_same_run(tmp_path: Path) -> None:
     path = write_toy(tmp_path / "toy.npz")
-    assert len(plan(path, "rlp,rlp:v_rate=10,rlp:n_ctx=8,dropout=0,budget=none,new_names=blend:1")) == 1
+    assert len(plan(path, "rlp,rlp:v_rate=10,rlp:n_ctx=4,dropout=0,budget=none,new_names=blend:1")) == 1
     [run] = plan(path, "rlp")
     assert plan(path, "rlp", lr=run.settings["lr"], epochs=run.settings["epochs"]) == [run]
     assert plan(path, "rlp", lr=0.0123) != [run] != plan(path, "rlp", schedule="coop")
@@ -112,7 +112,7 @@ def test_defaults_written_out_are_the_same_run(tmp_path: Path) -> None:
 
 def test_a_run_from_before_new_options_is_the_same_run(tmp_path: Path) -> None:
     """Committed records of version 0.1.0 keep their keys when the options that came later say "as before"."""
-    methods = "rlp:rank=1,n_ctx=4,ctx_init=none,dropout=0.3,v_rate=1,new_names=learned,coop"
+    methods = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned,coop"
     planned = {run.method: run for run in plan(write_toy(tmp_path / "toy.npz"), methods, epochs=120)}
     folder = Path(__file__).parents[2] / "benchmarks" / "results" / "base-to-new-mini"
     found = set()

@@ -164,7 +164,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "rank": {"make": {"rank": 3}},
     "dropout": {"make": {"dropout": 0.2}},
     "method seed": {"make": {"seed": 2}},
-    "start": {"make": {"ctx_init": "the dog a photo the dog a photo"}},
+    "start": {"make": {"ctx_init": "the dog a photo"}},
     "method": {"make": {"name": "coop"}},
     "class names": {"make": {"names": ("cat", "dog", "photo of the cat", "the dog", "boat")}},
 }

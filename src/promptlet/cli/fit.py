@@ -66,15 +66,13 @@ def command(
     ] = None,
     n_ctx: Annotated[
         int | None,
-        typer.Option(
-            help="Context vectors; else the method's own, 8 for rlp, 4 for coop.", show_default=False
-        ),
+        typer.Option(help="Context vectors; else the method's own, 4 for rlp and coop.", show_default=False),
     ] = None,
     ctx_init: Annotated[
         str | None,
         typer.Option(
-            help="Words the context starts at, 'words' (a photo of a, repeated) or 'random'; else the "
-            "method's own: words for rlp, random beyond 4 vectors for others.",
+            help="Words the context starts at, 'words' (a photo of a, repeated) or 'random'; else 'a photo "
+            "of a', random beyond 4.",
             show_default=False,
         ),
     ] = None,

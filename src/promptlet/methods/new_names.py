@@ -7,15 +7,16 @@ name c that was not taught gets the class feature
 
 l_c learned, z_c zero-shot, both normalised; b is 0 as learned, 1 as zero-shot, between them a blend. Asked
 together, taught and new names must compete fairly, but the logits of taught ones have the level and the
-spread that training gave them. So w decides, for all names alike, which *kind* of name an image shows, and
-what was learned decides which of the taught names it is:
+spread that training gave them. So which *kind* of name an image shows is decided by the mean of both ways,
+g_c = norm(l_c + w_c), for all names alike; and which name of its kind, by that kind's own way:
 
-    p(c | x) = p_w(taught | x) p_l(c | taught, x)    for a taught name,
-    p(c | x) = p_w(c | x)                            for a new one,
+    p(c | x) = p_g(taught | x) p_l(c | taught, x)    for a taught name,
+    p(c | x) = p_g(new | x) p_w(c | new, x)          for a new one,
 
-with p_w(taught | x) the share of the taught names in the softmax over all asked names of logits with w. For
-taught names alone this is the learned prompt, for new ones alone w, for b = 0 the learned prompt throughout.
-The rule is ours; b was chosen on validation classes (docs/new-names.md).
+with p_g(taught | x) the share of the taught names in the softmax over all asked names of logits with g, and
+p_l, p_w the softmax over the names of one kind. For taught names alone this is the learned prompt, for new
+ones alone w, for b = 0 the learned prompt throughout. The rule is ours; it and b were chosen on validation
+classes (docs/new-names.md).
 """
 
 from __future__ import annotations
@@ -132,11 +133,11 @@ class Decoupled:
 
     def logits(self, image_features: Tensor) -> Tensor:
         """Logits (B, C), whose softmax is p(c | x) above, of normalised image features (B, D)."""
-        fair = self.backbone.logits(image_features, self.blend)
+        logits = self.backbone.logits(image_features, self.class_features)
         if not bool(self.taught.any()):
-            return fair
-        within = self.backbone.logits(image_features, self.learned[self.taught])
-        level = fair[:, self.taught].logsumexp(1, keepdim=True) - within.logsumexp(1, keepdim=True)
-        logits = fair.clone()
-        logits[:, self.taught] = (within + level).to(logits.dtype)
+            return logits
+        fair = self.backbone.logits(image_features, F.normalize(self.learned + self.blend, dim=-1))
+        for kind in (self.taught, ~self.taught):  # the evidence for a kind is that of g
+            level = fair[:, kind].logsumexp(1, keepdim=True) - logits[:, kind].logsumexp(1, keepdim=True)
+            logits[:, kind] += level
         return logits

@@ -20,14 +20,13 @@ from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
-    WORDS,
     TextPrompt,
     make_context,
 )
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
-N_CTX = 8
+N_CTX = 4
 HALF_A_THOUSAND = 600
 """Numbers that a rank may cost where none is asked for: rank 1 at CLIP ViT-B/16's width of 512."""
 
@@ -36,7 +35,7 @@ HALF_A_THOUSAND = 600
 class RLP(TextPrompt):
     """A low-rank update of a frozen context, learned with cross-entropy: r (n_ctx + d) numbers.
 
-    rank: None takes the largest that costs at most ``budget`` numbers, up to a quarter of n_ctx.
+    rank: None takes the largest that costs at most ``budget`` numbers, up to half of n_ctx.
     budget: numbers that may be learned; None: 600, or what rank 1 costs in a tower too wide for that.
     """
 
@@ -50,7 +49,7 @@ class RLP(TextPrompt):
         options=frozen(
             rank=None,
             n_ctx=N_CTX,
-            ctx_init=WORDS,
+            ctx_init=None,
             dropout=LOW_RANK_DROPOUT,
             init_std=LOW_RANK_STD,
             v_rate=LOW_RANK_V_RATE,
@@ -62,7 +61,7 @@ class RLP(TextPrompt):
         fast=frozen(epochs=200),
         bibtex=bibtex("rlp"),
         notes="dropout, init_std, v_rate, the schedule and new_names are our choices; the paper's are not "
-        "public. As in version 0.1.0: rlp:rank=1,n_ctx=4,dropout=0.3,v_rate=1,new_names=learned --epochs 120",
+        "public. As in version 0.1.0: rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned --epochs 120",
     )
 
     def __init__(
@@ -71,7 +70,7 @@ class RLP(TextPrompt):
         class_names: Sequence[str],
         rank: int | None = None,
         n_ctx: int = N_CTX,
-        ctx_init: str | None = WORDS,
+        ctx_init: str | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
         v_rate: float = LOW_RANK_V_RATE,
@@ -98,7 +97,7 @@ def resolve_rank(rank: int | None, budget: int | None, n_ctx: int, dim: int) -> 
         raise OptionError(f"rank={rank!r} is not allowed; give a whole number, or None for the budget's")
     costs = n_ctx + dim
     if rank is None:
-        most = min((HALF_A_THOUSAND if budget is None else budget) // costs, max(1, n_ctx // 4))
+        most = min((HALF_A_THOUSAND if budget is None else budget) // costs, max(1, n_ctx // 2))
         rank = max(1, most) if budget is None else most
     if budget is not None and (rank < 1 or rank * costs > budget):
         raise OptionError(
