@@ -30,8 +30,9 @@ def singular_values(context: Tensor) -> Tensor:
     pairs = left.mT.unsqueeze(-1) * right.unsqueeze(-2)  # (..., n, n_ctx, d)
     along = (pairs * matrix.unsqueeze(-3)).sum((-2, -1))  # u_i^T P v_i: no matrix product, so never in bf16
     rounding = values[..., :1] * (max(matrix.shape[-2:]) * torch.finfo(matrix.dtype).eps)
-    moving: Tensor = torch.where(values > rounding, along - along.detach(), torch.zeros_like(values))
-    return values + moving  # moving is 0: it brings the gradient alone
+    moving = torch.where(values > rounding, along - along.detach(), torch.zeros_like(values))
+    result: Tensor = values + moving  # moving is 0: it brings the gradient alone
+    return result
 
 
 def information_density(context: Tensor, k: int = 1) -> Tensor:
