@@ -37,6 +37,7 @@ class QCoOp(TextPrompt):
         paper="arXiv 2407.10704",
         trains="n_ctx x d numbers of 2^bits values (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(n_ctx=4, ctx_init=None, bits=1, rank=None, init_std=LOW_RANK_STD, seed=1),
         bibtex=bibtex("qcoop"),
         notes="no code is public: clusters are made anew at every step, and the schedule is CoOp's, by our "

@@ -27,6 +27,7 @@ class RLP(TextPrompt):
         paper="arXiv 2312.10813",
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             rank=1, n_ctx=4, ctx_init=None, dropout=LOW_RANK_DROPOUT, init_std=LOW_RANK_STD, seed=1
         ),
