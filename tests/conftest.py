@@ -1,4 +1,4 @@
-"""Small random models in real folders, made once per run, and the real test bed when it is there."""
+"""Small random models in real folders, made once per run, and the real test beds when they are there."""
 
 from __future__ import annotations
 
@@ -115,8 +115,19 @@ def tiny_backbone(clip_folder: Path) -> Any:
 @pytest.fixture(scope="session")
 def realbed() -> Path:
     """The folder with real images, their features and a model: PROMPTLET_REALBED, else ../shared/realbed."""
-    chosen = os.environ.get("PROMPTLET_REALBED")
-    folder = Path(chosen) if chosen else Path(__file__).parents[2] / "shared" / "realbed"
-    if not (folder / "features").is_dir():
-        pytest.skip(f"no real images: {folder} is absent; set PROMPTLET_REALBED")
+    return _shared("realbed", "PROMPTLET_REALBED", "features")
+
+
+@pytest.fixture(scope="session")
+def realclip() -> Path:
+    """The folder with features of a real CLIP: PROMPTLET_REALCLIP, else ../shared/realclip."""
+    return _shared("realclip", "PROMPTLET_REALCLIP", "caltech101_vitb16_with_text.npz")
+
+
+def _shared(name: str, variable: str, holds: str) -> Path:
+    """A folder beside the project. Skips where it is absent."""
+    chosen = os.environ.get(variable)
+    folder = Path(chosen) if chosen else Path(__file__).parents[2] / "shared" / name
+    if not (folder / holds).exists():
+        pytest.skip(f"no real data: {folder / holds} is absent; set {variable}")
     return folder

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from promptlet.density import effective_rank, information_density, positional_penalty, stable_rank
+from promptlet.backbones import load_backbone
+from promptlet.density import (
+    effective_rank,
+    information_density,
+    positional_penalty,
+    singular_values,
+    stable_rank,
+)
 from promptlet.errors import OptionError
 
 
@@ -81,3 +88,41 @@ def test_gradients_are_finite_where_values_are_equal_or_zero(measure: object, va
 def test_k_must_be_a_number_of_values(k: int) -> None:
     with pytest.raises(OptionError, match=r"is outside 1\.\.4"):
         information_density(with_values([1.0] * 4), k)
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (4, 512), (7, 4), (3, 4, 7), (2, 3, 4, 7), (1, 5)])
+def test_values_are_those_of_svdvals_and_so_is_the_gradient_at_full_rank(shape: tuple[int, ...]) -> None:
+    context = torch.randn(shape, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    values, plain = singular_values(context), torch.linalg.svdvals(context)
+    torch.testing.assert_close(values, plain, atol=1e-6, rtol=1e-6)
+    weights = torch.arange(1.0, values.shape[-1] + 1)
+    (gradient,) = torch.autograd.grad((weights * values).sum(), context)
+    (expected,) = torch.autograd.grad((weights * plain).sum(), context)
+    torch.testing.assert_close(gradient, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_value_that_is_rounding_keeps_its_value_and_has_no_gradient() -> None:
+    context = with_values([1.0, 0.5, 1e-5, 1e-8]).requires_grad_()
+    values = singular_values(context)
+    torch.testing.assert_close(values, torch.linalg.svdvals(context.detach()), atol=1e-9, rtol=1e-6)
+    for value, norm in zip(values, (1.0, 1.0, 1.0, 0.0), strict=True):
+        (gradient,) = torch.autograd.grad(value, context, retain_graph=True)
+        assert float(gradient.norm()) == pytest.approx(norm, abs=1e-5)
+
+
+@pytest.mark.parametrize("measure", [information_density, positional_penalty, effective_rank])
+def test_noise_in_a_start_that_holds_a_word_twice_leaves_the_gradient_alone(measure: object) -> None:
+    """ "a photo of a" is of rank 3: what its fourth pair of singular vectors is, rounding decides."""
+    start = load_backbone("mini", device="cpu").text.embed_words("a photo of a")
+    assert torch.linalg.matrix_rank(start) == 3 and start.shape[0] == 4
+
+    def gradient(context: Tensor) -> Tensor:
+        context = context.clone().requires_grad_()
+        (found,) = torch.autograd.grad(measure(context), context)  # type: ignore[operator]
+        return found.flatten()
+
+    draw = torch.Generator().manual_seed(3)
+    for _ in range(5):
+        noisy = start + 1e-7 * torch.randn(start.shape, generator=draw)
+        cosine = torch.nn.functional.cosine_similarity(gradient(start), gradient(noisy), dim=0)
+        assert float(cosine) >= 0.999

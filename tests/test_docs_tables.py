@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmarks.methods import table
+from benchmarks.packed import pack, unpack
+
+from promptlet import PromptClassifier
+from promptlet.protocols import RunStore
+from promptlet.report import summarise
+from promptlet.report.markdown_report import markdown_report
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,3 +24,28 @@ def test_the_methods_page_shows_the_committed_rows(group: str) -> None:
     lines = table(ROOT / "benchmarks" / "results" / group).splitlines()
     assert len(lines) > 10
     assert [line for line in lines if line not in page] == []
+
+
+def test_the_page_on_real_clip_features_is_that_of_the_packed_records(tmp_path: Path) -> None:
+    packed = ROOT / "benchmarks" / "results" / "real-clip-caltech101.jsonl.gz"
+    assert unpack(packed, tmp_path / "runs") == 27
+    page = (ROOT / "docs" / "results" / "caltech101-real-clip.md").read_text(encoding="utf-8")
+    assert page.endswith(markdown_report(summarise(RunStore(tmp_path / "runs"))))
+    assert pack(tmp_path / "runs", tmp_path / "again.gz") == 27
+    again = (tmp_path / "again.gz").read_bytes()
+    assert gzip.decompress(again) == gzip.decompress(packed.read_bytes())
+    assert again[3:8] == bytes(5)  # neither a name nor a time
+
+
+def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+    draw = np.random.default_rng(0)
+    labels = np.array(["cat", "dog", "golden retriever"] * 4)
+    np.save(tmp_path / "class_texts.npy", np.eye(8)[:3] + 0.1 * draw.normal(size=(3, 8)))
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "images.npy", np.eye(8)[np.arange(12) % 3] + 0.01 * draw.normal(size=(12, 8)))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    again = PromptClassifier.load("pets.prompt").predict(np.load("images.npy"))
+    assert np.mean(again == labels) > 0.9

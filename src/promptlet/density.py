@@ -3,7 +3,8 @@
 Information density ``ID_k`` is the share of the k largest singular values in the sum of all of them (DIP, the
 later version of arXiv 2312.10813): 1 for a matrix of rank k or less, k / n for n equal ones. All functions
 take a context (n_ctx, d) or a batch (..., n_ctx, d) and are differentiable: the gradient of a singular value
-is ``u v^T``, which stays bounded where values are equal or zero. Effective rank: Roy and Vetterli, 2007.
+is ``u v^T``, which stays bounded where values are equal. A value that is rounding has none: its vectors are
+arbitrary (`singular_values`). Effective rank: Roy and Vetterli, 2007.
 """
 
 from __future__ import annotations
@@ -18,9 +19,20 @@ TINY = 1e-12
 
 
 def singular_values(context: Tensor) -> Tensor:
-    """The min(n_ctx, d) singular values (..., n), largest first."""
-    values: Tensor = torch.linalg.svdvals(context.float())
-    return values
+    """The min(n_ctx, d) singular values (..., n), largest first.
+
+    The gradient of ``s_i`` is ``u_i v_i^T``, and zero where ``s_i <= s_1 max(n_ctx, d) eps``, as
+    `numpy.linalg.matrix_rank` counts a value as zero: there rounding alone decides which vectors these are.
+    So it is for the start "a photo of a", which holds "a" twice.
+    """
+    matrix = context.float()
+    left, values, right = torch.linalg.svd(matrix.detach(), full_matrices=False)
+    pairs = left.mT.unsqueeze(-1) * right.unsqueeze(-2)  # (..., n, n_ctx, d)
+    along = (pairs * matrix.unsqueeze(-3)).sum((-2, -1))  # u_i^T P v_i: no matrix product, so never in bf16
+    rounding = values[..., :1] * (max(matrix.shape[-2:]) * torch.finfo(matrix.dtype).eps)
+    moving = torch.where(values > rounding, along - along.detach(), torch.zeros_like(values))
+    result: Tensor = values + moving  # moving is 0: it brings the gradient alone
+    return result
 
 
 def information_density(context: Tensor, k: int = 1) -> Tensor:

@@ -49,6 +49,7 @@ def hash_and_encode(
 
     Each picture is hashed once, before it is decoded. Raises what `encode_images` raises.
     """
+    backbone.check_images()
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
     hashes = content_hashes(sources)

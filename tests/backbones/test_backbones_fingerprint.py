@@ -14,11 +14,11 @@ from tiny_models import CLIP_PIXELS, OPEN_CLIP, clip_model, clip_tokenizer, shak
 from torch import nn
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.backbone import settle
 from promptlet.backbones.fingerprint import weights_digest
 from promptlet.backbones.from_open_clip import wrap_open_clip
 from promptlet.backbones.from_transformers import wrap_transformers
 from promptlet.backbones.preprocess import spec_from_transformers
+from promptlet.backbones.tower_backbone import settle
 from promptlet.errors import WrongBackboneError
 
 CPU = torch.device("cpu")

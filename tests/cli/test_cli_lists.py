@@ -93,8 +93,9 @@ def test_methods(shell: Any) -> None:
 
 
 def test_backbones(shell: Any, clip_folder: Path, tiny_backbone: Any) -> None:
-    assert "open_clip:" in shell.run("backbones").stdout
-    assert len(shell.json("backbones")["kinds"]) == 5
+    told = shell.run("backbones").stdout
+    assert "open_clip:" in told and "features:" in told
+    assert len(shell.json("backbones")["kinds"]) == 6
     facts = shell.json("backbones", clip_folder)
     assert (facts["dim"], facts["feature_dim"]) == (32, 16)
     assert facts["fingerprint"] == tiny_backbone.fingerprint

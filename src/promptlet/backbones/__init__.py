@@ -2,5 +2,6 @@
 
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE, load_backbone
+from promptlet.backbones.text_features import write_text_features
 
-__all__ = ["DEFAULT_BACKBONE", "Backbone", "load_backbone"]
+__all__ = ["DEFAULT_BACKBONE", "Backbone", "load_backbone", "write_text_features"]

@@ -1,100 +1,114 @@
-"""A frozen dual encoder: a text side, an image side, a logit scale, and an identity."""
+"""A frozen dual encoder: comparable features of texts and images, a logit scale, and an identity."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.fingerprint import differing_parts, tokenizer_digest, weights_digest
+from promptlet.backbones.fingerprint import PART_NAMES, differing_parts
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
 
 
-@dataclass(frozen=True)
-class Towers:
-    """The modules whose weights make up each tower, and the image preprocessing (for the fingerprint)."""
-
-    text: Sequence[nn.Module]
-    image: Sequence[nn.Module]
-    preprocessing: dict[str, Any]
-
-    @cached_property
-    def text_digest(self) -> str:
-        """Identity of the text tower."""
-        return weights_digest(self.text)
-
-    @cached_property
-    def image_digest(self) -> str:
-        """Identity of the image tower and its preprocessing."""
-        return weights_digest(self.image, [self.preprocessing])
-
-
-class Backbone:
+class Backbone(ABC):
     """What `load_backbone` returns. Shared, never copied, never trained.
 
-    Attributes: ``name`` (as given), ``framework``, ``model`` (the framework's own), ``text``, ``images``,
-    ``logit_scale`` (the factor itself, 100 for CLIP), ``logit_bias`` (0 for CLIP), ``device``, ``dtype``.
+    Attributes: ``name`` (as given), ``framework``, ``logit_scale`` (the factor itself, 100 for CLIP),
+    ``logit_bias`` (0 for CLIP), ``has_towers`` (else texts have ready vectors, and images none; ``text``,
+    ``images`` and ``model`` then raise BackboneError).
     """
 
-    def __init__(
-        self,
-        name: str,
-        framework: str,
-        model: nn.Module,
-        towers: Towers,
-        text: TextEncoder,
-        images: ImageEncoder,
-        logit_scale: float,
-        logit_bias: float = 0.0,
-    ) -> None:
+    has_towers: ClassVar[bool]
+    part_names: ClassVar[tuple[str, str, str]] = PART_NAMES
+    """What the parts of the fingerprint are of, in words."""
+
+    def __init__(self, name: str, framework: str, logit_scale: float, logit_bias: float = 0.0) -> None:
         self.name = name
         self.framework = framework
-        self.model = model
-        self.towers = towers
-        self.text = text
-        self.images = images
         self.logit_scale = logit_scale
         self.logit_bias = logit_bias
 
     @property
+    @abstractmethod
     def device(self) -> torch.device:
-        """Where the towers live."""
-        return self.images.device
+        """Where features are computed."""
 
     @property
+    @abstractmethod
     def dtype(self) -> torch.dtype:
         """Dtype of the weights."""
-        return self.images.dtype
-
-    @cached_property
-    def feature_dim(self) -> int:
-        """Number of features D that both towers end in."""
-        return int(self.text.encode_texts(["a."]).shape[-1])
 
     @property
+    @abstractmethod
+    def feature_dim(self) -> int:
+        """Number of features D of texts and of images."""
+
+    @property
+    @abstractmethod
+    def text(self) -> TextEncoder:
+        """The text tower."""
+
+    @property
+    @abstractmethod
+    def images(self) -> ImageEncoder:
+        """The image tower."""
+
+    @property
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """The framework's own model."""
+
+    @property
+    @abstractmethod
     def image_fingerprint(self) -> str:
         """Identity of the image tower and its preprocessing alone: what cached image features depend on."""
-        return self.towers.image_digest
 
-    @cached_property
+    @property
+    @abstractmethod
     def fingerprint(self) -> str:
         """``text-tokenizer-image``, 12 hexadecimal digits each; see `promptlet.backbones.fingerprint`."""
-        return f"{self.towers.text_digest}-{tokenizer_digest(self.text.tokenizer)}-{self.image_fingerprint}"
+
+    @property
+    @abstractmethod
+    def facts(self) -> Mapping[str, Any]:
+        """What else is to be said of it, for people: plain values."""
+
+    @abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features (N, D) of sentences such as ``"a photo of a dog."``, not normalised, no gradient."""
+
+    def encode_templates(self, templates: Sequence[str], class_names: Sequence[str]) -> Tensor:
+        """Features (T, C, D) of each template with each name in the place of ``{}``, as `encode_texts`."""
+        texts = [template.replace("{}", name) for template in templates for name in class_names]
+        return self.encode_texts(texts).view(len(templates), len(class_names), -1)
+
+    def check_images(self) -> None:
+        """Raise BackboneError where images cannot be encoded."""
+        _ = self.images
+
+    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """What must be known of numbers that come of it, and of class names in these templates."""
+        return ()
 
     def check_fingerprint(self, expected: str, made_with: str, what: str) -> None:
         """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint."""
         if expected == self.fingerprint:
             return
-        parts = ", ".join(differing_parts(expected, self.fingerprint)) or "format of the fingerprint"
+        different = differing_parts(expected, self.fingerprint, self.part_names)
+        parts = ", ".join(different) or "format of the fingerprint"
+        advice = (
+            "It has changed since: give it as it was, or train again."
+            if made_with == self.name
+            else "Load the backbone that the file names."
+        )
         raise WrongBackboneError(
             f"{what} was made with backbone {made_with!r} ({expected}); the one given is {self.name!r} "
-            f"({self.fingerprint}). Different: {parts}. Load the backbone that the file names."
+            f"({self.fingerprint}). Different: {parts}. {advice}"
         )
 
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
@@ -113,17 +127,3 @@ class Backbone:
 
     def __repr__(self) -> str:
         return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"
-
-
-def freeze(model: nn.Module) -> nn.Module:
-    """No parameter trains, no dropout acts."""
-    return model.requires_grad_(False).eval()
-
-
-def settle(model: nn.Module, towers: Towers, device: torch.device, dtype: torch.dtype) -> None:
-    """Move a float32 model to its device and dtype; its identity is taken before precision is lost.
-
-    Views into the weights must be made afterwards: they would keep the old numbers."""
-    if dtype != torch.float32:
-        _ = towers.text_digest, towers.image_digest
-    model.to(device=device, dtype=dtype)

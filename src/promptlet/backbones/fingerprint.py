@@ -3,7 +3,8 @@
 Each part is the first 12 hexadecimal digits of a SHA-256. Weights enter as float16 values, so that storing
 them in float16 or float32 does not matter, and as a sorted set of tensors, so that names do not: they change
 between library versions. The tokenizer enters by what it does to some probe texts.
-Storing in bfloat16 changes the weights themselves, and with them the fingerprint.
+Storing in bfloat16 changes the weights themselves, and with them the fingerprint. Where there are no towers,
+`text_features` says what the three parts are of.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def tokenizer_digest(tokenizer: Tokenizer) -> str:
     return _short(json.dumps([ids, tokenizer.start, tokenizer.end, tokenizer.length]))
 
 
-def differing_parts(a: str, b: str) -> list[str]:
+def differing_parts(a: str, b: str, names: Sequence[str] = PART_NAMES) -> list[str]:
     """Which parts of two fingerprints differ, in words."""
-    pairs = zip(PART_NAMES, a.split("-"), b.split("-"), strict=False)
+    pairs = zip(names, a.split("-"), b.split("-"), strict=False)
     return [name for name, x, y in pairs if x != y]
 
 

@@ -8,20 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import spec_from_open_clip
 from promptlet.backbones.quiet import offline, quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.backbones.tower_backbone import TowerBackbone, Towers, freeze, settle
 from promptlet.backbones.towers_from_open_clip import causal_tower, image_tower
 from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
 
 PREFIX = "open_clip:"
 
 
-def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> TowerBackbone:
     """Load ``open_clip:NAME/PRETRAINED``; PRETRAINED is a tag or a checkpoint's path.
 
     ``open_clip:FOLDER`` takes a folder with open_clip_config.json, ``open_clip:hf-hub:OWNER/NAME`` a hub id.
@@ -60,7 +60,7 @@ def _load_parts(name: str, pretrained: str | None, open_clip: Any) -> tuple[Any,
 
 def wrap_open_clip(
     model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype
-) -> Backbone:
+) -> TowerBackbone:
     """A backbone over an open_clip model that is already in memory (its weights are frozen in place)."""
     from open_clip import get_model_preprocess_cfg
 
@@ -91,7 +91,7 @@ def wrap_open_clip(
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )
-    return Backbone(
+    return TowerBackbone(
         name=name,
         framework="open_clip",
         model=model,

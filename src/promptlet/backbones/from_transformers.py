@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.backbone import Backbone, Towers, freeze, settle
 from promptlet.backbones.image_encoder import ImageEncoder
 from promptlet.backbones.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.quiet import offline, quiet
 from promptlet.backbones.text_encoder import TextEncoder
 from promptlet.backbones.text_reference import PlainTower
 from promptlet.backbones.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.backbones.tower_backbone import TowerBackbone, Towers, freeze, settle
 from promptlet.backbones.towers_from_transformers import causal_tower, image_tower
 from promptlet.errors import BackboneError
 
@@ -28,7 +28,7 @@ SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 
 def load_transformers(
     source: str, device: torch.device, dtype: torch.dtype, name: str | None = None
-) -> Backbone:
+) -> TowerBackbone:
     """Load a folder or hub id; what is in the local cache is taken from there, without asking the network.
 
     Raises BackboneError that says what is missing and what to do.
@@ -64,7 +64,7 @@ def _check_reachable(source: str) -> None:
 
 def wrap_transformers(
     model: Any, tokenizer: Any, spec: ImageSpec, name: str, device: torch.device, dtype: torch.dtype
-) -> Backbone:
+) -> TowerBackbone:
     """A backbone over a transformers model that is already in memory (its weights are frozen in place)."""
     text_config = model.config.text_config
     text_model = model.text_model
@@ -94,7 +94,7 @@ def wrap_transformers(
     plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
     tower = causal_tower(text_model, projection, text_config) if causal else None
     prompted, eyes = image_tower(model.vision_model, visual, forward_images) or (None, None)
-    return Backbone(
+    return TowerBackbone(
         name=name,
         framework="transformers",
         model=model,

@@ -1,4 +1,4 @@
-"""`load_backbone`: one name for models of transformers and open_clip."""
+"""`load_backbone`: one name for models of transformers and open_clip, and for files of text features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 import torch
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.from_open_clip import PREFIX, load_open_clip
+from promptlet.backbones.from_features import PREFIX as FEATURES
+from promptlet.backbones.from_features import load_features
+from promptlet.backbones.from_open_clip import PREFIX as OPEN_CLIP
+from promptlet.backbones.from_open_clip import load_open_clip
 from promptlet.backbones.from_transformers import load_transformers
 from promptlet.errors import BackboneError, OptionError, check_option
 from promptlet.mini.names import MINI, MODEL_FOLDER
@@ -21,11 +24,13 @@ def load_backbone(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> Backbone:
-    """Load a frozen dual encoder.
+    """Load a frozen dual encoder, or ready features of texts.
 
     source: a transformers folder or hub id (CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder with a CLIP text
         tower), or ``mini`` (the small one inside the package, for pictures of the mini world), or
-        ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``.
+        ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``, or
+        ``features:FILE.npz``: vectors of class names and no tower (`text_features`), for methods that read
+        features.
     device: where it runs; None takes a CUDA device when there is one, else the CPU.
     dtype: of the weights; None means float32.
 
@@ -33,17 +38,23 @@ def load_backbone(
     """
     if not isinstance(source, (str, Path)) or not str(source).strip():
         raise OptionError(
-            f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, or "
-            "open_clip:NAME/PRETRAINED"
+            f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, "
+            "open_clip:NAME/PRETRAINED, or features:FILE.npz"
         )
     text = str(source)
     chosen = _device(device)
     kind = _dtype(dtype)
-    if text.startswith(PREFIX):
+    if text.startswith(FEATURES):
+        return load_features(text, chosen, kind)
+    if text.startswith(OPEN_CLIP):
         return load_open_clip(text, chosen, kind)
     if text == MINI:
         return load_transformers(str(MODEL_FOLDER), chosen, kind, name=MINI)
     path = Path(text).expanduser()
+    if path.suffix == ".npz" and path.is_file():
+        raise BackboneError(
+            f"{text!r} is no folder; for the vectors of class names in it, give {FEATURES + text!r}"
+        )
     looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
     if looks_like_path and not path.is_dir():
         raise BackboneError(

@@ -26,13 +26,15 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
         _check_holds_all(method, tensors)
         options = {**_options_to_keep(method, init), **options}
         _check_holds_something(method, tensors, options)
-    if init == "none" and not tensors:  # a template: what stands before the name
+    if not backbone.has_towers:  # no tokens that a template could be made of
+        options = {**_template_of(method), **options}
+    elif init == "none" and not tensors:  # a template: what stands before the name
         words = getattr(method, "template", "").split("{}")[0].strip() or DEFAULT_WORDS
         n_ctx, init = len(backbone.text.embed_words(words)), f"words:{words}"
     return PromptFile(
         method=method.info.name,
         n_ctx=n_ctx,
-        dim=backbone.text.dim,
+        dim=backbone.text.dim if backbone.has_towers else backbone.feature_dim,
         rank=getattr(method, "rank", None),
         init=init,
         backbone=backbone.name,
@@ -42,6 +44,11 @@ def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mappi
         tensors=tensors,
         options=options,
     )
+
+
+def _template_of(method: Method) -> dict[str, str]:
+    template = getattr(method, "template", None)
+    return {"template": template} if isinstance(template, str) else {}
 
 
 def _check_holds_all(method: Method, tensors: Mapping[str, np.ndarray]) -> None:

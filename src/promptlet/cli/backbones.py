@@ -9,7 +9,11 @@ import typer
 from promptlet.cli.shell import Device, Dtype, Json, emit_json, examples, say, table
 
 EXAMPLES = examples(
-    "backbones", "backbones mini", "backbones openai/clip-vit-base-patch16", "backbones ./my-clip --json"
+    "backbones",
+    "backbones mini",
+    "backbones openai/clip-vit-base-patch16",
+    "backbones ./my-clip --json",
+    "backbones features:my-texts.npz",
 )
 KINDS = (
     ("embedded", "mini", "inside the package, offline, for pictures of the mini world; see: promptlet demo"),
@@ -20,6 +24,7 @@ KINDS = (
     ),
     ("a folder", "./my-clip", "saved by save_pretrained of the model, its tokenizer and image processor"),
     ("open_clip", "open_clip:ViT-B-16/laion2b_s34b_b88k", "needs: pip install 'promptlet[open-clip]'"),
+    ("features", "features:my-texts.npz", "vectors of class names, no tower: for methods on image features"),
     ("open_clip folder", "open_clip:./my-open-clip", "open_clip_config.json and its weights"),
 )
 
@@ -49,11 +54,10 @@ def command(
         "name": backbone.name,
         "framework": backbone.framework,
         "fingerprint": backbone.fingerprint,
-        "dim": backbone.text.dim,
+        **backbone.facts,
         "feature_dim": backbone.feature_dim,
         "logit_scale": float(backbone.logit_scale),
         "logit_bias": float(backbone.logit_bias),
-        "parameters": sum(p.numel() for p in backbone.model.parameters()),
         "device": str(backbone.device),
         "dtype": str(backbone.dtype).removeprefix("torch."),
     }
@@ -61,4 +65,4 @@ def command(
         emit_json(facts)
         return
     for name, value in facts.items():
-        say(f"{name:12} {f'{value:,}' if isinstance(value, int) else value}")
+        say(f"{name:14} {f'{value:,}' if isinstance(value, int) else value}")

@@ -45,13 +45,16 @@ def command(
             metavar="FOLDER",
             help="A folder with one folder of images per class, perhaps below train/ and test/; or a table "
             "(.csv, .tsv) with path,label[,split]; or Hugging Face data: hf:OWNER/NAME, hf:FOLDER, .parquet "
-            "files.",
+            "files; or features (.npz).",
             show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The prompt file to write.", show_default=False)],
     backbone: Annotated[
-        str, typer.Option(help="A hub id, a folder, or open_clip:NAME/PRETRAINED (see: promptlet backbones).")
+        str,
+        typer.Option(
+            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
+        ),
     ] = "openai/clip-vit-base-patch16",
     method: Annotated[
         str,
@@ -298,6 +301,7 @@ def _fit(
         },
         "backbone": classifier.backbone_.name,
         "fingerprint": classifier.backbone_.fingerprint,
+        "notes": list(classifier.method_.notes()),
     }
 
 
@@ -314,6 +318,8 @@ def _tell(facts: dict[str, Any], shots: int | None) -> None:
     short = facts["short_classes"]
     if short:
         warn(f"note: fewer than {shots} images, all taken: {', '.join(short)}")
+    for note in facts["notes"]:
+        warn(f"note: {note}")
     if facts["epochs"]:
         seconds = facts["seconds"]
         say(

@@ -16,6 +16,12 @@ READS = {
     "features": "features of images: each image is encoded once and cached",
     "images": "the images themselves, at every step: the image tower changes",
 }
+NEEDS = {
+    (False, False): "no tower: features of images and vectors of class names will do (features:FILE)",
+    (True, False): "the text tower",
+    (False, True): "the image tower",
+    (True, True): "both towers",
+}
 EXAMPLES = examples("methods", "methods rlp", "methods --json")
 
 
@@ -62,6 +68,7 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "unseen_classes": info.unseen_classes,
         "options": dict(info.options),
         "reads": info.reads,
+        "in_text_tower": info.in_text_tower,
         "learns": info.learns,
         "uses_val": info.uses_val,
         "by_class": info.by_class,
@@ -78,6 +85,7 @@ def _show(info: MethodInfo) -> None:
     say(f"learns    {info.trains}")
     say(f"options   {', '.join(f'{name}={value}' for name, value in info.options.items())}")
     say(f"reads     {READS[info.reads]}")
+    say(f"needs     {NEEDS[info.in_text_tower, info.reads == 'images']}")
     say(f"unseen    {'answers among names it was not trained on' if info.unseen_classes else 'refused'}")
     for name, changes in (("fast", info.fast), ("official", info.official)):
         if changes:

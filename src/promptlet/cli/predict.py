@@ -95,8 +95,7 @@ def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassif
             f"{file} was saved without the name of its backbone; give it with --backbone "
             f"(fingerprint {prompt.fingerprint})"
         )
-    is_path = name.startswith((".", "/", "~", os.sep)) or name.count("/") > 1 or Path(name).is_absolute()
-    if backbone is None and is_path and not Path(name).expanduser().is_dir():
+    if backbone is None and _is_folder(name) and not Path(name).expanduser().is_dir():
         raise BackboneError(
             f"{file} was made with the backbone in the folder {name!r}, which is not here; give the same "
             f"model with --backbone FOLDER (fingerprint {prompt.fingerprint})"
@@ -104,6 +103,13 @@ def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassif
     from promptlet.classifier import PromptClassifier
 
     return PromptClassifier.load(file, backbone, device)
+
+
+def _is_folder(name: str) -> bool:
+    """Whether the name of a backbone is that of a folder."""
+    if name.startswith(("features:", "open_clip:")):  # loading them says what is missing
+        return False
+    return name.startswith((".", "/", "~", os.sep)) or name.count("/") > 1 or Path(name).is_absolute()
 
 
 def _names(classifier: PromptClassifier, classes: str | None) -> tuple[str, ...]:

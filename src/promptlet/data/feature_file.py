@@ -7,17 +7,14 @@ Arrays: ``features`` (N, D) floats, not normalised; ``labels`` (N,) whole number
 
 from __future__ import annotations
 
-import os
-import secrets
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from promptlet.data.arrays import Arrays, read_arrays, write_arrays
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names
 from promptlet.errors import DataError, check_option
 
@@ -58,7 +55,7 @@ def read_feature_file(path: str | Path) -> FeatureFile:
     A split may be empty. Raises `DataError` naming the array at fault.
     """
     path = Path(path)
-    arrays = _load(path)
+    arrays = read_arrays(path, REQUIRED, OPTIONAL, "a feature file", "write_feature_file")
     _check_shapes(arrays, path)
     class_names = check_class_names(arrays["class_names"].tolist(), f"{path}: class_names")
     _check_values(arrays, path)
@@ -83,7 +80,7 @@ def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float3
         features = file.features[_rows(items, len(file.features))].astype(dtype)
     _check_finite(features, f"{path} as {dtype}")
     parts = [number for number, name in enumerate(SPLIT_NAMES) for _ in getattr(file.split, name)]
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: Arrays = {
         "features": features,
         "labels": np.array([item.label for item in items], dtype=np.int32),
         "class_names": np.array(file.split.class_names, dtype=str),
@@ -93,10 +90,10 @@ def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float3
     }
     if file.split.rule:
         arrays["rule"] = np.array([file.split.rule], dtype=str)
-    _write_whole(path, arrays)
+    write_arrays(path, arrays)
 
 
-def _rule(arrays: dict[str, npt.NDArray[Any]], path: Path) -> str:
+def _rule(arrays: Arrays, path: Path) -> str:
     """What the file says of its parts, else that it has them."""
     said = " ".join(str(text) for text in arrays.get("rule", ())).strip()
     return said or f"the array split of {path.name}"
@@ -112,63 +109,7 @@ def _rows(items: tuple[Item, ...], count: int) -> npt.NDArray[np.int64]:
     return np.array([item.row for item in items], dtype=np.int64)
 
 
-def _write_whole(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}); choose a folder with room to write in"
-        ) from error
-
-
-def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        with path.open("rb") as file:
-            return _read_arrays(file, path)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); give an existing .npz file"
-        ) from error
-
-
-def _read_arrays(file: IO[bytes], path: Path) -> dict[str, npt.NDArray[Any]]:
-    if not zipfile.is_zipfile(file):
-        raise DataError(f"{path}: is no .npz file, or is cut off; write it with write_feature_file")
-    file.seek(0)
-    name = "its directory"
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in REQUIRED if name not in archive.files]
-            if missing:
-                raise DataError(
-                    f"{path}: has no array {', '.join(missing)}; it has "
-                    f"{', '.join(archive.files) or 'none'}; "
-                    f"a feature file needs {', '.join(REQUIRED)}"
-                )
-            arrays: dict[str, npt.NDArray[Any]] = {}
-            for name in (*REQUIRED, *(name for name in OPTIONAL if name in archive.files)):
-                arrays[name] = archive[name]
-            return arrays
-    except DataError:
-        raise
-    except (ValueError, zlib.error, zipfile.BadZipFile, EOFError, MemoryError, NotImplementedError) as error:
-        if "allow_pickle" in str(error):
-            raise DataError(
-                f"{path}: {name} is an array of Python objects, which is never loaded; save text as "
-                f"np.array({name}, dtype=str)"
-            ) from error
-        raise DataError(f"{path}: {name} cannot be read: damaged ({error}); copy the file again") from error
-
-
-def _check_shapes(arrays: dict[str, npt.NDArray[Any]], path: Path) -> None:
+def _check_shapes(arrays: Arrays, path: Path) -> None:
     for name, array in arrays.items():
         kinds, words = KINDS[name]
         ndim = 2 if name == "features" else 1
@@ -192,7 +133,7 @@ def _check_shapes(arrays: dict[str, npt.NDArray[Any]], path: Path) -> None:
         )
 
 
-def _check_values(arrays: dict[str, npt.NDArray[Any]], path: Path) -> None:
+def _check_values(arrays: Arrays, path: Path) -> None:
     _check_finite(arrays["features"], str(path))
     limits = {"labels": len(arrays["class_names"]), "split": len(SPLIT_NAMES)}
     for name, limit in limits.items():

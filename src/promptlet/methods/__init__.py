@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError, check_option, did_you_mean
+from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
 from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
-from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.method import FEATURES, IMAGES, Method, MethodInfo
 from promptlet.methods.new_names import why_not
 
 
 def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **options: Any) -> Method:
-    """The method ``name`` over ``backbone``, with its own defaults for the options not given."""
+    """The method ``name`` over ``backbone``, with its own defaults for the options not given.
+
+    Raises OptionError, and BackboneError for a backbone that does not have what the method works in.
+    """
     check_option("method", str(name), METHODS)
+    check_towers(METHODS[name].info, backbone)
     known = METHODS[name].info.options
     for option in options:
         if option not in known:
@@ -28,6 +32,23 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **op
     method = METHODS[name](backbone, class_names, **options)
     method.options = {**known, **options}
     return method
+
+
+def check_towers(info: MethodInfo, backbone: Backbone) -> None:
+    """Raise BackboneError for a method that works inside a tower, where the backbone has none."""
+    changes = [*(["text"] if info.in_text_tower else []), *(["image"] if info.reads == IMAGES else [])]
+    if backbone.has_towers or not changes:
+        return
+    others = [name for name, method in METHODS.items() if _needs_no_tower(method.info)]
+    towers = f"the {changes[0]} tower" if len(changes) == 1 else "both towers"
+    raise BackboneError(
+        f"method {info.name!r} learns inside {towers}, and {backbone.name!r} has none, only ready vectors of "
+        f"texts; use {', '.join(others)}, or a backbone with towers (see: promptlet backbones)"
+    )
+
+
+def _needs_no_tower(info: MethodInfo) -> bool:
+    return info.reads == FEATURES and not info.in_text_tower
 
 
 def _who_has(option: str) -> str:
@@ -48,6 +69,7 @@ __all__ = [
     "MethodInfo",
     "adopt",
     "build_method",
+    "check_towers",
     "code_of",
     "register",
     "registered",

@@ -32,6 +32,7 @@ class ClipLora(Method):
         paper="arXiv 2405.18541",
         trains="2 r d numbers a matrix, three matrices a layer: 184,320 in ViT-B/16",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(r=2, alpha=1.0, dropout=0.25, template=TEMPLATE, towers="both", seed=1),
         reads=IMAGES,
         own_template=True,

@@ -27,6 +27,7 @@ class CoOp(TextPrompt):
         paper="arXiv 2109.01134",
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=4,
             ctx_init=None,

@@ -26,6 +26,7 @@ class IVLP(IndependentPrompt):
         paper="arXiv 2210.03117, section 4.2",
         trains="depth x n_ctx x (d + d_v) numbers (depth x rank x (2 n_ctx + d + d_v) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=2,
             ctx_init=None,

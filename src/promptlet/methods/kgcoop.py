@@ -36,6 +36,7 @@ class KgCoOp(TextPrompt):
         paper="arXiv 2303.13283, equation 5",
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=4,
             ctx_init=None,

@@ -91,6 +91,10 @@ class LinearProbe(Method):
     def scorer(self) -> Callable[[Tensor], Tensor]:
         return partial(linear, self._rows())
 
+    def notes(self) -> tuple[str, ...]:
+        """None: its numbers hang on no text."""
+        return ()
+
     def begin_training(self, data: TrainingData) -> None:
         _check_labels(data.labels, self.class_names)
         self.known, self.C = (), self.given

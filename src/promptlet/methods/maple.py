@@ -40,6 +40,7 @@ class MaPLe(TwoTowerPrompt):
         paper="arXiv 2210.03117, equations 5 to 8",
         trains="depth x (n_ctx x d + d x d_v + d_v) numbers (rank x (n_ctx + d) for n_ctx x d with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=2,
             ctx_init=None,

@@ -31,7 +31,8 @@ class MethodInfo:
     learns: "nothing", "at once" (from all images, without a schedule) or "by steps".
     uses_val: whether it tunes something on validation images, where there are any. own_template: whether its
     hand-written prompt is the same for every data set, as in its official code, unless another is given.
-    by_class: whether what it stores belongs to its class names, in their order.
+    by_class: whether what it stores belongs to its class names, in their order. in_text_tower: whether it
+    learns inside the text tower, so that ready vectors of class names will not do.
     fast: what it changes in the ``fast`` schedule. official: what the official code's base-to-new run changes
     in the ``coop`` schedule; None where no setting is public.
     """
@@ -48,6 +49,7 @@ class MethodInfo:
     uses_val: bool = False
     own_template: bool = False
     by_class: bool = False
+    in_text_tower: bool = False
     fast: Mapping[str, Any] = field(default_factory=dict)
     official: Mapping[str, Any] | None = None
     bibtex: str = ""
@@ -157,6 +159,10 @@ class Method(nn.Module, ABC):
     def stored_precision(self) -> str:
         """The precision of its prompt file where none is asked for."""
         return "fp32"
+
+    def notes(self) -> tuple[str, ...]:
+        """What must be known of its numbers beside its options: kept in records, told by commands."""
+        return self.backbone.notes((), self.class_names)
 
     def training_state(self) -> dict[str, Tensor]:
         """What training gathers beside the trainables, to be kept in a checkpoint; restored in place."""

@@ -38,6 +38,7 @@ class MMLoP(TwoTowerPrompt):
         paper="arXiv 2602.21397",
         trains="depth x rank x (n_ctx + d + d_v) numbers",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             rank=1,
             n_ctx=4,

@@ -45,6 +45,7 @@ class ProGrad(TextPrompt):
         paper="arXiv 2205.14865, equation 5",
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=4,
             ctx_init=None,

@@ -37,6 +37,7 @@ class PromptSRC(IndependentPrompt):
         paper="arXiv 2307.06948, equations 3 to 7",
         trains="depth x n_ctx x (d + d_v) numbers (depth x rank x (2 n_ctx + d + d_v) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=4,
             ctx_init=None,

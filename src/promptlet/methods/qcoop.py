@@ -39,6 +39,7 @@ class QCoOp(TextPrompt):
         paper="arXiv 2407.10704",
         trains="n_ctx x d numbers of 2^bits values (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             n_ctx=4,
             ctx_init=None,

@@ -46,6 +46,7 @@ class RLP(TextPrompt):
         paper="arXiv 2312.10813",
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
+        in_text_tower=True,
         options=frozen(
             rank=None,
             n_ctx=N_CTX,

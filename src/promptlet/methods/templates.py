@@ -26,8 +26,7 @@ def check_template(template: str) -> str:
 
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
     """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
-    texts = [template.replace("{}", name) for name in class_names]
-    return F.normalize(backbone.text.encode_texts(texts).float(), dim=-1)
+    return F.normalize(backbone.encode_templates([template], class_names)[0].float(), dim=-1)
 
 
 def several_templates(templates: str) -> tuple[str, ...]:
@@ -54,12 +53,10 @@ def ensemble(
     ``normalised`` says whether each template's features are, before the mean: in CLIP's and CoOp's ensembles
     they are, in PromptSRC's they are not.
     """
-    total = torch.zeros((), device=backbone.text.device)
+    total = torch.zeros((), device=backbone.device)
     several = max(1, SENTENCES // len(class_names))
     for begin in range(0, len(templates), several):
-        some = templates[begin : begin + several]
-        texts = [template.replace("{}", name) for template in some for name in class_names]
-        features = backbone.text.encode_texts(texts).float()
+        features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
         features = F.normalize(features, dim=-1) if normalised else features
-        total = total + features.view(len(some), len(class_names), -1).sum(0)
+        total = total + features.sum(0)
     return F.normalize(total / len(templates), dim=-1)

@@ -53,5 +53,8 @@ class ZeroShotEnsemble(Method):
     def class_features(self) -> Tensor:
         return ensemble(self.backbone, self.every_template, self.class_names)
 
+    def notes(self) -> tuple[str, ...]:
+        return self.backbone.notes(self.every_template, self.class_names)
+
     def stored_options(self) -> dict[str, str | int | float | bool]:
         return {"templates": self.templates, "template": self.template}

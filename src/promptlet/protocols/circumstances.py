@@ -20,9 +20,13 @@ LIBRARIES = ("torch", "transformers", "numpy")
 
 
 def circumstances(backbone: Backbone) -> dict[str, Any]:
-    """Backbone, device, threads, peak memory (bytes), versions and the date (UTC)."""
+    """Backbone, device, threads, peak memory (bytes), versions and the date (UTC).
+
+    Of a backbone without towers also what its file holds, which its name does not tell.
+    """
+    facts = {} if backbone.has_towers else backbone.facts
     return {
-        "backbone": {"name": backbone.name, "fingerprint": backbone.fingerprint},
+        "backbone": {"name": backbone.name, "fingerprint": backbone.fingerprint, **facts},
         "device": str(backbone.device),
         "threads": torch.get_num_threads(),
         "peak_memory": peak_memory(),

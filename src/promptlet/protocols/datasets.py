@@ -127,8 +127,9 @@ class FeatureSource:
 
     def check(self, reads: str, dataset: BenchDataset, views: int = 1) -> None:
         """Raise DataError, or OptionError for the views, where ``dataset`` does not have what a method reads:
-        "features", or "images" themselves."""
+        "features", or "images" themselves; BackboneError where the backbone cannot encode its images."""
         if dataset.features is None:
+            self.backbone.check_images()
             return
         if reads != "features":
             raise DataError(

@@ -93,7 +93,8 @@ def file_of(run: Run, method: Method, split: Split) -> PromptFile:
 
 
 def what_it_took(method: Method, result: TrainingResult, file_bytes: int) -> dict[str, Any]:
-    """Numbers, bytes, text passes and seconds of a training, and its history."""
+    """Numbers, bytes, text passes and seconds of a training, its history, and what the method notes."""
+    notes = list(method.notes())
     return {
         **({"rank": method.rank} if isinstance(getattr(method, "rank", None), int) else {}),
         "trainable": method.trainable_count(),
@@ -101,6 +102,7 @@ def what_it_took(method: Method, result: TrainingResult, file_bytes: int) -> dic
         "text_passes": result.text_passes,
         "seconds": result.seconds,
         "history": [asdict(report) for report in result.history],
+        **({"notes": notes} if notes else {}),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from promptlet.data import base_new
 from promptlet.errors import DataError, PromptletError
-from promptlet.methods import METHODS
+from promptlet.methods import METHODS, check_towers
 from promptlet.methods.catalog import OURS
 from promptlet.protocols.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.fitting import check_asked, new_method
@@ -74,6 +74,7 @@ class _Trial:
             return ""
         try:
             check_asked(run, trained, asked)
+            check_towers(METHODS[run.method].info, self.features.backbone)
             for name in filter(None, (run.source, run.dataset)):
                 views = run.views if name == (run.source or run.dataset) else 1
                 self.features.check(METHODS[run.method].info.reads, self.datasets[name], views)

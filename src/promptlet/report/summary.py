@@ -32,8 +32,8 @@ RUN_ON = ("backbone", "fingerprint", "dtype", "source_data")
 class Summary:
     """rows: what was run. incomplete: what was asked for and is missing or failed, with the reason.
 
-    problems: files that were not trusted, and rows that no average could be taken of. runs: the records that
-    all of this is made of, finished and failed, by key.
+    problems: files that were not trusted, rows that no average could be taken of, and what records note.
+    runs: the records that all of this is made of, finished and failed, by key.
     """
 
     rows: list[dict[str, Any]]
@@ -82,9 +82,19 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     return Summary(
         rows=sorted([*rows, *averages], key=_order),
         incomplete=_incomplete(done, failed, planned),
-        problems=[*found.problems, *without],
+        problems=[*found.problems, *without, *_notes(done)],
         runs={record["key"]: record for record in records},
     )
+
+
+def _notes(records: Sequence[Record]) -> list[str]:
+    """What records say must be known of their numbers, each once, with the methods it is said of."""
+    of: dict[str, dict[str, None]] = {}
+    for record in records:
+        told = record.get("notes")
+        for note in told if isinstance(told, list) else ():
+            of.setdefault(str(note), {})[record["method"]] = None
+    return [f"{', '.join(methods)}: {note}" for note, methods in of.items()]
 
 
 def _row(group: Sequence[Record]) -> dict[str, Any]:
