@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from promptlet.promptfile import load_prompt_file
     from promptlet.protocols.bench import open_bench
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Backbone": "promptlet.backbones",
