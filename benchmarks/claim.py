@@ -109,9 +109,9 @@ def run(bed: str, folder: Path | None, work: Path, only: Sequence[str]) -> int:
 
 
 def pack(work: Path, out: Path) -> int:
-    """The finished records of all runs, by key."""
+    """The finished records of all runs, by key; of their histories the last epoch."""
     records = [
-        {"bed": bed, **record}
+        {"bed": bed, **record, "history": record["history"][-1:]}
         for bed in PARTS
         if (work / bed).is_dir()
         for record in RunStore(work / bed).read_all()[0]

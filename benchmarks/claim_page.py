@@ -156,8 +156,10 @@ def _paired(found: Mapping[Key, Mapping[str, Sequence[Record]]]) -> list[str]:
         for (bed, dataset, shots), rows in found.items():
             if bed == "mini" or ours not in rows or theirs not in rows:
                 continue
-            cells = differences(rows[ours], rows[theirs])
-            lines.append(_line([f"{dataset} ({bed})", str(shots), str(len(rows[ours])), *cells]))
+            seeds = {record["seed"] for record in rows[ours]} & {record["seed"] for record in rows[theirs]}
+            pair = [[one for one in rows[name] if one["seed"] in seeds] for name in (ours, theirs)]
+            cells = differences(*pair)
+            lines.append(_line([f"{dataset} ({bed})", str(shots), str(len(seeds)), *cells]))
         parts += [f"\n**{ours} minus {theirs}**\n", *lines]
     return parts
 

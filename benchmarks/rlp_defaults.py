@@ -1,7 +1,7 @@
 """How RLP's settings and the rule for new names were chosen: on validation images and validation classes.
 
     python -m benchmarks.rlp_defaults --realbed DIR --realclip DIR --mini mini-harder --out FILE.jsonl.gz
-    python -m benchmarks.rlp_defaults --table --out FILE.jsonl.gz
+    python -m benchmarks.rlp_defaults --table --rules learned zero-shot --out FILE.jsonl.gz
 
 Each row is one training of one method by the library on one validation problem (`validation.py`), and what it
 answers under every rule for names that were not taught: base and new each among their own names, and all at
@@ -106,12 +106,12 @@ def _logits(method: Method, names: Sequence[str], problem: Problem, rows: np.nda
     return found if len(names) > len(problem.taught) else found.numpy()
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, Any]], rules: Sequence[str] = (*WEIGHTS, "")) -> str:
     """Means over beds (seeds and folds first) by method and rule, as Markdown."""
     lines = [_line(HEAD), _line(["---"] * len(HEAD))]
     for method in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == method]
-        for rule in own[0]["rules"]:
+        for rule in filter(rules.__contains__, own[0]["rules"]):
             means = [_mean_of(bed, own, rule) for bed in dict.fromkeys(row["bed"] for row in own)]
             shown = {name: float(np.mean([mean[name] for mean in means])) for name in means[0]}
             told = f"{method}, {rule}" if rule else method
@@ -141,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mini", help="embedded data sets, such as mini-harder")
     parser.add_argument("--methods", nargs="*", default=METHODS_TRIED)
     parser.add_argument("--only", help="beds whose name holds this")
+    parser.add_argument("--rules", nargs="*", default=WEIGHTS, help="of the table")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
     given = parser.parse_args(arguments)
@@ -156,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows.append(measure(told, bed, fold, seed))
                 print(rows[-1], flush=True)
             write_rows(given.out, rows)
-    print(table(rows))
+    shown = [row for row in rows if row["method"] in given.methods and (given.only or "") in row["bed"]]
+    print(table(shown, (*given.rules, "")))
     return 0
 
 

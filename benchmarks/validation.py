@@ -62,8 +62,11 @@ class Bed:
     backbone: Backbone
     content: FeatureFile
 
-    def problem(self, fold: int, seed: int) -> Problem:
-        """The validation problem of one fold of classes, with the shots of ``seed``."""
+    def problem(self, fold: int, seed: int, stream: str = "") -> Problem:
+        """The validation problem of one fold of classes, with the shots of ``seed``.
+
+        stream: what the folds are drawn by; the bed's name where it is empty.
+        """
         split = self.content.split
         drawn = sample_shots(split, SHOTS, seed)
         used = {item.row for item in drawn.train}
@@ -73,7 +76,7 @@ class Bed:
         base, _ = base_new(drawn)
         scored, _ = base_new(replace(split, val=held_out))
         count = len(base.class_names)
-        order = rng.generator(f"validation-classes/{self.name}", 0).permutation(count).tolist()
+        order = rng.generator(f"validation-classes/{stream or self.name}", 0).permutation(count).tolist()
         half = (count + 1) // 2
         taught = sorted(order[:half] if fold == 0 else order[count - half :])
         new = [label for label in range(count) if label not in set(taught)]
