@@ -49,7 +49,7 @@ BLENDS = (0, 0.3, 0.5, 0.7, 1)
 @dataclass(frozen=True)
 class Trial:
     """lr_u, lr_v: rates of the factors, or of a full context (lr_u). rel: whether the update is in units of
-    the start's root mean square. drop_end: dropout at the end, None for the same throughout. avg: share of the
+    the start's root mean square. drop_end: dropout at the end, None: the same throughout. avg: share of the
     steps at the end whose contexts are averaged. kg: weight of KgCoOp's term. sched: "cos", or the share of
     the steps in which a constant rate falls to zero. init: as in the library; "+zero+WORDS", "+rand+WORDS":
     beside words.
