@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from promptlet.density import (
     information_density,
     positional_penalty,
     singular_values,
+    softened,
     stable_rank,
 )
 from promptlet.errors import OptionError
@@ -126,3 +128,31 @@ def test_noise_in_a_start_that_holds_a_word_twice_leaves_the_gradient_alone(meas
         noisy = start + 1e-7 * torch.randn(start.shape, generator=draw)
         cosine = torch.nn.functional.cosine_similarity(gradient(start), gradient(noisy), dim=0)
         assert float(cosine) >= 0.999
+
+
+def test_softened_values_are_the_formula_and_lose_their_gradient_at_zero() -> None:
+    values = torch.tensor([4.0, 0.4, 0.04, 0.0], dtype=torch.float64, requires_grad=True)
+    soft = softened(values)
+    edge = 0.1 * 4.0
+    expected = [(s * s + edge * edge) ** 0.5 - edge for s in (4.0, 0.4, 0.04, 0.0)]
+    torch.testing.assert_close(soft.detach(), torch.tensor(expected, dtype=torch.float64))
+    soft.sum().backward()
+    slopes = [s / (s * s + edge * edge) ** 0.5 for s in (4.0, 0.4, 0.04, 0.0)]
+    torch.testing.assert_close(values.grad, torch.tensor(slopes, dtype=torch.float64))
+    zero = torch.zeros(3, requires_grad=True)
+    softened(zero).sum().backward()
+    assert torch.equal(zero.grad, torch.zeros(3))  # type: ignore[arg-type]
+
+
+def test_soft_terms_are_those_of_softened_values() -> None:
+    context = torch.from_numpy(np.random.default_rng(3).normal(size=(4, 9))).float()
+    s = np.linalg.svd(context.numpy(), compute_uv=False)
+    edge = 0.1 * s[0]
+    soft = np.sqrt(s**2 + edge**2) - edge
+    assert float(information_density(context, 2, soft=True)) == pytest.approx(
+        soft[:2].sum() / soft.sum(), rel=1e-5
+    )
+    mean_position = (np.arange(4) * soft).sum() / soft.sum()
+    assert float(positional_penalty(context, soft=True)) == pytest.approx(mean_position, rel=1e-5)
+    rank_one = context[:, :1] @ context[:1]
+    assert float(information_density(rank_one, 1, soft=True)) == pytest.approx(1.0, abs=1e-5)

@@ -48,6 +48,6 @@ def test_zero_shot_is_what_the_readme_says(backbone: Any, halves: tuple[Half, Ha
 def test_rlp_raises_base_and_keeps_new(backbone: Any, halves: tuple[Half, Half]) -> None:
     clf = PromptClassifier(backbone, method="rlp", seed=1).fit(*halves[0][:2])
     base, new = accuracies(clf, halves)
-    assert clf.method_.trainable_count() == 4 + 256
+    assert clf.method_.trainable_count() == 2 * (4 + 256)
     assert base > 65.4 + 5
-    assert new > 50.1 - 2
+    assert round(new, 1) == 50.1  # names that were not taught are answered zero-shot

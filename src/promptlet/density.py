@@ -16,6 +16,8 @@ from promptlet.errors import OptionError
 
 TINY = 1e-12
 """Below this a sum of singular values counts as zero."""
+SOFT = 0.1
+"""Of the largest singular value: below it, `softened` values lose their gradient. Ours."""
 
 
 def singular_values(context: Tensor) -> Tensor:
@@ -35,9 +37,23 @@ def singular_values(context: Tensor) -> Tensor:
     return result
 
 
-def information_density(context: Tensor, k: int = 1) -> Tensor:
-    """``ID_k`` (...,): the share of the k largest singular values, from k / n to 1; 1 for a zero matrix."""
-    values = singular_values(context)
+def softened(values: Tensor) -> Tensor:
+    """``sqrt(s_i^2 + e^2) - e`` of singular values (..., n), e a tenth of the largest: for terms of a loss.
+
+    A term on the values themselves has a corner wherever one is zero, or two of them are equal, which is
+    where it drives them: there its gradient turns with every rounding, and AdamW follows at full length.
+    Softened, the gradient of a value fades as the value does, and a training repeats.
+    """
+    edge = (SOFT * values[..., :1].detach()).clamp_min(TINY)
+    return torch.hypot(values, edge) - edge
+
+
+def information_density(context: Tensor, k: int = 1, soft: bool = False) -> Tensor:
+    """``ID_k`` (...,): the share of the k largest singular values, from k / n to 1; 1 for a zero matrix.
+
+    soft: of `softened` values.
+    """
+    values = softened(singular_values(context)) if soft else singular_values(context)
     _check_k(k, values.shape[-1])
     total = values.sum(-1)
     return torch.where(total > TINY, values[..., :k].sum(-1) / total.clamp_min(TINY), torch.ones_like(total))
@@ -57,12 +73,13 @@ def stable_rank(context: Tensor) -> Tensor:
     return values.square().sum(-1) / values[..., 0].square().clamp_min(TINY)
 
 
-def positional_penalty(context: Tensor) -> Tensor:
+def positional_penalty(context: Tensor, soft: bool = False) -> Tensor:
     """``sum_i i s_i / sum_i s_i`` (...,) with i counted from 0: the mean position of the singular values.
 
     0 for rank 1, (n - 1) / 2 for n equal ones. The paper's weighting is not public; this one is ours.
+    soft: of `softened` values.
     """
-    values = singular_values(context)
+    values = softened(singular_values(context)) if soft else singular_values(context)
     position = torch.arange(values.shape[-1], device=values.device, dtype=values.dtype)
     return (position * values).sum(-1) / values.sum(-1).clamp_min(TINY)
 

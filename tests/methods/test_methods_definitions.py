@@ -122,7 +122,7 @@ def test_sgd_on_coop_is_plain_torch(epochs: int, tiny_backbone: Any) -> None:
 
 def test_rlps_gradient_is_coops_through_the_factors(tiny_backbone: Any) -> None:
     features, labels = toy_problem(tiny_backbone)
-    rlp = build_method("rlp", tiny_backbone, NAMES, n_ctx=4, dropout=0.0).train()
+    rlp = build_method("rlp", tiny_backbone, NAMES, rank=1, dropout=0.0).train()
     u, v = noise("u", (4, 1), 0.1), rlp.context.V.detach().clone()
     rlp.load_state({"U": u.numpy(), "V": v.numpy()})
     coop = build_method("coop", tiny_backbone, NAMES).train()
@@ -146,7 +146,7 @@ def test_rlp_of_full_rank_can_be_any_coop(tiny_backbone: Any) -> None:
 
 
 def test_dropout_is_off_in_evaluation_and_on_in_training(tiny_backbone: Any) -> None:
-    method = build_method("rlp", tiny_backbone, NAMES, n_ctx=4, dropout=0.5)
+    method = build_method("rlp", tiny_backbone, NAMES, rank=1, dropout=0.5)
     method.load_state({"U": noise("u", (4, 1)).numpy(), "V": noise("v", (1, 32)).numpy()})
     method.begin_step(0)
     with torch.no_grad():

@@ -1,11 +1,8 @@
 """DIP's terms at the start "a photo of a", which holds "a" twice: noise of 1e-7 in it changes little.
 
-The terms have a corner wherever a singular value is zero: however small it is, its gradient has length 1,
-along vectors that noise of 1e-7 turns by about 1e-6 / s. The context leaves rank 3 in the first steps with
-a fourth value of 1e-5 to 1e-4, and the terms drive the values to zero again at the end. AdamW gives every
-number a step of the learning rate, whatever its gradient, so that under `fast` such turns grow: logits then
-agree to 0.01 (PP) and 0.03 (DO), not to 1e-3. Before pairs at rounding level were left out, gaps of 0.02 to
-0.14 were seen.
+That start has rank 3: the vectors of its fourth singular value are whatever rounding makes them, and the
+terms drive all values but the first to zero, where they would have a corner. Before such pairs lost their
+gradient and values were softened, logits of repeated trainings differed by 0.02 to 0.14 under `fast`.
 """
 
 from __future__ import annotations
@@ -50,9 +47,10 @@ def logits(backbone: Any, name: str, schedule: Schedule, seed: int | None) -> Te
         ("dip_pp", SCHEDULES["coop"], 1e-5),
         ("dip_do", ONE_STEP, 1e-5),
         ("dip_pp", ONE_STEP, 1e-5),
-        ("dip_pp", SCHEDULES["fast"], 1e-2),
+        ("dip_do", SCHEDULES["fast"], 1e-3),
+        ("dip_pp", SCHEDULES["fast"], 1e-3),
     ],
-    ids=["do-coop", "pp-coop", "do-one-step", "pp-one-step", "pp-fast"],
+    ids=["do-coop", "pp-coop", "do-one-step", "pp-one-step", "do-fast", "pp-fast"],
 )
 def test_noise_in_the_start_hardly_changes_what_is_learned(
     name: str, schedule: Schedule, within: float, mini: Any

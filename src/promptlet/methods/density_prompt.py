@@ -1,7 +1,8 @@
 """DIP's two other ways to raise information density: direct optimisation (DO) and positional penalty (PP).
 
 Both are CoOp with a term on the singular values of the context (later version of arXiv 2312.10813). The
-weights of the terms and PP's weighting of positions are not public: the defaults are ours.
+weights of the terms and PP's weighting of positions are not public: the defaults are ours, and so is that the
+terms take softened values (`promptlet.density.softened`).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class DirectOptimisation(TextPrompt):
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
-        return loss - self.weight * information_density(self.context(), self.k), logits
+        return loss - self.weight * information_density(self.context(), self.k, soft=True), logits
 
 
 @final
@@ -96,4 +97,4 @@ class PositionalPenalty(TextPrompt):
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
-        return loss + self.weight * positional_penalty(self.context()), logits
+        return loss + self.weight * positional_penalty(self.context(), soft=True), logits
