@@ -34,6 +34,12 @@ SHOWN = 32
 """Pictures on the contact sheet, half of them of classes that were not trained."""
 
 
+NEW_NAMES = (
+    "CoOp answers every name by what it learned, RLP only those it was taught: other names are answered "
+    "zero-shot, so that nothing is forgotten (--new-names)."
+)
+
+
 def command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of what is made.")] = Path("demo"),
     datasets: Annotated[
@@ -200,6 +206,7 @@ def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[s
         "afterwards. Accuracies are in percent, means over seeds. They show how the methods behave on this "
         "world and its small backbone, and say nothing about CLIP on photographs."
     )
+    page.paragraph(NEW_NAMES)
     page.heading("Base and new classes")
     page.table(HEAD, [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)])
     for problem in summary.problems:
@@ -240,6 +247,7 @@ def _tell(summary: Any, facts: dict[str, Any], name: str) -> None:
 
     say("16 shots of the base classes of small drawn data sets; backbone mini (not CLIP)")
     table(HEAD, [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)], right=HEAD[5:])
+    say(NEW_NAMES)
     prompt = facts["prompt"]
     say(
         f"{prompt['file']}: {prompt['bytes']:,} bytes, learned on the base classes of {name}; right on "
