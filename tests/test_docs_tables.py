@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
 from benchmarks.packed import pack, unpack
+from benchmarks.rlp_defaults import table as chosen_from
+from benchmarks.rows import read_rows
 
 from promptlet import PromptClassifier
 from promptlet.protocols import RunStore
@@ -49,3 +52,18 @@ def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pyte
     exec(page.partition("```python\n")[2].partition("```")[0], names)
     again = PromptClassifier.load("pets.prompt").predict(np.load("images.npy"))
     assert np.mean(again == labels) > 0.9
+
+
+def test_the_page_of_the_claim_is_that_of_its_rows() -> None:
+    rows = read_rows(ROOT / "benchmarks" / "results" / "claim.jsonl.gz")
+    page = (ROOT / "docs" / "results" / "claim.md").read_text(encoding="utf-8")
+    assert page.endswith(claim_page(rows).strip() + "\n")
+
+
+def test_the_tables_of_settings_and_rules_are_those_of_their_rows() -> None:
+    rows = read_rows(ROOT / "benchmarks" / "results" / "rlp-defaults.jsonl.gz")
+    settings = (ROOT / "docs" / "rlp-defaults.md").read_text(encoding="utf-8")
+    rules = (ROOT / "docs" / "new-names.md").read_text(encoding="utf-8")
+    assert chosen_from(rows, ("learned", "zero-shot", "")) in settings
+    some = [row for row in rows if row["method"] in ("coop", "kgcoop", "rlp:rank=2")]
+    assert chosen_from(some) in rules

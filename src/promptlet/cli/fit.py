@@ -335,5 +335,7 @@ def _tell(facts: dict[str, Any], shots: int | None) -> None:
         say("no test images (a test/ folder beside train/): accuracy on other images is not known")
     else:
         say(f"test accuracy {facts['test_accuracy']:.1f} % of {facts['test_images']:,} images")
+    if facts["new_names"] is not None:
+        say(f"names given later, which were not taught: answered {facts['new_names']} (--new-names)")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
     say(f"next: promptlet predict {out} IMAGE...")
