@@ -155,3 +155,20 @@ def test_dropout_is_off_in_evaluation_and_on_in_training(tiny_backbone: Any) -> 
     merged.load_state({"P": method.context.merged().numpy()})
     torch.testing.assert_close(plain, merged.class_features())
     assert not torch.allclose(trained, plain, atol=1e-3)
+
+
+def test_each_factor_has_a_rate_of_its_own(tiny_backbone: Any) -> None:
+    """One step of plain SGD: V moves by v_rate times the learning rate times its gradient, U by that once."""
+    features, labels = toy_problem(tiny_backbone)
+    schedule = Schedule("one", 0.01, 1, None, momentum=0.0, weight_decay=0.0, warmup_lr=None)
+    start = {"U": noise("u", (4, 1), 0.1).numpy(), "V": noise("v", (1, 32), 0.1).numpy()}
+    moves: dict[float, dict[str, Tensor]] = {}
+    for v_rate in (1.0, 7.0):
+        method = build_method("rlp", tiny_backbone, NAMES, rank=1, v_rate=v_rate)
+        method.load_state(start)
+        assert method.rates() == {"context.V": v_rate}
+        train(method, features, labels, schedule)
+        moves[v_rate] = {n: torch.from_numpy(method.state()[n] - start[n]) for n in start}
+    assert float(moves[1.0]["V"].abs().max()) > 1e-6
+    torch.testing.assert_close(moves[7.0]["U"], moves[1.0]["U"])
+    torch.testing.assert_close(moves[7.0]["V"], 7.0 * moves[1.0]["V"], atol=1e-7, rtol=1e-3)

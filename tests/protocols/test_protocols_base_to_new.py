@@ -167,3 +167,22 @@ def test_the_real_images_features_give_the_known_zero_shot_numbers(realbed: Path
     backbone = load_backbone(realbed / "model", device="cpu")
     [result] = run_toy(backbone, realbed / "features" / "caltech101.npz", "zero_shot")
     assert round(result["base"], 1) == 65.4 and round(result["new"], 1) == 50.1
+
+
+def test_decoupled_prompts_have_zero_shots_new_accuracy_and_their_own_base(
+    tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    """With the data set's own hand-written prompt; the learned prompt by itself has other numbers."""
+    path = write_toy(tmp_path / "dtd.npz")  # "{} texture."
+    methods = "zero_shot,rlp,coop:new_names=zero-shot,rlp:new_names=learned"
+    zero_shot, rlp, coop, learned = run_toy(
+        tiny_backbone, path, methods, settings=Settings(epochs=20, lr=0.05)
+    )
+    assert zero_shot["options"] == {"template": "{} texture."} and rlp["options"]["template"] == "{} texture."
+    scores = [name for name in zero_shot if name.startswith("new")]
+    assert {"new", "new_ece", "new_macro_f1"} <= set(scores)
+    for one in (rlp, coop):
+        assert [one[name] for name in scores] == pytest.approx([zero_shot[name] for name in scores], abs=1e-3)
+    assert learned["base"] == rlp["base"] and learned["base_ece"] == rlp["base_ece"]
+    assert learned["new_ece"] != pytest.approx(rlp["new_ece"], abs=1e-3)
+    assert learned["key"] != rlp["key"] and "template" not in learned["options"]

@@ -252,3 +252,20 @@ def test_data_that_cannot_be_used(tiny_backbone: Backbone, tmp_path: Path, train
     with pytest.raises(DataError, match="untested: no test images"):
         execute(run, both, FeatureSource(tiny_backbone))
     assert trainings == []
+
+
+def test_a_kept_training_knows_which_names_were_taught(
+    toys: dict[str, BenchDataset], tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    """Trained here, or taken from the store: other names are answered alike, and not as learned."""
+    store = RunStore(tmp_path / "runs")
+    fresh = run_all(toys, tiny_backbone, "rlp,rlp:new_names=learned")
+    run_all(toys, tiny_backbone, "rlp", store=store)
+    again = run_all(toys, tiny_backbone, "rlp", store=store)
+    assert all(record["trained"]["reused"] for record in again)
+    found = {(record["options"]["new_names"], record["dataset"]): record for record in fresh}
+    for record in again:
+        for name in ("accuracy", "ece"):
+            assert record[name] == pytest.approx(found["zero-shot", record["dataset"]][name], abs=1e-4)
+    as_learned = found["learned", "others"]["ece"]
+    assert found["zero-shot", "others"]["ece"] != pytest.approx(as_learned, abs=1e-3)
