@@ -43,6 +43,7 @@ def test_zero_shot_is_what_numpy_says(file: Path, tmp_path: Path) -> None:
     assert [round(value, 1) for value in found] == pytest.approx([97.0, 95.1, 93.5], abs=0.11)
 
 
+@pytest.mark.slow
 def test_what_learns_at_once_gains_over_zero_shot(file: Path, tmp_path: Path) -> None:
     found = records(file, tmp_path, "few-shot", "zero_shot,tip_adapter,linear_probe")
     for name in ("tip_adapter", "linear_probe"):
