@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from learning_toys import NAMES, toy_arrays
 
 from promptlet import PromptClassifier, load_backbone, load_prompt_file
 from promptlet.errors import DataError, OptionError, PromptFileError, PromptletError, WrongBackboneError
+from promptlet.methods import METHODS
 from promptlet.promptfile import save_prompt_file
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -303,3 +305,22 @@ def test_a_compact_file_does_not_say_which_names_were_taught(
         OptionError, match="saved without class names, so nothing says which names were taught"
     ):
         loaded.predict(problem[0], names, new_names="zero-shot")
+
+
+def test_a_method_of_ones_own_keeps_a_rule_that_was_chosen(
+    problem: Any, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    """It is a prompt at the text side, and has the choice although its own options do not name it."""
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "own_method.py"))
+    try:
+        clf = PromptClassifier(tiny_backbone, method="near_coop", epochs=3, cache=False).fit(*problem)
+        names = ["cat", "a boat", "dog"]
+        clf.choose_new_names("zero-shot").save(tmp_path / "own.prompt")
+        again = PromptClassifier.load(tmp_path / "own.prompt", backbone=tiny_backbone)
+        assert again.method_.new_names == "zero-shot"
+        expected = clf.predict_proba(problem[0], names)
+        np.testing.assert_allclose(again.predict_proba(problem[0], names), expected, atol=1e-6)
+        with pytest.raises(OptionError, match=r"no option 'new_names' \(its own options do not name it\)"):
+            PromptClassifier(tiny_backbone, method="near_coop", new_names="blend").fit(*problem)
+    finally:
+        METHODS.pop("near_coop", None)

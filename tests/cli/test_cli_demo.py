@@ -24,7 +24,7 @@ def test_demo(shell: Any, tmp_path: Path) -> None:
     first = shell.json(*words)
     rows = {row["method"]: row for row in first["summary"]}
     assert set(rows) == {"zero_shot", "coop", "rlp"}
-    assert (rows["coop"]["trainable"], rows["rlp"]["trainable"]) == (4 * 128, 4 + 128)
+    assert (rows["coop"]["trainable"], rows["rlp"]["trainable"]) == (4 * 128, 2 * (4 + 128))
     assert rows["coop"]["base"] > 20  # chance
 
     prompt = Path(first["prompt"]["file"])

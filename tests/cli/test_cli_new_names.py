@@ -58,7 +58,7 @@ def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
     file, image = fitted("--new-names", "learned"), next(pictures.rglob("*.png"))
     assert load_prompt_file(file).format_version == 1  # as every file was before there were rules
     done = shell.run("predict", file, image, *ASKED)
-    assert "answers names that were not taught as it learned, as files of older formats do: boat, tree" in (
+    assert "no rule for names that were not taught, which are answered as it learned: boat, tree" in (
         done.stderr
     )
     assert "note" not in shell.run("predict", file, image).stderr

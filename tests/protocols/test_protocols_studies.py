@@ -58,7 +58,7 @@ def test_plain_runs_of_the_methods_are_settings_of_the_studies(tmp_path: Path) -
     keys = {run.key for run in planned(tmp_path, every)}
     first = "ctx_init=none,v_rate=1,new_names=learned"
     factors = f"{first},n_ctx=4,dropout=0.3"
-    plain = f"zero_shot,coop,dip_do,dip_pp,rlp:rank=1,{factors}"
+    plain = f"zero_shot,coop,dip_do:soft=false,dip_pp:soft=false,rlp:rank=1,{factors}"
     for method in ("kgcoop", "prograd"):
         plain += f",{method}:{factors},{method}:rank=1,{factors}"
     plain += f",coop:n_ctx=2,coop:n_ctx=16,rlp:rank=4,{factors}"

@@ -257,7 +257,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.method_.info.learns == BY_STEPS:
             record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
         template = getattr(self.method_, "template", None)
-        if template is not None:
+        if template is not None and getattr(self.method_, "reads_template", True):
             record["template"] = template
         return {key: value for key, value in record.items() if value is not None}
 

@@ -10,8 +10,11 @@ import numpy as np
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
 from promptlet.methods.catalog import OURS
-from promptlet.methods.new_names import LEARNED
+from promptlet.methods.new_names import LEARNED, check_rule
+from promptlet.methods.templates import check_template
+from promptlet.methods.text_prompt import TextPrompt
 from promptlet.promptfile import PromptFile
+from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
 
@@ -89,7 +92,8 @@ def options_of(file: PromptFile) -> dict[str, Any]:
     own = METHODS[file.method].info.options
     known["new_names"] = LEARNED  # a file that does not tell, as all of older formats: as it answered then
     usable = {name: value for name, value in known.items() if name in own and value is not None}
-    return {**usable, **file.options}
+    stored = {name: value for name, value in file.options.items() if name in own or name not in OF_ANSWERS}
+    return {**usable, **stored}
 
 
 def restore(method: Method, file: PromptFile, taught: tuple[str, ...] | None) -> Method:
@@ -97,6 +101,9 @@ def restore(method: Method, file: PromptFile, taught: tuple[str, ...] | None) ->
     it was trained on, as prompts hold them, None where the file leaves them out."""
     method.load_state(file.tensors)
     method.taught = taught
+    if isinstance(method, TextPrompt) and "new_names" in file.options:  # also where it is none of its options
+        method.new_names = check_rule(str(file.options["new_names"]))
+        method.template = check_template(str(file.options.get("template", method.template)))
     return method.eval()
 
 

@@ -136,7 +136,7 @@ def _tell_new(
     if new:
         shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
         warn(
-            f"note: {file} answers names that were not taught as it learned, as files of older formats do: "
+            f"note: {file} says no rule for names that were not taught, which are answered as it learned: "
             f"{shown}. --new-names {ZERO_SHOT} often answers them better"
         )
 

@@ -2,7 +2,7 @@
 
 Both are CoOp with a term on the singular values of the context (later version of arXiv 2312.10813). The
 weights of the terms and PP's weighting of positions are not public: the defaults are ours, and so is that the
-terms take softened values (`promptlet.density.softened`).
+terms take softened values (`promptlet.density.softened`) unless ``soft`` is false, as in version 0.1.0.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class DirectOptimisation(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, k=1, new_names=LEARNED, template=TEMPLATE, seed=1),
+        options=frozen(
+            n_ctx=4, ctx_init=None, weight=1.0, k=1, soft=True, new_names=LEARNED, template=TEMPLATE, seed=1
+        ),
         bibtex=bibtex("dip_do"),
         notes=OURS,
     )
@@ -49,18 +51,19 @@ class DirectOptimisation(TextPrompt):
         ctx_init: str | None = None,
         weight: float = 1.0,
         k: int = 1,
+        soft: bool = True,
         new_names: str = LEARNED,
         template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
-        self.weight, self.k = check_weight("weight", weight), k
+        self.weight, self.k, self.soft = check_weight("weight", weight), k, bool(soft)
         information_density(start, k)  # refuses a k that does not fit
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
-        return loss - self.weight * information_density(self.context(), self.k, soft=True), logits
+        return loss - self.weight * information_density(self.context(), self.k, self.soft), logits
 
 
 @final
@@ -75,7 +78,9 @@ class PositionalPenalty(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(n_ctx=4, ctx_init=None, weight=1.0, new_names=LEARNED, template=TEMPLATE, seed=1),
+        options=frozen(
+            n_ctx=4, ctx_init=None, weight=1.0, soft=True, new_names=LEARNED, template=TEMPLATE, seed=1
+        ),
         bibtex=bibtex("dip_pp"),
         notes=OURS,
     )
@@ -87,14 +92,15 @@ class PositionalPenalty(TextPrompt):
         n_ctx: int = 4,
         ctx_init: str | None = None,
         weight: float = 1.0,
+        soft: bool = True,
         new_names: str = LEARNED,
         template: str = TEMPLATE,
         seed: int = 1,
     ) -> None:
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
-        self.weight = check_weight("weight", weight)
+        self.weight, self.soft = check_weight("weight", weight), bool(soft)
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
-        return loss + self.weight * positional_penalty(self.context(), soft=True), logits
+        return loss + self.weight * positional_penalty(self.context(), self.soft), logits

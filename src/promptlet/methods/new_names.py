@@ -35,6 +35,7 @@ from promptlet.methods.method import IMAGES, NOTHING, Method, MethodInfo
 
 LEARNED, BLEND, ZERO_SHOT = "learned", "blend", "zero-shot"
 RULES = (LEARNED, BLEND, ZERO_SHOT)
+ADAPTERS = ("clip_adapter", "tip_adapter", "tip_adapter_f")
 BLEND_WEIGHT = 0.7
 """The share of zero-shot features in a blend where it is not said: chosen on validation classes."""
 
@@ -83,7 +84,9 @@ def why_not(info: MethodInfo) -> str:
         )
     if info.name == "cocoop":
         return "it has no class features of its own: they depend on the image"
-    return "its class features are zero-shot already"
+    if info.name in ADAPTERS:
+        return "its class features are zero-shot already"
+    return "its own options do not name it"
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from typing import Any
 
 SHOWN_IN_SLUG = ("rank", "n_ctx", "per_class")
 DIGESTS = ("data", "source_data")
-AS_BEFORE: Mapping[str, Any] = MappingProxyType({"v_rate": 1.0, "budget": None, "new_names": "learned"})
+AS_BEFORE: Mapping[str, Any] = MappingProxyType(
+    {"v_rate": 1.0, "budget": None, "new_names": "learned", "soft": False}
+)
 """Options that came later, at the values that stand for how it was without them: there they are no part of
 what tells runs apart, so that a run from before is the same run."""
 OF_THE_TEST = ("protocol", "dataset", "source")

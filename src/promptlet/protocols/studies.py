@@ -155,6 +155,11 @@ def _rlp(
     return _learned("rlp", label, group, start, n_ctx, **factors)
 
 
+def _density_term(method: str, label: str, group: str, **options: Any) -> Setting:
+    """DIP's DO or PP with the term of version 0.1.0."""
+    return _learned(method, label, group, WORDS, 4, **options, soft=False)
+
+
 def _restrained(method: str, label: str, rank: int | None, **options: Any) -> Setting:
     """KgCoOp or ProGrad with a full context, or with RLP's."""
     factors = {"rank": rank, "dropout": _DROPOUT, **_FIRST}
@@ -238,8 +243,8 @@ def _density() -> Study:
         _coop("CoOp (full)", "coop"),
         _rlp("low rank, no dropout", "rlp", dropout=0.0),
         _rlp("low rank, dropout 0.3", "rlp"),
-        *(_learned("dip_do", f"DO, weight {w:g}", "do", WORDS, 4, weight=w, k=1) for w in weights),
-        *(_learned("dip_pp", f"PP, weight {w:g}", "pp", WORDS, 4, weight=w) for w in weights),
+        *(_density_term("dip_do", f"DO, weight {w:g}", "do", weight=w, k=1) for w in weights),
+        *(_density_term("dip_pp", f"PP, weight {w:g}", "pp", weight=w) for w in weights),
         _restrained("kgcoop", "KgCoOp (full)", None, weight=8.0),
         _restrained("kgcoop", "KgCoOp, low rank", 1, weight=8.0),
         _restrained("prograd", "ProGrad (full)", None, weight=1.0, temperature=1.0),
