@@ -68,7 +68,7 @@ def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
 def test_inspect_tells_the_rule(shell: Any, fitted: Any) -> None:
     own, old = fitted(), fitted("--new-names", "learned")
     assert "names that were not taught are answered zero-shot" in shell.run("inspect", own).output
-    assert "are answered learned (not told by the file)" in shell.run("inspect", old).output
+    assert "are answered as learned (not told by the file)" in shell.run("inspect", old).output
     assert shell.json("inspect", own)["new_names"] == "zero-shot"
     assert shell.json("inspect", own)["singular_values"]
 

@@ -336,6 +336,7 @@ def _tell(facts: dict[str, Any], shots: int | None) -> None:
     else:
         say(f"test accuracy {facts['test_accuracy']:.1f} % of {facts['test_images']:,} images")
     if facts["new_names"] is not None:
-        say(f"names given later, which were not taught: answered {facts['new_names']} (--new-names)")
+        rule = facts["new_names"].replace("learned", "as learned")
+        say(f"names given later, which were not taught: answered {rule} (--new-names)")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
     say(f"next: promptlet predict {out} IMAGE...")

@@ -44,7 +44,8 @@ def command(
     }
     if facts["new_names"]:
         untold = "" if "new_names" in prompt.options else " (not told by the file)"
-        lines["new"] = f"names that were not taught are answered {facts['new_names']}{untold}"
+        rule = facts["new_names"].replace("learned", "as learned")
+        lines["new"] = f"names that were not taught are answered {rule}{untold}"
     if prompt.options:
         lines["options"] = ", ".join(f"{key}={value}" for key, value in prompt.options.items())
     values = facts["singular_values"]
