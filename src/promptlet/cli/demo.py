@@ -36,7 +36,7 @@ SHOWN = 32
 
 NEW_NAMES = (
     "CoOp answers every name by what it learned, RLP only those it was taught: other names are answered "
-    "zero-shot, so that nothing is forgotten (--new-names)."
+    "zero-shot, so that nothing is forgotten, and nothing gained (--new-names)."
 )
 
 
