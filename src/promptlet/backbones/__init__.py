@@ -2,6 +2,9 @@
 
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE, load_backbone
+from promptlet.backbones.pickling import know_backbones
 from promptlet.backbones.text_features import write_text_features
+
+know_backbones()
 
 __all__ = ["DEFAULT_BACKBONE", "Backbone", "load_backbone", "write_text_features"]

@@ -119,11 +119,5 @@ class Backbone(ABC):
         """Itself: a frozen backbone is shared, also by `sklearn.base.clone`."""
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled (by joblib, for processes) as its name and fingerprint; loaded again on the other side."""
-        from promptlet.backbones.pickling import reduce_backbone
-
-        return reduce_backbone(self)
-
     def __repr__(self) -> str:
         return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"

@@ -1,15 +1,20 @@
 """Pickling, for joblib and processes: a backbone travels as its name and is loaded again on the other side.
 
-Prompts are saved as prompt files, never as pickles; this is for processes of one program.
+Prompts are saved as prompt files, never as pickles; this is for processes of one program. What pickles each
+kind of backbone is told to `copyreg` here, above the loaders, so that a backbone need not know them.
 """
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakValueDictionary
 
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.from_features import FeatureBackbone
 from promptlet.backbones.load import load_backbone
+from promptlet.backbones.tower_backbone import TowerBackbone
 
 Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
 
@@ -17,6 +22,7 @@ _loaded: WeakValueDictionary[Identity, Backbone] = WeakValueDictionary()
 
 
 def reduce_backbone(backbone: Backbone) -> tuple[Callable[..., Backbone], Identity]:
+    """Its name, device, dtype and fingerprint, and what loads it again."""
     dtype = str(backbone.dtype).removeprefix("torch.")
     identity = (backbone.name, str(backbone.device), dtype, backbone.fingerprint)
     _loaded[identity] = backbone
@@ -32,3 +38,10 @@ def _reload(name: str, device: str, dtype: str, fingerprint: str) -> Backbone:
         backbone.check_fingerprint(fingerprint, name, "the pickle")
         _loaded[identity] = backbone
     return backbone
+
+
+def know_backbones() -> None:
+    """Let every pickler of this process send backbones so."""
+    reduce: Callable[[Any], tuple[Callable[..., Backbone], Identity]] = reduce_backbone
+    for kind in (TowerBackbone, FeatureBackbone):
+        copyreg.pickle(kind, reduce)

@@ -1,6 +1,7 @@
 """Training: schedules, one readable loop, checkpoints."""
 
-from promptlet.training.loop import EpochReport, TrainingResult, train
+from promptlet.training.loop import train
+from promptlet.training.reports import EpochReport, TrainingResult
 from promptlet.training.schedules import (
     SCHEDULE_NAMES,
     SCHEDULES,

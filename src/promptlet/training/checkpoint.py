@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,9 +16,7 @@ from torch import Tensor, nn
 
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
-
-if TYPE_CHECKING:
-    from promptlet.training.loop import EpochReport
+from promptlet.training.reports import EpochReport
 
 
 @dataclass
@@ -109,8 +106,6 @@ def read_checkpoint(
 
 
 def _progress(path: Path, metadata: dict[str, str], fresh: Progress) -> Progress:
-    from promptlet.training.loop import EpochReport
-
     if metadata["settings"] != fresh.settings:
         pairs = zip(metadata["settings"].split(" | "), fresh.settings.split(" | "), strict=False)
         different = "; ".join(f"{was} there, {now} here" for was, now in pairs if was != now)
