@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks import flops, machine, models, steps
-from promptlet.backbones.text_engine import TextEngine
+from promptlet.backbones.text.engine import TextEngine
 
 MAX_ROWS = (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmarks import flops, isolated, machine, models, steps
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.text_reference import encode_plain
-from promptlet.methods.cocoop import CoCoOp
+from promptlet.backbones.text.reference import encode_plain
+from promptlet.methods.text.cocoop import CoCoOp
 
 SIZES = ((1, 50), (4, 50), (1, 100), (4, 100))  # images, classes
 ROUNDS = 3

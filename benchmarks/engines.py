@@ -16,10 +16,10 @@ import torch
 
 from promptlet.backbones import load_backbone
 from promptlet.protocols import RunStore
-from promptlet.protocols.datasets import FeatureSource, open_datasets
 from promptlet.protocols.engines import Engine
-from promptlet.protocols.execution import Workbench
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
+from promptlet.protocols.run.datasets import FeatureSource, open_datasets
+from promptlet.protocols.run.execution import Workbench
 
 COLUMNS = (
     ("engine", "engine", "s"),

@@ -23,7 +23,7 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.data import FeatureCache, Split, base_new, sample_shots
 from promptlet.evaluation import accuracy
 from promptlet.methods import Method, build_method
-from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.training import EpochReport, method_schedule, train
 
 SHOTS = 16
@@ -121,7 +121,7 @@ def main() -> None:
     }
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     if options.figure is not None:
-        from promptlet.report.figures import learning_curves
+        from promptlet.report.figures.charts import learning_curves
 
         curves = {
             f"{method}, {half}": points

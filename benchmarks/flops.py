@@ -13,7 +13,7 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from promptlet.backbones.text_engine import PackedChunk, Plan, TextEngine
+from promptlet.backbones.text.engine import PackedChunk, Plan, TextEngine
 
 PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "addmm_": 1, "baddbmm": 1, "baddbmm_": 1}  # first operand's place
 

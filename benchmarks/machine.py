@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from promptlet.backbones.text_products import ONEDNN
+from promptlet.backbones.arithmetic.products import ONEDNN
 
 SHAPES = ((1024, 1024, 1024), (2048, 2048, 2048), (512, 512, 2048))  # (m, k, n): (m, k) x (k, n)
 PROC = Path("/proc")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import flops, machine, models, steps
-from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones.text.encoder import TextEncoder
 
 COUNTS = (10, 100, 1000)
 ROUNDS = {10: 7, 100: 5, 1000: 3}  # few where the plain path takes minutes

@@ -24,9 +24,9 @@ from promptlet.density import information_density, profile
 from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, build_method
 from promptlet.protocols import base_to_new
-from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.engines.inline import run_inline
 from promptlet.protocols.planning import Settings, parse_methods
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset
 
 ROOT = Path(__file__).parents[1]
 AT_INPUT = ("coop", "kgcoop", "prograd", "rlp", "dip_do", "dip_pp", "qcoop")

@@ -16,7 +16,7 @@ from benchmarks.rows import read_rows
 from promptlet import PromptClassifier
 from promptlet.protocols import RunStore
 from promptlet.report import summarise
-from promptlet.report.markdown_report import markdown_report
+from promptlet.report.formats.markdown import markdown_report
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.preprocess import augmented_view, preprocess
+from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.errors import ImageError, OptionError
 from promptlet.features import (
@@ -134,7 +134,8 @@ def test_a_picture_is_hashed_once_whatever_the_views(
 ) -> None:
     hashed: list[Any] = []
     monkeypatch.setattr(
-        "promptlet.data.images.content_hash", lambda source: (hashed.append(source), content_hash(source))[1]
+        "promptlet.data.images.opening.content_hash",
+        lambda source: (hashed.append(source), content_hash(source))[1],
     )
     encode_images(tiny_backbone, pictures(3), views=5)
     assert len(hashed) == 3

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from promptlet.backbones.preprocess import augmented_view, preprocess
+from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import content_hash, open_image
 from promptlet.errors import ImageError, OptionError
 from promptlet.pixels import PixelInputs

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.preprocess import augmented_view, preprocess
+from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, open_image
-from promptlet.data.images import ImageSource, content_hashes, raise_together
+from promptlet.data.images.opening import ImageSource, content_hashes, raise_together
 from promptlet.errors import ImageError, OptionError
 
 BATCH = 32

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from promptlet.backbones.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
 from promptlet.data import open_image
-from promptlet.data.images import ImageSource, content_hashes, raise_together
+from promptlet.data.images.opening import ImageSource, content_hashes, raise_together
 from promptlet.errors import ImageError, OptionError
 
 DECODERS = 4

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from promptlet.backbones.text_attention import (
+from promptlet.backbones.text.attention import (
     attend,
     attend_backward,
     attend_backward_prefix,
     make_leaf_slots,
     make_slots,
 )
-from promptlet.backbones.text_packing import Chunk, choose_tiles, make_chunks
+from promptlet.backbones.text.packing import Chunk, choose_tiles, make_chunks
 
 HEADS, WIDTH = 2, 3
 LISTS = st.lists(

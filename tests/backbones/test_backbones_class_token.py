@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import DataError, OptionError
 
 NAMES = [

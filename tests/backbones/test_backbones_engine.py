@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from tiny_models import OPEN_CLIP, clip_model, clip_tokenizer, shaken
 from torch import Tensor
 
-from promptlet.backbones import Backbone, load_backbone, text_products
-from promptlet.backbones.from_transformers import wrap_transformers
-from promptlet.backbones.preprocess import ImageSpec
-from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones.arithmetic import products as text_products
+from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.backbones.libraries.transformers import wrap_transformers
+from promptlet.backbones.text.encoder import TextEncoder
 
 NAMES = [
     *(
@@ -290,7 +291,7 @@ def test_towers_of_the_real_size() -> None:
 
 def test_open_clip_tower_of_the_real_size() -> None:
     open_clip = pytest.importorskip("open_clip")
-    from promptlet.backbones.from_open_clip import wrap_open_clip
+    from promptlet.backbones.libraries.open_clip import wrap_open_clip
 
     size = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12}
     model = shaken(open_clip.CLIP(**{**OPEN_CLIP, "embed_dim": 512, "text_cfg": size}), 9)

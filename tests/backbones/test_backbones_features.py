@@ -15,7 +15,7 @@ import torch
 from promptlet import load_backbone
 from promptlet.backbones import Backbone, write_text_features
 from promptlet.backbones import pickling as travelling
-from promptlet.backbones.text_features import read_text_features
+from promptlet.backbones.vectors.file import read_text_features
 from promptlet.errors import BackboneError, DataError, OptionError, WrongBackboneError
 
 NAMES = ("cat", "dog", "golden_retriever", "Polish")

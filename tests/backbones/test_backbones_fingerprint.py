@@ -15,10 +15,10 @@ from torch import nn
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.fingerprint import weights_digest
-from promptlet.backbones.from_open_clip import wrap_open_clip
-from promptlet.backbones.from_transformers import wrap_transformers
-from promptlet.backbones.preprocess import spec_from_transformers
-from promptlet.backbones.tower_backbone import settle
+from promptlet.backbones.image.preprocess import spec_from_transformers
+from promptlet.backbones.libraries.open_clip import wrap_open_clip
+from promptlet.backbones.libraries.transformers import wrap_transformers
+from promptlet.backbones.towers import settle
 from promptlet.errors import WrongBackboneError
 
 CPU = torch.device("cpu")

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from tiny_models import EYES, OPEN_CLIP, SIGLIP_PIXELS, clip_model, clip_tokenizer, save, shaken
 from torch import Tensor
 
-from promptlet.backbones import Backbone, load_backbone, text_products
-from promptlet.backbones.from_transformers import wrap_transformers
-from promptlet.backbones.image_encoder import ImageEncoder
-from promptlet.backbones.image_engine import ImageEngine
-from promptlet.backbones.preprocess import ImageSpec
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.backbones.arithmetic import products as text_products
+from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.image.engine import ImageEngine
+from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.errors import BackboneError, OptionError
 
 CPU = torch.device("cpu")
@@ -257,7 +258,7 @@ def test_open_clip_towers_without_a_place_for_prompts(vision: dict[str, Any], ki
 def open_clip_images(vision: dict[str, Any]) -> ImageEncoder:
     """The image side of a tiny open_clip model, whose image tower has some options."""
     open_clip = pytest.importorskip("open_clip", reason="open_clip is not installed")
-    from promptlet.backbones.from_open_clip import wrap_open_clip
+    from promptlet.backbones.libraries.open_clip import wrap_open_clip
 
     config = {**OPEN_CLIP, "vision_cfg": {**OPEN_CLIP["vision_cfg"], **vision}}  # type: ignore[dict-item]
     model = shaken(open_clip.CLIP(**config), 9)

@@ -57,7 +57,7 @@ import numpy
 from PIL import Image
 from transformers.utils import logging as hf
 from promptlet.backbones import load_backbone
-from promptlet.backbones.preprocess import preprocess
+from promptlet.backbones.image.preprocess import preprocess
 from promptlet.errors import BackboneError
 before = (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level)
 for source in (*sys.argv[1:], "openai/clip-vit-base-patch16"):

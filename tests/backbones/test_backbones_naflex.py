@@ -15,7 +15,12 @@ from PIL import Image
 from tiny_models import CLIP_PIXELS, NAFLEX_PIXELS, SIGLIP_PIXELS
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.preprocess import augmented_view, patch_grid, preprocess, spec_from_transformers
+from promptlet.backbones.image.preprocess import (
+    augmented_view,
+    patch_grid,
+    preprocess,
+    spec_from_transformers,
+)
 from promptlet.errors import BackboneError
 from promptlet.features import encode_images
 

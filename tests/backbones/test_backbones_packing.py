@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptlet.backbones.text_packing import Chunk, choose_tiles, fill_tiles, make_chunks
+from promptlet.backbones.text.packing import Chunk, choose_tiles, fill_tiles, make_chunks
 
 LISTS = st.lists(
     st.lists(st.integers(0, 3), min_size=1, max_size=9).map(lambda s: (*s, 9)), min_size=1, max_size=40

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from tiny_models import CLIP_PIXELS, SIGLIP_PIXELS
 
-from promptlet.backbones.preprocess import (
+from promptlet.backbones.image.preprocess import (
     ImageSpec,
     augmented_view,
     preprocess,

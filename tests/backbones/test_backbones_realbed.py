@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.preprocess import preprocess
+from promptlet.backbones.image.preprocess import preprocess
 
 pytestmark = pytest.mark.realbed
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 
 
 def write(folder: Path, method: str, seed: int, accuracy: float, dataset: str = "dtd") -> None:

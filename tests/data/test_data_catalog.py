@@ -9,7 +9,7 @@ import pytest
 
 from promptlet.data import DATASETS
 from promptlet.data.catalog import NATURAL, RULES, SHIFTED, DatasetSpec, spec_of_split_file
-from promptlet.data.places import TORCHVISION, layouts_of
+from promptlet.data.known.places import TORCHVISION, layouts_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 

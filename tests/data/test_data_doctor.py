@@ -14,8 +14,8 @@ from hf_toys import encoded, image_set, save_disk
 from PIL import Image
 
 from promptlet.data import DATASETS, FeatureFile, load_dataset, read_folder, write_feature_file
-from promptlet.data.coop_split import content_digest
 from promptlet.data.doctor import Checkup, examine
+from promptlet.data.readers.coop_split import content_digest
 
 Make = Callable[..., Path]
 

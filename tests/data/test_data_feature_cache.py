@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from promptlet.data import FeatureCache
-from promptlet.data.feature_cache import USE_TIME_STEP, default_folder
+from promptlet.data.cache.features import USE_TIME_STEP, default_folder
 from promptlet.errors import DataError, OptionError
 
 Vector = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptlet.data.hf_source import HubSource, is_hub_source, local_path, looks_saved, parse_source
+from promptlet.data.hugging_face.source import HubSource, is_hub_source, local_path, looks_saved, parse_source
 from promptlet.errors import DataError, OptionError
 
 

@@ -436,7 +436,7 @@ def test_a_configuration_of_a_local_clone(tmp_path: Path) -> None:
 def test_unpacked_once_and_anew_when_the_source_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptlet.data import hugging_face
+    from promptlet.data.hugging_face import reader as hugging_face
 
     path = tmp_path / "t.parquet"
     image_set([0, 1]).to_parquet(str(path))
@@ -462,7 +462,7 @@ def test_unpacked_once_and_anew_when_the_source_changes(
 
 
 def test_many_images_are_spread_over_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptlet.data import hugging_face
+    from promptlet.data.hugging_face import reader as hugging_face
 
     monkeypatch.setattr(hugging_face, "PER_FOLDER", 2)
     image_set([0, 1, 2, 0, 1]).to_parquet(str(tmp_path / "t.parquet"))

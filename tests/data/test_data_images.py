@@ -204,7 +204,7 @@ def test_pillows_own_lower_limit_neither_warns_nor_changes(
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)  # warnings are errors in these tests
     assert open_image(tmp_path / "a.png").size == (20, 20)
-    monkeypatch.setattr("promptlet.data.images.MAX_PIXELS", 399)
+    monkeypatch.setattr("promptlet.data.images.opening.MAX_PIXELS", 399)
     with pytest.raises(ImageError, match="is 400 pixels, more than the 399"):
         open_image(Image.new("RGB", (20, 20)))
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from promptlet.data import Split, load_dataset, open_image
 from promptlet.data.load import expand_names
-from promptlet.data.mini_world import read_mini
+from promptlet.data.readers.mini_world import read_mini
 from promptlet.errors import DataError, OptionError
 from promptlet.mini import datasets
 from promptlet.mini.names import HARDER_NAMES, MINI_NAMES

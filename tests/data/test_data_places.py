@@ -15,10 +15,10 @@ from scipy.io import savemat
 
 from promptlet.data import DATASETS, Split, load_dataset
 from promptlet.data.doctor import examine
-from promptlet.data.flower_names import FLOWERS
-from promptlet.data.known import locate, spec_of_folder
-from promptlet.data.layouts import read_layout
-from promptlet.data.places import TORCHVISION
+from promptlet.data.known.flower_names import FLOWERS
+from promptlet.data.known.layouts import read_layout
+from promptlet.data.known.load import locate, spec_of_folder
+from promptlet.data.known.places import TORCHVISION
 from promptlet.errors import DataError
 
 Samples = list[tuple[Path, int]]

@@ -14,7 +14,7 @@ from test_data_sampling import check_against_dassl
 
 from promptlet.data import DATASETS, Split, base_new, load_dataset, read_coop_split, sample_shots
 from promptlet.data.catalog import DatasetSpec
-from promptlet.data.coop_split import content_digest
+from promptlet.data.readers.coop_split import content_digest
 
 NAMES = ("oxford_pets", "stanford_cars", "oxford_flowers", "dtd", "eurosat", "ucf101")
 BASE_CLASSES = {

@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 from hf_toys import encoded, image_set
 
+from promptlet.data.hugging_face.unpacked import (
+    Content,
+    clear_unpacked,
+    datasets_folder,
+    list_unpacked,
+    unpack_once,
+)
 from promptlet.data.items import SPLIT_NAMES
-from promptlet.data.unpacked import Content, clear_unpacked, datasets_folder, list_unpacked, unpack_once
 from promptlet.errors import DataError
 
 
@@ -142,7 +148,8 @@ def test_no_place_to_unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 TWO = """
 import sys
-from promptlet.data import load_dataset, hugging_face
+from promptlet.data import load_dataset
+from promptlet.data.hugging_face import reader as hugging_face
 original = hugging_face.open_local
 hugging_face.open_local = lambda source: print("opened") or original(source)
 print(len(load_dataset(sys.argv[1]).train))

@@ -15,10 +15,10 @@ from torch import Tensor
 from promptlet.classifier import prompt_file_of
 from promptlet.errors import OptionError
 from promptlet.methods import Method
-from promptlet.methods.clip_adapter import ClipAdapter
+from promptlet.methods.features.clip_adapter import ClipAdapter
+from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF, by_class, steps
 from promptlet.methods.method import MethodInfo
-from promptlet.methods.tip_adapter import TipAdapter, TipAdapterF, by_class, steps
-from promptlet.methods.zero_shot import ZeroShot
+from promptlet.methods.zero_shot.single import ZeroShot
 from promptlet.promptfile import dumps, loads
 from promptlet.training import Schedule, method_schedule, train
 
@@ -233,7 +233,7 @@ def official_search(backbone: Any, keys: Any, labels: Any, x: Tensor, y: Tensor)
 
 
 def test_the_search_is_the_official_one(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptlet.methods.tip_adapter.SEARCHED_AT_ONCE", 8)
+    monkeypatch.setattr("promptlet.methods.features.tip_adapter.SEARCHED_AT_ONCE", 8)
     features, labels = problem(tiny_backbone, drop=1)
     val = validation(tiny_backbone, spread=0.5)
     method = TipAdapter(tiny_backbone, NAMES)

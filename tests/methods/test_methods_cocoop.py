@@ -15,9 +15,9 @@ from torch import Tensor
 from promptlet import PromptClassifier
 from promptlet.backbones import load_backbone
 from promptlet.errors import OptionError
-from promptlet.methods import cocoop
-from promptlet.methods.cocoop import CoCoOp, MetaNet
-from promptlet.methods.coop import CoOp
+from promptlet.methods.text import cocoop
+from promptlet.methods.text.cocoop import CoCoOp, MetaNet
+from promptlet.methods.text.coop import CoOp
 from promptlet.training import Schedule, train
 
 SCHEDULE = Schedule("short", lr=0.05, epochs=3, batch_size=6)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny_models import clip_tokenizer
 
-from promptlet.backbones.from_transformers import wrap_transformers
-from promptlet.backbones.preprocess import ImageSpec
+from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.methods import METHODS, build_method
 
 VIT_B_16 = {

@@ -12,12 +12,12 @@ from learning_toys import NAMES, noise
 from torch import Tensor
 
 from promptlet.errors import OptionError
-from promptlet.methods.ivlp import IVLP
-from promptlet.methods.maple import MaPLe
+from promptlet.methods.both_towers.ivlp import IVLP
+from promptlet.methods.both_towers.maple import MaPLe
+from promptlet.methods.both_towers.mmlop import MMLoP, without_drift
+from promptlet.methods.both_towers.promptsrc import PromptSRC, gaussian_weights
+from promptlet.methods.both_towers.vpt import VPT
 from promptlet.methods.method import Method
-from promptlet.methods.mmlop import MMLoP, without_drift
-from promptlet.methods.promptsrc import PromptSRC, gaussian_weights
-from promptlet.methods.vpt import VPT
 from promptlet.pixels import PixelInputs
 from promptlet.training import Schedule, train
 
@@ -125,7 +125,7 @@ def test_maples_maps_below_the_first_layer_start_alike(tiny_backbone: Any) -> No
     coupling = MaPLe(tiny_backbone, NAMES, depth=2).coupling
     assert not torch.equal(coupling.weight[0], coupling.weight[1])
     assert coupling.weight.abs().max() <= 32**-0.5
-    from promptlet.methods.maple import Coupling
+    from promptlet.methods.both_towers.maple import Coupling
 
     deep = Coupling(4, 8, 6, seed=1)
     assert torch.equal(deep.weight[1], deep.weight[3])

@@ -12,8 +12,8 @@ from torch import Tensor
 from promptlet.errors import OptionError
 from promptlet.methods.template_lists import IMAGENET, PROMPTSRC, SELECT
 from promptlet.methods.templates import ensemble, several_templates
-from promptlet.methods.zero_shot import ZeroShot
-from promptlet.methods.zero_shot_ensemble import ZeroShotEnsemble
+from promptlet.methods.zero_shot.ensemble import ZeroShotEnsemble
+from promptlet.methods.zero_shot.single import ZeroShot
 
 THREE = ("a photo of a {}.", "the {}, a dog.", "{}")
 

@@ -19,9 +19,9 @@ from promptlet import PromptClassifier, load_backbone
 from promptlet.backbones import write_text_features
 from promptlet.errors import BackboneError, WrongBackboneError
 from promptlet.methods import METHODS, Method, build_method
-from promptlet.methods.coop import CoOp
 from promptlet.methods.method import IMAGES
 from promptlet.methods.template_lists import SELECT
+from promptlet.methods.text.coop import CoOp
 from promptlet.promptfile import load_prompt_file
 from promptlet.training import Schedule, train
 

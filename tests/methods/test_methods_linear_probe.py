@@ -16,7 +16,7 @@ from torch import Tensor
 
 from promptlet.classifier import prompt_file_of
 from promptlet.errors import OptionError, TrainingError
-from promptlet.methods.linear_probe import LinearProbe
+from promptlet.methods.features.linear_probe import LinearProbe
 from promptlet.promptfile import dumps, loads
 from promptlet.training import Schedule, train
 

@@ -19,11 +19,11 @@ from learning_toys import NAMES, noise
 from torch import Tensor
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.lora import StepDropout, add_lora
+from promptlet.backbones.libraries.peft_lora import StepDropout, add_lora
 from promptlet.errors import BackboneError, DataError, MissingExtraError, OptionError
-from promptlet.methods.clip_lora import ClipLora
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.methods.templates import hand_written
+from promptlet.methods.weights.clip_lora import ClipLora
 from promptlet.training import Schedule, train
 
 pytest.importorskip("peft", reason="peft is not installed: pip install 'promptlet[lora]'")

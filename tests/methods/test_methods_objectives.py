@@ -10,7 +10,7 @@ from learning_toys import NAMES, noise, toy_problem
 from torch import Tensor
 
 from promptlet.methods import Method, build_method
-from promptlet.methods.prograd import aligned
+from promptlet.methods.text.prograd import aligned
 from promptlet.training import Schedule, train
 
 SCHEDULE = Schedule("short", lr=0.05, epochs=4, batch_size=6)

@@ -20,8 +20,8 @@ from promptlet.backbones import Backbone
 from promptlet.errors import EngineError, OptionError, PromptFileError
 from promptlet.methods import METHODS, Method, MethodInfo, adopt, build_method, code_of, register, registered
 from promptlet.methods.catalog import check_options
-from promptlet.methods.coop import CoOp
-from promptlet.methods.zero_shot import ZeroShot
+from promptlet.methods.text.coop import CoOp
+from promptlet.methods.zero_shot.single import ZeroShot
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_method.py"
 

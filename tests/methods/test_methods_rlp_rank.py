@@ -8,7 +8,7 @@ import pytest
 
 from promptlet.errors import OptionError
 from promptlet.methods import build_method
-from promptlet.methods.rlp import resolve_rank
+from promptlet.methods.text.rlp import resolve_rank
 from promptlet.methods.text_prompt import repeated_words
 
 

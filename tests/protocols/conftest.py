@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptlet.protocols import fitting
+from promptlet.protocols.run import fitting
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from protocol_toys import NAMES, write_toy
 
 from promptlet.backbones import Backbone
 from promptlet.protocols import RunStore
-from promptlet.protocols.datasets import FeatureSource, open_datasets
-from promptlet.protocols.execution import Workbench
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import FeatureSource, open_datasets
+from promptlet.protocols.run.execution import Workbench
 
 VARY = ("seconds", "seconds_total", "peak_memory", "date", "history", "trained", "threads")
 ROUNDING = 1e-3

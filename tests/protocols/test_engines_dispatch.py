@@ -18,7 +18,7 @@ from promptlet.protocols import RunStore
 from promptlet.protocols.engines import Engine
 from promptlet.protocols.engines.dispatch import MOST_LOSSES, Lost, dispatch
 from promptlet.protocols.engines.outcome import attempt
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 
 RUNS = [replace(RUN, seed=seed) for seed in range(5)]
 TARGETS = [replace(SOURCED, dataset=name) for name in ("a", "b", "c")]

@@ -22,11 +22,11 @@ from PIL import Image
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
 from promptlet.protocols import RunStore
-from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.engines import Engine, run_inline
 from promptlet.protocols.engines import processes as engine
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset
+from promptlet.protocols.run.execution import Workbench
 
 slow = pytest.mark.slow
 

@@ -20,14 +20,14 @@ from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from test_engines_processes import image_bench, planned
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.data import images
+from promptlet.data.images import opening as images
 from promptlet.errors import EngineError, MissingExtraError
 from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
-from promptlet.protocols.datasets import FeatureSource
 from promptlet.protocols.engines import Engine, ray_cluster, run_inline
 from promptlet.protocols.engines.ray_features import Encoder, encode_on_ray
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import FeatureSource
 
 ray = pytest.importorskip("ray")
 pytestmark = [

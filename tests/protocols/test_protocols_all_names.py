@@ -21,9 +21,9 @@ from promptlet.methods.method import FEATURES
 from promptlet.protocols import RunStore, all_names, base_to_new
 from promptlet.protocols.all_names import log_odds
 from promptlet.protocols.bench import open_bench
-from promptlet.protocols.datasets import FeatureSource, open_dataset
-from promptlet.protocols.execution import Workbench
 from promptlet.protocols.planning import Settings, parse_methods
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset
+from promptlet.protocols.run.execution import Workbench
 
 BASE = 3
 """Of the five classes: ceil(5 / 2)."""

@@ -14,9 +14,9 @@ from promptlet.backbones import Backbone
 from promptlet.data import read_feature_file, sample_shots
 from promptlet.errors import DataError, OptionError
 from promptlet.protocols import RunStore, base_to_new
-from promptlet.protocols.datasets import FeatureSource, open_dataset, open_datasets
 from promptlet.protocols.engines.inline import run_inline
 from promptlet.protocols.planning import Settings, parse_methods
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset, open_datasets
 from promptlet.training import SCHEDULES
 
 FAST = Settings(epochs=3)

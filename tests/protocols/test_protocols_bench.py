@@ -17,10 +17,10 @@ from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
 from promptlet.errors import BackboneError, DataError, EngineError, OptionError, PromptletError
 from promptlet.methods import METHODS, register
-from promptlet.methods.zero_shot import ZeroShot
-from promptlet.protocols import refusals
+from promptlet.methods.zero_shot.single import ZeroShot
 from promptlet.protocols.bench import Bench, open_bench
 from promptlet.protocols.engines import Engine
+from promptlet.protocols.plan import refusals
 from promptlet.protocols.planning import Settings
 
 QUICK: dict[str, Any] = {"shots": 2, "seeds": (1, 2), "settings": Settings(epochs=2)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from promptlet.protocols import circumstances
-from promptlet.protocols.circumstances import CLEAR, STATUS, peak_memory, reset_peak_memory
+from promptlet.protocols.records import circumstances
+from promptlet.protocols.records.circumstances import CLEAR, STATUS, peak_memory, reset_peak_memory
 
 BIG = 200 * 2**20
 PAGE = mmap.PAGESIZE

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from test_protocols_runs import RUN
 
-from promptlet.protocols.estimate import estimate
-from promptlet.protocols.runs import Run
+from promptlet.protocols.plan.estimate import estimate
+from promptlet.protocols.records.runs import Run
 
 
 def took(seconds: Any, run: Run = RUN, status: str = "done") -> dict[str, Any]:

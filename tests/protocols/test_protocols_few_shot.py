@@ -17,9 +17,9 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES, NOTHING
 from promptlet.protocols import RunStore, few_shot
-from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.planning import Settings, parse_methods
-from promptlet.protocols.trained import leave_training, take_training
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset
+from promptlet.protocols.run.trained import leave_training, take_training
 
 SCORES = ("accuracy", "macro_f1", "ece", "images", "classes")
 COSTS = ("trainable", "file_bytes", "text_passes", "seconds", "history", "samples")
@@ -108,7 +108,7 @@ def test_the_method_itself_is_taken_from_its_file(
 def test_killed_after_training_and_before_scores(
     tiny_backbone: Backbone, tmp_path: Path, trainings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptlet.protocols import trained
+    from promptlet.protocols.run import trained
 
     path, store = write_toy(tmp_path / "toy.npz"), RunStore(tmp_path / "runs")
 

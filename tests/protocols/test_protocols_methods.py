@@ -16,8 +16,8 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS
 from promptlet.methods.method import IMAGES
 from promptlet.protocols import RunStore, base_to_new, few_shot
-from promptlet.protocols.datasets import FeatureSource, open_dataset
 from promptlet.protocols.planning import Settings, parse_methods
+from promptlet.protocols.run.datasets import FeatureSource, open_dataset
 
 QUICK = Settings(epochs=1)
 CLASSES = ("cat", "dog", "box", "photo")

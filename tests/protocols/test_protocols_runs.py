@@ -11,9 +11,9 @@ import pytest
 from protocol_toys import write_toy
 
 from promptlet.errors import OptionError
-from promptlet.protocols.datasets import open_dataset
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs, share_options
-from promptlet.protocols.runs import Run, cell_of, row_of
+from promptlet.protocols.records.runs import Run, cell_of, row_of
+from promptlet.protocols.run.datasets import open_dataset
 
 RUN = Run(
     protocol="base-to-new",

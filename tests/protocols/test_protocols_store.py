@@ -17,7 +17,7 @@ from test_protocols_runs import RUN
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
 from promptlet.protocols.engines.inline import run_inline
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 
 HOLD = """
 import sys, time

@@ -14,10 +14,10 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.text_prompt import resolve_init
-from promptlet.protocols.datasets import open_dataset
+from promptlet.protocols.plan.studies import STUDIES, ctx_init_of, find_study, study_methods, trained_alike
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
-from promptlet.protocols.runs import Run
-from promptlet.protocols.studies import STUDIES, ctx_init_of, find_study, study_methods, trained_alike
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import open_dataset
 from promptlet.training import method_schedule
 
 DOCS = Path(__file__).parents[2] / "docs" / "studies.md"
@@ -177,5 +177,5 @@ def test_the_page_counts_them() -> None:
 
 @pytest.mark.slow
 def test_studies_need_no_torch() -> None:
-    code = "import sys, promptlet.protocols.studies; sys.exit('torch' in sys.modules)"
+    code = "import sys, promptlet.protocols.plan.studies; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

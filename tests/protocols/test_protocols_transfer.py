@@ -16,11 +16,11 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.protocols import PROTOCOLS, RunStore, load_protocol
-from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.protocols.engines.inline import run_inline
-from promptlet.protocols.execution import execute
 from promptlet.protocols.planning import Settings, default_source, parse_methods, plan_runs
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource, open_datasets
+from promptlet.protocols.run.execution import execute
 
 OTHERS = ("box", "the dog", "a cat")
 SHUFFLED = ("photo", "cat", "dog")

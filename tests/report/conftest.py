@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 
 ZERO_SHOT = "zero_shot"
 LAST_OF_COOP = {"name": "fast", "lr": 0.01}

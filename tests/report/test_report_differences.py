@@ -11,8 +11,8 @@ from scipy import stats
 
 from promptlet.errors import OptionError
 from promptlet.report import Difference, paired_differences, render, summarise
-from promptlet.report.difference_tables import in_words
-from promptlet.report.differences import t_interval
+from promptlet.report.formats.difference_tables import in_words
+from promptlet.report.statistics.differences import t_interval
 
 T1, T2 = 12.706, 4.303
 """Student's t, 97.5 %, of one and of two degrees of freedom, from a printed table."""

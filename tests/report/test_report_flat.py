@@ -13,7 +13,7 @@ import pytest
 
 from promptlet.errors import MissingExtraError, OptionError
 from promptlet.report import render, summarise, write_report
-from promptlet.report.documents import format_of
+from promptlet.report.formats.documents import format_of
 
 parquet = pytest.importorskip("pyarrow.parquet")
 import pyarrow as arrow  # noqa: E402

@@ -13,10 +13,10 @@ from PIL import Image
 
 from promptlet.data import DATASETS
 from promptlet.report import summarise
-from promptlet.report.drawing import COLOURS, GREY, plain_names, step_of, styles
-from promptlet.report.figure_numbers import Point, accuracy_by_numbers, short
-from promptlet.report.figures import bars_by_dataset, base_against_new, dots_by_dataset, dots_by_method
-from promptlet.report.gallery import gallery
+from promptlet.report.figures.charts import bars_by_dataset, base_against_new, dots_by_dataset, dots_by_method
+from promptlet.report.figures.drawing import COLOURS, GREY, plain_names, step_of, styles
+from promptlet.report.figures.gallery import gallery
+from promptlet.report.figures.numbers import Point, accuracy_by_numbers, short
 
 ELEVEN = tuple(DATASETS)[:11]
 CLIP = {"backbone": {"name": "openai/clip-vit-base-patch16", "fingerprint": "a-b-c"}}

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptlet.report.contact_sheet import RIGHT, TILE, WRONG, Tile, contact_sheet
-from promptlet.report.figures import (
+from promptlet.report.figures.charts import (
     COLOURS,
     accuracy_by_shots,
     bars_by_dataset,
     base_against_new,
     learning_curves,
 )
-from promptlet.report.page import Page
+from promptlet.report.figures.contact_sheet import RIGHT, TILE, WRONG, Tile, contact_sheet
+from promptlet.report.formats.page import Page
 
 ROWS = [
     {"label": method, "dataset": dataset, "base": 60.0 + 5 * i, "new": 50.0 + i, "H": 55.0 + i, "seeds": [1]}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 from promptlet.report import render, summarise
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"

@@ -14,19 +14,19 @@ import pytest
 from PIL import Image
 
 from promptlet.protocols import RunStore
-from promptlet.protocols.runs import Run
-from promptlet.protocols.studies import STUDIES, Setting, Study
-from promptlet.report.drawing import COLOURS, GREY
-from promptlet.report.studies import (
+from promptlet.protocols.plan.studies import STUDIES, Setting, Study
+from promptlet.protocols.records.runs import Run
+from promptlet.report.figures.drawing import COLOURS, GREY
+from promptlet.report.figures.study import study_figure
+from promptlet.report.formats.study_markdown import study_markdown
+from promptlet.report.formats.study_page import study_html
+from promptlet.report.statistics.studies import (
     StudyResult,
     study_json,
-    study_markdown,
     study_results,
     study_table,
     summarise_study,
 )
-from promptlet.report.study_figure import study_figure
-from promptlet.report.study_page import study_html
 
 ZERO = Setting("zero_shot", {}, "", "zero-shot", "zero-shot")
 COOP = Setting("coop", {"n_ctx": 4}, "words", "CoOp", "four")
@@ -341,6 +341,6 @@ def test_every_study_has_a_figure_in_which_lines_differ(name: str, tmp_path: Pat
 
 @pytest.mark.slow
 def test_tables_and_figures_need_neither_torch_nor_a_window() -> None:
-    code = "import sys, promptlet.report.study_figure as s; import matplotlib.figure"
+    code = "import sys, promptlet.report.figures.study as s; import matplotlib.figure"
     code += "; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

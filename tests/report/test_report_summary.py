@@ -16,7 +16,7 @@ import pytest
 
 from promptlet.errors import OptionError
 from promptlet.protocols import RunStore
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 from promptlet.report import render, summarise
 
 

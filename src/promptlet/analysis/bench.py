@@ -24,11 +24,11 @@ from promptlet.protocols.bench import (
     parse_given,
     whole_numbers,
 )
-from promptlet.protocols.datasets import open_datasets
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.fitting import OnEpoch
 from promptlet.protocols.planning import Settings
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import open_datasets
+from promptlet.protocols.run.execution import Workbench
+from promptlet.protocols.run.fitting import OnEpoch
 
 METHODS = "coop,rlp"
 

@@ -18,15 +18,15 @@ from promptlet.data import base_new, sample_shots
 from promptlet.density import profile
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
-from promptlet.methods.deep_prompt import TwoTowerPrompt
+from promptlet.methods.both_towers.deep_prompt import TwoTowerPrompt
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.text_prompt import TextPrompt
-from promptlet.protocols.circumstances import circumstances
-from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch, drawn_from, fit, new_method
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
-from promptlet.protocols.runs import Run
-from promptlet.protocols.scoring import check_test, scores
+from promptlet.protocols.records.circumstances import circumstances
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import OnEpoch, drawn_from, fit, new_method
+from promptlet.protocols.run.scoring import check_test, scores
 from promptlet.training import EpochReport
 
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
-from promptlet.protocols.store import SCHEMA, is_number, read_json
+from promptlet.protocols.records.store import SCHEMA, is_number, read_json
 
 DENSITY = "density"
 """The name of this protocol in runs and file names."""

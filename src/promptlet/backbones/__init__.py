@@ -3,7 +3,7 @@
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE, load_backbone
 from promptlet.backbones.pickling import know_backbones
-from promptlet.backbones.text_features import write_text_features
+from promptlet.backbones.vectors.file import write_text_features
 
 know_backbones()
 

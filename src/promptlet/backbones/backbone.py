@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.fingerprint import PART_NAMES, differing_parts
-from promptlet.backbones.image_encoder import ImageEncoder
-from promptlet.backbones.text_encoder import TextEncoder
+from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.tokenizer import Tokenizer
+from promptlet.backbones.text.tokenizer import Tokenizer
 
 PROBES = (
     "a photo of a dog.",

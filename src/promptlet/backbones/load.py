@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.from_features import PREFIX as FEATURES
-from promptlet.backbones.from_features import load_features
-from promptlet.backbones.from_open_clip import PREFIX as OPEN_CLIP
-from promptlet.backbones.from_open_clip import load_open_clip
-from promptlet.backbones.from_transformers import load_transformers
+from promptlet.backbones.libraries.open_clip import PREFIX as OPEN_CLIP
+from promptlet.backbones.libraries.open_clip import load_open_clip
+from promptlet.backbones.libraries.transformers import load_transformers
+from promptlet.backbones.vectors.backbone import PREFIX as FEATURES
+from promptlet.backbones.vectors.backbone import load_features
 from promptlet.errors import BackboneError, OptionError, check_option
 from promptlet.mini.names import MINI, MODEL_FOLDER
 

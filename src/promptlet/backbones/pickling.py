@@ -12,9 +12,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.from_features import FeatureBackbone
 from promptlet.backbones.load import load_backbone
-from promptlet.backbones.tower_backbone import TowerBackbone
+from promptlet.backbones.towers import TowerBackbone
+from promptlet.backbones.vectors.backbone import FeatureBackbone
 
 Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
 

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import analyze, backbones, bench, cache, datasets, demo, fit, inspect, methods, predict
+from promptlet.cli import backbones, cache, datasets, demo, fit, inspect, methods, predict
+from promptlet.cli.bench import analyze
+from promptlet.cli.bench import app as bench
 from promptlet.cli.own_methods import import_methods
 from promptlet.cli.shell import ErrorsInWords
 

@@ -27,7 +27,7 @@ def _root() -> None:
 def show(json: Json = False) -> None:
     """Show where the cache is, how large it is, and how many features of which backbones it holds."""
     from promptlet.data import FeatureCache
-    from promptlet.data.unpacked import list_unpacked
+    from promptlet.data.hugging_face.unpacked import list_unpacked
 
     cache, unpacked = FeatureCache(), list_unpacked()
     stats = cache.stats()
@@ -87,7 +87,7 @@ def clear(
 
 
 def _clear_unpacked(json: bool) -> None:
-    from promptlet.data.unpacked import clear_unpacked, datasets_folder
+    from promptlet.data.hugging_face.unpacked import clear_unpacked, datasets_folder
 
     removed = sum(one.images for one in clear_unpacked())
     if json:

@@ -220,7 +220,7 @@ def _mini_rows(with_there: bool) -> list[dict[str, Any]]:
 
 
 def _is_there(root: Path, spec: DatasetSpec) -> bool:
-    from promptlet.data.known import has_split_file, locate, missing_paths
+    from promptlet.data.known.load import has_split_file, locate, missing_paths
 
     laid, folder = locate(spec, root)
     return not missing_paths(laid, folder, has_split_file(laid, folder))

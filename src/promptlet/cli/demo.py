@@ -25,7 +25,7 @@ from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.data import FeatureCache, Split
-    from promptlet.report.contact_sheet import Tile
+    from promptlet.report.figures.contact_sheet import Tile
 
 EXAMPLES = examples("demo", "demo --datasets mini --out everything", "demo --seeds 1 --json")
 DATASETS = "mini-cats,mini-textures-colours,mini-flags-edged"
@@ -69,7 +69,7 @@ def command(
         summary = _compare(names, numbers, out / "runs", backbone, cache, shown)
         prompt, tiles, accuracy = _one_prompt(names[0], numbers[0], out, backbone, cache, shown)
     sheet = out / "contact-sheet.png"
-    from promptlet.report.contact_sheet import contact_sheet
+    from promptlet.report.figures.contact_sheet import contact_sheet
 
     contact_sheet(tiles).save(sheet)
     page = out / "report.html"
@@ -127,7 +127,7 @@ def _compare(
 ) -> Any:
     """Base-to-new of the three methods on every data set and seed; the summary of these runs."""
     from promptlet.protocols.bench import open_bench
-    from promptlet.protocols.runs import cell_of
+    from promptlet.protocols.records.runs import cell_of
     from promptlet.report import summarise
 
     shown.line(f"drawing {', '.join(names)}")
@@ -180,7 +180,7 @@ def _one_prompt(
 def _tiles(part: Split, chances: Any, half: str) -> list[Tile]:
     """Evenly spread test pictures with the answer, and the truth where it was wrong."""
     from promptlet.data import open_image
-    from promptlet.report.contact_sheet import Tile
+    from promptlet.report.figures.contact_sheet import Tile
 
     count = SHOWN // 2
     tiles = []
@@ -195,9 +195,9 @@ def _tiles(part: Split, chances: Any, half: str) -> list[Tile]:
 
 def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[str, float]) -> str:
     from promptlet.papers import bibliography
-    from promptlet.report.figures import bars_by_dataset, base_against_new
-    from promptlet.report.page import Page
-    from promptlet.report.tables import HEAD, cells, incomplete_cells
+    from promptlet.report.figures.charts import bars_by_dataset, base_against_new
+    from promptlet.report.formats.page import Page
+    from promptlet.report.formats.tables import HEAD, cells, incomplete_cells
 
     rows = [row for row in summary.rows if row["dataset"] != "average"]
     page = Page("Promptlet demo: zero-shot, CoOp and RLP on a drawn world")
@@ -243,7 +243,7 @@ def _next_steps(prompt: Path) -> list[str]:
 
 
 def _tell(summary: Any, facts: dict[str, Any], name: str) -> None:
-    from promptlet.report.tables import HEAD, cells, incomplete_cells
+    from promptlet.report.formats.tables import HEAD, cells, incomplete_cells
 
     say("16 shots of the base classes of small drawn data sets; backbone mini (not CLIP)")
     table(HEAD, [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)], right=HEAD[5:])

@@ -215,7 +215,7 @@ def _check_precision(precision: str | None) -> None:
 
 def _read(folder: Path) -> Split | FeatureFile:
     from promptlet.data import load_dataset, read_folder
-    from promptlet.data.hf_source import is_hub_source
+    from promptlet.data.hugging_face.source import is_hub_source
 
     # A bare name is a folder here, never a data set known by name.
     return load_dataset(folder) if folder.exists() or is_hub_source(folder) else read_folder(folder)

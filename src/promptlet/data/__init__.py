@@ -1,17 +1,17 @@
 """Data sets: read them, draw shots from them, cut them in halves, cache their features. Loads no torch."""
 
+from promptlet.data.cache.features import CacheStats, FeatureCache, choose_cache
 from promptlet.data.catalog import DATASETS, DatasetSpec
-from promptlet.data.coop_split import read_coop_split
-from promptlet.data.feature_cache import CacheStats, FeatureCache, choose_cache
-from promptlet.data.feature_file import FeatureFile, read_feature_file, write_feature_file
-from promptlet.data.folder import ignored_files, read_folder
 from promptlet.data.halves import base_new, select_classes, together
-from promptlet.data.hugging_face import read_hugging_face
-from promptlet.data.images import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
+from promptlet.data.hugging_face.reader import read_hugging_face
+from promptlet.data.images.opening import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
 from promptlet.data.load import load_dataset
+from promptlet.data.readers.coop_split import read_coop_split
+from promptlet.data.readers.feature_file import FeatureFile, read_feature_file, write_feature_file
+from promptlet.data.readers.folder import ignored_files, read_folder
+from promptlet.data.readers.table import read_table
 from promptlet.data.sampling import SAMPLERS, sample_shots, short_classes
-from promptlet.data.table import read_table
 
 __all__ = [
     "DATASETS",

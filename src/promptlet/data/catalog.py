@@ -34,7 +34,7 @@ class DatasetSpec:
     ``counts``: images of train, val and test. ``rule``: of `RULES`; ``annotations``: the files that it reads,
     below ``folder``. ``template``: CoOp's hand-written prompt. ``page``, ``get``: where the images come from
     and what to do. ``split_digest``: `content_digest` of CoOp's split file, where it is known.
-    ``marks``, ``to_add``: of another layout, see `promptlet.data.places.Place`.
+    ``marks``, ``to_add``: of another layout, see `promptlet.data.known.places.Place`.
     """
 
     name: str

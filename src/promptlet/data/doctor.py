@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec, spec_of_split_file
-from promptlet.data.coop_split import content_digest
-from promptlet.data.feature_file import FeatureFile
-from promptlet.data.folder import ignored_files
-from promptlet.data.hf_source import SUFFIXES, is_hub_source, local_path
-from promptlet.data.image_checks import not_there, unreadable
+from promptlet.data.hugging_face.source import SUFFIXES, is_hub_source, local_path
+from promptlet.data.images.checks import not_there, unreadable
 from promptlet.data.items import SPLIT_NAMES, Split, clean_class_name
-from promptlet.data.known import (
+from promptlet.data.known.layouts import read_layout
+from promptlet.data.known.load import (
     ASK,
     has_split_file,
     locate,
@@ -22,8 +20,10 @@ from promptlet.data.known import (
     read_known,
     spec_of_folder,
 )
-from promptlet.data.layouts import read_layout
 from promptlet.data.load import load_dataset
+from promptlet.data.readers.coop_split import content_digest
+from promptlet.data.readers.feature_file import FeatureFile
+from promptlet.data.readers.folder import ignored_files
 from promptlet.errors import DataError, PromptletError
 
 KINDS = ("missing", "wrong", "note")

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec
-from promptlet.data.coop_split import read_coop_split
-from promptlet.data.feature_file import FeatureFile, read_feature_file
-from promptlet.data.folder import read_folder
-from promptlet.data.hf_source import is_hub_source, looks_saved
-from promptlet.data.hugging_face import read_hugging_face
+from promptlet.data.hugging_face.reader import read_hugging_face
+from promptlet.data.hugging_face.source import is_hub_source, looks_saved
 from promptlet.data.items import Split
-from promptlet.data.known import load_known
-from promptlet.data.table import read_table
+from promptlet.data.known.load import load_known
+from promptlet.data.readers.coop_split import read_coop_split
+from promptlet.data.readers.feature_file import FeatureFile, read_feature_file
+from promptlet.data.readers.folder import read_folder
+from promptlet.data.readers.table import read_table
 from promptlet.errors import DataError, OptionError, did_you_mean
 from promptlet.mini.names import EVERY_NAME, HARDER, HARDER_NAMES, MINI, MINI_NAMES, SHIFT_NAMES
 
@@ -40,7 +40,7 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
     A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``; those of the mini
     world (``"mini-flowers"``) are drawn when they are first asked for.
     For a split file ``root`` is the folder that its paths start at; otherwise it is not used. What begins
-    with ``hf:`` is described in `promptlet.data.hf_source`.
+    with ``hf:`` is described in `promptlet.data.hugging_face.source`.
     Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read,
     and `MissingExtraError` for Hugging Face data without their package.
     """
@@ -49,7 +49,7 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
     if isinstance(source, str) and source in DATASETS:
         return _load_known(DATASETS[source], root)
     if isinstance(source, str) and source in EVERY_NAME:
-        from promptlet.data.mini_world import read_mini
+        from promptlet.data.readers.mini_world import read_mini
 
         return read_mini(source)
     path = Path(source)

@@ -1,4 +1,4 @@
-"""Every method by name (catalog.py): one file per paper, none imports another."""
+"""Every method by name (catalog.py): a room for each family, a file for each paper, none imports another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
 from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
 from promptlet.methods.method import FEATURES, IMAGES, Method, MethodInfo
+from promptlet.methods.moved import know_old_names
 from promptlet.methods.new_names import why_not
 
 
@@ -62,6 +63,8 @@ def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
     if number and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
 
+
+know_old_names()
 
 __all__ = [
     "METHODS",

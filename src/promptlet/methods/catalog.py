@@ -12,25 +12,25 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from promptlet.errors import EngineError, OptionError
-from promptlet.methods.clip_adapter import ClipAdapter
-from promptlet.methods.clip_lora import ClipLora
-from promptlet.methods.cocoop import CoCoOp
-from promptlet.methods.coop import CoOp
-from promptlet.methods.density_prompt import DirectOptimisation, PositionalPenalty
-from promptlet.methods.ivlp import IVLP
-from promptlet.methods.kgcoop import KgCoOp
-from promptlet.methods.linear_probe import LinearProbe
-from promptlet.methods.maple import MaPLe
+from promptlet.methods.both_towers.ivlp import IVLP
+from promptlet.methods.both_towers.maple import MaPLe
+from promptlet.methods.both_towers.mmlop import MMLoP
+from promptlet.methods.both_towers.promptsrc import PromptSRC
+from promptlet.methods.both_towers.vpt import VPT
+from promptlet.methods.features.clip_adapter import ClipAdapter
+from promptlet.methods.features.linear_probe import LinearProbe
+from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF
 from promptlet.methods.method import Method, MethodInfo
-from promptlet.methods.mmlop import MMLoP
-from promptlet.methods.prograd import ProGrad
-from promptlet.methods.promptsrc import PromptSRC
-from promptlet.methods.qcoop import QCoOp
-from promptlet.methods.rlp import RLP
-from promptlet.methods.tip_adapter import TipAdapter, TipAdapterF
-from promptlet.methods.vpt import VPT
-from promptlet.methods.zero_shot import ZeroShot
-from promptlet.methods.zero_shot_ensemble import ZeroShotEnsemble
+from promptlet.methods.text.cocoop import CoCoOp
+from promptlet.methods.text.coop import CoOp
+from promptlet.methods.text.dip import DirectOptimisation, PositionalPenalty
+from promptlet.methods.text.kgcoop import KgCoOp
+from promptlet.methods.text.prograd import ProGrad
+from promptlet.methods.text.qcoop import QCoOp
+from promptlet.methods.text.rlp import RLP
+from promptlet.methods.weights.clip_lora import ClipLora
+from promptlet.methods.zero_shot.ensemble import ZeroShotEnsemble
+from promptlet.methods.zero_shot.single import ZeroShot
 
 METHODS: dict[str, type[Method]] = {
     "zero_shot": ZeroShot,

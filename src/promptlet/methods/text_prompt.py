@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.text_class_token import ClassToken
-from promptlet.backbones.text_encoder import Placement
+from promptlet.backbones.text.class_token import ClassToken
+from promptlet.backbones.text.encoder import Placement
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of

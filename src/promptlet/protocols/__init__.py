@@ -9,9 +9,9 @@ from importlib import import_module
 from types import ModuleType
 
 from promptlet.errors import check_option
-from promptlet.protocols.measures import ALL_NAMES, BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT
-from promptlet.protocols.runs import Run
-from promptlet.protocols.store import RunStore
+from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
 
 DEFAULT_METHODS = "zero_shot,coop,rlp"
 PROTOCOLS = {

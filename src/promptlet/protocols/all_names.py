@@ -19,13 +19,13 @@ from torch import Tensor
 
 from promptlet.data import Split, together
 from promptlet.evaluation import accuracy, detection_auc, openworld_auc
-from promptlet.protocols import halves
-from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch
-from promptlet.protocols.measures import ALL_NAMES
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
-from promptlet.protocols.runs import Run
-from promptlet.protocols.scoring import Answers
+from promptlet.protocols.records.measures import ALL_NAMES
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run import halves
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import OnEpoch
+from promptlet.protocols.run.scoring import Answers
 
 NAME = ALL_NAMES
 

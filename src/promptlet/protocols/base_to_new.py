@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from promptlet.data import Split
-from promptlet.protocols import halves
-from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch
-from promptlet.protocols.measures import BASE_TO_NEW
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.measures import BASE_TO_NEW
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run import halves
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import OnEpoch
 
 NAME = BASE_TO_NEW
 

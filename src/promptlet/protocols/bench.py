@@ -22,11 +22,9 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.catalog import OURS
 from promptlet.protocols import DEFAULT_METHODS, PROTOCOLS
-from promptlet.protocols.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.protocols.engines import Engine, OnEvent
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.fitting import OnEpoch
-from promptlet.protocols.measures import TRANSFERS
+from promptlet.protocols.plan.refusals import Refused, sort_out
+from promptlet.protocols.plan.studies import study_methods, trained_alike
 from promptlet.protocols.planning import (
     MethodSpec,
     Settings,
@@ -35,10 +33,12 @@ from promptlet.protocols.planning import (
     plan_runs,
     share_options,
 )
-from promptlet.protocols.refusals import Refused, sort_out
-from promptlet.protocols.runs import Run
-from promptlet.protocols.store import RunStore
-from promptlet.protocols.studies import study_methods, trained_alike
+from promptlet.protocols.records.measures import TRANSFERS
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource, open_datasets
+from promptlet.protocols.run.execution import Workbench
+from promptlet.protocols.run.fitting import OnEpoch
 
 Methods = str | Sequence[str | MethodSpec] | Mapping[str, Mapping[str, Any]]
 Datasets = str | Path | Sequence[str | Path]

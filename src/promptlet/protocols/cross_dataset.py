@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptlet.protocols.datasets import BenchDataset
-from promptlet.protocols.measures import CROSS_DATASET
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.measures import CROSS_DATASET
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.protocols.transfer import execute
 
 NAME = CROSS_DATASET

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from promptlet.data import sample_shots
-from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch, drawn_from, record_of
-from promptlet.protocols.measures import FEW_SHOT
 from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
-from promptlet.protocols.runs import Run
-from promptlet.protocols.scoring import check_test
-from promptlet.protocols.store import RunStore
-from promptlet.protocols.trained import Task, trained
+from promptlet.protocols.records.measures import FEW_SHOT
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import OnEpoch, drawn_from, record_of
+from promptlet.protocols.run.scoring import check_test
+from promptlet.protocols.run.trained import Task, trained
 
 NAME = FEW_SHOT
 

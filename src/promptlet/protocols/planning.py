@@ -14,9 +14,9 @@ from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
 from promptlet.mini.names import EVERY_NAME
-from promptlet.protocols.datasets import BenchDataset
-from promptlet.protocols.measures import FEW_SHOT, TRANSFERS
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import method_schedule
 
 MethodSpec = tuple[str, Mapping[str, Any]]

@@ -15,13 +15,13 @@ from typing import Any
 from promptlet.data import Split, sample_shots
 from promptlet.methods import METHODS
 from promptlet.methods.method import NOTHING
-from promptlet.protocols.datasets import BenchDataset, FeatureSource
-from promptlet.protocols.fitting import OnEpoch, check_asked, drawn_from, new_method, record_of
-from promptlet.protocols.measures import FEW_SHOT
-from promptlet.protocols.runs import Run
-from promptlet.protocols.scoring import check_test, scores
-from promptlet.protocols.store import RunStore
-from promptlet.protocols.trained import Task, trained
+from promptlet.protocols.records.measures import FEW_SHOT
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import OnEpoch, check_asked, drawn_from, new_method, record_of
+from promptlet.protocols.run.scoring import check_test, scores
+from promptlet.protocols.run.trained import Task, trained
 
 
 def execute(

@@ -1,9 +1,9 @@
 """Reports: folders of runs in; tables, differences, figures, pages out. Only what was run; loads no torch."""
 
-from promptlet.report.differences import Difference, Differences, Interval, paired_differences
-from promptlet.report.documents import FORMATS, format_of, render, write_report
-from promptlet.report.stores import check_holds_runs
-from promptlet.report.summary import Summary, summarise
+from promptlet.report.formats.documents import FORMATS, format_of, render, write_report
+from promptlet.report.statistics.differences import Difference, Differences, Interval, paired_differences
+from promptlet.report.statistics.stores import check_holds_runs
+from promptlet.report.statistics.summary import Summary, summarise
 
 __all__ = [
     "FORMATS",

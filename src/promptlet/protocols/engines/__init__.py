@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from promptlet.errors import OptionError, check_option
 from promptlet.protocols.engines.inline import OnEvent, run_inline
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.fitting import OnEpoch
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.execution import Workbench
+from promptlet.protocols.run.fitting import OnEpoch
 
 ENGINES = ("inline", "processes", "ray")
 

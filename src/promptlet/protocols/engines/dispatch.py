@@ -13,9 +13,9 @@ from typing import Protocol
 
 from promptlet.protocols.engines.inline import OnEvent, told_as_it_is
 from promptlet.protocols.engines.outcome import Record, failure
-from promptlet.protocols.measures import TRANSFERS
-from promptlet.protocols.runs import Run
-from promptlet.protocols.store import RunStore
+from promptlet.protocols.records.measures import TRANSFERS
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
 
 MOST_LOSSES = 3
 """A run that was lost with so many workers failed: it may be what kills them."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from promptlet.protocols.engines.outcome import Record, attempt, failure
-from promptlet.protocols.runs import Run
-from promptlet.protocols.store import RunStore
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
 
 OnEvent = Callable[[str, Run, dict[str, Any]], None]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.errors import PromptletError
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
 
 Record = dict[str, Any]
 

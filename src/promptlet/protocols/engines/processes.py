@@ -24,8 +24,8 @@ from promptlet.errors import EngineError, ImageError
 from promptlet.protocols.engines.dispatch import Lost, dispatch
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.execution import Workbench
 
 IN_A_FILE = "a method of your own must stand in a file that can be imported, or take the engine inline"
 

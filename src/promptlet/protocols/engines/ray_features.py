@@ -12,10 +12,10 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError, ImageError
 from promptlet.features import BATCH, find_cached, hash_and_encode, store_features
-from promptlet.protocols.datasets import FeatureSource
 from promptlet.protocols.engines.ray_cluster import last_line
-from promptlet.protocols.execution import Wanted, Workbench
-from promptlet.protocols.runs import Run
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import FeatureSource
+from promptlet.protocols.run.execution import Wanted, Workbench
 
 
 def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool) -> None:

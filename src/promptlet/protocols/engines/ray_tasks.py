@@ -19,10 +19,10 @@ from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt, failure
 from promptlet.protocols.engines.ray_cluster import cluster, last_line, silence
-from promptlet.protocols.execution import Workbench
-from promptlet.protocols.runs import Run
-from promptlet.protocols.store import RunStore
-from promptlet.protocols.trained import leave_training, take_training
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.records.store import RunStore
+from promptlet.protocols.run.execution import Workbench
+from promptlet.protocols.run.trained import leave_training, take_training
 
 PATIENCE = 30.0
 """Seconds without a finished run after which it is told that the cluster has no room."""

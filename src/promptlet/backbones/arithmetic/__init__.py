@@ -1,0 +1,1 @@
+"""What both engines compute with: layers as plain data, products, norms, activations."""

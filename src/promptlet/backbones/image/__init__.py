@@ -1,0 +1,1 @@
+"""The image tower: pixels to features, and the path through which prompts in the tower learn."""

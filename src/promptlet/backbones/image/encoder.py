@@ -1,0 +1,97 @@
+"""The image side of a backbone: the model's own image tower, and where it has tokens, prompts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from promptlet.backbones.image.engine import ImageEngine
+from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.backbones.image.reference import PlainImageTower, encode_plain_images
+from promptlet.backbones.image.tower import ImageTower
+from promptlet.errors import BackboneError, OptionError
+
+
+class ImageEncoder:
+    """Encodes preprocessed images; nothing in it is trainable.
+
+    Attributes: ``spec`` (preprocessing), ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens``
+    (whether prompts can enter the tower), ``dim`` (width d of token states) and ``depth`` (layers), both 0
+    without tokens.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Tensor], Tensor],
+        spec: ImageSpec,
+        device: torch.device,
+        dtype: torch.dtype,
+        kind: str = "unknown",
+        plain: PlainImageTower | None = None,
+        tower: ImageTower | None = None,
+    ) -> None:
+        self._forward = forward
+        self.spec = spec
+        self.device = device
+        self.dtype = dtype
+        self.kind = kind
+        self.plain = plain
+        self.engine = None if tower is None or plain is None else ImageEngine(tower)
+        self.dim = 0 if self.engine is None else self.engine.tower.dim
+        self.depth = 0 if self.engine is None else len(self.engine.tower.blocks)
+
+    @property
+    def has_tokens(self) -> bool:
+        """True for class-token ViTs, whose layers prompts can enter."""
+        return self.engine is not None
+
+    def encode(self, pixel_values: Tensor) -> Tensor:
+        """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
+        # channels-last input: convolutional towers run about twice as fast on CPUs, others as before
+        pixels = pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            features = self._forward(pixels)
+        return features.float().clone()
+
+    def encode_prompted(self, pixel_values: Tensor, context: Tensor) -> Tensor:
+        """Features (B, D), float32, not normalised, of images beside prompts; differentiable in ``context``.
+
+        ``context`` (depth, n_ctx, d), 1 <= depth <= layers of the tower: n_ctx tokens behind the patches,
+        without positions. Context 0 is normalised with the patches before the first layer; context i
+        replaces the prompts' states before layer i.
+        """
+        engine, _ = self._prompted()
+        return engine.encode(pixel_values, self._checked(context))
+
+    def check_tokens(self) -> None:
+        """Raise BackboneError where prompts cannot enter the tower."""
+        self._prompted()
+
+    def encode_prompted_reference(self, pixel_values: Tensor, context: Tensor) -> Tensor:
+        """`encode_prompted` by the plain path: the library model's own forward."""
+        _, plain = self._prompted()
+        pixels = pixel_values.to(self.device, self.dtype)
+        return encode_plain_images(plain, pixels, self._checked(context)).float()
+
+    def _prompted(self) -> tuple[ImageEngine, PlainImageTower]:
+        if self.engine is None or self.plain is None:
+            raise BackboneError(
+                f"prompts cannot enter an image tower of kind {self.kind}. They can in class-token ViTs as "
+                "CLIP's, from transformers or open_clip. With this backbone, take a method that adapts the "
+                "text side, such as rlp or coop."
+            )
+        return self.engine, self.plain
+
+    def _checked(self, context: Tensor) -> Tensor:
+        if context.dim() != 3 or context.shape[-1] != self.dim or 0 in context.shape[:-2]:
+            raise OptionError(
+                f"a context of shape {tuple(context.shape)} does not fit the image tower: "
+                f"expected (depth, n_ctx, d) with d={self.dim}"
+            )
+        if context.shape[0] > self.depth:
+            raise OptionError(
+                f"depth {context.shape[0]} is outside 1..{self.depth}, the layers of this image tower"
+            )
+        return context

@@ -1,0 +1,190 @@
+"""The text side of a backbone: class names and a context in, one feature vector per class out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from promptlet.backbones.text.class_token import (
+    CLASS_TOKENS,
+    ClassToken,
+    Sequences,
+    context_positions,
+    name_length,
+    vectors_before,
+    with_gaps,
+    with_placeholders,
+)
+from promptlet.backbones.text.engine import TextEngine
+from promptlet.backbones.text.reference import PlainTower, encode_plain, encode_plain_at
+from promptlet.backbones.text.tokenizer import Tokenizer
+from promptlet.backbones.text.tower import CausalTower
+from promptlet.errors import DataError, OptionError, check_option
+
+MAX_LISTS = 16
+Placement = Literal["input", "deep", "per_class"]
+PLACEMENTS = ("input", "deep", "per_class")
+
+
+class TextEncoder:
+    """Encodes class prompts ``[start] context name "." [end]``; nothing in it is trainable.
+
+    Attributes: ``dim`` (width d of token states), ``feature_dim`` (D), ``depth`` (layers),
+    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine).
+    """
+
+    def __init__(
+        self, plain: PlainTower, tower: CausalTower | None, tokenizer: Tokenizer, embedding: Tensor
+    ) -> None:
+        self.plain = plain
+        self.tokenizer = tokenizer
+        self.token_embedding = embedding
+        self.engine = (
+            TextEngine(tower, tokenizer.start) if tower is not None and tokenizer.start is not None else None
+        )
+        self.dim = int(embedding.shape[1])
+        self.depth = len(plain.layers)
+        self.context_length = tokenizer.length
+        self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
+        self._placed = lru_cache(MAX_LISTS)(self._place)
+
+    @property
+    def exact_sharing(self) -> bool:
+        """True for causal towers with end-of-text pooling; False where only the plain path is exact."""
+        return self.engine is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tower lives."""
+        return self.token_embedding.device
+
+    def embed_words(self, text: str) -> Tensor:
+        """Token embeddings of ``text`` without special tokens or positions: (number of tokens, d)."""
+        ids = self.tokenizer.words(text)
+        if not ids:
+            raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
+        return self.token_embedding[torch.tensor(ids, device=self.device)].detach().float()
+
+    def sequences(self, class_names: Sequence[str], n_ctx: int) -> tuple[tuple[int, ...], ...]:
+        """Token ids of each class behind the context. Raises DataError naming the class that does not fit."""
+        if isinstance(class_names, str):
+            raise DataError(f"class_names is the text {class_names!r}; give a list of names")
+        if not class_names:
+            raise DataError("class_names is empty; give at least one name")
+        return self._tokenized(tuple(class_names), n_ctx)
+
+    def _tokenize(self, class_names: tuple[str, ...], n_ctx: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(self.tokenizer.name(name, n_ctx) for name in class_names)
+
+    def _lengths(self, class_names: tuple[str, ...], n_ctx: int) -> list[int]:
+        """How many tokens of each sequence are the name."""
+        sequences = self.sequences(class_names, n_ctx)
+        return [name_length(self.tokenizer, *pair) for pair in zip(class_names, sequences, strict=True)]
+
+    def _place(self, class_names: tuple[str, ...], n_ctx: int, class_token: ClassToken) -> Sequences:
+        """`sequences` with placeholders for the context."""
+        before = vectors_before(class_token, n_ctx)
+        lengths = self._lengths(class_names, n_ctx)
+        return with_placeholders(self.sequences(class_names, n_ctx), lengths, before, n_ctx)
+
+    def encode(
+        self,
+        context: Tensor,
+        class_names: Sequence[str],
+        placement: Placement = "input",
+        class_token: ClassToken = "end",
+    ) -> Tensor:
+        """Class features, not normalised, differentiable with respect to ``context``.
+
+        placement "input":     (n_ctx, d) -> (C, D);  (B, n_ctx, d) -> (B, C, D)
+        placement "deep":      (depth, n_ctx, d) -> (C, D);  (B, depth, n_ctx, d) -> (B, C, D); context i
+                               replaces the context's states before layer i
+        placement "per_class": (C, n_ctx, d) -> (C, D)
+
+        class_token: where the name stands, see `text_class_token`; "middle" and "front" for one context at
+        the input, or one per class.
+        """
+        if self.engine is None:
+            return self.encode_reference(context, class_names, placement, class_token)
+        context = self._checked(context, len(class_names), placement, class_token)
+        n_ctx = context.shape[-2]
+        sequences = self.sequences(class_names, n_ctx)
+        if placement == "per_class" or class_token != "end":
+            placed = self._placed(tuple(class_names), n_ctx, class_token)
+            if placement == "per_class":
+                return self.engine.encode_per_class(context, placed)
+            before = vectors_before(class_token, n_ctx)
+            return self.engine.encode_among(context, [sequence[before:] for sequence in placed], before)
+        batched = context.dim() == (4 if placement == "deep" else 3)
+        full = context if placement == "deep" else context.unsqueeze(-3)
+        features = self.engine.encode(full if batched else full[None], sequences)
+        return features if batched else features[0]
+
+    def encode_reference(
+        self,
+        context: Tensor,
+        class_names: Sequence[str],
+        placement: Placement = "input",
+        class_token: ClassToken = "end",
+    ) -> Tensor:
+        """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
+        context = self._checked(context, len(class_names), placement, class_token)
+        n_ctx = context.shape[-2]
+        if placement != "per_class" and context.dim() == (4 if placement == "deep" else 3):
+            return torch.stack([self.encode_reference(one, class_names, placement) for one in context])
+        sequences = self.sequences(class_names, n_ctx)
+        at = int(self.tokenizer.start is not None)
+        if class_token != "end":
+            lengths, before = self._lengths(tuple(class_names), n_ctx), vectors_before(class_token, n_ctx)
+            sequences = with_gaps(sequences, lengths, before, n_ctx)
+            ids = torch.tensor([self.tokenizer.full(s, 0) for s in sequences], device=self.device)
+            positions = context_positions(lengths, before, n_ctx, at).to(self.device)
+            return encode_plain_at(self.plain, ids, context, positions).to(context.dtype)
+        ids = torch.tensor([self.tokenizer.full(s, n_ctx) for s in sequences], device=self.device)
+        first, *deep = context if placement == "deep" else (context,)
+        return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient.
+
+        A sentence longer than the tower is cut, as the libraries' own tokenizers do.
+        """
+        if isinstance(texts, str) or not texts:
+            raise DataError(f"texts={texts!r}; give a list of at least one sentence")
+        sequences = [self.tokenizer.text(text) for text in texts]
+        with torch.no_grad():
+            if self.engine is not None:
+                return self.engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
+            rows = [self.tokenizer.full(sequence, 0) for sequence in sequences]
+            return self.plain.forward(torch.tensor(rows, device=self.device)).float()
+
+    def _checked(self, context: Tensor, classes: int, placement: str, class_token: str) -> Tensor:
+        check_option("placement", placement, PLACEMENTS)
+        check_option("class_token", class_token, CLASS_TOKENS)
+        shapes = {
+            "input": ("(n_ctx, d) or (B, n_ctx, d)", (2, 3)),
+            "deep": ("(depth, n_ctx, d) or (B, depth, n_ctx, d)", (3, 4)),
+            "per_class": ("(C, n_ctx, d)", (3,)),
+        }
+        text, dims = shapes[placement]
+        if context.dim() not in dims or context.shape[-1] != self.dim or 0 in context.shape[:-2]:
+            raise OptionError(
+                f"a context of shape {tuple(context.shape)} does not fit placement={placement!r}: "
+                f"expected {text} with d={self.dim}"
+            )
+        if placement == "per_class" and context.shape[0] != classes:
+            raise OptionError(f"{context.shape[0]} per-class contexts for {classes} class names")
+        if placement == "deep" and not 1 <= context.shape[-3] <= self.depth:
+            raise OptionError(
+                f"depth {context.shape[-3]} is outside 1..{self.depth}, the layers of this tower"
+            )
+        if class_token != "end" and (placement == "deep" or (placement == "input" and context.dim() == 3)):
+            raise OptionError(
+                f"class_token={class_token!r} is not possible with placement='deep' or a batch of contexts; "
+                "give one context (n_ctx, d), or placement='per_class', or class_token='end'"
+            )
+        return context

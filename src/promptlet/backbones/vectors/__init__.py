@@ -1,0 +1,1 @@
+"""A backbone without towers: ready vectors of texts, from a file."""

@@ -1,0 +1,1 @@
+"""`promptlet bench` and `promptlet analyze`, one file per command."""

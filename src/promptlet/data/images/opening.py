@@ -1,0 +1,238 @@
+"""Open an image from wherever it comes, as upright 8-bit RGB; list and identify images.
+
+Pillow's global settings are neither read nor changed: files are opened with the format plugins directly,
+so that the size is checked from the header, before any pixel is decoded, and no bomb warning escapes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from promptlet.data.images.pixels import array_to_rgb, pillow_to_rgb
+from promptlet.errors import DataError, ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
+
+MAX_PIXELS = 100_000_000
+"""Width times height above which an image is refused: decoded, it would take more than 300 MB."""
+
+SHOWN_ERRORS = 20
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+"""Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
+
+PREFIX_BYTES = 16
+"""As many of a file's first bytes as tell its format."""
+
+IMAGE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"),
+        *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "jp2"),
+    )
+)
+
+
+def open_image(source: ImageSource) -> Image.Image:
+    """The image as upright RGB.
+
+    ``source`` is a path, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or floats in
+    [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
+    current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped, as CLIP
+    does.
+    Raises `ImageError` naming the file, what is wrong with it and what to do.
+    """
+    from PIL import Image
+
+    if isinstance(source, np.ndarray):
+        return array_to_rgb(source)
+    if isinstance(source, Image.Image):
+        name = f"a Pillow image ({source.mode}, {source.width} x {source.height})"
+        with _named(name):
+            _check_size(source, name)
+            return pillow_to_rgb(source, name)
+    if isinstance(source, str | Path):
+        return _open_path(Path(source))
+    raise ImageError(
+        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
+    )
+
+
+def content_hash(source: ImageSource) -> str:
+    """32 hexadecimal digits that identify an image: of a file's bytes, else of size and RGB pixels as opened.
+
+    Raises `ImageError` when the image cannot be read.
+    """
+    if isinstance(source, str | Path):
+        return _file_hash(Path(source))
+    image = open_image(source)
+    digest = hashlib.blake2b(digest_size=16, person=b"promptlet-pixels")
+    digest.update(f"{image.mode} {image.width}x{image.height}\n".encode("ascii"))
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def content_hashes(sources: Sequence[ImageSource]) -> list[str]:
+    """The content hash of each picture. Raises ImageError for all that cannot be read together."""
+    hashes, errors = [], []
+    for source in sources:
+        try:
+            hashes.append(content_hash(source))
+        except ImageError as error:
+            errors.append(error)
+    raise_together(errors)
+    return hashes
+
+
+def raise_together(errors: Sequence[ImageError]) -> None:
+    """Raise what is wrong with one picture, or with several in one message."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    if len(texts) == 1:
+        raise errors[0]
+    if texts:
+        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
+        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
+        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The image files directly in ``folder``, sorted by name; hidden and other files are passed over.
+
+    Raises `DataError` when the folder cannot be listed.
+    """
+    folder = Path(folder)
+    try:
+        with os.scandir(folder) as entries:  # which knows what is a file without asking for each
+            names = [entry.name for entry in entries if _is_image_name(entry.name) and is_file(entry)]
+        return [folder / name for name in sorted(names)]
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be listed ({error.strerror}); give an existing folder that you may read"
+        ) from error
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a file, or a link to one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16, person=b"promptlet-file")
+    with _readable(path) as file, _named(str(path)):
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _open_path(path: Path) -> Image.Image:
+    with _readable(path) as file, _named(str(path)):
+        image = _open_plugin(file, path)
+        try:
+            _check_size(image, str(path))
+            return pillow_to_rgb(image, str(path))
+        finally:
+            image.close()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[IO[bytes]]:
+    """The opened file; missing, a folder, not regular, empty and forbidden files get their own message."""
+    if not path.is_file():
+        raise ImageError(_why_no_file(path))
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    with file:
+        if not file.read(1):
+            raise ImageError(f"{path}: the file is empty (0 bytes); download or copy it again")
+        file.seek(0)
+        yield file
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return (
+            f"{path}: this is a folder, not an image file; promptlet.data.list_images gives those in a folder"
+        )
+    if path.exists():
+        return f"{path}: this is not a regular file; copy the image to a file first"
+    if path.is_symlink():
+        return f"{path}: this link points to nothing; restore the file it points to, or remove the link"
+    return f"{path}: there is no such file; check the path, relative paths start at {Path.cwd()}"
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an `ImageError` about ``name``.
+
+    Decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError and more on
+    damaged bytes, so every `Exception` is meant here.
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            f"{name}: cannot be decoded: damaged or cut off ({type(error).__name__}: {error}); "
+            "download or copy it again, or leave it out"
+        ) from error
+
+
+def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
+    """Read the header with the plugin that accepts the first bytes; nothing is decoded yet."""
+    from PIL import Image
+
+    prefix = file.read(PREFIX_BYTES)
+    name = format_of(prefix)
+    if name:
+        file.seek(0)
+        return Image.OPEN[name][0](file, str(path))
+    raise ImageError(
+        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
+        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
+    )
+
+
+def format_of(prefix: bytes) -> str:
+    """The one of `FORMATS` whose files begin like this (16 bytes), or an empty text."""
+    from PIL import Image
+
+    Image.preinit()
+    for name in FORMATS:
+        if name not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN.get(name, (None, None))
+        if factory is not None and accepts is not None and accepts(prefix) is True:
+            return name
+    return ""
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    pixels = image.width * image.height
+    if pixels == 0:
+        raise ImageError(f"{name}: it has no pixels ({image.width} x {image.height}); leave it out")
+    if pixels > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {image.width} x {image.height} is {pixels:,} pixels, more than the {MAX_PIXELS:,} "
+            "that are decoded; make it smaller first"
+        )

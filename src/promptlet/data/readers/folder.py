@@ -1,0 +1,105 @@
+"""A folder of images per class, with or without train / val / test folders above."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptlet.data.images.opening import IMAGE_SUFFIXES, list_images
+from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split
+from promptlet.errors import DataError, did_you_mean
+
+EXPECTED = "expected one folder of images per class (root/cat/1.jpg, root/dog/2.jpg)"
+
+
+def read_folder(root: str | Path) -> Split:
+    """Classes are the folders of ``root``, sorted by name; all their images go to train.
+
+    When ``root`` holds ``train`` and ``test`` (and perhaps ``val``) and these hold the class folders, they
+    are the splits. Hidden files and files that are no images are passed over.
+    Raises `DataError` saying which folder is at fault, what was expected and what to do.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DataError(f"{root}: {what}; {EXPECTED}")
+    names = {path.name for path in _folders(root)}
+    if _holds_splits(root, names):
+        return _read_splits(root, [name for name in SPLIT_NAMES if name in names])
+    return build_split(root.resolve().name, {"train": _class_images(root)}, str(root), ALL_TRAIN)
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{root}: cannot be listed ({error.strerror}); check its permissions") from error
+
+
+def _holds_splits(root: Path, names: set[str]) -> bool:
+    """Whether the folders are train, test and perhaps val; classes that merely have such names are not."""
+    splits = names & set(SPLIT_NAMES)
+    if not splits or not all(_folders(root / name) for name in splits):
+        return False
+    if names - set(SPLIT_NAMES):
+        raise DataError(
+            f"{root}: has the split folders {_listed(splits)} beside {_listed(names - splits)}; "
+            "expected only train, val and test there; move the other folders away"
+        )
+    if not {"train", "test"} <= splits:
+        raise DataError(
+            f"{root}: has {_listed(splits)} but splits need both train and test (val may be left out); "
+            f"add or rename a folder, or give {root / min(splits)} to use only that one"
+        )
+    return True
+
+
+def _read_splits(root: Path, names: list[str]) -> Split:
+    parts = {name: _class_images(root / name) for name in names}
+    known = {class_name for _, class_name in parts["train"]}
+    for name in names:
+        for path, class_name in parts[name]:
+            if class_name not in known:
+                raise DataError(
+                    f"{path.parent}: there is no class {class_name!r} in {root / 'train'}; expected the "
+                    f"same class folders in every split: rename or remove "
+                    f"it.{did_you_mean(class_name, known)}"
+                )
+    return build_split(root.resolve().name, parts, str(root), f"its folders {', '.join(names)}")
+
+
+def _class_images(root: Path) -> list[tuple[Path, str]]:
+    """(path, class name) of every image, by class folder and then by file name."""
+    loose = list_images(root)
+    if loose:
+        raise DataError(
+            f"{root}: has images directly in it, such as {loose[0].name}; {EXPECTED}: move them into one"
+        )
+    folders = _folders(root)
+    if not folders:
+        raise DataError(f"{root}: has no class folders; {EXPECTED}")
+    return [(image, folder.name) for folder in folders for image in _images_of(folder)]
+
+
+def _images_of(folder: Path) -> list[Path]:
+    images = list_images(folder)
+    if images:
+        return images
+    inside = "folders but no images" if _folders(folder) else "no images"
+    raise DataError(
+        f"{folder}: this class folder holds {inside}; expected files ending in "
+        f"{', '.join(sorted(IMAGE_SUFFIXES))} "
+        "directly in it: add images or remove the folder"
+    )
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def ignored_files(root: str | Path, split: Split) -> list[Path]:
+    """Files below ``root`` that its ``split`` does not hold: of other kinds, or in folders within a class."""
+    root = Path(root)
+    taken = {item.path for item in split.every_item}
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    hidden = (path for path in files if not any(p.startswith(".") for p in path.relative_to(root).parts))
+    return [path for path in hidden if path not in taken]

@@ -1,0 +1,1 @@
+"""Prompts inside both towers, which read images: one file per paper, and what the papers share."""

@@ -1,0 +1,1 @@
+"""What learns on image features alone: adapters, caches, a linear probe."""

@@ -1,0 +1,1 @@
+"""Before anything is run: what is refused, how long it may take, the settings of a study."""

@@ -1,0 +1,104 @@
+"""Which runs can never be made, found out before any image is encoded or anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from promptlet.data import base_new
+from promptlet.errors import DataError, PromptletError
+from promptlet.methods import METHODS, check_towers
+from promptlet.methods.catalog import OURS
+from promptlet.protocols.records.measures import FEW_SHOT
+from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.fitting import check_asked, new_method
+from promptlet.protocols.run.halves import asked_names
+
+FEW = 2
+"""Class names over which one of Promptlet's own methods is built for a trial: more would change nothing."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Runs that cannot be made however often they are tried, and why: the method, or its options."""
+
+    reason: str
+    runs: tuple[Run, ...]
+
+    @property
+    def words(self) -> str:
+        """In a line."""
+        count = f"{len(self.runs)} run{'s' if len(self.runs) > 1 else ''}"
+        return f"{count} cannot be made: {self.reason}"
+
+
+def sort_out(
+    runs: Iterable[Run], datasets: Mapping[str, BenchDataset], features: FeatureSource
+) -> tuple[list[Run], list[Refused]]:
+    """The runs that can be tried, and those that are refused, by reason.
+
+    A data set that cannot be read is no reason: its runs fail, each on its own, and can be tried again.
+    """
+    trial = _Trial(datasets, features)
+    possible: list[Run] = []
+    refused: dict[str, list[Run]] = {}
+    for run in runs:
+        reason = trial.reason_against(run)
+        if reason:
+            refused.setdefault(reason, []).append(run)
+        else:
+            possible.append(run)
+    return possible, [Refused(reason, tuple(those)) for reason, those in refused.items()]
+
+
+class _Trial:
+    """Looks at runs; those that differ in their seed alone are looked at once."""
+
+    def __init__(self, datasets: Mapping[str, BenchDataset], features: FeatureSource) -> None:
+        self.datasets, self.features = datasets, features
+        self.known: dict[str, str] = {}
+
+    def reason_against(self, run: Run) -> str:
+        """Why the run cannot be made, or nothing."""
+        alike = json.dumps(replace(run, seed=0).describe(), sort_keys=True, default=str)
+        if alike not in self.known:
+            self.known[alike] = self._look(run)
+        return self.known[alike]
+
+    def _look(self, run: Run) -> str:
+        try:
+            trained, asked = self._classes(run)
+        except DataError:  # of a data set that cannot be read: told by the run itself
+            return ""
+        try:
+            check_asked(run, trained, asked)
+            check_towers(METHODS[run.method].info, self.features.backbone)
+            for name in filter(None, (run.source, run.dataset)):
+                views = run.views if name == (run.source or run.dataset) else 1
+                self.features.check(METHODS[run.method].info.reads, self.datasets[name], views)
+            new_method(run, *_fewer(run, trained, asked), self.features)
+        except PromptletError as error:
+            return str(error)
+        except Exception:  # a bug in a method of the user's own: the run will tell
+            return ""
+        return ""
+
+    def _classes(self, run: Run) -> tuple[Sequence[str], Sequence[str]]:
+        """Class names that are trained, and those that are asked for."""
+        split = self.datasets[run.dataset].split
+        if run.source is not None:
+            return self.datasets[run.source].split.class_names, split.class_names
+        if run.protocol == FEW_SHOT:
+            return split.class_names, split.class_names
+        base, new = base_new(split)
+        return base.class_names, asked_names(run.protocol, base, new)
+
+
+def _fewer(run: Run, trained: Sequence[str], asked: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Names enough to see whether the method can be built, and whether it answers about others."""
+    if run.method not in OURS:
+        return trained, asked
+    same = tuple(trained) == tuple(asked)  # else the last of those asked for is one of the others
+    return trained[:FEW], trained[:FEW] if same else asked[-1:]

@@ -1,0 +1,1 @@
+"""Tables and pages of those numbers: Markdown, HTML, LaTeX, CSV, JSON."""

@@ -1,0 +1,23 @@
+"""A study as Markdown: each result with its table and notes."""
+
+from __future__ import annotations
+
+from promptlet.protocols.plan.studies import Study
+from promptlet.report.formats.markdown import markdown_line
+from promptlet.report.statistics.studies import study_results, study_table, unplaced
+from promptlet.report.statistics.summary import Summary
+
+
+def study_markdown(summary: Summary, study: Study) -> str:
+    """All results of a study as tables, ending in a line feed."""
+    found = study_results(summary, study)
+    lines = [f"## Study: {study.name}", "", study.question, ""]
+    for result in found:
+        head, rows = study_table(result)
+        lines += [f"### {result.title}", "", result.circumstances, ""]
+        lines += [markdown_line(head), markdown_line(["---"] * len(head)), *map(markdown_line, rows), ""]
+        lines += [*(f"- {note}" for note in result.notes), *([""] if result.notes else [])]
+    lines += ["no results yet", ""] if not found else []
+    lines += [f"- {entry}" for entry in unplaced(summary, study)]
+    lines += [f"- note: {problem}" for problem in summary.problems]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,1 @@
+"""Numbers from stored runs: means, differences, intervals, studies, where they come from."""

@@ -1,0 +1,218 @@
+"""Paired differences of methods: the same data set, the same seed, one method minus another.
+
+For one data set the values are differences of runs with the same seed, so the interval is over seeds: other
+draws of training images and other starts, on the same test images. For the average the values are one mean
+per data set, so the interval is over data sets. Both are Student's t intervals of a mean; nothing is
+corrected for the number of comparisons. H is that of each run, so its average is not a difference of
+"average H".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from promptlet.errors import OptionError, did_you_mean
+from promptlet.evaluation import harmonic_mean
+from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.report.statistics.comparisons import AVERAGE, Comparison, Series, comparisons
+from promptlet.report.statistics.summary import Record, Summary
+
+LEVEL = 0.95
+REFERENCE = "zero_shot"
+SAME = 1e-9
+"""Percentage points below which two means are called equal."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % interval; low and high are None with fewer than two values."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A method minus the reference, on one data set or on average.
+
+    name, against: of the two `Series`. seeds: those that both have (of a data set). datasets: those that both
+    have runs of (of the average). measures: in percentage points. signs: on how many data sets the method is
+    (better, equal, worse), of the average.
+    """
+
+    comparison: Comparison
+    dataset: str
+    method: str
+    name: str
+    against: str
+    seeds: tuple[int, ...]
+    datasets: tuple[str, ...]
+    measures: Mapping[str, Interval]
+    signs: Mapping[str, tuple[int, int, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as ``--json`` prints them."""
+        numbers: dict[str, dict[str, Any]] = {}
+        for name, found in self.measures.items():
+            numbers[name] = {"mean": found.mean, "low": found.low, "high": found.high, "n": found.count}
+            if name in self.signs:
+                numbers[name] |= dict(zip(("better", "equal", "worse"), self.signs[name], strict=True))
+        group = self.comparison
+        return {
+            **{name: getattr(group, name) for name in ("protocol", "shots", "fingerprint", "dtype")},
+            **({"source": group.source} if group.protocol in TRANSFERS else {}),
+            "dataset": self.dataset,
+            **({"datasets": list(self.datasets)} if self.datasets else {"seeds": list(self.seeds)}),
+            "method": self.method,
+            "label": self.name,
+            "against": self.against,
+            "measures": numbers,
+        }
+
+
+@dataclass(frozen=True)
+class Differences:
+    """rows: by comparison and method, each method's data sets and then its average. notes: what there is
+    none of, and why."""
+
+    rows: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def paired_differences(summary: Summary, against: str | None = None) -> Differences:
+    """Of every method to a reference, in every comparison that has it.
+
+    against: a `Series` name, or a method that has one series; where it is not given, zero_shot, else the
+    method that trains the fewest numbers. Raises OptionError when no comparison has it.
+    """
+    every = comparisons(summary.rows)
+    references = {one.title: _reference(one, against) for one in every}
+    if against is not None and every and not any(references.values()):
+        names = list(dict.fromkeys(series.name for one in every for series in one.series))
+        raise OptionError(
+            f"against={against!r} is no method of this report; there are {', '.join(names)}."
+            f"{did_you_mean(against, [*names, *(series.method for one in every for series in one.series)])}"
+        )
+    rows: list[Difference] = []
+    notes: list[str] = []
+    for one in every:
+        reference = references[one.title]
+        if reference is None:
+            notes.append(f"{one.title}: no differences, {against} is not among its methods")
+            continue
+        for series in one.series:
+            if series is not reference:
+                found, note = _of_series(one, series, reference, summary.runs)
+                rows += found
+                notes += note
+    return Differences(tuple(rows), tuple(notes))
+
+
+def t_interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % Student's t interval of independent values; of no width where all are equal."""
+    from scipy.special import stdtrit
+
+    count = len(values)
+    middle = math.fsum(values) / count
+    if count < 2:
+        return Interval(middle, None, None, count)
+    half = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * float(np.std(values, ddof=1)) / math.sqrt(count)
+    return Interval(middle, middle - half, middle + half, count)
+
+
+def measured(protocol: str, record: Record) -> dict[str, float]:
+    """What is compared: accuracies, areas, and this run's own H; percent."""
+    measures = MEASURES[protocol]
+    own = {**record, "H": harmonic_mean(record["base"], record["new"])} if measures.has_h else record
+    return {name: float(own[name]) for name in measures.compared}
+
+
+def _reference(comparison: Comparison, against: str | None) -> Series | None:
+    """Raises OptionError when ``against`` stands for several."""
+    if against is None:
+        known = [one for one in comparison.series if one.method == REFERENCE]
+        return (known or list(comparison.series))[0]
+    named = [one for one in comparison.series if one.name == against]
+    named = named or [one for one in comparison.series if one.method == against]
+    if len(named) > 1:
+        names = ", ".join(one.name for one in named)
+        raise OptionError(
+            f"against={against!r} stands for several in {comparison.title}; give one of: {names}"
+        )
+    return named[0] if named else None
+
+
+def _of_series(
+    comparison: Comparison, series: Series, reference: Series, runs: Mapping[str, Record]
+) -> tuple[list[Difference], list[str]]:
+    """The differences of one method, and what it has none of."""
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    notes = []
+    theirs = {(row["dataset"], row["data"]): row for row in reference.unambiguous}
+    for row in series.unambiguous:
+        other = theirs.get((row["dataset"], row["data"]))
+        pairs = _pairs(comparison.protocol, row, other, runs) if other is not None else {}
+        if row["dataset"] in values:
+            notes.append(f"{comparison.title}, {series.name}: {row['dataset']} is there in several versions")
+        elif pairs:
+            values[row["dataset"]] = pairs
+    missing = [name for name in comparison.datasets if name not in values]
+    if missing:
+        notes.append(
+            f"{comparison.title}: {series.name} and {reference.name} have no runs in common on "
+            f"{', '.join(missing)}"
+        )
+    names = {"method": series.method, "name": series.name, "against": reference.name}
+    found = [
+        Difference(
+            comparison=comparison,
+            dataset=dataset,
+            seeds=tuple(sorted(next(iter(pairs.values())))),
+            datasets=(),
+            measures={name: t_interval(list(of_seed.values())) for name, of_seed in pairs.items()},
+            signs={},
+            **names,
+        )
+        for dataset, pairs in values.items()
+    ]
+    if len(found) > 1:
+        found.append(_average(comparison, found, names))
+    return found, notes
+
+
+def _pairs(
+    protocol: str, row: Mapping[str, Any], other: Mapping[str, Any], runs: Mapping[str, Record]
+) -> dict[str, dict[int, float]]:
+    """By measure and seed: the run of ``row`` minus that of ``other``; empty when no seed is in both."""
+    mine = {runs[key]["seed"]: measured(protocol, runs[key]) for key in row["keys"]}
+    theirs = {runs[key]["seed"]: measured(protocol, runs[key]) for key in other["keys"]}
+    seeds = sorted(mine.keys() & theirs.keys())
+    names = list(mine[seeds[0]]) if seeds else []
+    return {name: {seed: mine[seed][name] - theirs[seed][name] for seed in seeds} for name in names}
+
+
+def _average(comparison: Comparison, found: Sequence[Difference], names: Mapping[str, str]) -> Difference:
+    """Over data sets, of each data set's mean over its seeds."""
+    by_measure = {name: [one.measures[name].mean for one in found] for name in found[0].measures}
+    return Difference(
+        comparison=comparison,
+        dataset=AVERAGE,
+        seeds=(),
+        datasets=tuple(one.dataset for one in found),
+        measures={name: t_interval(means) for name, means in by_measure.items()},
+        signs={name: _signs(means) for name, means in by_measure.items()},
+        **names,
+    )
+
+
+def _signs(means: Sequence[float]) -> tuple[int, int, int]:
+    better = sum(value > SAME for value in means)
+    worse = sum(value < -SAME for value in means)
+    return better, len(means) - better - worse, worse

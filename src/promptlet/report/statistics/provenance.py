@@ -1,0 +1,154 @@
+"""Where the numbers of a report come from: what was run, on what, when, with which settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.report.statistics.comparisons import AVERAGE, grouped
+from promptlet.report.statistics.differences import measured
+from promptlet.report.statistics.summary import Record, Summary, backbone_of
+
+RUN_HEAD = ("protocol", "data sets", "methods", "shots", "seeds", "runs")
+CIRCUMSTANCES_HEAD = (
+    "what",
+    "backbone",
+    "fingerprint",
+    "weights",
+    "device",
+    "versions",
+    "runs",
+    "dates (UTC)",
+)
+SETTINGS_HEAD = ("method", "shots", "options", "schedule", "views", "sampler")
+UNTOLD = "not told"
+OWN = "template"
+"""An option that is a data set's own; the runs tell it."""
+
+
+def what_was_run(summary: Summary) -> list[tuple[str, ...]]:
+    """A row per protocol under `RUN_HEAD`."""
+    rows: list[tuple[str, ...]] = []
+    for protocol in dict.fromkeys(one["protocol"] for one in [*summary.rows, *summary.incomplete]):
+        own = [row for row in summary.rows if row["protocol"] == protocol and row["dataset"] != AVERAGE]
+        lacking = [entry for entry in summary.incomplete if entry["protocol"] == protocol]
+        every = [*own, *lacking]
+        datasets = _list(one["dataset"] for one in every)
+        if protocol in TRANSFERS:
+            datasets += f" (trained on {_list(one['source'] for one in every)})"
+        seeds = {seed for row in own for seed in row["seeds"]}
+        seeds |= {seed for entry in lacking for seed in (*entry["missing"], *entry["failed"])}
+        rows.append(
+            (
+                protocol,
+                datasets,
+                _list(one["method"] for one in every),
+                _list(sorted({one["shots"] for one in every})),
+                _list(sorted(seeds)),
+                _states(protocol, summary),
+            )
+        )
+    return rows
+
+
+def circumstances(summary: Summary) -> list[tuple[str, ...]]:
+    """A row under `CIRCUMSTANCES_HEAD` for every backbone, device and set of versions of finished runs, and
+    of the trainings that several of them share."""
+    told = [("runs", record, record) for record in summary.runs.values() if record["status"] == "done"]
+    trainings = {
+        str(record["trained"].get("key")): ("trainings", record, record["trained"])
+        for _, record, _ in told
+        if isinstance(record.get("trained"), Mapping)
+    }
+    seen = [(*_machine(*one), str(one[2].get("date") or "")) for one in [*told, *trainings.values()]]
+    rows: list[tuple[str, ...]] = []
+    for group in grouped(seen, lambda one: one[:-1]):
+        dates = sorted(one[-1] for one in group if one[-1])
+        when = UNTOLD if not dates else dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+        rows.append((*group[0][:-1], str(len(group)), when))
+    return rows
+
+
+def settings(summary: Summary, protocol: str) -> list[tuple[str, ...]]:
+    """A row under `SETTINGS_HEAD` for every method and all its settings, with the shots it was run with."""
+    own = [row for row in summary.rows if row["protocol"] == protocol and row["dataset"] != AVERAGE]
+    rows: list[tuple[str, ...]] = []
+    for group in grouped(own, lambda row: json.dumps([row["method"], *_settings(row)], default=str)):
+        shots = _list(sorted({row["shots"] for row in group}))
+        rows.append((group[0]["method"], shots, *_settings(group[0])))
+    return rows
+
+
+def runs_head(protocol: str) -> tuple[str, ...]:
+    """The head of a table of single runs."""
+    names = MEASURES[protocol].shown.values()
+    return ("run", "seed", *names, "numbers", "bytes", "seconds", "device", "date (UTC)")
+
+
+def runs_of(row: Mapping[str, Any], runs: Mapping[str, Record]) -> list[tuple[str, ...]]:
+    """The runs that a row is the mean of, under `runs_head`; H is that of each run."""
+    found = [runs[key] for key in row["keys"]]
+    records = [{**record, **measured(row["protocol"], record)} for record in found]
+    return [
+        (
+            record["key"],
+            str(record["seed"]),
+            *(_number(record.get(name)) for name in MEASURES[row["protocol"]].shown),
+            f"{record['trainable']:,}",
+            f"{record['file_bytes']:,}",
+            f"{record['seconds']:.1f}",
+            str(record.get("device") or UNTOLD),
+            str(record.get("date") or UNTOLD),
+        )
+        for record in records
+    ]
+
+
+def in_words(values: Mapping[str, Any], without: Sequence[str] = ()) -> str:
+    """``rank=1, n_ctx=4``; a dash for none."""
+    return ", ".join(f"{name}={value}" for name, value in values.items() if name not in without) or "-"
+
+
+def _settings(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        in_words(row["options"], [OWN]),
+        in_words(row["settings"]),
+        str(row["views"]),
+        str(row["sampler"]),
+    )
+
+
+def _machine(what: str, record: Record, measured: Mapping[str, Any]) -> tuple[str, ...]:
+    versions = measured.get("versions")
+    words = (
+        " ".join(f"{name} {value}" for name, value in versions.items())
+        if isinstance(versions, Mapping)
+        else ""
+    )
+    return (
+        what,
+        backbone_of(record) or UNTOLD,
+        str(record["fingerprint"]),
+        str(record.get("dtype")),
+        str(measured.get("device") or UNTOLD),
+        words or UNTOLD,
+    )
+
+
+def _states(protocol: str, summary: Summary) -> str:
+    """``297 finished, 3 failed, 33 missing``."""
+    own = [record for record in summary.runs.values() if record["protocol"] == protocol]
+    lacking = [entry for entry in summary.incomplete if entry["protocol"] == protocol]
+    counts = {"finished": sum(record["status"] == "done" for record in own)}
+    counts |= {name: sum(len(entry[name]) for entry in lacking) for name in ("failed", "missing")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
+
+
+def _number(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "-"
+
+
+def _list(values: Any) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))

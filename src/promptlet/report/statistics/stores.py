@@ -1,0 +1,127 @@
+"""Several folders of runs read as one: a run in two of them counts once, and contradictions are told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import DataError
+from promptlet.protocols import RunStore
+from promptlet.protocols.records.measures import MEASURES
+from promptlet.protocols.records.store import SCHEMA, is_number, read_json
+
+Record = Mapping[str, Any]
+COUNTS = ("trainable", "file_bytes")
+ROUNDING = 1e-4
+"""Percentage points that two machines may differ by without a word: they sum products in other orders."""
+SHOWN = 3
+"""How many of the files that were not trusted a message names."""
+
+
+@dataclass
+class Found:
+    """records: every run that can be trusted, by its key. planned: runs that were asked for.
+
+    problems: a line on each file that is not trusted, and on runs that two folders tell differently.
+    """
+
+    records: dict[str, Record] = field(default_factory=dict)
+    planned: list[Record] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_stores(stores: Sequence[RunStore]) -> Found:
+    """Everything in ``stores``; of a run that is in several, what is finished, else the first.
+
+    Raises DataError when one of the folders is not there.
+    """
+    found = Found()
+    origin: dict[str, RunStore] = {}
+    contradictions: dict[tuple[Path, Path], list[tuple[float, str]]] = {}
+    for store in stores:
+        every, problems = store.read_all()
+        records = [record for record in every if not _unfit(record)]
+        problems += [
+            f"{store.folder / record['key']}.json: not a record of a run ({_unfit(record)}); it was left out"
+            for record in every
+            if _unfit(record)
+        ]
+        found.problems += problems
+        planned = [run for run in store.read_plans() if not _unfit({**run, "status": "planned"})]
+        found.planned += planned
+        if len(stores) > 1 and not records and not planned:
+            found.problems.append(f"{store.folder}: {_what_there_is(store.folder, problems, 0)}")
+        for record in records:
+            known = found.records.get(record["key"])
+            if known is not None and known["status"] == record["status"] == "done":
+                gap = _gap(known, record)
+                if gap > ROUNDING:
+                    pair = (origin[record["key"]].folder, store.folder)
+                    contradictions.setdefault(pair, []).append((gap, record["key"]))
+            if known is None or (known["status"] != "done" and record["status"] == "done"):
+                found.records[record["key"]], origin[record["key"]] = record, store
+    found.problems += [_contradiction(*pair, runs) for pair, runs in contradictions.items()]
+    return found
+
+
+def check_holds_runs(stores: Sequence[RunStore]) -> None:
+    """Raise DataError when no store holds a run, finished, failed or asked for: a report would be empty."""
+    told = []
+    for store in stores:
+        found = read_stores([store])
+        if found.records or found.planned:
+            return
+        told.append(f"{store.folder}: {_what_there_is(store.folder, found.problems)}")
+    raise DataError(
+        f"there is no run to report. {'; '.join(told)}. Give a folder that `promptlet bench run` wrote"
+    )
+
+
+def _what_there_is(folder: Path, problems: Sequence[str], named: int = SHOWN) -> str:
+    """In words, what a folder holds that no run could be read from; ``named`` of its files are told of."""
+    if not problems:
+        files = sum(1 for path in folder.iterdir() if path.is_file())
+        return (
+            f"no run was found, and no JSON file (other files: {files})" if files else "the folder is empty"
+        )
+    older = _other_schemas(folder)
+    head = f"no run that can be read was found among {len(problems)} JSON files"
+    head += f" ({', '.join(older)}; this version of Promptlet reads schema {SCHEMA})" if older else ""
+    told = [problem.removeprefix(f"{folder}/") for problem in problems[:named]]
+    told += [f"and {len(problems) - named} more"] if told and len(problems) > named else []
+    return f"{head}: {'; '.join(told)}" if told else head
+
+
+def _other_schemas(folder: Path) -> list[str]:
+    """How many files have which schema that is not this version's."""
+    contents = [read_json(path)[0] for path in sorted(folder.glob("*.json"))]
+    schemas = Counter(repr(content.get("schema")) for content in contents if content)
+    return [f"{count} with schema {name}" for name, count in sorted(schemas.items()) if name != repr(SCHEMA)]
+
+
+def _unfit(record: Record) -> str:
+    """What keeps the table from showing a record that the store trusts, or an empty text."""
+    texts = {"dtype": record.get("dtype"), "settings.name": record["settings"].get("name", "")}
+    counts = {name: record[name] for name in COUNTS} if record["status"] == "done" else {}
+    memory = record.get("peak_memory")
+    wrong = {name: value for name, value in texts.items() if not isinstance(value, str)}
+    wrong |= {name: value for name, value in counts.items() if type(value) is not int}
+    wrong |= {} if memory is None or is_number(memory) else {"peak_memory": memory}
+    return next((f"{name} is {value!r}" for name, value in wrong.items()), "")
+
+
+def _gap(one: Record, other: Record) -> float:
+    """The largest difference of two finished records in what their protocol measures, percentage points."""
+    measures = MEASURES[one["protocol"]]
+    return max(abs(float(one[name]) - float(other[name])) for name in (*measures.scores, *measures.extras))
+
+
+def _contradiction(first: Path, second: Path, runs: Sequence[tuple[float, str]]) -> str:
+    gap, key = max(runs)
+    return (
+        f"{len(runs)} run{'s are' if len(runs) > 1 else ' is'} in both {first} and {second} with other "
+        f"numbers, by up to {gap:.2f} points ({key}); those of {first} were taken"
+    )

@@ -1,0 +1,43 @@
+"""Pickles of fitted classifiers that an earlier version made, before the methods had rooms of their own."""
+
+from __future__ import annotations
+
+import pickle
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from promptlet.methods import METHODS
+from promptlet.methods.catalog import OURS
+from promptlet.methods.moved import MOVED
+
+GOLDEN = Path(__file__).parent / "golden"
+ANSWERS = {  # printed by 0.2.0 when it made the pickles
+    "rlp": [[0.904813289642334, 0.0951867550611496], [0.000882419990375638, 0.9991175532341003]],
+    "linear_probe": [[0.15511617064476013, 0.8448837995529175], [0.8384556770324707, 0.1615443080663681]],
+}
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+def test_pickles_of_0_2_0_answer_as_they_did(method: str) -> None:
+    old = pickle.loads((GOLDEN / f"{method}-0.2.0.pickle").read_bytes())
+    images = np.random.default_rng(0).normal(size=(8, old.backbone_.feature_dim)).astype("float32")[:2]
+    assert old.predict_proba(images) == pytest.approx(np.array(ANSWERS[method]), abs=1e-4)
+    assert pickle.loads(pickle.dumps(old)).predict_proba(images) == pytest.approx(old.predict_proba(images))
+
+
+def test_every_method_that_moved_is_found_under_its_old_name() -> None:
+    found = {
+        value
+        for name in [*MOVED, "zero_shot"]
+        for value in vars(import_module(f"promptlet.methods.{name}")).values()
+        if value in METHODS.values()
+    }
+    assert found == {METHODS[name] for name in OURS}
+
+
+def test_a_name_that_no_method_had_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        import_module("promptlet.methods.nothing")
