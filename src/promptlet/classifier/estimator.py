@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,34 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-import promptlet
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.files import check_compact, options_of, parameters_of, prompt_file_of, restore
+from promptlet.classifier.answering import Answers
+from promptlet.classifier.files import (
+    check_compact,
+    options_of,
+    parameters_of,
+    prompt_file_of,
+    restore,
+    usable_file,
+)
+from promptlet.classifier.fitting import new_method, schedule_of, training_record, validation, whole
 from promptlet.classifier.inputs import (
     Images,
     as_list,
     as_names,
     checked_labels,
     draw_rows,
-    given_features,
     in_words_of,
     read_folder_items,
 )
-from promptlet.data import FeatureCache, check_class_names, choose_cache
+from promptlet.classifier.reading import Reader
+from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.features import encode_images
-from promptlet.methods import METHODS, Method, build_method, register, registered
-from promptlet.methods.inputs import FeatureInputs, Inputs, all_logits
-from promptlet.methods.method import BY_STEPS, FEATURES
-from promptlet.methods.new_names import answering_by
-from promptlet.methods.text_prompt import TextPrompt
-from promptlet.pixels import KEEP_BYTES, PixelInputs
-from promptlet.promptfile import PromptFile, dumps, load_prompt_file, loads, save_prompt_file
-from promptlet.training import EpochReport, Schedule, method_schedule, train
-
-VECTORS = (np.ndarray, torch.Tensor, list, tuple)
+from promptlet.methods import Method, build_method, register, registered
+from promptlet.methods.inputs import all_logits
+from promptlet.pixels import PixelInputs
+from promptlet.promptfile import PromptFile, dumps, loads, save_prompt_file
+from promptlet.training import EpochReport, Schedule, train
 
 
 class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -148,118 +149,38 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes = np.unique(names)
         class_names = check_class_names(classes.tolist(), "the labels")
         targets = np.searchsorted(classes, names)
-        rows, self.short_classes_ = draw_rows(targets, class_names, self._whole("shots"), self._whole("seed"))
-        method = self._new_method(class_names)
-        schedule = self._schedule()
+        shots, seed = whole(self, "shots"), whole(self, "seed")
+        rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
+        method = new_method(self, self.backbone_, class_names)
+        schedule = schedule_of(self)
+        read = self._reader(method)
         result = train(
             method,
-            self._inputs([inputs[i] for i in rows], self._whole("views")),
+            read([inputs[i] for i in rows], whole(self, "views")),
             torch.from_numpy(targets[rows]),
             schedule,
-            seed=self._whole("seed"),
-            val=self._validation(val_images, val_labels, classes),
+            seed=seed,
+            val=validation(method.info, read, val_images, val_labels, classes),
             on_epoch=self.on_epoch,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
         )
         self._settle(method, classes)
         self.history_ = result.history
-        self.training_ = self._record(schedule, len(rows))
+        self.training_ = training_record(self, method, schedule, len(rows))
         return self
 
     def _load_backbone(self) -> None:
         given = self.backbone
         self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
 
-    def _whole(self, name: str) -> Any:
-        """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others."""
-        value = getattr(self, name)
-        try:
-            return None if value is None else operator.index(value)
-        except TypeError:
-            raise OptionError(f"{name}={value!r} is not allowed; give a whole number") from None
-
-    def _schedule(self) -> Schedule:
-        epochs, batch_size = self._whole("epochs"), self._whole("batch_size")
-        info = METHODS[self.method].info
-        return method_schedule(info, self.schedule, epochs=epochs, lr=self.lr, batch_size=batch_size)
-
-    def _new_method(self, class_names: Sequence[str]) -> Method:
-        """The method with its options; None leaves an option to the method."""
-        own = METHODS[self.method].info.options if self.method in METHODS else {}
-        shared = {
-            "n_ctx": self._whole("n_ctx"),
-            "ctx_init": self.ctx_init,
-            "rank": self._whole("rank"),
-            "new_names": self.new_names,
-        }
-        options = {name: value for name, value in shared.items() if value is not None}
-        if "seed" in own:
-            options["seed"] = self._whole("seed")
-        if not isinstance(self.method_options, Mapping | None):
-            raise OptionError(
-                f"method_options={self.method_options!r} is not allowed; "
-                "give a dict such as {'dropout': 0.2}"
-            )
-        further = dict(self.method_options or {})
-        twice = sorted({*shared, "seed"} & set(further))
-        if twice:
-            raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
-        return build_method(self.method, self.backbone_, class_names, **options, **further)
-
-    def _validation(
-        self, images: Images | None, labels: Iterable[str] | None, classes: np.ndarray
-    ) -> tuple[Inputs, torch.Tensor] | None:
-        """Validation images for a method that looks at them, those of other classes left out."""
-        if (images is None) != (labels is None):
-            raise DataError("val_images and val_labels go together; give both or neither")
-        if images is None or labels is None or not METHODS[self.method].info.uses_val:
-            return None
-        inputs = as_list(images)
-        names = checked_labels(inputs, labels)
-        rows = [i for i, name in enumerate(names) if name in classes]
-        if not rows:
-            raise DataError(f"no validation label is one of the {len(classes)} classes of the labels")
-        targets = torch.from_numpy(np.searchsorted(classes, names[rows]))
-        return self._inputs([inputs[i] for i in rows]), targets
-
-    def _inputs(self, sources: Sequence[Any], views: int = 1, keep_bytes: int = KEEP_BYTES) -> Inputs:
-        """Features, or pictures of which ``keep_bytes`` are kept decoded: as the method reads them."""
-        if METHODS[self.method].info.reads == FEATURES:
-            return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone_.device)
-        if sources and isinstance(sources[0], VECTORS) and np.ndim(sources[0]) == 1:
-            raise DataError(
-                f"the method {self.method!r} changes the image tower, so it needs images, not features; "
-                "give images, or a method that reads features, such as 'rlp'"
-            )
-        return PixelInputs(sources, self.backbone_.images.spec, views, keep_bytes)
-
-    def _features(self, inputs: Sequence[Any], views: int = 1) -> np.ndarray:
-        """Features (views, N, D); those given as vectors are taken as they are."""
-        if inputs and isinstance(inputs[0], VECTORS) and np.ndim(inputs[0]) == 1:
-            return given_features(inputs, self.backbone_.feature_dim)
-        cache = choose_cache(self.cache)
-        return encode_images(self.backbone_, inputs, views=views, cache=cache, on_progress=self.on_encode)
+    def _reader(self, method: Method) -> Reader:
+        return Reader(method.info, self.backbone_, self.cache, self.on_encode)
 
     def _settle(self, method: Method, classes: np.ndarray) -> None:
         self.method_ = method
         self.classes_ = classes
         self.class_names_ = method.class_names
-        self._scorers: dict[tuple[str | None, ...], Callable[[torch.Tensor], torch.Tensor]] = {}
-
-    def _record(self, schedule: Schedule, images: int) -> dict[str, Any]:
-        record = {
-            "images": images,
-            "shots": self._whole("shots"),
-            "seed": self._whole("seed"),
-            "views": self._whole("views"),
-            "version": promptlet.__version__,
-        }
-        if self.method_.info.learns == BY_STEPS:
-            record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
-        template = getattr(self.method_, "template", None)
-        if template is not None and getattr(self.method_, "reads_template", True):
-            record["template"] = template
-        return {key: value for key, value in record.items() if value is not None}
+        self.__dict__.pop("_answers", None)
 
     # -- answering -------------------------------------------------------------------------------------
 
@@ -288,7 +209,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names, sources = self._checked_names(class_names), as_list(images)
         if not sources:
             return np.zeros((0, len(names)), np.float32)
-        score, inputs = self._scorer(names, new_names), self._inputs(sources, keep_bytes=0)
+        score, inputs = self._answers.scorer(names, new_names), self._reader(self.method_).once(sources)
         watch = self.on_encode if isinstance(inputs, PixelInputs) else None
         return all_logits(score, inputs, self.backbone_.device, watch).softmax(-1).cpu().numpy()
 
@@ -296,11 +217,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Those of ``class_names`` that were not taught, where there is a choice how they are answered; none
         where there is not, or nothing says which were taught."""
         check_is_fitted(self, "method_")
-        names, method = self._checked_names(class_names), self.method_
-        if not isinstance(method, TextPrompt) or method.taught is None:
-            return []
-        with self._answering(names):
-            return [name for name, known in zip(names, method.is_taught(), strict=True) if not known]
+        return self._answers.untaught(self._checked_names(class_names))
 
     def choose_new_names(self, new_names: str | None) -> PromptClassifier:
         """Answer names that were not taught by another rule from now on; None changes nothing.
@@ -309,10 +226,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "method_")
         if new_names is not None:
-            with answering_by(self.method_, new_names):
-                chosen = self.method_.new_names
-            self.method_.new_names = chosen
-            self._scorers.clear()
+            self._answers.choose(new_names)
         return self
 
     def score(
@@ -337,9 +251,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kinds against each other.
         """
         check_is_fitted(self, "method_")
-        names = self._checked_names(class_names)
-        with self._answering(names), torch.no_grad():
-            return self.method_.class_features().cpu().numpy()
+        return self._answers.class_features(self._checked_names(class_names)).cpu().numpy()
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(self.method_)
 
     def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
         if class_names is not None:
@@ -348,37 +264,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError("this prompt was saved without class names; give class_names=[...]")
         return self.class_names_
 
-    @contextmanager
-    def _answering(self, names: tuple[str, ...], new_names: str | None = None) -> Iterator[None]:
-        """The method over other names, and under another rule for new ones, for a while."""
-        self.method_.set_classes(names)
-        try:
-            with nullcontext() if new_names is None else answering_by(self.method_, new_names):
-                yield
-        finally:
-            self.method_.set_classes(self.class_names_)
-
-    def _scorer(
-        self, names: tuple[str, ...], new_names: str | None
-    ) -> Callable[[torch.Tensor], torch.Tensor]:
-        key = (*names, new_names)
-        if key not in self._scorers:
-            if len(self._scorers) >= 8:
-                self._scorers.clear()
-            with self._answering(names, new_names):
-                self._scorers[key] = self.method_.scorer()
-        return self._scorers[key]
-
     def __getstate__(self) -> dict[str, Any]:
         """Without what answers quickly, which is made again when it is needed; with a method that is not one
         of Promptlet's own, so that workers know it."""
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k != "_answers"}
         own = {method for method in registered() if method.info.name == self.method}
-        return {
-            **state,
-            **({"_scorers": {}} if "_scorers" in state else {}),
-            **({"_own": own} if own else {}),
-        }
+        return {**state, "_own": own} if own else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
@@ -424,18 +315,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises PromptFileError for a damaged file, WrongBackboneError for another backbone.
         """
-        file = load_prompt_file(path)
-        if file.method not in METHODS:
-            raise PromptFileError(
-                f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
-                f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
-                "registered first: promptlet --import FILE ..., or an import."
-            )
-        if backbone is None and not file.backbone:
-            raise PromptFileError(
-                f"{path} does not name its backbone; give it: load(path, backbone=...) "
-                f"(fingerprint {file.fingerprint})"
-            )
+        file = usable_file(path, names_backbone=backbone is None)
         classifier = cls(
             backbone=file.backbone if backbone is None else backbone, device=device, **parameters_of(file)
         )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, PromptFileError
 from promptlet.methods import METHODS, Method
 from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import check_template
 from promptlet.methods.text_prompt import TextPrompt
-from promptlet.promptfile import PromptFile
+from promptlet.promptfile import PromptFile, load_prompt_file
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
@@ -78,6 +79,24 @@ def _options_to_keep(method: Method, init: str) -> dict[str, Any]:
     """Those of a method of one's own, without what the file tells by itself."""
     told = ("seed",) if init == "none" else ("seed", "ctx_init")
     return {name: value for name, value in method.options.items() if name not in told}
+
+
+def usable_file(path: str | Path, names_backbone: bool) -> PromptFile:
+    """The prompt file of a method that is here. Raises PromptFileError, also where it does not name its
+    backbone and must, as ``names_backbone`` says."""
+    file = load_prompt_file(path)
+    if file.method not in METHODS:
+        raise PromptFileError(
+            f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
+            f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
+            "registered first: promptlet --import FILE ..., or an import."
+        )
+    if names_backbone and not file.backbone:
+        raise PromptFileError(
+            f"{path} does not name its backbone; give it: load(path, backbone=...) "
+            f"(fingerprint {file.fingerprint})"
+        )
+    return file
 
 
 def options_of(file: PromptFile) -> dict[str, Any]:

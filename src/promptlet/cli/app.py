@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, cache, datasets, demo, fit, inspect, methods, predict
+from promptlet.cli import backbones, cache, datasets, demo, inspect, methods, predict
 from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
+from promptlet.cli.fit import command as fit
 from promptlet.cli.own_methods import import_methods
 from promptlet.cli.shell import ErrorsInWords
 

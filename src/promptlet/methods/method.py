@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -22,6 +23,9 @@ from promptlet.prompts import Context
 FEATURES, IMAGES = "features", "images"
 NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
 
+OF_CONSTRUCTOR: Mapping[str, Any] = MappingProxyType({})
+"""Stands for the options of a method until its class is there."""
+
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -35,6 +39,8 @@ class MethodInfo:
     learns inside the text tower, so that ready vectors of class names will not do.
     fast: what it changes in the ``fast`` schedule. official: what the official code's base-to-new run changes
     in the ``coop`` schedule; None where no setting is public.
+    options: with their defaults; where they are not given, those of the constructor, after backbone and class
+    names.
     """
 
     name: str
@@ -43,7 +49,7 @@ class MethodInfo:
     paper: str
     trains: str
     unseen_classes: bool
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=lambda: OF_CONSTRUCTOR)
     reads: str = FEATURES
     learns: str = BY_STEPS
     uses_val: bool = False
@@ -78,6 +84,12 @@ class Method(nn.Module, ABC):
     """The class names it was trained on; None where it was not, or they are not known."""
     new_names: str | None = None
     """How others are answered (`promptlet.methods.new_names`); None where there is no choice."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        info = vars(cls).get("info")
+        if isinstance(info, MethodInfo) and info.options is OF_CONSTRUCTOR:
+            cls.info = replace(info, options=_options_of(cls))
 
     def __init__(self, backbone: Backbone, class_names: Sequence[str]) -> None:
         super().__init__()
@@ -187,3 +199,9 @@ class Method(nn.Module, ABC):
 def frozen(**options: Any) -> Mapping[str, Any]:
     """A read-only table of options and their defaults."""
     return MappingProxyType(options)
+
+
+def _options_of(method: type[Method]) -> Mapping[str, Any]:
+    """What its constructor takes after backbone and class names, with defaults."""
+    taken = list(inspect.signature(method.__init__).parameters.values())[3:]
+    return frozen(**{one.name: one.default for one in taken if one.default is not inspect.Parameter.empty})

@@ -11,7 +11,7 @@ area is theirs; the score is ours: the log-odds of the base names under the soft
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from promptlet.data import Split, together
 from promptlet.evaluation import accuracy, detection_auc, openworld_auc
-from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
+from promptlet.protocols.planning import plan_runs
 from promptlet.protocols.records.measures import ALL_NAMES
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run import halves
@@ -28,19 +28,7 @@ from promptlet.protocols.run.fitting import OnEpoch
 from promptlet.protocols.run.scoring import Answers
 
 NAME = ALL_NAMES
-
-
-def plan(
-    datasets: Sequence[BenchDataset],
-    methods: Sequence[MethodSpec],
-    shots: Sequence[int],
-    seeds: Sequence[int],
-    fingerprint: str,
-    dtype: str = "float32",
-    settings: Settings | None = None,
-) -> list[Run]:
-    """The runs asked for."""
-    return plan_runs(NAME, datasets, methods, shots, seeds, fingerprint, dtype, settings)
+plan = partial(plan_runs, NAME)
 
 
 def execute(

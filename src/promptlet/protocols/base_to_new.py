@@ -7,11 +7,11 @@ among new names only; top-1 over all test images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from promptlet.data import Split
-from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
+from promptlet.protocols.planning import plan_runs
 from promptlet.protocols.records.measures import BASE_TO_NEW
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run import halves
@@ -19,19 +19,7 @@ from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.run.fitting import OnEpoch
 
 NAME = BASE_TO_NEW
-
-
-def plan(
-    datasets: Sequence[BenchDataset],
-    methods: Sequence[MethodSpec],
-    shots: Sequence[int],
-    seeds: Sequence[int],
-    fingerprint: str,
-    dtype: str = "float32",
-    settings: Settings | None = None,
-) -> list[Run]:
-    """The runs asked for."""
-    return plan_runs(NAME, datasets, methods, shots, seeds, fingerprint, dtype, settings)
+plan = partial(plan_runs, NAME)
 
 
 def execute(

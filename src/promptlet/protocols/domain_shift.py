@@ -6,30 +6,14 @@ embedded suite (`promptlet datasets list`). What it does is in transfer.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
+from promptlet.protocols.planning import plan_runs
 from promptlet.protocols.records.measures import DOMAIN_SHIFT
-from promptlet.protocols.records.runs import Run
-from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.protocols.transfer import execute
 
 NAME = DOMAIN_SHIFT
-
-
-def plan(
-    datasets: Sequence[BenchDataset],
-    methods: Sequence[MethodSpec],
-    shots: Sequence[int],
-    seeds: Sequence[int],
-    fingerprint: str,
-    dtype: str = "float32",
-    settings: Settings | None = None,
-    *,
-    source: BenchDataset,
-) -> list[Run]:
-    """The runs asked for: ``source`` is trained on, and left out of ``datasets``."""
-    return plan_runs(NAME, datasets, methods, shots, seeds, fingerprint, dtype, settings, source)
+plan = partial(plan_runs, NAME)
 
 
 __all__ = ["NAME", "execute", "plan"]

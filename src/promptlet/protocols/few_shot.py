@@ -7,11 +7,11 @@ images. Nobody's images are asked about classes that were not trained, so every 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from promptlet.data import sample_shots
-from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
+from promptlet.protocols.planning import plan_runs
 from promptlet.protocols.records.measures import FEW_SHOT
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
@@ -21,19 +21,7 @@ from promptlet.protocols.run.scoring import check_test
 from promptlet.protocols.run.trained import Task, trained
 
 NAME = FEW_SHOT
-
-
-def plan(
-    datasets: Sequence[BenchDataset],
-    methods: Sequence[MethodSpec],
-    shots: Sequence[int],
-    seeds: Sequence[int],
-    fingerprint: str,
-    dtype: str = "float32",
-    settings: Settings | None = None,
-) -> list[Run]:
-    """The runs asked for."""
-    return plan_runs(NAME, datasets, methods, shots, seeds, fingerprint, dtype, settings)
+plan = partial(plan_runs, NAME)
 
 
 def execute(

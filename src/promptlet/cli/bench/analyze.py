@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptlet.cli.bench.options import (
+from promptlet.cli.bench.run import end, keys_of, run_all
+from promptlet.cli.options import (
     Address,
     BackboneName,
     EngineName,
@@ -17,7 +18,6 @@ from promptlet.cli.bench.options import (
     Seeds,
     Workers,
 )
-from promptlet.cli.bench.run import end, keys_of, run_all
 from promptlet.cli.shell import (
     Device,
     Dtype,

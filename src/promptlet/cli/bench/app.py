@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptlet.cli.bench.options import (
-    Address,
-    BackboneName,
-    EngineName,
-    Epochs,
-    Root,
-    ScheduleName,
-    Seeds,
-    Workers,
-)
 from promptlet.cli.bench.report import LIST, REPORT, list_, report
 from promptlet.cli.bench.run import run_all
 from promptlet.cli.bench.study import STUDY
 from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
+from promptlet.cli.options import (
+    Address,
+    BackboneName,
+    BatchSize,
+    EngineName,
+    Epochs,
+    LearningRate,
+    Root,
+    ScheduleName,
+    Seeds,
+    Workers,
+)
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -104,12 +106,8 @@ def run(
     seeds: Seeds = "1,2,3",
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
-    lr: Annotated[
-        float | None, typer.Option(help="Instead of the method's or the schedule's.", show_default=False)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Instead of the schedule's.", show_default=False)
-    ] = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
     views: Annotated[int, typer.Option(help="Readings of each training image.")] = 1,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[

@@ -14,6 +14,16 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.methods.templates import ensemble, several_templates
+from promptlet.methods.text_prompt import check_weight
+
+
+def checked_weights(text: float, image: float, logit: float) -> tuple[float, float, float]:
+    """The weights of the three terms. Raises OptionError for one that is negative, infinite or no number."""
+    return (
+        check_weight("text_weight", text),
+        check_weight("image_weight", image),
+        check_weight("logit_weight", logit),
+    )
 
 
 def frozen_classes(backbone: Backbone, class_names: Sequence[str]) -> Tensor:

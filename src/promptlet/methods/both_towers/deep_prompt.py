@@ -128,6 +128,12 @@ def resolve_depth(depth: int | None, wanted: int, layers: Mapping[str, int]) -> 
     return depth
 
 
+def depth_in_both(backbone: Backbone, depth: int | None, wanted: int) -> int:
+    """`resolve_depth` in both towers. Raises BackboneError for an image tower without tokens, OptionError."""
+    backbone.images.check_tokens()
+    return resolve_depth(depth, wanted, {"text": backbone.text.depth, "image": backbone.images.depth})
+
+
 def text_start(
     backbone: Backbone, ctx_init: str | None, n_ctx: int, depth: int, seed: int
 ) -> tuple[Tensor, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import final
 
 from promptlet.backbones import Backbone
-from promptlet.methods.both_towers.deep_prompt import IndependentPrompt, resolve_depth
+from promptlet.methods.both_towers.deep_prompt import IndependentPrompt, depth_in_both
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
@@ -27,17 +27,6 @@ class IVLP(IndependentPrompt):
         trains="depth x n_ctx x (d + d_v) numbers (depth x rank x (2 n_ctx + d + d_v) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=2,
-            ctx_init=None,
-            depth=None,
-            between=None,
-            rank=None,
-            dropout=LOW_RANK_DROPOUT,
-            init_std=LOW_RANK_STD,
-            v_rate=LOW_RANK_V_RATE,
-            seed=1,
-        ),
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
@@ -60,8 +49,6 @@ class IVLP(IndependentPrompt):
         v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
-        backbone.images.check_tokens()
-        layers = {"text": backbone.text.depth, "image": backbone.images.depth}
-        shape = n_ctx, resolve_depth(depth, DEPTH, layers)
+        shape = n_ctx, depth_in_both(backbone, depth, DEPTH)
         low_rank = LowRank(rank, dropout, init_std, v_rate)
         super().__init__(backbone, class_names, shape, (ctx_init, between), low_rank, seed)

@@ -19,8 +19,8 @@ from promptlet.methods.both_towers.deep_prompt import (
     DEPTH,
     TwoTowerPrompt,
     current,
+    depth_in_both,
     resolve_between,
-    resolve_depth,
     text_start,
 )
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
@@ -41,17 +41,6 @@ class MaPLe(TwoTowerPrompt):
         trains="depth x (n_ctx x d + d x d_v + d_v) numbers (rank x (n_ctx + d) for n_ctx x d with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=2,
-            ctx_init=None,
-            depth=None,
-            between=None,
-            rank=None,
-            dropout=LOW_RANK_DROPOUT,
-            init_std=LOW_RANK_STD,
-            v_rate=LOW_RANK_V_RATE,
-            seed=1,
-        ),
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
         official=frozen(epochs=5, batch_size=4, lr=0.0035),
@@ -75,9 +64,7 @@ class MaPLe(TwoTowerPrompt):
         v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
-        backbone.images.check_tokens()
-        layers = {"text": backbone.text.depth, "image": backbone.images.depth}
-        self.depth = resolve_depth(depth, DEPTH, layers)
+        self.depth = depth_in_both(backbone, depth, DEPTH)
         super().__init__(backbone, class_names)
         start, self.init = text_start(backbone, ctx_init, n_ctx, self.depth, seed)
         self.between = resolve_between(between, ctx_init, n_ctx)

@@ -19,10 +19,15 @@ from torch import Tensor, nn
 from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
-from promptlet.methods.both_towers.consistency import consistency, frozen_classes, frozen_images
-from promptlet.methods.both_towers.deep_prompt import DEPTH, TwoTowerPrompt, resolve_between, resolve_depth
+from promptlet.methods.both_towers.consistency import (
+    checked_weights,
+    consistency,
+    frozen_classes,
+    frozen_images,
+)
+from promptlet.methods.both_towers.deep_prompt import DEPTH, TwoTowerPrompt, depth_in_both, resolve_between
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
-from promptlet.methods.text_prompt import check_weight, resolve_init
+from promptlet.methods.text_prompt import resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import START_STD
 
@@ -39,18 +44,6 @@ class MMLoP(TwoTowerPrompt):
         trains="depth x rank x (n_ctx + d + d_v) numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            rank=1,
-            n_ctx=4,
-            ctx_init=None,
-            depth=None,
-            between=None,
-            text_weight=25.0,
-            image_weight=10.0,
-            logit_weight=1.0,
-            drift_correction=True,
-            seed=1,
-        ),
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.002),
         bibtex=bibtex("mmlop"),
@@ -73,16 +66,12 @@ class MMLoP(TwoTowerPrompt):
         drift_correction: bool = True,
         seed: int = 1,
     ) -> None:
-        backbone.images.check_tokens()
-        layers = {"text": backbone.text.depth, "image": backbone.images.depth}
-        self.depth = resolve_depth(depth, DEPTH, layers)
+        self.depth = depth_in_both(backbone, depth, DEPTH)
         super().__init__(backbone, class_names)
         words, self.init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.between = resolve_between(between, ctx_init, n_ctx)
         self.factors = SharedFactors(words, self.depth, rank, backbone.images.dim, seed)
-        given = {"text_weight": text_weight, "image_weight": image_weight, "logit_weight": logit_weight}
-        checked = [check_weight(name, value) for name, value in given.items()]
-        self.weights = (checked[0], checked[1], checked[2])
+        self.weights = checked_weights(text_weight, image_weight, logit_weight)
         self.drift_correction = bool(drift_correction)
         self.n_ctx, self.rank = n_ctx, rank
 

@@ -17,11 +17,16 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
-from promptlet.methods.both_towers.consistency import consistency, frozen_classes, frozen_images
-from promptlet.methods.both_towers.deep_prompt import DEPTH, IndependentPrompt, resolve_depth
+from promptlet.methods.both_towers.consistency import (
+    checked_weights,
+    consistency,
+    frozen_classes,
+    frozen_images,
+)
+from promptlet.methods.both_towers.deep_prompt import DEPTH, IndependentPrompt, depth_in_both
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
-from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE, check_weight
+from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
@@ -38,22 +43,6 @@ class PromptSRC(IndependentPrompt):
         trains="depth x n_ctx x (d + d_v) numbers (depth x rank x (2 n_ctx + d + d_v) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=4,
-            ctx_init=None,
-            depth=None,
-            between=None,
-            text_weight=25.0,
-            image_weight=10.0,
-            logit_weight=1.0,
-            average_mean=0.75,
-            average_std=0.05,
-            rank=None,
-            dropout=LOW_RANK_DROPOUT,
-            init_std=LOW_RANK_STD,
-            v_rate=LOW_RANK_V_RATE,
-            seed=1,
-        ),
         reads=IMAGES,
         fast=frozen(epochs=5, batch_size=32, lr=0.002),
         official=frozen(epochs=20, batch_size=4, lr=0.0025),
@@ -83,14 +72,10 @@ class PromptSRC(IndependentPrompt):
         v_rate: float = LOW_RANK_V_RATE,
         seed: int = 1,
     ) -> None:
-        backbone.images.check_tokens()
-        layers = {"text": backbone.text.depth, "image": backbone.images.depth}
-        shape = n_ctx, resolve_depth(depth, DEPTH, layers)
+        shape = n_ctx, depth_in_both(backbone, depth, DEPTH)
         low_rank = LowRank(rank, dropout, init_std, v_rate)
         super().__init__(backbone, class_names, shape, (ctx_init, between), low_rank, seed)
-        given = {"text_weight": text_weight, "image_weight": image_weight, "logit_weight": logit_weight}
-        checked = [check_weight(name, value) for name, value in given.items()]
-        self.weights = (checked[0], checked[1], checked[2])
+        self.weights = checked_weights(text_weight, image_weight, logit_weight)
         self.average = _check_average(average_mean, average_std)
         self._epoch_weights: list[float] = []
         self._sums: dict[str, Tensor] = {}

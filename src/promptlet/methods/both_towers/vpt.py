@@ -32,7 +32,6 @@ class VPT(DeepPrompt):
         paper="arXiv 2203.12119, section 3.2",
         trains="depth x n_ctx x d_v numbers",
         unseen_classes=True,
-        options=frozen(n_ctx=8, depth=None, template=TEMPLATE, seed=1),
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
         own_template=True,

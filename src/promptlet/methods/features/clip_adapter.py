@@ -33,7 +33,6 @@ class ClipAdapter(Method):
         paper="arXiv 2110.04544, section 3.2, its image branch",
         trains="2 x D x (D // reduction) numbers",
         unseen_classes=True,
-        options=frozen(template=TEMPLATE, reduction=4, ratio=0.2, seed=1),
         fast=frozen(lr=0.001),
         bibtex=bibtex("clip_adapter"),
         notes="the official code is this image branch with reduction 4 and ratio 0.2, without a schedule. It "

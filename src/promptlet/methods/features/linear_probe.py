@@ -16,7 +16,7 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, TrainingError, did_you_mean
 from promptlet.methods.inputs import TrainingData, every_view
-from promptlet.methods.method import AT_ONCE, Method, MethodInfo, frozen
+from promptlet.methods.method import AT_ONCE, Method, MethodInfo
 from promptlet.papers import bibtex
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +44,6 @@ class LinearProbe(Method):
         learns=AT_ONCE,
         uses_val=True,
         by_class=True,
-        options=frozen(C=10.0),
         bibtex=bibtex("linear_probe"),
         notes="it knows only the classes it was trained on; C is searched as in CoOp's lpclip where there "
         "are validation images, else it stays as given (10 is our choice); features are normalised here, not "

@@ -37,7 +37,6 @@ class CoCoOp(Method):
         trains="n_ctx x d + hidden x (D + 1 + d) + d numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(n_ctx=4, ctx_init=None, hidden=None, seed=1),
         fast=frozen(epochs=3, batch_size=8, lr=0.002),
         official=frozen(epochs=10, batch_size=1),
         bibtex=bibtex("cocoop"),

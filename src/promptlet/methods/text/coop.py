@@ -28,15 +28,6 @@ class CoOp(TextPrompt):
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=4,
-            ctx_init=None,
-            per_class=False,
-            class_token_position="end",
-            new_names=LEARNED,
-            template=TEMPLATE,
-            seed=1,
-        ),
         official=frozen(epochs=200),
         bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit: other names are refused; "

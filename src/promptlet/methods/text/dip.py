@@ -14,7 +14,7 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.density import information_density, positional_penalty
-from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.method import MethodInfo
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import TextPrompt, check_weight, resolve_init
@@ -36,9 +36,6 @@ class DirectOptimisation(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=4, ctx_init=None, weight=1.0, k=1, soft=True, new_names=LEARNED, template=TEMPLATE, seed=1
-        ),
         bibtex=bibtex("dip_do"),
         notes=OURS,
     )
@@ -78,9 +75,6 @@ class PositionalPenalty(TextPrompt):
         trains="n_ctx x d numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=4, ctx_init=None, weight=1.0, soft=True, new_names=LEARNED, template=TEMPLATE, seed=1
-        ),
         bibtex=bibtex("dip_pp"),
         notes=OURS,
     )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
-from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.method import MethodInfo
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import LOW_RANK_STD, LOW_RANK_V_RATE, TextPrompt, make_context
@@ -40,17 +40,6 @@ class QCoOp(TextPrompt):
         trains="n_ctx x d numbers of 2^bits values (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            n_ctx=4,
-            ctx_init=None,
-            bits=1,
-            rank=None,
-            init_std=LOW_RANK_STD,
-            v_rate=LOW_RANK_V_RATE,
-            new_names=LEARNED,
-            template=TEMPLATE,
-            seed=1,
-        ),
         bibtex=bibtex("qcoop"),
         notes="no code is public: clusters are made anew at every step, and the schedule is CoOp's, by our "
         "choice; rank quantises the factors of RLP's update, without dropout: ours",

@@ -47,18 +47,6 @@ class RLP(TextPrompt):
         trains="rank x (n_ctx + d) numbers",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(
-            rank=None,
-            n_ctx=N_CTX,
-            ctx_init=None,
-            dropout=LOW_RANK_DROPOUT,
-            init_std=LOW_RANK_STD,
-            v_rate=LOW_RANK_V_RATE,
-            budget=None,
-            new_names=ZERO_SHOT,
-            template=TEMPLATE,
-            seed=1,
-        ),
         fast=frozen(epochs=200),
         bibtex=bibtex("rlp"),
         notes="dropout, init_std, v_rate, the schedule and new_names are our choices; the paper's are not "

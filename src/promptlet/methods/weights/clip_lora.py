@@ -33,7 +33,6 @@ class ClipLora(Method):
         trains="2 r d numbers a matrix, three matrices a layer: 184,320 in ViT-B/16",
         unseen_classes=True,
         in_text_tower=True,
-        options=frozen(r=2, alpha=1.0, dropout=0.25, template=TEMPLATE, towers="both", seed=1),
         reads=IMAGES,
         own_template=True,
         fast=frozen(epochs=5, batch_size=32, weight_decay=0.01),

@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
+from promptlet.methods.method import NOTHING, Method, MethodInfo
 from promptlet.methods.templates import TEMPLATE, check_template, ensemble, several_templates
 from promptlet.papers import bibtex
 
@@ -29,7 +29,6 @@ class ZeroShotEnsemble(Method):
         trains="nothing",
         unseen_classes=True,
         learns=NOTHING,
-        options=frozen(templates="select", template=TEMPLATE),
         bibtex=bibtex("zero_shot_ensemble"),
         notes="as CoOp's ZeroshotCLIP2: the 7 selected templates and the data set's own; CoOp adds none for "
         'ImageNet, which is template="" here',

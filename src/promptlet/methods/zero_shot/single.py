@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
+from promptlet.methods.method import NOTHING, Method, MethodInfo
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.papers import bibtex
 
@@ -25,7 +25,6 @@ class ZeroShot(Method):
         trains="nothing",
         unseen_classes=True,
         learns=NOTHING,
-        options=frozen(template=TEMPLATE),
         bibtex=bibtex("zero_shot"),
     )
 

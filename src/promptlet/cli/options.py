@@ -1,4 +1,4 @@
-"""Options that `bench run` and `analyze` share."""
+"""Options that several commands share: `fit`, `bench run`, `analyze`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ ScheduleName = Annotated[
     typer.Option(help="fast (few, large steps), coop, or official (coop as the method's own code runs it)."),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)]
+LearningRate = Annotated[
+    float | None, typer.Option(help="Instead of the method's or the schedule's.", show_default=False)
+]
+BatchSize = Annotated[int | None, typer.Option(help="Instead of the schedule's.", show_default=False)]
 EngineName = Annotated[
     str, typer.Option(help="inline (one run after the other), processes, or ray (a cluster).")
 ]

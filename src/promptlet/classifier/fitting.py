@@ -1,0 +1,115 @@
+"""From a classifier's parameters to what a training takes: the method, its schedule, what is recorded."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import promptlet
+from promptlet.backbones import Backbone
+from promptlet.classifier.inputs import Images, as_list, checked_labels
+from promptlet.errors import DataError, OptionError
+from promptlet.methods import METHODS, Method, MethodInfo, build_method
+from promptlet.methods.inputs import Inputs
+from promptlet.methods.method import BY_STEPS
+from promptlet.training import Schedule, method_schedule
+
+
+class Parameters(Protocol):
+    """Those of `PromptClassifier` that a training depends on, as they were given."""
+
+    method: str
+    rank: int | None
+    n_ctx: int | None
+    ctx_init: str | None
+    shots: int | None
+    views: int
+    schedule: str | Schedule
+    epochs: int | None
+    lr: float | None
+    batch_size: int | None
+    seed: int
+    new_names: str | None
+    method_options: Mapping[str, Any] | None
+
+
+def whole(given: Parameters, name: str) -> Any:
+    """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others."""
+    value = getattr(given, name)
+    try:
+        return None if value is None else operator.index(value)
+    except TypeError:
+        raise OptionError(f"{name}={value!r} is not allowed; give a whole number") from None
+
+
+def schedule_of(given: Parameters) -> Schedule:
+    """The schedule by its name, with what changes it."""
+    epochs, batch_size = whole(given, "epochs"), whole(given, "batch_size")
+    info = METHODS[given.method].info
+    return method_schedule(info, given.schedule, epochs=epochs, lr=given.lr, batch_size=batch_size)
+
+
+def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]) -> Method:
+    """The untrained method with its options; None leaves an option to the method. Raises OptionError."""
+    own = METHODS[given.method].info.options if given.method in METHODS else {}
+    shared = {
+        "n_ctx": whole(given, "n_ctx"),
+        "ctx_init": given.ctx_init,
+        "rank": whole(given, "rank"),
+        "new_names": given.new_names,
+    }
+    options = {name: value for name, value in shared.items() if value is not None}
+    if "seed" in own:
+        options["seed"] = whole(given, "seed")
+    if not isinstance(given.method_options, Mapping | None):
+        raise OptionError(
+            f"method_options={given.method_options!r} is not allowed; give a dict such as {{'dropout': 0.2}}"
+        )
+    further = dict(given.method_options or {})
+    twice = sorted({*shared, "seed"} & set(further))
+    if twice:
+        raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
+    return build_method(given.method, backbone, class_names, **options, **further)
+
+
+def validation(
+    info: MethodInfo,
+    read: Callable[[Sequence[Any]], Inputs],
+    images: Images | None,
+    labels: Iterable[str] | None,
+    classes: np.ndarray,
+) -> tuple[Inputs, Tensor] | None:
+    """Validation images for a method that looks at them, those of other classes left out, and their labels
+    (N,). Raises DataError where one is given without the other, or none is of ``classes``."""
+    if (images is None) != (labels is None):
+        raise DataError("val_images and val_labels go together; give both or neither")
+    if images is None or labels is None or not info.uses_val:
+        return None
+    inputs = as_list(images)
+    names = checked_labels(inputs, labels)
+    rows = [i for i, name in enumerate(names) if name in classes]
+    if not rows:
+        raise DataError(f"no validation label is one of the {len(classes)} classes of the labels")
+    return read([inputs[i] for i in rows]), torch.from_numpy(np.searchsorted(classes, names[rows]))
+
+
+def training_record(given: Parameters, method: Method, schedule: Schedule, images: int) -> dict[str, Any]:
+    """How a prompt was trained, as its file tells: plain values."""
+    record = {
+        "images": images,
+        "shots": whole(given, "shots"),
+        "seed": whole(given, "seed"),
+        "views": whole(given, "views"),
+        "version": promptlet.__version__,
+    }
+    if method.info.learns == BY_STEPS:
+        record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
+    template = getattr(method, "template", None)
+    if template is not None and getattr(method, "reads_template", True):
+        record["template"] = template
+    return {key: value for key, value in record.items() if value is not None}

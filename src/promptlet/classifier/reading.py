@@ -1,0 +1,59 @@
+"""Images as the method reads them: features, encoded or given, or pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from promptlet.backbones import Backbone
+from promptlet.classifier.inputs import given_features
+from promptlet.data import FeatureCache, choose_cache
+from promptlet.errors import DataError
+from promptlet.features import encode_images
+from promptlet.methods import MethodInfo
+from promptlet.methods.inputs import FeatureInputs, Inputs
+from promptlet.methods.method import FEATURES
+from promptlet.pixels import KEEP_BYTES, PixelInputs
+
+VECTORS = (np.ndarray, torch.Tensor, list, tuple)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """cache: what `choose_cache` takes; on_encode: called with (done, total) while images are encoded."""
+
+    info: MethodInfo
+    backbone: Backbone
+    cache: bool | str | Path | FeatureCache
+    on_encode: Callable[[int, int], None] | None = None
+
+    def __call__(self, sources: Sequence[Any], views: int = 1, keep_bytes: int = KEEP_BYTES) -> Inputs:
+        """Features, or pictures of which ``keep_bytes`` are kept decoded. Raises DataError."""
+        if self.info.reads == FEATURES:
+            return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone.device)
+        if _are_vectors(sources):
+            raise DataError(
+                f"the method {self.info.name!r} changes the image tower, so it needs images, not features; "
+                "give images, or a method that reads features, such as 'rlp'"
+            )
+        return PixelInputs(sources, self.backbone.images.spec, views, keep_bytes)
+
+    def once(self, sources: Sequence[Any]) -> Inputs:
+        """The same for images that are read only once, so that none is kept."""
+        return self(sources, keep_bytes=0)
+
+    def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
+        """Features (views, N, D); those given as vectors are taken as they are."""
+        if _are_vectors(sources):
+            return given_features(sources, self.backbone.feature_dim)
+        cache = choose_cache(self.cache)
+        return encode_images(self.backbone, sources, views=views, cache=cache, on_progress=self.on_encode)
+
+
+def _are_vectors(sources: Sequence[Any]) -> bool:
+    return len(sources) > 0 and isinstance(sources[0], VECTORS) and np.ndim(sources[0]) == 1

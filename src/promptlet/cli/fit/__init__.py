@@ -1,0 +1,1 @@
+"""`promptlet fit`: the command, what is checked before it begins, what it says."""

@@ -1,0 +1,66 @@
+"""What `promptlet fit` checks before anything is encoded. All raise OptionError with what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import OptionError, check_option
+
+
+def check_out(out: Path, force: bool) -> None:
+    """The prompt file can be written there, and is over no other."""
+    parent = out.parent
+    if out.is_dir():
+        raise OptionError(f"--out {out} is a folder; give the name of a file, such as {out / 'my.prompt'}")
+    if not parent.is_dir():
+        raise OptionError(f"--out {out}: the folder {parent} does not exist; create it, or write elsewhere")
+    if not os.access(parent, os.W_OK):
+        raise OptionError(f"--out {out}: the folder {parent} cannot be written; write elsewhere")
+    if out.exists() and not force:
+        raise OptionError(f"--out {out} exists already; give another name, or --force to write over it")
+
+
+def check_precision(precision: str | None) -> None:
+    """One of those that prompt files have."""
+    if precision is None:
+        return
+    from promptlet.promptfile import KMEANS, PRECISIONS
+
+    check_option("precision", precision, [*PRECISIONS, *KMEANS])
+
+
+def method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The classifier's parameters for ``--method NAME[:option=value,...]`` and options given by themselves.
+
+    Raises OptionError for several methods, or for an option given twice.
+    """
+    from promptlet.protocols.planning import parse_methods
+
+    specs = parse_methods(text)
+    if len(specs) > 1:
+        raise OptionError(f"--method {text!r} names several methods; fit takes one")
+    name, options = specs[0]
+    further = dict(options)
+    chosen = {key: value for key, value in given.items() if value is not None}
+    twice = sorted(chosen.keys() & further.keys())
+    if twice:
+        raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
+    main: dict[str, Any] = {k: further.pop(k) for k in given if k in further}
+    return {"method": name, **chosen, **main, "method_options": further or None}
+
+
+def clear(checkpoint: Path, force: bool) -> None:
+    """No checkpoint of an earlier training is there; one that is, is removed only with ``force``."""
+    if checkpoint.exists() and not force:
+        raise OptionError(
+            f"{checkpoint} keeps a training that was cut short; give --resume to go on with it, or --force "
+            "to begin anew without it"
+        )
+    try:
+        checkpoint.unlink(missing_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"checkpoint {checkpoint} cannot be removed ({error.strerror}); give --resume or another name"
+        ) from error

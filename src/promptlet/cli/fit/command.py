@@ -1,0 +1,158 @@
+"""`promptlet fit`: a folder of images per class in, a prompt file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptlet.cli.fit.checks import check_out, check_precision, clear, method_of
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
+from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName
+from promptlet.cli.shell import (
+    Device,
+    Dtype,
+    Interrupted,
+    Json,
+    NewNames,
+    NoCache,
+    bars,
+    emit_json,
+    examples,
+    open_cache,
+    tell_notes,
+    warn,
+)
+
+EXAMPLES = examples(
+    "fit pets --out pets.prompt --shots 16",
+    "fit pets.csv --out pets.prompt --backbone ./my-clip --method coop --json",
+)
+
+
+def command(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="A folder with one folder of images per class, perhaps below train/ and test/; or a table "
+            "(.csv, .tsv) with path,label[,split]; or Hugging Face data: hf:OWNER/NAME, hf:FOLDER, .parquet "
+            "files; or features (.npz).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The prompt file to write.", show_default=False)],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
+        ),
+    ] = "openai/clip-vit-base-patch16",
+    method: Annotated[
+        str,
+        typer.Option(help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4."),
+    ] = "rlp",
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            help="Rank of a low-rank method; RLP's own costs at most 600 numbers: 1 for CLIP ViT-B/16.",
+            show_default=False,
+        ),
+    ] = None,
+    n_ctx: Annotated[
+        int | None,
+        typer.Option(help="Context vectors; else the method's own, 4 for rlp and coop.", show_default=False),
+    ] = None,
+    ctx_init: Annotated[
+        str | None,
+        typer.Option(
+            help="Words the context starts at, 'words' (a photo of a, repeated) or 'random'; else 'a photo "
+            "of a', random beyond 4.",
+            show_default=False,
+        ),
+    ] = None,
+    new_names: NewNames = None,
+    shots: Annotated[
+        int | None, typer.Option(help="Images per class drawn for training; else all.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="For the draw, the start and the order.")] = 1,
+    views: Annotated[int, typer.Option(help="Readings of each image: 1 plain, more are augmented.")] = 1,
+    schedule: ScheduleName = "fast",
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the stored numbers: fp32, fp16, int8, int4, kmeans4, kmeans2 or kmeans1; else fp32, or "
+            "what the method trains for.",
+            show_default=False,
+        ),
+    ] = None,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact", help="Leave out class names, backbone and training: given when predicting."
+        ),
+    ] = False,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_cache: NoCache = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where a stop is kept; else beside --out.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was cut short.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing prompt file.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn a prompt from images and write it to a file of about 2 KB."""
+    check_out(out, force)
+    checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
+    check_precision(precision)
+    from promptlet.own_images.data import ignored, read_own
+
+    data = read_own(folder)
+    tell_ignored(ignored(folder, data))
+    given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
+    chosen = method_of(method, given)
+    if compact:
+        from promptlet.classifier.files import check_compact
+
+        check_compact(chosen["method"])
+    if not resume:
+        clear(checkpoint, force)
+    elif not checkpoint.exists():
+        warn(f"note: there is no checkpoint {checkpoint}; training begins anew")
+    from promptlet.backbones import load_backbone
+    from promptlet.classifier import PromptClassifier
+    from promptlet.own_images.fitting import fit
+
+    cache = open_cache(no_cache)
+    classifier = PromptClassifier(
+        backbone=load_backbone(backbone, device, dtype),
+        **chosen,
+        shots=shots,
+        seed=seed,
+        views=views,
+        schedule=schedule,
+        epochs=epochs,
+        lr=lr,
+        batch_size=batch_size,
+        cache=cache or False,
+        checkpoint=checkpoint,
+    )
+    with bars(off=json) as shown:
+        try:
+            facts = fit(classifier, data, precision, shown.show).facts()
+        except KeyboardInterrupt:
+            raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
+    precision = precision or classifier.method_.stored_precision()
+    facts |= {"file": str(out), "precision": precision, "bytes": classifier.save(out, precision, compact)}
+    tell_notes(cache)
+    if json:
+        emit_json(facts)
+    else:
+        tell(facts, shots)

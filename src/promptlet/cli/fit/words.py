@@ -1,0 +1,55 @@
+"""What `promptlet fit` says: of what it passes over, of its result, of how to go on after a stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from promptlet.cli.shell import say, warn
+
+
+def tell_ignored(ignored: list[Path]) -> None:
+    """Photos that are passed over without a word are lost to their owner."""
+    if ignored:
+        shown = ", ".join(str(path) for path in ignored[:5])
+        more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
+        warn(f"note: not taken (no image file by its name, or not directly in a class folder): {shown}{more}")
+
+
+def how_to_go_on(checkpoint: Path, has_cache: bool) -> str:
+    """After an interruption."""
+    kept = "images encoded so far are cached; " if has_cache else ""
+    if checkpoint.exists():
+        return f"{kept}training is kept in {checkpoint}; run the same command again with --resume to go on"
+    return f"{kept}training had not begun; run the same command again"
+
+
+def tell(facts: dict[str, Any], shots: int | None) -> None:
+    """The result, for people."""
+    out, names = facts["file"], facts["class_names"]
+    say(f"{len(names)} classes, {facts['images']} images; backbone {facts['backbone']}")
+    short = facts["short_classes"]
+    if short:
+        warn(f"note: fewer than {shots} images, all taken: {', '.join(short)}")
+    for note in facts["notes"]:
+        warn(f"note: {note}")
+    if facts["epochs"]:
+        seconds = facts["seconds"]
+        say(
+            f"{facts['method']}: {facts['trainable']:,} numbers learned in {facts['epochs']} epochs "
+            f"({facts['schedule']}), {seconds['training']:.1f} s; encoding took {seconds['encoding']:.1f} s"
+        )
+        say(f"loss {facts['loss']:.3f}, training accuracy {facts['train_accuracy']:.1f} %")
+    elif facts["learns"] == "at once":
+        say(f"{facts['method']}: made from the images at once, without epochs")
+    else:
+        say(f"{facts['method']}: nothing to learn")
+    if facts["test_accuracy"] is None:
+        say("no test images (a test/ folder beside train/): accuracy on other images is not known")
+    else:
+        say(f"test accuracy {facts['test_accuracy']:.1f} % of {facts['test_images']:,} images")
+    if facts["new_names"] is not None:
+        rule = facts["new_names"].replace("learned", "as learned")
+        say(f"names given later, which were not taught: answered {rule} (--new-names)")
+    say(f"wrote {out}: {facts['bytes']:,} bytes")
+    say(f"next: promptlet predict {out} IMAGE...")
