@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks import flops, isolated, machine, models, steps
+from benchmarks import flops, isolated, machine, models, steps, turns
+from benchmarks.turns import ENGINE, PLAIN
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.text.reference import encode_plain
 from promptlet.methods.text.cocoop import CoCoOp
 
 SIZES = ((1, 50), (4, 50), (1, 100), (4, 100))  # images, classes
 ROUNDS = 3
-ENGINE, PLAIN = "engine", "plain"
 
 
 @dataclass
@@ -52,14 +51,6 @@ class Step:
         classes = encode_plain(text.plain, ids, contexts, (), 1).unflatten(0, (self.images, len(names)))
         cosines = (F.normalize(classes, dim=-1) @ self.inputs[:, :, None])[..., 0]
         return self.method.backbone.logit_scale * cosines + self.method.backbone.logit_bias
-
-    def time(self, device: str) -> float:
-        """Seconds of one call."""
-        machine.synchronize(device)
-        begin = time.perf_counter()
-        self()
-        machine.synchronize(device)
-        return time.perf_counter() - begin
 
 
 def make_step(backbone: Backbone, path: str, images: int, classes: int, device: str) -> Step:
@@ -93,7 +84,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
             head = {"images": images, "classes": classes, "prompts": images * classes, "path": path}
             rows.append({**head, **memory[path], **timed.get(path, {})})
         if len(fits) == 2:
-            rows[-2]["memory_ratio"] = rows[-1]["step_bytes"] / max(1, rows[-2]["step_bytes"])
+            turns.with_memory_ratio(rows[-2:])
     return _settings(sizes), rows
 
 
@@ -134,23 +125,19 @@ def _timed(
     """Seconds, rates and agreement, by path."""
     outputs = {step.path: step() for step in ready}
     matmul = [machine.matmul_rate(device, quick)["best"]]
-    for turn in range(rounds):
-        progress(f"round {turn + 1} of {rounds}")
-        for step in ready:
-            step.seconds += [step.time(device) for _ in range(4 if step.path == ENGINE else 1)]
-        matmul.append(machine.matmul_rate(device, quick)["best"])
-    rows: dict[str, dict[str, Any]] = {step.path: steps.spread(step.seconds) for step in ready}
+    rows = turns.in_turns(
+        ready,
+        rounds,
+        device,
+        progress,
+        {ENGINE: 4},
+        after_round=lambda: matmul.append(machine.matmul_rate(device, quick)["best"]),
+    )
     for step in ready:
         if step.path == ENGINE:
             rows[ENGINE] |= {"matmul_gflops": max(matmul), **_work(step, rows[ENGINE], max(matmul))}
     if len(ready) == 2:
-        (logits, gradient), (plain_logits, plain_gradient) = outputs[ENGINE], outputs[PLAIN]
-        rows[ENGINE] |= {
-            "speedup_median": rows[PLAIN]["median_s"] / rows[ENGINE]["median_s"],
-            "speedup_best": rows[PLAIN]["best_s"] / rows[ENGINE]["best_s"],
-            "logit_max_abs_difference": float((logits - plain_logits).abs().max()),
-            "gradient_relative_difference": float((gradient - plain_gradient).norm() / plain_gradient.norm()),
-        }
+        rows[ENGINE] |= turns.compared(rows, outputs, "logit")
     return rows
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks import isolated, machine, models, steps
+from benchmarks import isolated, models, steps, turns
+from benchmarks.turns import ENGINE, PLAIN
 from promptlet.backbones.backbone import Backbone
 
 DEPTH = 9
 SIZES = (4, 32)  # images in a step
 ROUNDS = 3
-ENGINE, PLAIN = "engine", "plain"
 
 
 @dataclass
@@ -38,14 +37,6 @@ class Step:
         features = encode(self.pixels, self.context)
         (gradient,) = torch.autograd.grad(features, self.context, self.seed_grad)
         return features.detach(), gradient
-
-    def time(self, device: str) -> float:
-        """Seconds of one call."""
-        machine.synchronize(device)
-        begin = time.perf_counter()
-        self()
-        machine.synchronize(device)
-        return time.perf_counter() - begin
 
 
 def make_step(backbone: Backbone, path: str, count: int, device: str) -> Step:
@@ -79,7 +70,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         for path in (ENGINE, PLAIN):
             rows.append({"images": count, "path": path, **memory[path], **timed.get(path, {})})
         if len(fits) == 2:
-            rows[-2]["memory_ratio"] = rows[-1]["step_bytes"] / max(1, rows[-2]["step_bytes"])
+            turns.with_memory_ratio(rows[-2:])
     settings = {
         "sizes": sizes,
         "depth": DEPTH,
@@ -100,19 +91,9 @@ def _timed(
 ) -> dict[str, dict[str, Any]]:
     """Seconds and agreement, by path."""
     outputs = {step.path: step() for step in ready}
-    for turn in range(rounds):
-        progress(f"round {turn + 1} of {rounds}")
-        for step in ready:
-            step.seconds.append(step.time(device))
-    rows: dict[str, dict[str, Any]] = {step.path: steps.spread(step.seconds) for step in ready}
+    rows = turns.in_turns(ready, rounds, device, progress)
     if len(ready) == 2:
-        (features, gradient), (plain_features, plain_gradient) = outputs[ENGINE], outputs[PLAIN]
-        rows[ENGINE] |= {
-            "speedup_median": rows[PLAIN]["median_s"] / rows[ENGINE]["median_s"],
-            "speedup_best": rows[PLAIN]["best_s"] / rows[ENGINE]["best_s"],
-            "feature_max_abs_difference": float((features - plain_features).abs().max()),
-            "gradient_relative_difference": float((gradient - plain_gradient).norm() / plain_gradient.norm()),
-        }
+        rows[ENGINE] |= turns.compared(rows, outputs, "feature")
     return rows
 
 

@@ -81,6 +81,15 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
+def seconds_of(step: Callable[[], Any], device: str) -> float:
+    """Wall time of one call."""
+    synchronize(device)
+    begin = time.perf_counter()
+    step()
+    synchronize(device)
+    return time.perf_counter() - begin
+
+
 def available_bytes() -> int:
     """Memory that a new allocation may take; 0 where the system does not say."""
     return _kib(PROC / "meminfo", "MemAvailable") * 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,11 +34,7 @@ class Step:
 
     def seconds(self) -> float:
         """Wall time of one call."""
-        machine.synchronize(self.device)
-        begin = time.perf_counter()
-        self()
-        machine.synchronize(self.device)
-        return time.perf_counter() - begin
+        return machine.seconds_of(self, self.device)
 
 
 def make_step(
