@@ -2,35 +2,43 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 UV := .venv/bin/uv
+EXTRAS := open-clip,lora,huggingface,parquet,ray
 
-.PHONY: help setup demo test test-slow check bench lock clean
+DEMO := .venv/.demo-installed
+TESTS := .venv/.tests-installed
+
+.PHONY: help venv setup demo test test-slow check bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.stamp  ## the environment in .venv, from pinned requirements
+venv: $(UV)  ## an empty .venv, to put a PyTorch of your choice into before anything else
 
-demo: .venv/.stamp  ## the paper's comparison on the embedded suite, offline; makes demo/report.html
+setup: $(TESTS)  ## all that the other targets need, in .venv
+
+demo: $(DEMO)  ## the paper's comparison on the embedded suite, offline; makes demo/report.html
 	.venv/bin/promptlet demo
 
-test: .venv/.stamp  ## the tests: offline, CPU
+test: $(TESTS)  ## the tests: offline, CPU
 	$(PY) -m pytest
 
-test-slow: .venv/.stamp  ## the tests that take minutes
+test-slow: $(TESTS)  ## the tests that take minutes
 	$(PY) -m pytest -m slow
 
-check: .venv/.stamp  ## format, lint, types, import directions
+check: $(TESTS)  ## format, lint, types, import directions
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: .venv/.stamp  ## the benchmarks
+bench: $(TESTS)  ## the benchmarks
 	$(PY) -m benchmarks
 
+COMPILE := $(UV) pip compile -q --universal --python-version 3.10 --no-header --no-annotate -c requirements/pins.in
+
 lock: $(UV)  ## pin the requirements anew from pyproject.toml
-	$(UV) pip compile -q --universal --python-version 3.10 --all-extras --group dev --no-header --no-annotate \
-		-c requirements/pins.in pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --all-extras --group dev --group build pyproject.toml -o requirements/test.txt
+	$(COMPILE) --group build -c requirements/test.txt pyproject.toml -o requirements/demo.txt
 
 clean:  ## remove caches and build results; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -42,7 +50,15 @@ $(UV):
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install -q --disable-pip-version-check uv==0.13.9
 
-.venv/.stamp: requirements/dev.txt pyproject.toml | $(UV)
-	$(UV) pip install -q --compile-bytecode --python $(PY) -r requirements/dev.txt
-	$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation --editable .
+# The files in requirements/ bind versions (-c) and ask for nothing, so a PyTorch that is there already stays,
+# without the CUDA packages that the one from PyPI brings.
+INSTALL := $(UV) pip install -q --compile-bytecode --python $(PY) --no-build-isolation
+
+$(DEMO): requirements/demo.txt pyproject.toml | $(UV)
+	$(INSTALL) -c requirements/demo.txt --group build
+	$(INSTALL) -c requirements/demo.txt --editable .
+	@touch $@
+
+$(TESTS): requirements/test.txt $(DEMO)
+	$(INSTALL) -c requirements/test.txt --group dev --editable '.[$(EXTRAS)]'
 	@touch $@
