@@ -24,8 +24,9 @@ from promptlet.data.images import opening as images
 from promptlet.errors import EngineError, MissingExtraError
 from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
-from promptlet.protocols.engines import Engine, ray_cluster, run_inline
-from promptlet.protocols.engines.ray_features import Encoder, encode_on_ray
+from promptlet.protocols.engines import Engine, run_inline
+from promptlet.protocols.engines.ray import cluster as ray_cluster
+from promptlet.protocols.engines.ray.features import Encoder, encode_on_ray
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
 

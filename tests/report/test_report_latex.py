@@ -13,7 +13,7 @@ import promptlet
 from promptlet.errors import OptionError
 from promptlet.report import render, summarise, write_report
 from promptlet.report.formats.documents import format_of
-from promptlet.report.formats.latex_text import Cell, best_in_bold, escaped, mark, stacked
+from promptlet.report.formats.latex.text import Cell, best_in_bold, escaped, mark, stacked
 
 HEAD = (
     f"% Promptlet {promptlet.__version__}. Needs \\usepackage{{booktabs}}.\n"

@@ -13,11 +13,11 @@ from promptlet.data import DATASETS
 from promptlet.errors import OptionError
 from promptlet.papers import PAPER_OF
 from promptlet.report import render, summarise
-from promptlet.report.statistics.published import METHOD_OF, VIT_B16, published
-from promptlet.report.statistics.published_counts import COUNT_OF, counted
-from promptlet.report.statistics.published_tables import published_tables
+from promptlet.report.published.counts import COUNT_OF, counted
+from promptlet.report.published.numbers import METHOD_OF, VIT_B16, published
+from promptlet.report.published.tables import published_tables
 
-SHIPPED = Path(promptlet.report.__file__).parent / "statistics" / "published_results.csv"
+SHIPPED = Path(promptlet.report.__file__).parent / "published" / "published_results.csv"
 COLLECTED = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"
 ELEVEN = tuple(DATASETS)[:11]
 CLIP = {"backbone": {"name": "openai/clip-vit-base-patch16", "fingerprint": "a-b-c"}}

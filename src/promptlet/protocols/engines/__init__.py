@@ -63,7 +63,7 @@ class Engine:
 
             run_in_processes(runs, bench, on_event, self.workers)
         else:
-            from promptlet.protocols.engines.ray_tasks import run_on_ray
+            from promptlet.protocols.engines.ray.tasks import run_on_ray
 
             run_on_ray(runs, bench, on_event, self.workers, self.address)
 

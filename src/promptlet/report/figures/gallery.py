@@ -17,6 +17,9 @@ from promptlet.report.figures.charts import (
 )
 from promptlet.report.figures.drawing import plain_names
 from promptlet.report.figures.numbers import Point, accuracy_by_numbers
+from promptlet.report.published.counts import Counted, counted
+from promptlet.report.published.numbers import VIT_B16, Published
+from promptlet.report.published.tables import averages_the_same, is_of
 from promptlet.report.statistics.comparisons import (
     AVERAGE,
     OWN_TO_A_DATASET,
@@ -28,9 +31,6 @@ from promptlet.report.statistics.comparisons import (
     spread_of,
 )
 from promptlet.report.statistics.differences import SAME
-from promptlet.report.statistics.published import VIT_B16, Published
-from promptlet.report.statistics.published_counts import Counted, counted
-from promptlet.report.statistics.published_tables import averages_the_same, is_of
 from promptlet.report.statistics.summary import Summary
 
 MOST_BARS, MOST_PANELS, MOST_GROUPS = 6, 12, 24

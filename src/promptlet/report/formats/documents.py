@@ -6,9 +6,9 @@ from pathlib import Path
 
 from promptlet.errors import OptionError, check_option
 from promptlet.report.files import write_whole
-from promptlet.report.formats.flat import Flat, flat_runs, flat_summary
-from promptlet.report.formats.flat_files import as_csv, as_parquet
-from promptlet.report.formats.latex import latex_report
+from promptlet.report.formats.flat.files import as_csv, as_parquet
+from promptlet.report.formats.flat.table import Flat, flat_runs, flat_summary
+from promptlet.report.formats.latex.document import latex_report
 from promptlet.report.formats.markdown import markdown_report
 from promptlet.report.statistics.summary import Summary
 

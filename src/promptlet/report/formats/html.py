@@ -10,10 +10,10 @@ from promptlet.report.figures.gallery import Picture, gallery
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.page import Page
 from promptlet.report.formats.tables import cells, head_of, incomplete_cells
+from promptlet.report.published.tables import PublishedTable, published_tables
 from promptlet.report.statistics import provenance
 from promptlet.report.statistics.comparisons import AVERAGE, grouped
 from promptlet.report.statistics.differences import paired_differences
-from promptlet.report.statistics.published_tables import PublishedTable, published_tables
 from promptlet.report.statistics.summary import Summary
 
 INTRODUCTION = (

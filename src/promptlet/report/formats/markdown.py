@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.tables import head_of, tables
+from promptlet.report.published.tables import published_tables
 from promptlet.report.statistics.differences import paired_differences
-from promptlet.report.statistics.published_tables import published_tables
 from promptlet.report.statistics.summary import Summary
 
 

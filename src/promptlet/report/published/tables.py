@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
-from promptlet.report.statistics.comparisons import AVERAGE, Comparison, comparisons
-from promptlet.report.statistics.published import (
+from promptlet.report.published.numbers import (
     NAMES_OF_VIT_B16,
     SOURCE_DATASET,
     VIT_B16,
     Published,
     published,
 )
+from promptlet.report.statistics.comparisons import AVERAGE, Comparison, comparisons
 from promptlet.report.statistics.summary import Summary
 
 ON_SOURCE = "(trained on)"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import promptlet
 from promptlet.protocols.records.measures import FEW_SHOT, MEASURES, TRANSFERS
-from promptlet.report.formats.latex_captions import caption
-from promptlet.report.formats.latex_tables import Line, Method, Table, tables_of
-from promptlet.report.formats.latex_text import Cell, best_in_bold, escaped, joined, mark, stacked
+from promptlet.report.formats.latex.captions import caption
+from promptlet.report.formats.latex.tables import Line, Method, Table, tables_of
+from promptlet.report.formats.latex.text import Cell, best_in_bold, escaped, joined, mark, stacked
 from promptlet.report.statistics.comparisons import Row, grouped, spread_of
 from promptlet.report.statistics.summary import Summary
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptlet.protocols.records.measures import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, MEASURES
-from promptlet.report.statistics.published import VIT_B16, Published, lines, published
+from promptlet.report.published.numbers import VIT_B16, Published, lines, published
 
 COOP_4 = ("params_computed", "CoOp 4 ctx")
 COCOOP_4 = ("params_computed", "CoCoOp 4 ctx")

@@ -126,7 +126,7 @@ def published(
 @cache
 def lines() -> tuple[dict[str, str], ...]:
     """The lines of the file as they are, by column."""
-    text = resources.files("promptlet.report.statistics").joinpath(FILE).read_text(encoding="utf-8")
+    text = resources.files("promptlet.report.published").joinpath(FILE).read_text(encoding="utf-8")
     return tuple(csv.DictReader(io.StringIO(text)))
 
 

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 from promptlet.errors import MissingExtraError
-from promptlet.report.formats.flat import NUMBER, TEXT, TEXTS, TRUTH, WHOLE, WHOLES, Flat
+from promptlet.report.formats.flat.table import NUMBER, TEXT, TEXTS, TRUTH, WHOLE, WHOLES, Flat
 
 
 def as_csv(flat: Flat) -> str:

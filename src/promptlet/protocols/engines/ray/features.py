@@ -12,7 +12,7 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError, ImageError
 from promptlet.features import BATCH, find_cached, hash_and_encode, store_features
-from promptlet.protocols.engines.ray_cluster import last_line
+from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
 from promptlet.protocols.run.execution import Wanted, Workbench

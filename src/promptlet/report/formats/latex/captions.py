@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
-from promptlet.report.formats.latex_tables import Table
-from promptlet.report.formats.latex_text import NONE, escaped, mark
+from promptlet.report.formats.latex.tables import Table
+from promptlet.report.formats.latex.text import NONE, escaped, mark
 from promptlet.report.statistics.comparisons import grouped
 
 MEASURED = {BASE_TO_NEW: "on base and new classes, and H, the harmonic mean of the two means"}

@@ -18,7 +18,7 @@ from promptlet.errors import EngineError
 from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt, failure
-from promptlet.protocols.engines.ray_cluster import cluster, last_line, silence
+from promptlet.protocols.engines.ray.cluster import cluster, last_line, silence
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.execution import Workbench
@@ -41,7 +41,7 @@ def run_on_ray(
     workers: tasks at once; None means one per processor of the cluster, or per GPU where the backbone is on
     one. Raises EngineError for an address that does not answer, MissingExtraError without Ray.
     """
-    from promptlet.protocols.engines.ray_features import encode_on_ray
+    from promptlet.protocols.engines.ray.features import encode_on_ray
 
     with cluster(address) as ray:
         _send_code_of(ray, bench)

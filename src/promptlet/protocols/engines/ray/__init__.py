@@ -1,0 +1,1 @@
+"""The engine `ray`: a cluster, shared features, tasks."""

@@ -1,0 +1,1 @@
+"""One flat table of a report, for CSV and Parquet."""

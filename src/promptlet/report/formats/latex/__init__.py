@@ -1,0 +1,1 @@
+"""Tables in LaTeX, in the forms of the field's papers."""

@@ -1,0 +1,61 @@
+"""`promptlet fit` without its command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from promptlet.backbones import Backbone
+from promptlet.classifier import PromptClassifier
+from promptlet.errors import DataError
+from promptlet.own_images.data import ignored, read_own
+from promptlet.own_images.fitting import fit
+
+COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200)}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for part, count in (("train", 3), ("test", 2)):
+        for name, colour in COLOURS.items():
+            folder = tmp_path / "photos" / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (40, 40), tuple(c + index for c in colour)).save(folder / f"{index}.png")
+    return tmp_path / "photos"
+
+
+def test_it_tells_what_it_did_as_plain_values(photos: Path, tiny_backbone: Backbone) -> None:
+    told: list[tuple[Any, ...]] = []
+    classifier = PromptClassifier(tiny_backbone, "coop", epochs=2, cache=False)
+    report = fit(classifier, read_own(photos), "fp16", lambda *now: told.append(now))
+    assert (report.images, report.test_images, report.epochs, report.class_names) == (
+        6,
+        4,
+        2,
+        ("blue", "red"),
+    )
+    assert report.test_accuracy == 100.0 * classifier.score(photos)
+    assert {what for what, *_ in told} == {"encoding", "training", "testing"}
+    assert json.loads(json.dumps(report.facts()))["class_names"] == ["blue", "red"]
+
+
+def test_without_test_images_it_says_nothing_of_them(photos: Path, tiny_backbone: Backbone) -> None:
+    report = fit(PromptClassifier(tiny_backbone, "zero_shot", cache=False), read_own(photos / "train"))
+    assert (report.test_accuracy, report.test_images, report.loss, report.schedule) == (None, 0, None, None)
+
+
+def test_photos_that_are_passed_over_are_named(photos: Path) -> None:
+    astray = photos / "train" / "red" / "deeper" / "astray.png"
+    astray.parent.mkdir()
+    Image.new("RGB", (40, 40)).save(astray)
+    assert ignored(photos, read_own(photos)) == [astray]
+
+
+def test_a_bare_name_is_a_folder_never_a_known_data_set() -> None:
+    with pytest.raises(DataError, match="caltech101"):
+        read_own(Path("caltech101"))
