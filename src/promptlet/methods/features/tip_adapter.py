@@ -24,7 +24,6 @@ GRID = (200, 20)
 """Values of beta and of alpha that the official search tries."""
 SEARCHED_AT_ONCE = 512  # validation images
 
-OPTIONS = frozen(template=TEMPLATE, alpha=1.17, beta=1.0, search=True, alpha_max=10.0, beta_max=12.0)
 NOTES = (
     "names that were not trained get zero-shot logits alone, a disadvantage beside trained ones. alpha and "
     "beta are searched on the official grid, 20 x 200 values from 0.1 to alpha_max and beta_max, where there "
@@ -47,12 +46,12 @@ class _Cache(Method):
         self,
         backbone: Backbone,
         class_names: Sequence[str],
-        template: str,
-        alpha: float,
-        beta: float,
-        search: bool,
-        alpha_max: float,
-        beta_max: float,
+        template: str = TEMPLATE,
+        alpha: float = 1.17,
+        beta: float = 1.0,
+        search: bool = True,
+        alpha_max: float = 10.0,
+        beta_max: float = 12.0,
     ) -> None:
         self.template = check_template(template)
         self.given = self.alpha, self.beta = check_weight("alpha", alpha), check_weight("beta", beta)
@@ -167,23 +166,9 @@ class TipAdapter(_Cache):
         learns=AT_ONCE,
         uses_val=True,
         by_class=True,
-        options=OPTIONS,
         bibtex=bibtex("tip_adapter"),
         notes=NOTES,
     )
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        class_names: Sequence[str],
-        template: str = TEMPLATE,
-        alpha: float = 1.17,
-        beta: float = 1.0,
-        search: bool = True,
-        alpha_max: float = 10.0,
-        beta_max: float = 12.0,
-    ) -> None:
-        super().__init__(backbone, class_names, template, alpha, beta, search, alpha_max, beta_max)
 
     def _put(self, keys: Tensor) -> None:
         self.register_buffer("keys", keys)
@@ -202,7 +187,6 @@ class TipAdapterF(_Cache):
         unseen_classes=True,
         uses_val=True,
         by_class=True,
-        options=OPTIONS,
         fast=frozen(lr=0.001, epochs=20, weight_decay=0.01),
         official=frozen(
             optimizer="adamw",
@@ -218,19 +202,6 @@ class TipAdapterF(_Cache):
         "1e-4 there, 1e-8 here; EuroSAT is trained for 100 epochs there; the released code keeps the epoch "
         "that is best on test images, here it is the last",
     )
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        class_names: Sequence[str],
-        template: str = TEMPLATE,
-        alpha: float = 1.17,
-        beta: float = 1.0,
-        search: bool = True,
-        alpha_max: float = 10.0,
-        beta_max: float = 12.0,
-    ) -> None:
-        super().__init__(backbone, class_names, template, alpha, beta, search, alpha_max, beta_max)
 
     def _put(self, keys: Tensor) -> None:
         self.keys = nn.Parameter(keys)
