@@ -1,0 +1,196 @@
+"""Many runs in one file that never changes: JSON Lines, gzipped. `docs/result-packs.md` is its page.
+
+{"format": "promptlet-results", "schema": 1, "records": 468, "digest": "5f..."}   digest: of all lines below
+{"planned": {"key": ...}}                                  a run that was asked for
+{"list": "0c...", "values": ["train/cat/1.jpg", ...]}      a draw, or a history, once for all its records
+{"list": "b7...", "columns": {"epoch": [1, 2], ...}}       objects that are alike, by column
+{"schema": 1, "status": "done", "key": ..., "samples": {"list": "0c..."}, ...}      a record
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from promptlet.errors import PackError
+
+SUFFIX = ".jsonl.gz"
+FORMAT, FORMAT_SCHEMA = "promptlet-results", 1
+SHARED = ("samples", "val_samples", "history")
+"""Fields of records whose lists stand in lines of their own."""
+LINE_LIMIT, TOTAL_LIMIT = 1 << 24, 1 << 30
+"""Bytes of a line and of all lines, unpacked. A small file can unpack to very much."""
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,199}")
+"""A key becomes the name of a file, so that it may hold nothing else."""
+AWAY = "take an intact copy, or move it away"
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a path is, or would be, a pack: its name says so, and it is no folder."""
+    return path.name.endswith(SUFFIX) and not path.is_dir()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack, read and checked as a whole. Its lines are kept as text, so that every record is read anew.
+
+    records, lists: lines by key, by digest. planned: the runs that were asked for.
+    """
+
+    path: Path
+    records: dict[str, bytes] = field(default_factory=dict)
+    lists: dict[str, bytes] = field(default_factory=dict)
+    planned: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self, key: str) -> dict[str, Any]:
+        """The record of a key in ``records``, as its own file would hold it."""
+        record: dict[str, Any] = json.loads(self.records[key])
+        for name in SHARED:
+            if isinstance(record.get(name), dict):
+                record[name] = _values(json.loads(self.lists[record[name]["list"]]))
+        return record
+
+
+def open_pack(path: Path) -> Pack:
+    """Read a pack. Raises PackError when it is not there, damaged, of a newer format or too large."""
+    try:
+        with path.open("rb") as raw, gzip.GzipFile(fileobj=raw, mode="rb") as file:
+            return _read(path, _lines(path, file))
+    except FileNotFoundError as error:
+        raise PackError(
+            f"{path}: no such pack of results; `promptlet bench pack RUNS -o` makes one"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(path, f"gzip says: {error}") from error
+    except OSError as error:
+        raise PackError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _values(content: Mapping[str, Any]) -> list[Any]:
+    """The list that a line tells, as it is or by column."""
+    if "values" in content:
+        return list(content["values"])
+    columns = content["columns"]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _lines(path: Path, file: gzip.GzipFile) -> Iterator[bytes]:
+    """The lines of a file, as long as they and their sum stay within the limits."""
+    total = 0
+    while line := file.readline(LINE_LIMIT + 1):
+        total += len(line)
+        if len(line) > LINE_LIMIT or total > TOTAL_LIMIT:
+            raise PackError(
+                f"{path}: unpacks to more than {TOTAL_LIMIT >> 20} MiB, or {LINE_LIMIT >> 20} MiB a line, "
+                f"which no pack of results does; {AWAY}"
+            )
+        if not line.endswith(b"\n"):
+            raise _damaged(path, "its last line is not whole")
+        yield line
+
+
+def _read(path: Path, lines: Iterator[bytes]) -> Pack:
+    header = _header(path, next(lines, b""))
+    pack, found = Pack(path), hashlib.blake2b(digest_size=16)
+    for number, line in enumerate(lines, 2):
+        found.update(line)
+        wrong = _take(pack, line)
+        if wrong:
+            raise _damaged(path, f"line {number}: {wrong}")
+    if found.hexdigest() != header.get("digest"):
+        raise _damaged(path, "its lines are not those that its digest is of")
+    if header.get("records") != len(pack.records):
+        raise _damaged(path, f"it holds {len(pack.records)} records, not {header.get('records')!r}")
+    return pack
+
+
+def _header(path: Path, line: bytes) -> dict[str, Any]:
+    content = _object(line)
+    if content is None or content.get("format") != FORMAT:
+        raise PackError(
+            f"{path}: not a pack of results (its first line does not say so); give a file that `promptlet "
+            "bench pack` wrote, and move other files out of folders of results"
+        )
+    if content.get("schema") != FORMAT_SCHEMA:
+        raise PackError(
+            f"{path}: a pack of schema {content.get('schema')!r}, this version of Promptlet reads "
+            f"{FORMAT_SCHEMA}; update Promptlet, or move the pack away"
+        )
+    return content
+
+
+def _take(pack: Pack, line: bytes) -> str:
+    """Add a line to a pack; what is wrong with it, or an empty text."""
+    content = _object(line)
+    if content is None:
+        return "it is not a JSON object"
+    if "key" in content:
+        return _take_record(pack, content, line)
+    if "list" in content:
+        return _take_list(pack, content, line)
+    run = content.get("planned")
+    if not isinstance(run, dict) or not _is_key(run.get("key")):
+        return "it is no record, no list and no planned run"
+    pack.planned.append(run)
+    return ""
+
+
+def _take_record(pack: Pack, content: Mapping[str, Any], line: bytes) -> str:
+    key = content["key"]
+    if not _is_key(key):
+        return f"{str(key)[:100]!r} is no key of a run"
+    if key in pack.records:
+        return f"{key} is there twice"
+    for name in SHARED:
+        told = content.get(name)
+        if isinstance(told, dict) and not _is_told(told, pack):
+            return f"{name} of {key} is not there"
+    pack.records[key] = line
+    return ""
+
+
+def _is_told(reference: Mapping[str, Any], pack: Pack) -> bool:
+    digest = reference.get("list")
+    return len(reference) == 1 and isinstance(digest, str) and digest in pack.lists
+
+
+def _take_list(pack: Pack, content: Mapping[str, Any], line: bytes) -> str:
+    digest, columns = content["list"], content.get("columns")
+    if not isinstance(digest, str) or digest in pack.lists:
+        return f"the list {str(digest)[:100]!r} is there twice, or has no name"
+    is_plain = isinstance(content.get("values"), list)
+    is_table = isinstance(columns, dict) and all(isinstance(one, list) for one in columns.values())
+    if is_plain == (columns is not None) or not (is_plain or is_table):
+        return f"the list {digest[:100]} has neither values nor columns"
+    if columns is not None and len({len(one) for one in columns.values()}) != 1:
+        return f"the columns of {digest[:100]} are not of one length"
+    pack.lists[digest] = line
+    return ""
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and KEY.fullmatch(value) is not None
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """The JSON object of a line, or None."""
+    try:
+        content = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _damaged(path: Path, what: str) -> PackError:
+    return PackError(f"{path}: a damaged pack of results ({what}); {AWAY}")
