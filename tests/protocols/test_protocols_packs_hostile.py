@@ -83,6 +83,7 @@ def test_a_damaged_line_is_noticed(packed: Path) -> None:
                 assert not same_or_named(packed, content)
 
 
+DRAWN = {"samples": {"list": "b"}}
 RECORD = {"schema": 1, "key": "a", "status": "done", "protocol": "x"}
 
 
@@ -166,7 +167,11 @@ def test_a_small_file_that_unpacks_to_much_is_refused(
     monkeypatch.setattr(packs, "TOTAL_LIMIT", 4000)
     long = write(tmp_path / "line.jsonl.gz", [{"list": "b", "values": ["x" * 1000]}])
     many = write(tmp_path / "many.jsonl.gz", [{**RECORD, "key": f"k{i}", "x": "x" * 500} for i in range(10)])
-    for path in (long, many):
+    table = {"list": "b", "columns": {"a": [1] * 300}}
+    rows = write(tmp_path / "rows.jsonl.gz", [table, {**RECORD, "history": {"list": "b"}}])
+    twice = [{"list": "b", "values": ["x" * 900]}, *({**RECORD, "key": f"k{i}", **DRAWN} for i in range(4))]
+    named = write(tmp_path / "named.jsonl.gz", twice)
+    for path in (long, many, rows, named):
         with pytest.raises(PackError, match=r"unpacks to more than .*, which no pack of results does"):
             RunStore(path).read_all()
 
@@ -175,6 +180,24 @@ def test_more_than_a_reader_takes_is_not_written(packed: Path, monkeypatch: pyte
     monkeypatch.setattr(pack_lines, "LINE_LIMIT", 100)
     with pytest.raises(PackError, match=r"10 records are more than a pack takes.*make several packs"):
         pack([packed], packed.with_name("new.jsonl.gz"))
+
+
+def test_writer_and_reader_count_alike(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [found.content for found in RunStore(packed).places.contents()]
+    planned = RunStore(packed).read_plans()
+    for limit in range(30_000, 60_000, 500):  # where one refuses, so does the other
+        outcomes = []
+        for module, act in (
+            (pack_lines, lambda: pack_lines.pack_lines(contents, planned)),
+            (packs, lambda: packs.open_pack(packed)),
+        ):
+            monkeypatch.setattr(module, "TOTAL_LIMIT", limit)
+            try:
+                act()
+                outcomes.append("taken")
+            except PackError:
+                outcomes.append("refused")
+        assert len(set(outcomes)) == 1, limit
 
 
 def test_a_damaged_pack_in_a_folder_stops_before_anything_is_run(packed: Path, tmp_path: Path) -> None:

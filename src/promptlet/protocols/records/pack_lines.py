@@ -6,10 +6,19 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from promptlet.errors import PackError
-from promptlet.protocols.records.packs import FORMAT, FORMAT_SCHEMA, LINE_LIMIT, SHARED, TOTAL_LIMIT
+from promptlet.protocols.records.packs import (
+    FORMAT,
+    FORMAT_SCHEMA,
+    LEAST,
+    LINE_LIMIT,
+    SHARED,
+    TOTAL_LIMIT,
+    weight,
+)
 
 
 def pack_lines(records: Iterable[Mapping[str, Any]], planned: Sequence[Mapping[str, Any]]) -> list[bytes]:
@@ -17,12 +26,13 @@ def pack_lines(records: Iterable[Mapping[str, Any]], planned: Sequence[Mapping[s
 
     Raises PackError for numbers that are not finite and for more than a reader takes.
     """
-    lists: dict[str, bytes] = {}
-    rows = [_shared(record, lists) for record in sorted(records, key=lambda record: str(record["key"]))]
-    body = [*(_line({"planned": run}) for run in planned), *lists.values(), *rows]
+    lists = _Lists()
+    rows = [lists.without(record) for record in sorted(records, key=lambda record: str(record["key"]))]
+    body = [*(_line({"planned": run}) for run in planned), *lists.lines.values(), *rows]
     header = {"format": FORMAT, "schema": FORMAT_SCHEMA, "records": len(rows), "digest": _digest(body)}
     lines = [_line(header), *body]
-    if max(map(len, lines)) > LINE_LIMIT or sum(map(len, lines)) > TOTAL_LIMIT:
+    total = lists.total + sum(max(len(line), LEAST) for line in body)
+    if max(map(len, lines)) > LINE_LIMIT or total > TOTAL_LIMIT:
         raise PackError(
             f"{len(rows)} records are more than a pack takes ({TOTAL_LIMIT >> 20} MiB, {LINE_LIMIT >> 20} "
             "MiB a line); make several packs of fewer runs: a folder of packs is read as one"
@@ -36,21 +46,29 @@ def compressed(lines: Sequence[bytes], file: IO[bytes]) -> None:
         packed.writelines(lines)
 
 
-def _shared(record: Mapping[str, Any], lists: dict[str, bytes]) -> bytes:
-    """The line of a record whose long lists have gone into ``lists``."""
-    found = dict(record)
-    for name in SHARED:
-        values = found.get(name)
-        if isinstance(values, dict):
-            raise PackError(
-                f"{found['key']}: {name} is an object, which a pack takes for a reference to a list"
-            )
-        if isinstance(values, list) and len(values) > 1:
-            content = _columns(values)
-            digest = _digest([_line(content)])
-            lists[digest] = _line({"list": digest, **content})
-            found[name] = {"list": digest}
-    return _line(found)
+@dataclass
+class _Lists:
+    """The long lists of records, each once. total: their bytes, as often as records name them."""
+
+    lines: dict[str, bytes] = field(default_factory=dict)
+    total: int = 0
+
+    def without(self, record: Mapping[str, Any]) -> bytes:
+        """The line of a record that names its long lists, which are taken in here."""
+        found = dict(record)
+        for name in SHARED:
+            values = found.get(name)
+            if isinstance(values, dict):
+                raise PackError(
+                    f"{found['key']}: {name} is an object, which a pack takes for a reference to a list"
+                )
+            if isinstance(values, list) and len(values) > 1:
+                content = _columns(values)
+                digest = _digest([_line(content)])
+                self.lines[digest] = _line({"list": digest, **content})
+                self.total += weight(content, self.lines[digest])
+                found[name] = {"list": digest}
+        return _line(found)
 
 
 def _columns(values: list[Any]) -> dict[str, Any]:

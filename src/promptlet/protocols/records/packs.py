@@ -25,8 +25,9 @@ SUFFIX = ".jsonl.gz"
 FORMAT, FORMAT_SCHEMA = "promptlet-results", 1
 SHARED = ("samples", "val_samples", "history")
 """Fields of records whose lists stand in lines of their own."""
-LINE_LIMIT, TOTAL_LIMIT = 1 << 24, 1 << 30
-"""Bytes of a line and of all lines, unpacked. A small file can unpack to very much."""
+LINE_LIMIT, TOTAL_LIMIT, LEAST = 1 << 24, 1 << 28, 512
+"""Bytes of a line, and of all records as single files would hold them; a line counts as ``LEAST`` or more. A
+small file can unpack to very much, the more so where many records name one list."""
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,199}")
 """A key becomes the name of a file, so that it may hold nothing else."""
 AWAY = "take an intact copy, or move it away"
@@ -81,16 +82,18 @@ def _values(content: Mapping[str, Any]) -> list[Any]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def weight(content: Mapping[str, Any], line: bytes) -> int:
+    """About how many bytes a list has in the file of a record that names it; rows repeat their names."""
+    columns = content.get("columns") or {}
+    rows = len(next(iter(columns.values()), ()))
+    return len(line) + rows * sum(len(name) + 6 for name in columns)
+
+
 def _lines(path: Path, file: gzip.GzipFile) -> Iterator[bytes]:
-    """The lines of a file, as long as they and their sum stay within the limits."""
-    total = 0
+    """The lines of a file, as long as none is longer than the limit."""
     while line := file.readline(LINE_LIMIT + 1):
-        total += len(line)
-        if len(line) > LINE_LIMIT or total > TOTAL_LIMIT:
-            raise PackError(
-                f"{path}: unpacks to more than {TOTAL_LIMIT >> 20} MiB, or {LINE_LIMIT >> 20} MiB a line, "
-                f"which no pack of results does; {AWAY}"
-            )
+        if len(line) > LINE_LIMIT:
+            raise _too_large(path)
         if not line.endswith(b"\n"):
             raise _damaged(path, "its last line is not whole")
         yield line
@@ -98,17 +101,20 @@ def _lines(path: Path, file: gzip.GzipFile) -> Iterator[bytes]:
 
 def _read(path: Path, lines: Iterator[bytes]) -> Pack:
     header = _header(path, next(lines, b""))
-    pack, found = Pack(path), hashlib.blake2b(digest_size=16)
+    reader, found = _Reader(Pack(path)), hashlib.blake2b(digest_size=16)
     for number, line in enumerate(lines, 2):
         found.update(line)
-        wrong = _take(pack, line)
+        wrong = reader.take(line)
         if wrong:
             raise _damaged(path, f"line {number}: {wrong}")
+        if reader.total > TOTAL_LIMIT:
+            raise _too_large(path)
     if found.hexdigest() != header.get("digest"):
         raise _damaged(path, "its lines are not those that its digest is of")
-    if header.get("records") != len(pack.records):
-        raise _damaged(path, f"it holds {len(pack.records)} records, not {header.get('records')!r}")
-    return pack
+    count = len(reader.pack.records)
+    if header.get("records") != count:
+        raise _damaged(path, f"it holds {count} records, not {header.get('records')!r}")
+    return reader.pack
 
 
 def _header(path: Path, line: bytes) -> dict[str, Any]:
@@ -126,53 +132,58 @@ def _header(path: Path, line: bytes) -> dict[str, Any]:
     return content
 
 
-def _take(pack: Pack, line: bytes) -> str:
-    """Add a line to a pack; what is wrong with it, or an empty text."""
-    content = _object(line)
-    if content is None:
-        return "it is not a JSON object"
-    if "key" in content:
-        return _take_record(pack, content, line)
-    if "list" in content:
-        return _take_list(pack, content, line)
-    run = content.get("planned")
-    if not isinstance(run, dict) or not _is_key(run.get("key")):
-        return "it is no record, no list and no planned run"
-    pack.planned.append(run)
-    return ""
+@dataclass
+class _Reader:
+    """Fills a pack, line by line. total: bytes so far, of lines and of what records name."""
 
+    pack: Pack
+    weights: dict[str, int] = field(default_factory=dict)
+    total: int = 0
 
-def _take_record(pack: Pack, content: Mapping[str, Any], line: bytes) -> str:
-    key = content["key"]
-    if not _is_key(key):
-        return f"{str(key)[:100]!r} is no key of a run"
-    if key in pack.records:
-        return f"{key} is there twice"
-    for name in SHARED:
-        told = content.get(name)
-        if isinstance(told, dict) and not _is_told(told, pack):
-            return f"{name} of {key} is not there"
-    pack.records[key] = line
-    return ""
+    def take(self, line: bytes) -> str:
+        """Add a line; what is wrong with it, or an empty text."""
+        self.total += max(len(line), LEAST)
+        content = _object(line)
+        if content is None:
+            return "it is not a JSON object"
+        if "key" in content:
+            return self._take_record(content, line)
+        if "list" in content:
+            return self._take_list(content, line)
+        run = content.get("planned")
+        if not isinstance(run, dict) or not _is_key(run.get("key")):
+            return "it is no record, no list and no planned run"
+        self.pack.planned.append(run)
+        return ""
 
+    def _take_record(self, content: Mapping[str, Any], line: bytes) -> str:
+        key = content["key"]
+        if not _is_key(key):
+            return f"{str(key)[:100]!r} is no key of a run"
+        if key in self.pack.records:
+            return f"{key} is there twice"
+        for name in SHARED:
+            told = content.get(name)
+            if isinstance(told, dict):
+                digest = told.get("list")
+                if len(told) != 1 or not isinstance(digest, str) or digest not in self.weights:
+                    return f"{name} of {key} is not there"
+                self.total += self.weights[digest]
+        self.pack.records[key] = line
+        return ""
 
-def _is_told(reference: Mapping[str, Any], pack: Pack) -> bool:
-    digest = reference.get("list")
-    return len(reference) == 1 and isinstance(digest, str) and digest in pack.lists
-
-
-def _take_list(pack: Pack, content: Mapping[str, Any], line: bytes) -> str:
-    digest, columns = content["list"], content.get("columns")
-    if not isinstance(digest, str) or digest in pack.lists:
-        return f"the list {str(digest)[:100]!r} is there twice, or has no name"
-    is_plain = isinstance(content.get("values"), list)
-    is_table = isinstance(columns, dict) and all(isinstance(one, list) for one in columns.values())
-    if is_plain == (columns is not None) or not (is_plain or is_table):
-        return f"the list {digest[:100]} has neither values nor columns"
-    if columns is not None and len({len(one) for one in columns.values()}) != 1:
-        return f"the columns of {digest[:100]} are not of one length"
-    pack.lists[digest] = line
-    return ""
+    def _take_list(self, content: Mapping[str, Any], line: bytes) -> str:
+        digest, columns = content["list"], content.get("columns")
+        if not isinstance(digest, str) or digest in self.weights:
+            return f"the list {str(digest)[:100]!r} is there twice, or has no name"
+        is_plain = isinstance(content.get("values"), list)
+        is_table = isinstance(columns, dict) and all(isinstance(one, list) for one in columns.values())
+        if is_plain == (columns is not None) or not (is_plain or is_table):
+            return f"the list {digest[:100]} has neither values nor columns"
+        if columns is not None and len({len(one) for one in columns.values()}) != 1:
+            return f"the columns of {digest[:100]} are not of one length"
+        self.pack.lists[digest], self.weights[digest] = line, weight(content, line)
+        return ""
 
 
 def _is_key(value: object) -> bool:
@@ -194,3 +205,10 @@ def _refuse(constant: str) -> None:
 
 def _damaged(path: Path, what: str) -> PackError:
     return PackError(f"{path}: a damaged pack of results ({what}); {AWAY}")
+
+
+def _too_large(path: Path) -> PackError:
+    return PackError(
+        f"{path}: unpacks to more than {TOTAL_LIMIT >> 20} MiB, or {LINE_LIMIT >> 20} MiB a line, which no "
+        f"pack of results does; {AWAY}"
+    )
