@@ -103,8 +103,8 @@ def unpack(file: str | Path, folder: str | Path) -> int:
     for key, path in paths.items():
         if not path.exists():
             store.write_whole(path, opened.record(key))
-    if opened.planned:
-        store.write_plan(opened.planned)
+    if opened.plans:
+        store.write_plan(list(opened.planned))
     return len(paths)
 
 
@@ -174,7 +174,7 @@ def _check_is_new(path: Path) -> None:
 def _check_same(path: Path, records: Sequence[Record], planned: Sequence[Record]) -> None:
     again = open_pack(path)
     there = sorted(json.dumps(again.record(key)) for key in again.records)
-    if there != sorted(map(json.dumps, records)) or again.planned != list(planned):
+    if there != sorted(map(json.dumps, records)) or list(again.planned) != list(planned):
         raise PackError("nothing was packed: what was written does not read as it should; please report it")
 
 

@@ -42,13 +42,18 @@ def is_pack(path: Path) -> bool:
 class Pack:
     """A pack, read and checked as a whole. Its lines are kept as text, so that every record is read anew.
 
-    records, lists: lines by key, by digest. planned: the runs that were asked for.
+    records, lists: lines by key, by digest. plans: a line for each run that was asked for.
     """
 
     path: Path
     records: dict[str, bytes] = field(default_factory=dict)
     lists: dict[str, bytes] = field(default_factory=dict)
-    planned: list[dict[str, Any]] = field(default_factory=list)
+    plans: list[bytes] = field(default_factory=list)
+
+    @property
+    def planned(self) -> Iterator[dict[str, Any]]:
+        """The runs that were asked for."""
+        return (json.loads(line)["planned"] for line in self.plans)
 
     def record(self, key: str) -> dict[str, Any]:
         """The record of a key in ``records``, as its own file would hold it."""
@@ -153,7 +158,7 @@ class _Reader:
         run = content.get("planned")
         if not isinstance(run, dict) or not _is_key(run.get("key")):
             return "it is no record, no list and no planned run"
-        self.pack.planned.append(run)
+        self.pack.plans.append(line)
         return ""
 
     def _take_record(self, content: Mapping[str, Any], line: bytes) -> str:
