@@ -7,7 +7,7 @@
     python -m benchmarks.claim page --out benchmarks/results/claim.jsonl.gz
 
 ``run`` makes what is missing in the folder WORK, as `bench run --protocol all-names` does; it can be stopped.
-``pack`` puts the finished records of all runs into one file of JSON lines. ``page`` prints the tables of
+``pack`` puts the finished records of all runs into one new pack. ``page`` prints the tables of
 docs/results/claim.md from that file alone. Settings were chosen before, on other images (`rlp_defaults.py`).
 """
 
@@ -18,12 +18,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.claim_page import page
-from benchmarks.rows import read_rows, write_rows
 from promptlet import open_bench
 from promptlet.protocols import RunStore
 from promptlet.protocols.planning import Settings
+from promptlet.protocols.records.packing import write_pack
+from promptlet.protocols.records.packs import open_pack
 
 FIRST = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned"
 """RLP as in version 0.1.0, which had 120 epochs."""
@@ -109,7 +111,7 @@ def run(bed: str, folder: Path | None, work: Path, only: Sequence[str]) -> int:
 
 
 def pack(work: Path, out: Path) -> int:
-    """The finished records of all runs, by key; of their histories the last epoch."""
+    """The finished records of all runs; of their histories the last epoch."""
     records = [
         {"bed": bed, **record, "history": record["history"][-1:]}
         for bed in PARTS
@@ -117,9 +119,15 @@ def pack(work: Path, out: Path) -> int:
         for record in RunStore(work / bed).read_all()[0]
         if record["status"] == "done"
     ]
-    write_rows(out, sorted(records, key=lambda record: (record["bed"], record["key"])))
+    write_pack(out, records)
     print(f"{out}: {len(records)} records, {out.stat().st_size:,} bytes")
     return 0
+
+
+def records_in(file: Path) -> list[dict[str, Any]]:
+    """The records of a pack that `pack` made, by bed."""
+    packed = open_pack(file)
+    return sorted(map(packed.record, packed.records), key=lambda record: (record["bed"], record["key"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,14 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="with model/ and features/")
     parser.add_argument("--work", type=Path, help="the folder of results")
     parser.add_argument("--only", nargs="*", default=(), help="data sets")
-    parser.add_argument("--out", type=Path, help="the file of packed records")
+    parser.add_argument("--out", type=Path, help="the pack")
     given = parser.parse_args(arguments)
     if given.command == "run" and given.bed and given.work:
         return run(given.bed, given.folder, given.work, given.only)
     if given.command == "pack" and given.work and given.out:
         return pack(given.work, given.out)
     if given.command == "page" and given.out:
-        print(page(read_rows(given.out)))
+        print(page(records_in(given.out)))
         return 0
     print("run needs a bed and --work, pack --work and --out, page --out", file=sys.stderr)
     return 2

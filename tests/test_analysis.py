@@ -327,10 +327,11 @@ def test_no_folder_of_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "count"), [("density", 18), ("density-coop-schedule", 3), ("density-tiny", 6)]
+    ("folder", "count"),
+    [("density", 18), ("density-coop-schedule", 3), ("density-tiny", 6), ("density-second-bed", 54)],
 )
 def test_the_density_page_shows_the_committed_rows(folder: str, count: int) -> None:
-    rows, problems = read_rows(ROOT / "benchmarks" / "results" / folder)
+    rows, problems = read_rows(ROOT / "benchmarks" / "results" / f"{folder}.jsonl.gz")
     assert problems == [] and len(rows) == count
     page = (ROOT / "docs" / "density.md").read_text(encoding="utf-8").splitlines()
     lines = [line for line in markdown(rows).splitlines() if line]
@@ -338,7 +339,7 @@ def test_the_density_page_shows_the_committed_rows(folder: str, count: int) -> N
 
 
 def test_the_density_page_shows_the_course_of_coop_and_kgcoop() -> None:
-    rows, _ = read_rows(ROOT / "benchmarks" / "results" / "density")
+    rows, _ = read_rows(ROOT / "benchmarks" / "results" / "density.jsonl.gz")
     columns = [series(rows[0], "epoch")]
     for label in ("coop", "kgcoop"):
         own = [one for one in rows if one["label"] == label]

@@ -2,42 +2,68 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
-from benchmarks.packed import pack, unpack
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows
 
 from promptlet import PromptClassifier
 from promptlet.protocols import RunStore
-from promptlet.report import summarise
+from promptlet.protocols.plan.studies import find_study
+from promptlet.report import render, summarise
 from promptlet.report.formats.markdown import markdown_report
+from promptlet.report.formats.study_markdown import study_markdown
+from promptlet.report.statistics.studies import summarise_study
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 @pytest.mark.parametrize("group", ["text-methods", "image-methods"])
 def test_the_methods_page_shows_the_committed_rows(group: str) -> None:
     page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
-    lines = table(ROOT / "benchmarks" / "results" / group).splitlines()
+    lines = table(RESULTS / f"{group}.jsonl.gz").splitlines()
     assert len(lines) > 10
     assert [line for line in lines if line not in page] == []
 
 
-def test_the_page_on_real_clip_features_is_that_of_the_packed_records(tmp_path: Path) -> None:
-    packed = ROOT / "benchmarks" / "results" / "real-clip-caltech101.jsonl.gz"
-    assert unpack(packed, tmp_path / "runs") == 27
+def test_the_page_on_real_clip_features_is_that_of_the_packed_records() -> None:
     page = (ROOT / "docs" / "results" / "caltech101-real-clip.md").read_text(encoding="utf-8")
-    assert page.endswith(markdown_report(summarise(RunStore(tmp_path / "runs"))))
-    assert pack(tmp_path / "runs", tmp_path / "again.gz") == 27
-    again = (tmp_path / "again.gz").read_bytes()
-    assert gzip.decompress(again) == gzip.decompress(packed.read_bytes())
-    assert again[3:8] == bytes(5)  # neither a name nor a time
+    assert page.endswith(markdown_report(summarise(RunStore(RESULTS / "real-clip-caltech101.jsonl.gz"))))
+
+
+@pytest.mark.parametrize(
+    ("page", "rows", "published"),
+    [
+        ("mini-base-to-new", "base-to-new-mini", False),
+        ("mini-few-shot", "few-shot-mini", False),
+        ("mini-transfer", "transfer", False),
+        ("caltech101-base-to-new", "text-methods", True),
+        ("caltech101-few-shot", "few-shot", True),
+    ],
+)
+def test_a_page_of_results_is_that_of_its_pack(page: str, rows: str, published: bool) -> None:
+    summary = summarise(RunStore(RESULTS / f"{rows}.jsonl.gz"))
+    committed = (ROOT / "docs" / "results" / f"{page}.md").read_text(encoding="utf-8")
+    assert render(summary, published=published) == committed
+
+
+@pytest.mark.parametrize("name", ["rank", "rank-grid", "length", "dropout", "start", "density"])
+def test_a_page_of_a_study_is_that_of_its_pack(name: str) -> None:
+    study = find_study(name)
+    text = study_markdown(summarise_study(RunStore(RESULTS / "studies.jsonl.gz"), study), study)
+    page = ROOT / "docs" / "results" / f"caltech101-study-{name}.md"
+    assert text == page.read_text(encoding="utf-8")
+
+
+def test_the_committed_rows_are_few_and_small() -> None:
+    files = [path for path in RESULTS.rglob("*") if path.is_file() and "trained" not in path.parts]
+    assert len(files) < 40 and sum(path.stat().st_size for path in files) < 5_000_000
 
 
 def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,13 +81,13 @@ def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_page_of_the_claim_is_that_of_its_rows() -> None:
-    rows = read_rows(ROOT / "benchmarks" / "results" / "claim.jsonl.gz")
+    rows = claim_records(RESULTS / "claim.jsonl.gz")
     page = (ROOT / "docs" / "results" / "claim.md").read_text(encoding="utf-8")
     assert page.endswith(claim_page(rows).strip() + "\n")
 
 
 def test_the_tables_of_settings_and_rules_are_those_of_their_rows() -> None:
-    rows = read_rows(ROOT / "benchmarks" / "results" / "rlp-defaults.jsonl.gz")
+    rows = read_rows(RESULTS / "rlp-defaults.jsonl.gz")
     settings = (ROOT / "docs" / "rlp-defaults.md").read_text(encoding="utf-8")
     rules = (ROOT / "docs" / "new-names.md").read_text(encoding="utf-8")
     assert chosen_from(rows, ("learned", "zero-shot", "")) in settings

@@ -4,7 +4,8 @@
     ├── BackboneError          a model that cannot be loaded or used as a dual encoder
     │   └── WrongBackboneError a prompt file made for another backbone
     ├── DataError              images, folders, tables, splits, class names
-    │   └── ImageError         one image file that cannot be read
+    │   ├── ImageError         one image file that cannot be read
+    │   └── PackError          a pack of results that cannot be read, or made
     ├── PromptFileError        a prompt file that cannot be read or written
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
     ├── EngineError            workers or a cluster that cannot be used
@@ -39,6 +40,10 @@ class DataError(PromptletError, ValueError):
 
 class ImageError(DataError):
     """One image file that cannot be read."""
+
+
+class PackError(DataError):
+    """A pack of results that is damaged, hostile or of a newer format, or that cannot be made."""
 
 
 class PromptFileError(PromptletError):

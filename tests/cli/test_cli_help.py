@@ -24,6 +24,8 @@ def test_the_commands_are_those_of_the_design() -> None:
         "bench report",
         "bench study",
         "bench list",
+        "bench pack",
+        "bench unpack",
         "datasets list",
         "datasets draw",
         "datasets doctor",

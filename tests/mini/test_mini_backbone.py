@@ -114,7 +114,7 @@ def test_the_tables_of_the_page_are_those_of_the_rows() -> None:
 
     root = Path(__file__).parents[2]
     page = (root / "docs" / "mini.md").read_text(encoding="utf-8").splitlines()
-    runs = run_lines(root / "benchmarks" / "results" / "mini")
+    runs = run_lines(root / "benchmarks" / "results" / "mini.jsonl.gz")
     tables = [*zero_shot_lines(LOG), *harder_lines(LOG), *runs]
     assert len(tables) == 2 + 16 + 2 + 7 + 2 + 12
     assert not [line for line in tables if line not in page]

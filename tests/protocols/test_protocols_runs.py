@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from protocol_toys import write_toy
 
 from promptlet.errors import OptionError
+from promptlet.protocols import RunStore
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs, share_options
 from promptlet.protocols.records.runs import Run, cell_of, row_of
 from promptlet.protocols.run.datasets import open_dataset
@@ -31,7 +31,7 @@ RUN = Run(
 )
 SOURCED = replace(RUN, protocol="cross-dataset", source="imagenet", source_data="fedcba9876543210")
 CODED = replace(RUN, method="mine", code="0123456789ab")
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 OTHER: dict[str, Any] = {"options": {"rank": 2, "n_ctx": 4}, "settings": {"name": "fast", "lr": 0.01}}
 
 
@@ -62,12 +62,11 @@ def test_a_run_without_a_source_or_code_is_known_as_before_there_were_any() -> N
     record = {**described, "source": "../data/caltech.npz"}  # where it came from, as records say
     assert (cell_of(record), row_of(record)) == (cell_of(described), row_of(described))
     names = [field.name for field in fields(Run) if field.name not in ("source", "source_data", "code")]
-    committed = sorted(RESULTS.glob("*rlp*.json"))
-    assert committed
-    for path in committed:
-        record = json.loads(path.read_text())
+    committed = RunStore(RESULTS / "mini.jsonl.gz").read_all()[0]
+    assert len(committed) == 99
+    for record in committed:
         run = Run(**{name: record[name] for name in names})
-        assert run.key == record["key"] == path.stem
+        assert run.key == record["key"]
         assert cell_of(run.describe()) == cell_of(record) and row_of(run.describe()) == row_of(record)
 
 
@@ -114,10 +113,8 @@ def test_a_run_from_before_new_options_is_the_same_run(tmp_path: Path) -> None:
     """Committed records of version 0.1.0 keep their keys when the options that came later say "as before"."""
     methods = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned,coop"
     planned = {run.method: run for run in plan(write_toy(tmp_path / "toy.npz"), methods, epochs=120)}
-    folder = Path(__file__).parents[2] / "benchmarks" / "results" / "base-to-new-mini"
     found = set()
-    for path in sorted(folder.glob("base-to-new-mini-*-16shot-fast-seed*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for record in RunStore(RESULTS / "base-to-new-mini.jsonl.gz").read_all()[0]:
         if record["method"] not in planned:
             continue
         run = planned[record["method"]]

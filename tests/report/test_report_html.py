@@ -217,7 +217,7 @@ def test_an_empty_summary_is_a_page(book: Any) -> None:
 
 @pytest.mark.slow
 def test_a_page_with_figures_needs_no_torch() -> None:
-    runs = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"
+    runs = Path(__file__).parents[2] / "benchmarks" / "results" / "mini.jsonl.gz"
     code = (
         "import sys\nfrom promptlet.protocols import RunStore\n"
         "from promptlet.report import render, summarise\n"

@@ -427,7 +427,9 @@ def test_the_numbers_are_those_of_the_markdown_tables() -> None:
     from promptlet.protocols import RunStore
 
     results = Path(__file__).parents[2] / "benchmarks" / "results"
-    summary = summarise([RunStore(results / name) for name in ("base-to-new-mini", "few-shot-mini")])
+    summary = summarise(
+        [RunStore(results / f"{name}.jsonl.gz") for name in ("base-to-new-mini", "few-shot-mini")]
+    )
     text, markdown = render(summary, "latex"), render(summary)
     tables = markdown.split("\n## Differences")[0]
     told = re.findall(r"(\d+\.\d\d) ± (\d+\.\d\d)", tables)

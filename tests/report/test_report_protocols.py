@@ -14,7 +14,7 @@ from promptlet.protocols import RunStore
 from promptlet.protocols.records.runs import Run
 from promptlet.report import render, summarise
 
-COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results" / "mini"
+COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results" / "mini.jsonl.gz"
 
 
 def run(protocol: str, dataset: str, method: str = "rlp", **changes: Any) -> Run:

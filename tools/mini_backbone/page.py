@@ -1,6 +1,6 @@
 """The tables of docs/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs.
 
-RUNS: folders of base-to-new runs of zero-shot, CoOp and RLP.
+RUNS: folders, or packs, of base-to-new runs of zero-shot, CoOp and RLP.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from promptlet.mini.names import HARDER_NAMES, MINI_NAMES, MIRRORS
 
 LOG = Path(__file__).parent / "log.json"
-PROBE = Path(__file__).parents[2] / "benchmarks" / "results" / "mini-harder-probe"
+PROBE = Path(__file__).parents[2] / "benchmarks" / "results" / "mini-harder-probe.jsonl.gz"
 
 
 def zero_shot_lines(log: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What was measured, one JSON file per (data set, method, seed); read with suspicion."""
+"""What was measured, one record per (data set, method, seed); read with suspicion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, final
 
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
-from promptlet.protocols.records.store import SCHEMA, is_number, read_json
+from promptlet.protocols.records.trust import REMOVE_IT, SCHEMA, is_number
 
 DENSITY = "density"
 """The name of this protocol in runs and file names."""
@@ -23,34 +23,27 @@ LISTS = ("singular_values", "density")
 class DensityStore(RunStore):
     """A folder as `RunStore` keeps it, of records with ``points`` in the place of scores."""
 
-    def read(self, key: str) -> dict[str, Any] | None:
-        """The record of a finished run; None when there is none that can be trusted."""
-        record, problem = _read(self.folder / f"{key}.json")
-        return None if problem else record
+    def problem(self, content: Row, key: str) -> str:
+        """What keeps it from being the record of a finished run, or an empty text."""
+        if content.get("schema") != SCHEMA:
+            return f"has schema {content.get('schema')!r}, this version of Promptlet reads {SCHEMA}"
+        if content.get("status") == "failed":
+            return f"failed: {content.get('reason')}"
+        if not (_is_row(content) and content["key"] == key):
+            return f"not a record of `promptlet analyze`; it was left out{REMOVE_IT}"
+        return ""
 
 
 def read_rows(folder: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The finished records in the order of their file names, and a line on each file that is not trusted.
+    """The finished records of a folder, or of a pack, in the order of their file names, and a line on each
+    that is not trusted.
 
-    Raises DataError when there is no such folder.
+    Raises DataError when there is no such folder, PackError for a damaged pack.
     """
-    if not Path(folder).is_dir():
+    store = DensityStore(folder)
+    if not store.exists():
         raise DataError(f"{folder}: no such folder of measurements; `promptlet analyze --out` makes one")
-    found = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
-    return [row for row, problem in found if not problem], [problem for _, problem in found if problem]
-
-
-def _read(path: Path) -> tuple[dict[str, Any], str]:
-    if not path.exists():
-        return {}, f"{path}: is not there"
-    record, problem = read_json(path)
-    if not problem and record.get("schema") != SCHEMA:
-        problem = f"{path}: has schema {record.get('schema')!r}, this version of Promptlet reads {SCHEMA}"
-    if not problem and record.get("status") == "failed":
-        problem = f"{path}: failed: {record.get('reason')}"
-    if not problem and not (_is_row(record) and record["key"] == path.stem):
-        problem = f"{path}: not a record of `promptlet analyze`; it was left out: remove it"
-    return record, problem
+    return store.read_all()
 
 
 def _is_row(record: Row) -> bool:

@@ -97,7 +97,7 @@ class Bench:
         engine: "inline", "processes", "ray", or an `Engine` with its number of workers. on_event: see
         `run_inline`; on_epoch: of trainings in this process; on_encode(done, total): images times views.
         Raises EngineError where the engine cannot start, and DataError where nothing can be stored. A run
-        that fails is recorded with its reason.
+        that fails is recorded with its reason. Where ``out`` is a pack, everything must be in it: PackError.
         """
         chosen = Engine(engine) if isinstance(engine, str) else engine
         keys: dict[str, list[str]] = {"done": [], "kept": []}
@@ -111,12 +111,18 @@ class Bench:
             if on_event is not None:
                 on_event(what, run, record)
 
-        self.store.check_writable()  # before anything is encoded
-        self.workbench.features.on_progress = on_encode
-        if self.runs:
-            chosen.run(self.runs, self.workbench, note, on_epoch)
+        if self.store.is_pack:
+            self.store.check_holds([run.key for run in self.runs])
+        else:
+            self.store.check_writable()  # before anything is encoded
+            self.workbench.features.on_progress = on_encode
+            if self.runs:
+                chosen.run(self.runs, self.workbench, note, on_epoch)
         records = [record for record in map(self.store.read, (run.key for run in self.runs)) if record]
         done = [record for record in records if record["status"] == "done"]
+        if self.store.is_pack:
+            for run, record in zip(self.runs, done, strict=True):
+                note("kept", run, record)
         return Outcome(**keys, failed=failed, refused=self.refused, records=done)
 
 
@@ -149,7 +155,7 @@ def open_bench(
     options: for every method that has them, such as {"rank": 2}.
     backbone: what `load_backbone` takes, with ``device`` and ``dtype``, or what it gave.
     settings: schedule, epochs, learning rate, views, sampler.
-    out: the folder of results.
+    out: the folder of results; or a pack, which is only read.
     cache: of image features: True for the user's, a folder, a `FeatureCache`, or False for none on disk.
 
     Raises OptionError, DataError, BackboneError. A data set that is there but cannot be read is no error

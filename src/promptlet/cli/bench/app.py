@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.bench.pack import PACK, UNPACK, pack, unpack
 from promptlet.cli.bench.report import LIST, REPORT, list_, report
 from promptlet.cli.bench.run import run_all
 from promptlet.cli.bench.study import STUDY
@@ -185,3 +186,5 @@ def _words(run: Run, record: dict[str, Any]) -> str:
 app.command("report", epilog=REPORT)(report)
 app.command("study", epilog=STUDY)(show_study)
 app.command("list", epilog=LIST)(list_)
+app.command("pack", epilog=PACK)(pack)
+app.command("unpack", epilog=UNPACK)(unpack)

@@ -13,15 +13,18 @@ REPORT = examples(
     "bench report runs",
     "bench report runs --out report.html",
     "bench report runs more-runs --against coop --published",
+    "bench report runs.jsonl.gz",
     "bench report runs --rows --out runs.parquet",
     "bench report runs --out tables.tex",
     "bench report runs --json",
 )
 LIST = examples("bench list runs", "bench list runs --json")
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of results.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder of results, or a pack.", show_default=False)
+]
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="DIR", help="Folders of results, read as one.", show_default=False),
+    typer.Argument(metavar="DIR", help="Folders of results and packs, read as one.", show_default=False),
 ]
 
 
@@ -71,7 +74,7 @@ def report(
     has_no_notes = chosen in ONLY_MEANS
     choices: dict[str, Any] = {"published": published, "rows": rows}
     choices["against"] = None if has_no_notes else against  # with --json it is printed beside such a file
-    choices["title"] = f"Promptlet report: {', '.join(store.folder.resolve().name for store in stores)}"
+    choices["title"] = f"Promptlet report: {', '.join(store.name for store in stores)}"
     if out is not None:
         write_report(out, summary, chosen, **choices)
     if json:

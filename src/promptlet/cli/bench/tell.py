@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 def tell_plan(bench: Bench, json: bool) -> None:
     """What would be run, how long it may take, and what cannot be run."""
     from promptlet.protocols.plan.estimate import estimate
+    from promptlet.protocols.records.store import BESIDE
 
     runs, store = bench.runs, bench.store
-    records = store.read_all()[0] if store.folder.is_dir() else []
+    records = store.read_all()[0] if store.exists() else []
     done = {record["key"] for record in records if record["status"] == "done"}
     states = [(run, "done" if run.key in done else "to run") for run in runs]
     guesses = {run.key: estimate(run, records) for run, state in states if state == "to run"}
@@ -34,6 +35,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
     lines = [(labels[run.key], state, _guess(run, guesses), run.key) for run, state in states]
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
     say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
+    if guesses and store.is_pack:
+        say(f"which is a pack and never changes; {BESIDE}")
     if known:
         say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
     if unknown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -87,6 +87,22 @@ def cell_of(described: Mapping[str, Any]) -> str:
 def row_of(described: Mapping[str, Any]) -> str:
     """What the seeds of one row of a table share: everything of `cell_of` but the seed."""
     return _digest(_without(described, (*DIGESTS, "seed")))
+
+
+def still_asked_for(
+    asked: Iterable[Mapping[str, Any]], done: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Of runs that were asked for, each once, those that no finished run stands for: not one on repaired
+    data, nor one by code that was replaced since."""
+    there = {cell_of(record) for record in done}
+    replaced = {_but_code(record) for record in done if record.get("code")}
+    current = [run for run in asked if not run.get("code") or _but_code(run) not in replaced]
+    return list({cell_of(run): run for run in current if cell_of(run) not in there}.values())
+
+
+def _but_code(described: Mapping[str, Any]) -> str:
+    """The same for runs that differ in the code of a method of one's own alone."""
+    return cell_of({**described, "code": None})
 
 
 def _without(described: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

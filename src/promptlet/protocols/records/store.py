@@ -1,45 +1,78 @@
 """A folder of results, one JSON file per run: written whole, read with suspicion, shared by processes.
 
 DIR/KEY.json          a record: {"schema": 1, "status": "done" | "failed", ...}
+DIR/NAME.jsonl.gz     a pack of records (packs.py): read with the files, never changed
 DIR/plans/HASH.json   which runs were asked for, so that a report can say what is missing
 DIR/trained/          what trainings left for other runs (trained.py)
 DIR/.locks/KEY.lock   held by the process that runs KEY; the system frees it when that process dies
+
+A pack can stand in the place of the folder, to be read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from promptlet.errors import DataError
-from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.errors import DataError, PackError
+from promptlet.protocols.records.packs import SUFFIX
+from promptlet.protocols.records.places import Found, Places
+from promptlet.protocols.records.trust import NUMBERS as NUMBERS
+from promptlet.protocols.records.trust import REMOVE_IT, problem_of, what_is_wrong
+from promptlet.protocols.records.trust import SCHEMA as SCHEMA
+from promptlet.protocols.records.trust import is_number as is_number
+from promptlet.protocols.records.trust import read_json as read_json
 
-SCHEMA = 1
-STATUSES = ("done", "failed")
-NUMBERS = ("seconds", "trainable", "file_bytes")
-TEXTS = ("protocol", "dataset", "data", "method", "sampler", "fingerprint")
+BESIDE = "make a folder, lay the pack into it, and give --out that folder: what the pack has is not run again"
 
 
 class RunStore:
-    """The results in ``folder``. Nothing is kept in memory: another process may add to it at any time."""
+    """The results in ``folder``, or in a pack. Of files nothing is kept in memory: another process may add to
+    them at any time. A pack never changes, and is read once.
+
+    A run that lies in several places counts once: the finished one, else that of the first place. The file
+    comes first, then packs by name.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.places = Places(self.folder)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.folder,)  # packs stay here
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, or of the pack without its suffix."""
+        return self.folder.resolve().name.removesuffix(SUFFIX if self.is_pack else "")
+
+    @property
+    def is_pack(self) -> bool:
+        """Whether this is one pack, which can be read and not written to."""
+        return self.places.is_pack
+
+    def exists(self) -> bool:
+        """Whether the folder, or the pack, is there."""
+        return self.places.exists()
+
+    def problem(self, content: Mapping[str, Any], key: str) -> str:
+        """What keeps the record of a key from being trusted, or an empty text."""
+        return problem_of(content, key)
 
     def read(self, key: str) -> dict[str, Any] | None:
         """The record of a run; None when there is none that can be trusted."""
-        path = self.folder / f"{key}.json"
-        if not path.exists():
-            return None
-        record, problem = _read_record(path)
-        return None if problem else record
+        first = None
+        for found in self._judged(self.places.at(key)):
+            if not found.problem and found.content["status"] == "done":
+                return found.content
+            first = found.content if first is None and not found.problem else first
+        return first
 
     def is_done(self, key: str) -> bool:
         """Whether the run was finished; a failed one was not."""
@@ -47,22 +80,39 @@ class RunStore:
         return record is not None and record["status"] == "done"
 
     def read_all(self) -> tuple[list[dict[str, Any]], list[str]]:
-        """All records in the order of their file names, and a line on each file that is not trusted.
+        """All records in the order of their file names, and a line on each that is not trusted, or that
+        another place tells otherwise.
 
-        Raises DataError when there is no such folder.
+        Raises DataError when there is no such folder, PackError for a damaged pack.
         """
-        if not self.folder.is_dir():
-            raise DataError(
-                f"{self.folder}: no such folder of results; `promptlet bench run --out` makes one"
-            )
-        records, problems = [], []
-        for path in sorted(self.folder.glob("*.json")):
-            record, problem = _read_record(path)
-            if problem:
-                problems.append(problem)
+        records: dict[str, Found] = {}
+        problems = []
+        for found in self._judged(self.places.contents()):
+            known = records.get(found.key)
+            if found.problem:
+                problems.append(found.problem)
+            elif known is None or (known.content["status"] != "done" == found.content["status"]):
+                records[found.key] = found
+            elif (
+                known.content["status"] == "done" == found.content["status"]
+                and known.content != found.content
+            ):
+                problems.append(f"{found.where}: differs from {known.where}, which was taken")
+        return [found.content for found in records.values()], problems
+
+    def where(self, key: str) -> str:
+        """The place of a run, for messages."""
+        return next((found.where for found in self.places.at(key)), f"{self.folder}: {key}")
+
+    def _judged(self, found: Iterable[Found]) -> Iterator[Found]:
+        """The same, with what is wrong with each as a record."""
+        for one in found:
+            wrong = "" if one.problem else self.problem(one.content, one.key)
+            if wrong:
+                told = wrong.removesuffix(REMOVE_IT) if one.is_packed else wrong
+                yield one._replace(problem=f"{one.where}: {told}")
             else:
-                records.append(record)
-        return records, problems
+                yield one
 
     def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Store a record; it appears whole or not at all."""
@@ -76,14 +126,8 @@ class RunStore:
 
     def read_plans(self) -> list[dict[str, Any]]:
         """Every run ever asked for, once, as `Run.describe` gives it."""
-        planned: dict[str, dict[str, Any]] = {}
-        for path in sorted((self.folder / "plans").glob("*.json")):
-            content, _ = read_json(path)
-            runs = content.get("plan") if content and content.get("schema") == SCHEMA else None
-            for run in runs if isinstance(runs, list) else []:
-                if isinstance(run, dict) and not _what_is_wrong(run):
-                    planned[str(run["key"])] = run
-        return list(planned.values())
+        planned = [run for run, problem in self.places.planned() if not (problem or what_is_wrong(run))]
+        return list({str(run["key"]): run for run in planned}.values())
 
     @contextmanager
     def claim(self, key: str, wait: bool = False) -> Iterator[bool]:
@@ -93,6 +137,7 @@ class RunStore:
         """
         from filelock import FileLock, Timeout
 
+        self.check_is_folder()
         folder = self.folder / ".locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +154,8 @@ class RunStore:
             lock.release()
 
     def check_writable(self) -> None:
-        """Raise DataError at the start rather than after the first run."""
+        """Raise DataError at the start rather than after the first run, PackError for a damaged pack."""
+        self.check_is_folder()
         probe = self.folder / f".{secrets.token_hex(8)}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,20 +163,35 @@ class RunStore:
             probe.unlink()
         except OSError as error:
             raise self._unusable(error) from error
+        self.places.packs()
+
+    def check_holds(self, keys: Sequence[str]) -> None:
+        """Raise PackError when a pack lacks finished runs that are asked for."""
+        missing = [key for key in keys if not self.is_done(key)]
+        if missing:
+            raise PackError(
+                f"{self.folder}: {len(missing)} of {len(keys)} runs are not in this pack, and a pack never "
+                f"changes (the first: {missing[0]}); {BESIDE}"
+            )
+
+    def check_is_folder(self) -> None:
+        if self.is_pack:
+            raise PackError(f"{self.folder}: a pack never changes; {BESIDE}")
 
     def in_the_way(self, key: str) -> str:
         """Why the run of this key must not be made (another version's record lies there), or nothing."""
-        path = self.folder / f"{key}.json"
-        content, problem = read_json(path) if path.exists() else ({}, "")
-        if problem or content.get("schema", SCHEMA) == SCHEMA:
-            return ""
-        return (
-            f"{path}: written by another version of Promptlet (schema {content['schema']!r}, this one writes "
-            f"{SCHEMA}) and would be replaced; give --out another folder, or move it away"
-        )
+        for found in self.places.at(key):
+            schema = found.content.get("schema", SCHEMA)
+            if schema != SCHEMA:
+                return (
+                    f"{found.where}: written by another version of Promptlet (schema {schema!r}, this one "
+                    f"writes {SCHEMA}) and would be replaced; give --out another folder, or move it away"
+                )
+        return ""
 
     def make_folder(self, name: str) -> Path:
         """A folder in the store, made where it is not there."""
+        self.check_is_folder()
         folder = self.folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -144,6 +205,7 @@ class RunStore:
 
     def write_bytes(self, path: Path, content: bytes) -> None:
         """Write any file below the folder; it appears whole or not at all."""
+        self.check_is_folder()
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,70 +226,3 @@ class RunStore:
             f"{self.folder}: results cannot be stored here ({reason}); give --out a folder on a disk with "
             "room where you may write"
         )
-
-
-def read_json(path: Path) -> tuple[dict[str, Any], str]:
-    """The object in a file, and what is wrong with it (or an empty text)."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        return {}, f"{path}: cannot be read ({error.strerror})"
-    except (ValueError, RecursionError) as error:
-        return {}, f"{path}: damaged, is not JSON ({error}); remove it, and the run is made again"
-    if not isinstance(content, dict):
-        return {}, f"{path}: damaged, holds no object; remove it, and the run is made again"
-    return content, ""
-
-
-def _read_record(path: Path) -> tuple[dict[str, Any], str]:
-    content, problem = read_json(path)
-    if problem:
-        return {}, problem
-    if content.get("schema") != SCHEMA:
-        return {}, (
-            f"{path}: has schema {content.get('schema')!r}, this version of Promptlet reads {SCHEMA}; it was "
-            "left out"
-        )
-    protocol = content.get("protocol")
-    if isinstance(protocol, str) and protocol not in MEASURES:
-        return {}, (
-            f"{path}: the protocol {protocol!r} is not known to this report (`promptlet analyze`, or a "
-            "newer version); it was left out"
-        )
-    wrong = _what_is_wrong(content)
-    if not wrong and content.get("status") not in STATUSES:
-        wrong = f"status is {content.get('status')!r}"
-    if not wrong and content["key"] != path.stem:
-        wrong = f"it is the record of {content['key']}"
-    if not wrong and content["status"] == "done":
-        measures = MEASURES[content["protocol"]]
-        numbers = (*NUMBERS, *measures.scores, *measures.extras)
-        bad = [name for name in numbers if not is_number(content.get(name))]
-        wrong = f"{bad[0]} is {content.get(bad[0])!r}" if bad else ""
-    if wrong:
-        return {}, f"{path}: not a record of a run ({wrong}); it was left out: remove it"
-    return content, ""
-
-
-def _what_is_wrong(described: Mapping[str, Any]) -> str:
-    """What keeps the fields of `Run.describe` from being usable, or an empty text."""
-    for name in ("key", *TEXTS):
-        if not isinstance(described.get(name), str):
-            return f"{name} is {described.get(name)!r}"
-    if described["protocol"] not in MEASURES:
-        return f"the protocol {described['protocol']!r} is not known to this version"
-    for name in ("source", "source_data") if described["protocol"] in TRANSFERS else ():
-        if not isinstance(described.get(name), str):
-            return f"{name} is {described.get(name)!r}"
-    for name in ("shots", "seed", "views"):
-        if type(described.get(name)) is not int:
-            return f"{name} is {described.get(name)!r}"
-    for name in ("options", "settings"):
-        if not isinstance(described.get(name), dict):
-            return f"{name} is {described.get(name)!r}"
-    return ""
-
-
-def is_number(value: object) -> bool:
-    """Whether it is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -11,7 +11,7 @@ from typing import Any
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES
-from promptlet.protocols.records.store import SCHEMA, is_number, read_json
+from promptlet.protocols.records.store import SCHEMA, is_number
 
 Record = Mapping[str, Any]
 COUNTS = ("trainable", "file_bytes")
@@ -45,7 +45,7 @@ def read_stores(stores: Sequence[RunStore]) -> Found:
         every, problems = store.read_all()
         records = [record for record in every if not _unfit(record)]
         problems += [
-            f"{store.folder / record['key']}.json: not a record of a run ({_unfit(record)}); it was left out"
+            f"{store.where(record['key'])}: not a record of a run ({_unfit(record)}); it was left out"
             for record in every
             if _unfit(record)
         ]
@@ -53,7 +53,7 @@ def read_stores(stores: Sequence[RunStore]) -> Found:
         planned = [run for run in store.read_plans() if not _unfit({**run, "status": "planned"})]
         found.planned += planned
         if len(stores) > 1 and not records and not planned:
-            found.problems.append(f"{store.folder}: {_what_there_is(store.folder, problems, 0)}")
+            found.problems.append(f"{store.folder}: {_what_there_is(store, problems, 0)}")
         for record in records:
             known = found.records.get(record["key"])
             if known is not None and known["status"] == record["status"] == "done":
@@ -74,30 +74,33 @@ def check_holds_runs(stores: Sequence[RunStore]) -> None:
         found = read_stores([store])
         if found.records or found.planned:
             return
-        told.append(f"{store.folder}: {_what_there_is(store.folder, found.problems)}")
+        told.append(f"{store.folder}: {_what_there_is(store, found.problems)}")
     raise DataError(
         f"there is no run to report. {'; '.join(told)}. Give a folder that `promptlet bench run` wrote"
     )
 
 
-def _what_there_is(folder: Path, problems: Sequence[str], named: int = SHOWN) -> str:
-    """In words, what a folder holds that no run could be read from; ``named`` of its files are told of."""
+def _what_there_is(store: RunStore, problems: Sequence[str], named: int = SHOWN) -> str:
+    """In words, what a store holds that no run could be read from; ``named`` of what it holds is told of."""
     if not problems:
-        files = sum(1 for path in folder.iterdir() if path.is_file())
-        return (
-            f"no run was found, and no JSON file (other files: {files})" if files else "the folder is empty"
-        )
-    older = _other_schemas(folder)
-    head = f"no run that can be read was found among {len(problems)} JSON files"
+        return "the pack is empty" if store.is_pack else _files_in(store.folder)
+    older = _other_schemas(store)
+    kind = "records" if store.is_pack else "JSON files"
+    head = f"no run that can be read was found among {len(problems)} {kind}"
     head += f" ({', '.join(older)}; this version of Promptlet reads schema {SCHEMA})" if older else ""
-    told = [problem.removeprefix(f"{folder}/") for problem in problems[:named]]
+    told = [problem.removeprefix(f"{store.folder}/") for problem in problems[:named]]
     told += [f"and {len(problems) - named} more"] if told and len(problems) > named else []
     return f"{head}: {'; '.join(told)}" if told else head
 
 
-def _other_schemas(folder: Path) -> list[str]:
-    """How many files have which schema that is not this version's."""
-    contents = [read_json(path)[0] for path in sorted(folder.glob("*.json"))]
+def _files_in(folder: Path) -> str:
+    files = sum(1 for path in folder.iterdir() if path.is_file())
+    return f"no run was found, and no JSON file (other files: {files})" if files else "the folder is empty"
+
+
+def _other_schemas(store: RunStore) -> list[str]:
+    """How many records have which schema that is not this version's."""
+    contents = [found.content for found in store.places.contents()]
     schemas = Counter(repr(content.get("schema")) for content in contents if content)
     return [f"{count} with schema {name}" for name, count in sorted(schemas.items()) if name != repr(SCHEMA)]
 

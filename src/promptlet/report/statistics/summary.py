@@ -10,7 +10,7 @@ from promptlet.evaluation import deviation, harmonic_mean, mean
 from promptlet.papers import bibliographies
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
-from promptlet.protocols.records.runs import cell_of, row_of
+from promptlet.protocols.records.runs import cell_of, row_of, still_asked_for
 from promptlet.report.statistics.comparisons import AVERAGE as AVERAGE
 from promptlet.report.statistics.comparisons import (
     SOURCE,
@@ -227,13 +227,9 @@ def _incomplete(
 ) -> list[dict[str, Any]]:
     """Rows asked for of which seeds are missing or failed; not those of code that was replaced since, and is
     done."""
-    there = {cell_of(record) for record in done}
-    replaced = {_but_code(record) for record in done if record.get("code")}
     reasons = {cell_of(record): str(record.get("reason", "")) for record in failed}
-    asked = [run for run in [*failed, *planned] if not run.get("code") or _but_code(run) not in replaced]
-    wanted = {cell_of(run): run for run in asked if cell_of(run) not in there}
     entries = []
-    for group in grouped(wanted.values(), row_of):
+    for group in grouped(still_asked_for([*failed, *planned], done), row_of):
         first = group[0]
         broken = [run for run in group if cell_of(run) in reasons]
         entries.append(
@@ -251,11 +247,6 @@ def _incomplete(
         )
     _label_incomplete(entries)
     return sorted(entries, key=_order)
-
-
-def _but_code(run: Record) -> str:
-    """The same for runs that differ in the code of a method of one's own alone."""
-    return cell_of({**run, "code": None})
 
 
 def _label_incomplete(entries: Sequence[dict[str, Any]]) -> None:

@@ -1,0 +1,104 @@
+"""What lies in a folder of results, or in a pack, as it is: nothing here judges a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from promptlet.errors import DataError
+from promptlet.protocols.records.packs import SUFFIX, Pack, is_pack, open_pack
+from promptlet.protocols.records.trust import SCHEMA, read_json
+
+
+class Found(NamedTuple):
+    """What lies under a key. where: the file, or the pack and the key. problem: why it cannot be read, or an
+    empty text."""
+
+    where: str
+    key: str
+    content: dict[str, Any]
+    problem: str
+    is_packed: bool = False
+
+
+class Places:
+    """A folder with its files and packs, or one pack. A pack is read when it is first asked for, and again
+    only where the file is another one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._opened: dict[Path, tuple[tuple[int, ...], Pack]] = {}
+
+    @property
+    def is_pack(self) -> bool:
+        """Whether this is one pack, or would be."""
+        return is_pack(self.folder)
+
+    def exists(self) -> bool:
+        """Whether the folder, or the pack, is there."""
+        return self.folder.is_dir() or (self.is_pack and self.folder.exists())
+
+    def check_exists(self) -> None:
+        """Raise DataError when it is not there."""
+        if not self.exists():
+            what = (
+                f"folder of results, and no pack (*{SUFFIX})" if self.folder.exists() else "folder of results"
+            )
+            raise DataError(f"{self.folder}: no such {what}; `promptlet bench run --out` makes one")
+
+    def packs(self) -> list[Pack]:
+        """By name. Raises PackError for a damaged one: a pack is whole or not there."""
+        paths = [self.folder] if self.is_pack else sorted(self.folder.glob(f"*{SUFFIX}"))
+        return [self._open(path) for path in paths if is_pack(path)]
+
+    def at(self, key: str) -> Iterator[Found]:
+        """Everything under a key: the file first, then what packs have."""
+        yield from self._file(key)
+        yield from _packed(key, self.packs())
+
+    def contents(self) -> Iterator[Found]:
+        """Everything, in the order of (what would be) the names of files.
+
+        Raises DataError when there is no such folder, PackError for a damaged pack.
+        """
+        self.check_exists()
+        packs = self.packs()
+        names = [] if self.is_pack else [path.stem for path in self.folder.glob("*.json")]
+        for key in sorted({*names, *(key for pack in packs for key in pack.records)}, key="{}.json".format):
+            yield from self._file(key)
+            yield from _packed(key, packs)
+
+    def planned(self) -> Iterator[tuple[dict[str, Any], str]]:
+        """Every run that was asked for, of whatever protocol, as often as it was; or what is wrong with a
+        plan."""
+        for path in [] if self.is_pack else sorted((self.folder / "plans").glob("*.json")):
+            content, problem = read_json(path)
+            runs = content.get("plan")
+            if problem or content.get("schema") != SCHEMA or not isinstance(runs, list):
+                yield {}, problem or f"{path}: not a plan of this version; remove it"
+                continue
+            yield from ((run, "") for run in runs if isinstance(run, dict))
+        yield from ((run, "") for pack in self.packs() for run in pack.planned)
+
+    def _file(self, key: str) -> Iterator[Found]:
+        path = self.folder / f"{key}.json"
+        if not self.is_pack and path.exists():
+            yield Found(str(path), key, *read_json(path))
+
+    def _open(self, path: Path) -> Pack:
+        try:
+            stat = path.stat()
+        except OSError:
+            return open_pack(path)  # which says what is wrong
+        state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        known = self._opened.get(path)
+        if known is None or known[0] != state:
+            known = self._opened[path] = (state, open_pack(path))
+        return known[1]
+
+
+def _packed(key: str, packs: Iterable[Pack]) -> Iterator[Found]:
+    for pack in packs:
+        if key in pack.records:
+            yield Found(f"{pack.path} ({key})", key, pack.record(key), "", is_packed=True)
