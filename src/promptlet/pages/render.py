@@ -51,7 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["style"] = Markup(stylesheet())  # noqa: S704
+    environment.globals["style"] = Markup(stylesheet())
     return environment
 
 

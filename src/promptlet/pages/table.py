@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -12,11 +11,10 @@ from promptlet.errors import OptionError
 AVERAGE, MISSING = "average", "missing"
 KINDS = ("", AVERAGE, MISSING)
 """Of a row: an ordinary one, one that sums up others, one of what is not there."""
-PINNED = 24
-"""Longest cell, in characters, of a first column that stays in view while the others scroll."""
+PINNED, LONG = 24, 32
+"""Characters: the longest cell of a first column that stays in view while the others scroll, and the longest
+cell of a column that is not broken into lines."""
 
-_NUMBERS = re.compile(r"[-+−±×\d.,:/%\[\]() ]*\d[-+−±×\d.,:/%\[\]() ]*")
-"""``70.00 ± 0.50``, ``+1.20 [-0.40, +2.80]``, ``1,2,3``, ``5.1/6.2``."""
 _NOTHING = ("", "-")
 
 
@@ -25,7 +23,8 @@ class Table:
     """Rows of words under a head.
 
     label: what the table is of; screen readers say it of the region in which a wide table scrolls.
-    kinds: one of `KINDS` for each row, or empty where all are ordinary. wraps: cells hold long texts.
+    kinds: one of `KINDS` for each row, or empty where all are ordinary. wraps: long cells are broken into
+    lines.
     Raises OptionError for a table without a label, for rows of another length than the head, and for kinds
     that do not fit the rows.
     """
@@ -42,7 +41,8 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.head):
                 raise OptionError(
-                    f"table {self.label!r}: a row has {len(row)} cells, its head {len(self.head)}; give as many"
+                    f"table {self.label!r}: a row has {len(row)} cells, its head {len(self.head)}; "
+                    "give as many"
                 )
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or len(self.kinds) not in (0, len(self.rows)):
@@ -57,17 +57,26 @@ class Table:
         return list(zip_longest(self.rows, self.kinds, fillvalue="")) if self.rows else []
 
     @property
-    def is_numeric(self) -> tuple[bool, ...]:
-        """By column: whether most of what it says is numbers, which stand to the right."""
-        return tuple(_is_numeric([row[i] for row in self.rows]) for i in range(len(self.head)))
+    def columns(self) -> tuple[str, ...]:
+        """What each column is: ``text``, ``text long`` of long cells that are broken, nothing of numbers."""
+        return tuple(self._kind_of([row[i] for row in self.rows]) for i in range(len(self.head)))
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the first column is short enough to stay in view."""
-        return all(len(row[0]) <= PINNED for row in (self.head, *self.rows) if row)
+        """Whether the first column stays in view: it is short, and so are the rows."""
+        return not self.wraps and all(len(row[0]) <= PINNED for row in (self.head, *self.rows))
+
+    def _kind_of(self, cells: Sequence[str]) -> str:
+        if _is_numeric(cells):
+            return ""
+        return "text long" if self.wraps and any(len(cell) > LONG for cell in cells) else "text"
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
     told = [cell for cell in cells if cell not in _NOTHING]
-    numbers = sum(_NUMBERS.fullmatch(cell) is not None for cell in told)
-    return 2 * numbers >= len(told) > 0
+    return 2 * sum(map(_is_number, told)) >= len(told) > 0
+
+
+def _is_number(cell: str) -> bool:
+    """``70.00 ± 0.50``, ``+1.20 [-0.40, +2.80]``, ``1,2,3``, ``5.1/6.2``: digits and no letter."""
+    return any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))

@@ -39,7 +39,7 @@ LACKING_HEAD = (
 
 @dataclass(frozen=True)
 class Part:
-    """A table with what stands around it: a title above, a warning below that, numbered sources at the end."""
+    """A table with what stands around it: a title and a warning above, numbered sources below."""
 
     table: Table
     title: str = ""
