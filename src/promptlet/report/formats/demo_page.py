@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptlet.pages import Figure, Table, render
+from promptlet.pages.table import AVERAGE as SUMMING_UP
+from promptlet.pages.table import MISSING
 from promptlet.papers import bibliography
 from promptlet.report.figures.charts import bars_by_dataset, base_against_new
 from promptlet.report.formats.tables import HEAD, cells, incomplete_cells
@@ -32,12 +34,11 @@ def demo_html(
     """The page. dataset: that of the one prompt. prompt: its ``name``, ``bytes``, and how often (percent) it
     is right on ``base`` and ``new`` classes. sheet: its contact sheet (PNG). note: on other names.
     steps: commands to go on with."""
-    results = [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)]
     return render(
         "promptlet.report.formats:demo.html",
         TITLE,
         introduction=[INTRODUCTION, note],
-        results=Table("Base and new classes", HEAD, results),
+        results=_results(summary),
         problems=summary.problems,
         figures=_figures(summary),
         dataset=dataset,
@@ -49,6 +50,12 @@ def demo_html(
         papers=bibliography(summary.methods),
         next_steps=steps,
     )
+
+
+def _results(summary: Summary) -> Table:
+    rows = [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)]
+    kinds = [SUMMING_UP if row["dataset"] == AVERAGE else "" for row in summary.rows]
+    return Table("Base and new classes", HEAD, rows, [*kinds, *[MISSING] * len(summary.incomplete)])
 
 
 def _figures(summary: Summary) -> list[Figure]:
