@@ -9,7 +9,7 @@ import pytest
 
 import promptlet
 
-HEAVY = ("torch", "transformers", "sklearn", "open_clip", "PIL", "scipy", "pandas")
+HEAVY = ("torch", "transformers", "sklearn", "open_clip", "PIL", "scipy", "pandas", "jinja2")
 CHECK = "import sys\n{}\nprint(','.join(m for m in {} if m in sys.modules))"
 
 

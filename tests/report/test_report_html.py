@@ -102,6 +102,14 @@ def test_nothing_is_loaded_and_all_is_closed(page: str) -> None:
     assert links == {f"#{name}" for name in re.findall('<h2 id="(s[0-9]+)">', page)}
 
 
+def test_every_table_scrolls_in_a_region_of_its_own_name(page: str) -> None:
+    tree = ElementTree.fromstring(page.split("\n", 1)[1])
+    regions = [one for one in tree.iter("div") if one.get("role") == "region"]
+    names = [one.get("aria-label") for one in regions]
+    assert len(names) == len(set(names)) == len(list(tree.iter("table"))) and all(names)
+    assert all(one.find("table") is not None and one.get("tabindex") == "0" for one in regions)
+
+
 def test_what_files_say_is_text(book: Any) -> None:
     more = {"backbone": {"name": HOSTILE}, "device": HOSTILE, "versions": {HOSTILE: HOSTILE}, "date": HOSTILE}
     for dataset in (HOSTILE, "b"):

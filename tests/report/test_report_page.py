@@ -1,4 +1,4 @@
-"""Figures, contact sheets and the page that holds them."""
+"""Figures and contact sheets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from promptlet.report.figures.charts import (
     learning_curves,
 )
 from promptlet.report.figures.contact_sheet import RIGHT, TILE, WRONG, Tile, contact_sheet
-from promptlet.report.formats.page import Page
 
 ROWS = [
     {"label": method, "dataset": dataset, "base": 60.0 + 5 * i, "new": 50.0 + i, "H": 55.0 + i, "seeds": [1]}
@@ -58,20 +57,6 @@ def test_contact_sheet_tells_right_from_wrong() -> None:
     assert (left == RIGHT).all(1).any() and not (left == WRONG).all(1).any()
     assert (right == WRONG).all(1).any() and not (right == RIGHT).all(1).any()
     assert ((sheet.reshape(-1, 3) == (10, 20, 200)).all(1)).sum() >= 3 * (TILE - 2) ** 2
-
-
-def test_page_says_what_it_was_given_and_nothing_else() -> None:
-    page = Page("Title <b>")
-    page.heading("Part & more")
-    page.paragraph("x < y", note=True)
-    page.table(("a", "b"), [("1", "<script>")])
-    page.commands(["promptlet fit 'a b'"])
-    page.figure(base_against_new(ROWS), "a figure")
-    text = page.render()
-    assert "<title>Title &lt;b&gt;</title>" in text and "Part &amp; more" in text and "x &lt; y" in text
-    assert "<script" not in text and "&lt;script&gt;" in text
-    assert 'src="data:image/png;base64,' in text
-    assert text.startswith("<!doctype html>")
 
 
 def few_shot_rows(methods: dict[str, float], shots: tuple[int, ...] = (1, 2, 4)) -> list[dict[str, object]]:

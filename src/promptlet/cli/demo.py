@@ -194,43 +194,10 @@ def _tiles(part: Split, chances: Any, half: str) -> list[Tile]:
 
 
 def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[str, float]) -> str:
-    from promptlet.papers import bibliography
-    from promptlet.report.figures.charts import bars_by_dataset, base_against_new
-    from promptlet.report.formats.page import Page
-    from promptlet.report.formats.tables import HEAD, cells, incomplete_cells
+    from promptlet.report.formats.demo_page import demo_html
 
-    rows = [row for row in summary.rows if row["dataset"] != "average"]
-    page = Page("Promptlet demo: zero-shot, CoOp and RLP on a drawn world")
-    page.paragraph(
-        "Each method saw 16 pictures of each base class of a small drawn world; new classes are named only "
-        "afterwards. Accuracies are in percent, means over seeds. They show how the methods behave on this "
-        "world and its small backbone, and say nothing about CLIP on photographs."
-    )
-    page.paragraph(NEW_NAMES)
-    page.heading("Base and new classes")
-    page.table(HEAD, [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)])
-    for problem in summary.problems:
-        page.paragraph(f"note: {problem}", note=True)
-    if rows:
-        page.figure(
-            bars_by_dataset(rows),
-            "Harmonic mean of base and new accuracy, by data set, with its deviation over seeds; the axis "
-            "does not begin at 0",
-        )
-        page.figure(base_against_new(rows), "A point per data set and method; on the line, both are equal")
-    page.heading(f"One prompt, learned on the base classes of {name}")
-    page.paragraph(
-        f"{prompt.name} has {prompt.stat().st_size:,} bytes. It is right on {accuracy['base']:.1f} % of the "
-        f"base classes' test pictures and on {accuracy['new']:.1f} % of those of classes never trained on."
-    )
-    page.figure(
-        sheet.read_bytes(), "Test pictures with the answer; red: wrong. The second half are new classes."
-    )
-    page.heading("Papers of these methods")
-    page.commands(bibliography(summary.methods))
-    page.heading("Your own images")
-    page.commands(_next_steps(prompt))
-    return page.render()
+    facts = {"name": prompt.name, "bytes": prompt.stat().st_size, **accuracy}
+    return demo_html(summary, name, facts, sheet.read_bytes(), NEW_NAMES, _next_steps(prompt))
 
 
 def _next_steps(prompt: Path) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptlet.report.characters import fit_for_pages
+from promptlet.pages import fit_for_pages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

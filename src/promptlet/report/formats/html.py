@@ -1,15 +1,22 @@
-"""A summary as one self-contained HTML page, from which every number can be traced to its runs."""
+"""A summary as one self-contained HTML page, from which every number can be traced to its runs.
+
+What the page says is made here, as plain data; ``templates/report.html`` arranges it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from promptlet.pages import Figure, Table, render
+from promptlet.pages.table import AVERAGE as SUMMING_UP
+from promptlet.pages.table import MISSING
 from promptlet.protocols.records.measures import MEASURES
-from promptlet.report.figures.gallery import Picture, gallery
+from promptlet.report.figures.gallery import gallery
 from promptlet.report.formats import difference_tables
-from promptlet.report.formats.page import Page
 from promptlet.report.formats.tables import cells, head_of, incomplete_cells
+from promptlet.report.formats.traces import settings_and_runs
 from promptlet.report.published.tables import PublishedTable, published_tables
 from promptlet.report.statistics import provenance
 from promptlet.report.statistics.comparisons import AVERAGE, grouped
@@ -22,89 +29,103 @@ INTRODUCTION = (
     "of the H of each seed. Deviations in the average row are means of those of the data sets. Only what was "
     "run is shown; published numbers are marked as such."
 )
+SEVERAL_BACKBONES = "There is more than one backbone: their rows are neither averaged nor compared."
+SEVERAL_VERSIONS = "The runs were made with more than one set of versions."
+LACKING_HEAD = (
+    *("protocol", "data set", "method", "schedule", "shots"),
+    *("missing", "failed", "reasons", "runs"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table with what stands around it: a title and a warning above, numbered sources below."""
+
+    table: Table
+    title: str = ""
+    warning: str = ""
+    sources: Sequence[str] = ()
 
 
 def html_report(summary: Summary, against: str | None = None, title: str = "Promptlet report") -> str:
     """The page. against: as in `paired_differences`. Raises OptionError for a method that is not there."""
-    page = Page(title)
-    page.contents()
-    page.paragraph(INTRODUCTION)
-    _run(page, summary)
     beside = published_tables(summary)
-    for protocol in dict.fromkeys(one["protocol"] for one in [*summary.rows, *summary.incomplete]):
-        page.heading(protocol)
-        _results(page, protocol, summary)
-        if MEASURES[protocol].told:
-            page.paragraph(MEASURES[protocol].told, note=True)
-        for one in beside:
-            if one.protocol == protocol:
-                _published(page, one)
-    _incomplete(page, summary)
-    _differences(page, summary, against)
-    _figures(page, gallery(summary))
-    _settings(page, summary)
-    for title, entries in summary.papers.items():
-        page.heading(title)
-        page.commands(["\n\n".join(entries)])
-    return page.render()
+    protocols = dict.fromkeys(one["protocol"] for one in [*summary.rows, *summary.incomplete])
+    return render(
+        "promptlet.report.formats:report.html",
+        title,
+        introduction=INTRODUCTION,
+        run=_run(summary),
+        protocols=[_protocol(name, summary, beside) for name in protocols],
+        lacking=_lacking(summary),
+        differences=_differences(summary, against),
+        pictures=_pictures(summary),
+        settings=settings_and_runs(summary),
+        papers=list(summary.papers.items()),
+    )
 
 
-def _run(page: Page, summary: Summary) -> None:
-    page.heading("What was run")
-    page.table(provenance.RUN_HEAD, provenance.what_was_run(summary), words=True)
+def _run(summary: Summary) -> dict[str, Any]:
+    """What was run, on what."""
+    run = provenance.what_was_run(summary)
     rows = provenance.circumstances(summary)
+    tables = [Table("What was run", provenance.RUN_HEAD, run, wraps=True)]
     if rows:
-        page.table(provenance.CIRCUMSTANCES_HEAD, rows, words=True)
-    if len({row[2:4] for row in rows}) > 1:
-        page.paragraph(
-            "There is more than one backbone: their rows are neither averaged nor compared.", note=True
-        )
-    if len({row[5] for row in rows}) > 1:
-        page.paragraph("The runs were made with more than one set of versions.", note=True)
+        head = provenance.CIRCUMSTANCES_HEAD
+        tables.append(Table("Backbones, devices and versions", head, rows, wraps=True))
+    notes = [SEVERAL_BACKBONES] if len({row[2:4] for row in rows}) > 1 else []
+    notes += [SEVERAL_VERSIONS] if len({row[5] for row in rows}) > 1 else []
+    return {"tables": tables, "notes": notes}
 
 
-def _results(page: Page, protocol: str, summary: Summary) -> None:
+def _protocol(name: str, summary: Summary, beside: Sequence[PublishedTable]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "results": _results(name, summary),
+        "explained": MEASURES[name].told,
+        "published": [_published(one) for one in beside if one.protocol == name],
+    }
+
+
+def _results(protocol: str, summary: Summary) -> list[Part]:
     """The protocol's table; one for each backbone where there are several."""
     own = [one for one in [*summary.rows, *summary.incomplete] if one["protocol"] == protocol]
     groups = grouped(own, lambda one: (one["fingerprint"], one["dtype"]))
     names = {row["fingerprint"]: row["backbone"] for row in summary.rows}
+    parts = []
     for group in groups:
         fingerprint, dtype = group[0]["fingerprint"], group[0]["dtype"]
-        if len(groups) > 1:
-            page.subheading(f"Backbone {names.get(fingerprint) or ''} {fingerprint}, {dtype}")
-        is_row = ["seeds" in one for one in group]
-        kinds = [_kind(one) if known else "missing" for one, known in zip(group, is_row, strict=True)]
-        told = [
-            cells(one) if known else incomplete_cells(one) for one, known in zip(group, is_row, strict=True)
-        ]
-        page.table(head_of(protocol), told, kinds)
+        title = f"Backbone {names.get(fingerprint) or ''} {fingerprint}, {dtype}" if len(groups) > 1 else ""
+        label = f"Results of {protocol}{', ' if title else ''}{title}"
+        rows = [cells(one) if _is_row(one) else incomplete_cells(one) for one in group]
+        parts.append(Part(Table(label, head_of(protocol), rows, [_kind(one) for one in group]), title))
+    return parts
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    return "average" if row["dataset"] == AVERAGE else ""
+def _is_row(one: Mapping[str, Any]) -> bool:
+    """Whether there are results, and not only what they lack."""
+    return "seeds" in one
 
 
-def _published(page: Page, table: PublishedTable) -> None:
-    page.subheading(f"{table.title}, not run here")
-    if table.warning:
-        page.paragraph(table.warning)
-    page.table(table.head, table.rows)
-    page.items(table.sources)
+def _kind(one: Mapping[str, Any]) -> str:
+    if not _is_row(one):
+        return MISSING
+    return SUMMING_UP if one["dataset"] == AVERAGE else ""
 
 
-def _incomplete(page: Page, summary: Summary) -> None:
+def _published(one: PublishedTable) -> Part:
+    title = f"{one.title}, not run here"
+    return Part(Table(f"{title}: {one.protocol}", one.head, one.rows), title, one.warning, one.sources)
+
+
+def _lacking(summary: Summary) -> dict[str, Any]:
     """What is missing or failed, why, and what was left out."""
-    if not summary.incomplete and not summary.problems:
-        return
-    page.heading("Missing, failed, left out")
-    if summary.incomplete:
-        head = ("protocol", "data set", "method", "schedule", "shots", "missing", "failed", "reasons", "runs")
-        page.table(head, [_lacking(entry) for entry in summary.incomplete], words=True)
-    if summary.problems:
-        page.items(summary.problems)
+    rows = [_reasons(entry) for entry in summary.incomplete]
+    table = Table("Missing and failed runs", LACKING_HEAD, rows, wraps=True) if rows else None
+    return {"table": table, "problems": summary.problems}
 
 
-def _lacking(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def _reasons(entry: Mapping[str, Any]) -> tuple[str, ...]:
     _, method, schedule, shots, *_ = incomplete_cells(entry)
     seeds = [", ".join(map(str, entry[name])) or "-" for name in ("missing", "failed")]
     reasons = "; ".join(entry["reasons"]) or "not run yet"
@@ -112,60 +133,21 @@ def _lacking(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (entry["protocol"], entry["dataset"], method, schedule, shots, *seeds, reasons, keys)
 
 
-def _differences(page: Page, summary: Summary, against: str | None) -> None:
+def _differences(summary: Summary, against: str | None) -> dict[str, Any]:
     found = paired_differences(summary, against)
-    if not found.rows and not found.notes:
-        return
-    page.heading("Differences")
-    for title, rows in difference_tables.by_comparison(found).items():
-        page.subheading(f"{title}, against {rows[0].against}")
-        kinds = ["average" if row.dataset == AVERAGE else "" for row in rows]
-        page.table(*difference_tables.table_of(rows), kinds)
-    if found.rows:
-        page.paragraph(difference_tables.explained(found), note=True)
-    if found.notes:
-        page.items(found.notes)
+    parts = []
+    for comparison, rows in difference_tables.by_comparison(found).items():
+        title = f"{comparison}, against {rows[0].against}"
+        kinds = [SUMMING_UP if row.dataset == AVERAGE else "" for row in rows]
+        head, words = difference_tables.table_of(rows)
+        parts.append(Part(Table(f"Differences: {title}", head, words, kinds), title))
+    explained = difference_tables.explained(found) if found.rows else ""
+    return {"parts": parts, "explained": explained, "notes": found.notes}
 
 
-def _figures(page: Page, pictures: Mapping[str, Sequence[Picture]]) -> None:
-    if not pictures:
-        return
-    page.heading("Figures")
-    for title, own in pictures.items():
-        page.subheading(title)
-        for picture in own:
-            page.figure(picture.png, picture.caption)
-            if picture.sources:
-                with page.details("Sources of the published points"):
-                    page.items(picture.sources)
-
-
-def _settings(page: Page, summary: Summary) -> None:
-    """Every option and every schedule, and the runs of every row."""
-    rows = [row for row in summary.rows if row["dataset"] != AVERAGE]
-    if not rows:
-        return
-    page.heading("Settings and runs")
-    for protocol in dict.fromkeys(row["protocol"] for row in rows):
-        page.subheading(protocol)
-        page.table(provenance.SETTINGS_HEAD, provenance.settings(summary, protocol), words=True)
-        own = [row for row in rows if row["protocol"] == protocol]
-        with page.details(f"The runs behind each of the {len(own)} rows of {protocol}"):
-            for row in own:
-                _runs(page, row, summary)
-
-
-def _runs(page: Page, row: Mapping[str, Any], summary: Summary) -> None:
-    dataset, label, schedule, shots, *_ = cells(row)
-    source = f", from {row['source']}" if row.get("source") else ""
-    with page.details(f"{dataset}{source}, {label}, schedule {schedule}, shots {shots}"):
-        facts = [
-            f"content of the data set: {row['data']}"
-            + (f"; of the source: {row['source_data']}" if row.get("source_data") else ""),
-            f"backbone: {row['backbone'] or provenance.UNTOLD}, {row['fingerprint']}, {row['dtype']}",
-            f"options: {provenance.in_words(row['options'])}",
-            f"schedule: {provenance.in_words(row['settings'])}",
-            f"views: {row['views']}; sampler: {row['sampler']}",
-        ]
-        page.items(facts)
-        page.table(provenance.runs_head(row["protocol"]), provenance.runs_of(row, summary.runs))
+def _pictures(summary: Summary) -> list[tuple[str, list[dict[str, Any]]]]:
+    """By title: each figure with the sources of published points in it."""
+    return [
+        (title, [{"figure": Figure(one.png, one.caption), "sources": one.sources} for one in own])
+        for title, own in gallery(summary).items()
+    ]

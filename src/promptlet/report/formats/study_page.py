@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from promptlet.pages import Figure, Table, render
+from promptlet.pages.table import MISSING
 from promptlet.protocols.plan.studies import Study
 from promptlet.report.figures.study import study_figure
-from promptlet.report.formats.page import Page
-from promptlet.report.statistics.studies import study_results, study_table, unplaced
+from promptlet.report.statistics.studies import StudyResult, study_results, study_table, unplaced
 from promptlet.report.statistics.summary import Summary
 
 
 def study_html(summary: Summary, study: Study) -> str:
     """The page, self-contained as that of a report."""
-    page = Page(f"Promptlet study: {study.name}")
-    page.paragraph(study.question)
-    page.contents()
-    for result in study_results(summary, study):
-        page.heading(result.title)
-        page.paragraph(result.circumstances, note=True)
-        page.figure(study_figure(result), f"{study.name}: {result.title}")
-        head, rows = study_table(result)
-        kinds = ["" if row is not None else "missing" for _, row, _ in result.lines]
-        page.table(head, rows, kinds)
-        if result.notes:
-            page.items(result.notes)
-    if not study_results(summary, study):
-        page.paragraph("no results yet")
-    notes = [*unplaced(summary, study), *(f"note: {problem}" for problem in summary.problems)]
-    if notes:
-        page.items(notes)
-    for title, entries in summary.papers.items():
-        page.heading(title)
-        page.commands(entries)
-    return page.render()
+    return render(
+        "promptlet.report.formats:study.html",
+        f"Promptlet study: {study.name}",
+        question=study.question,
+        results=[_result(one) for one in study_results(summary, study)],
+        notes=[*unplaced(summary, study), *(f"note: {problem}" for problem in summary.problems)],
+        papers=list(summary.papers.items()),
+    )
+
+
+def _result(result: StudyResult) -> dict[str, Any]:
+    head, rows = study_table(result)
+    kinds = ["" if row is not None else MISSING for _, row, _ in result.lines]
+    return {
+        "title": result.title,
+        "circumstances": result.circumstances,
+        "figure": Figure(study_figure(result), f"{result.study.name}: {result.title}"),
+        "table": Table(result.title, head, rows, kinds),
+        "notes": result.notes,
+    }
