@@ -16,8 +16,8 @@ from promptlet import PromptClassifier
 from promptlet.protocols import RunStore
 from promptlet.protocols.plan.studies import find_study
 from promptlet.report import render, summarise
-from promptlet.report.formats.markdown import markdown_report
-from promptlet.report.formats.study_markdown import study_markdown
+from promptlet.report.formats.markdown.report import markdown_report
+from promptlet.report.formats.markdown.study import study_markdown
 from promptlet.report.statistics.studies import summarise_study
 
 ROOT = Path(__file__).parents[1]

@@ -18,8 +18,8 @@ from promptlet.protocols.plan.studies import STUDIES, Setting, Study
 from promptlet.protocols.records.runs import Run
 from promptlet.report.figures.drawing import COLOURS, GREY
 from promptlet.report.figures.study import study_figure
-from promptlet.report.formats.study_markdown import study_markdown
-from promptlet.report.formats.study_page import study_html
+from promptlet.report.formats.html.study import study_html
+from promptlet.report.formats.markdown.study import study_markdown
 from promptlet.report.statistics.studies import (
     StudyResult,
     study_json,

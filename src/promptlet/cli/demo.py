@@ -194,7 +194,7 @@ def _tiles(part: Split, chances: Any, half: str) -> list[Tile]:
 
 
 def _report(summary: Any, name: str, prompt: Path, sheet: Path, accuracy: dict[str, float]) -> str:
-    from promptlet.report.formats.demo_page import demo_html
+    from promptlet.report.formats.html.demo import demo_html
 
     facts = {"name": prompt.name, "bytes": prompt.stat().st_size, **accuracy}
     return demo_html(summary, name, facts, sheet.read_bytes(), NEW_NAMES, _next_steps(prompt))

@@ -47,7 +47,7 @@ def study(
     from promptlet.protocols import RunStore
     from promptlet.protocols.plan.studies import find_study
     from promptlet.report.files import write_whole
-    from promptlet.report.formats.study_markdown import study_markdown
+    from promptlet.report.formats.markdown.study import study_markdown
     from promptlet.report.statistics.studies import study_json, summarise_study
 
     chosen = find_study(name)
@@ -79,8 +79,8 @@ def _drawn(summary: Summary, chosen: Study, folder: Path) -> bytes:
 
 
 def _document(summary: Summary, chosen: Study, out: Path) -> str:
-    from promptlet.report.formats.study_markdown import study_markdown
-    from promptlet.report.formats.study_page import study_html
+    from promptlet.report.formats.html.study import study_html
+    from promptlet.report.formats.markdown.study import study_markdown
 
     make = study_html if out.suffix.lower() in (".html", ".htm") else study_markdown
     return make(summary, chosen)

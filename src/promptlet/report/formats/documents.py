@@ -9,7 +9,7 @@ from promptlet.report.files import write_whole
 from promptlet.report.formats.flat.files import as_csv, as_parquet
 from promptlet.report.formats.flat.table import Flat, flat_runs, flat_summary
 from promptlet.report.formats.latex.document import latex_report
-from promptlet.report.formats.markdown import markdown_report
+from promptlet.report.formats.markdown.report import markdown_report
 from promptlet.report.statistics.summary import Summary
 
 MARKDOWN, HTML, CSV, PARQUET, LATEX = "markdown", "html", "csv", "parquet", "latex"
@@ -102,7 +102,7 @@ def render(
     if format == CSV:
         text = as_csv(_flat(summary, rows))
     elif format == HTML:
-        from promptlet.report.formats.html import html_report
+        from promptlet.report.formats.html.report import html_report
 
         text = html_report(summary, against, title)
     elif format == LATEX:

@@ -15,7 +15,7 @@ from promptlet.report.statistics.summary import Summary
 def study_html(summary: Summary, study: Study) -> str:
     """The page, self-contained as that of a report."""
     return render(
-        "promptlet.report.formats:study.html",
+        "promptlet.report.formats.html:study.html",
         f"Promptlet study: {study.name}",
         question=study.question,
         results=[_result(one) for one in study_results(summary, study)],

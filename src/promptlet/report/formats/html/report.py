@@ -15,8 +15,8 @@ from promptlet.pages.table import MISSING
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.figures.gallery import gallery
 from promptlet.report.formats import difference_tables
+from promptlet.report.formats.html.traces import settings_and_runs
 from promptlet.report.formats.tables import cells, head_of, incomplete_cells
-from promptlet.report.formats.traces import settings_and_runs
 from promptlet.report.published.tables import PublishedTable, published_tables
 from promptlet.report.statistics import provenance
 from promptlet.report.statistics.comparisons import AVERAGE, grouped
@@ -52,7 +52,7 @@ def html_report(summary: Summary, against: str | None = None, title: str = "Prom
     beside = published_tables(summary)
     protocols = dict.fromkeys(one["protocol"] for one in [*summary.rows, *summary.incomplete])
     return render(
-        "promptlet.report.formats:report.html",
+        "promptlet.report.formats.html:report.html",
         title,
         introduction=INTRODUCTION,
         run=_run(summary),

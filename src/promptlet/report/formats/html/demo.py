@@ -35,7 +35,7 @@ def demo_html(
     is right on ``base`` and ``new`` classes. sheet: its contact sheet (PNG). note: on other names.
     steps: commands to go on with."""
     return render(
-        "promptlet.report.formats:demo.html",
+        "promptlet.report.formats.html:demo.html",
         TITLE,
         introduction=[INTRODUCTION, note],
         results=_results(summary),

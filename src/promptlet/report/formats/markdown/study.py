@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from promptlet.protocols.plan.studies import Study
-from promptlet.report.formats.markdown import markdown_line
+from promptlet.report.formats.markdown.report import markdown_line
 from promptlet.report.statistics.studies import study_results, study_table, unplaced
 from promptlet.report.statistics.summary import Summary
 

@@ -1,0 +1,1 @@
+"""The same tables as text: a report, a study."""
