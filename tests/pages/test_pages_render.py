@@ -133,7 +133,8 @@ def test_values_between_details_are_kept_in_order(made: Made) -> None:
 
 def test_the_template_language_is_loaded_by_the_first_page() -> None:
     code = (
-        "import sys, promptlet.pages, promptlet.report.formats.html.report, promptlet.report.formats.html.study\n"
+        "import sys, promptlet.pages\n"
+        "import promptlet.report.formats.html.report, promptlet.report.formats.html.study\n"
         "print('jinja2' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
