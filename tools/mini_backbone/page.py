@@ -1,4 +1,4 @@
-"""The tables of docs/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs.
+"""The tables of docs/explanation/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs.
 
 RUNS: folders of base-to-new runs of zero-shot, CoOp and RLP.
 """
