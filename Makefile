@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: help setup demo test test-slow check bench lock clean
+.PHONY: help setup demo test test-slow check bench docs lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,12 +28,22 @@ check: .venv/.stamp  ## format, lint, types, import directions
 bench: .venv/.stamp  ## the benchmarks
 	$(PY) -m benchmarks
 
+docs: .venv-docs/.stamp  ## the documentation as a site in site/; broken links are errors
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+
+.venv-docs/.stamp: requirements/docs.txt | $(UV)
+	$(UV) venv -q --clear --python $(PY) .venv-docs
+	$(UV) pip install -q --python .venv-docs/bin/python -r requirements/docs.txt
+	@touch $@
+
 lock: $(UV)  ## pin the requirements anew from pyproject.toml
 	$(UV) pip compile -q --universal --python-version 3.10 --all-extras --group dev --no-header --no-annotate \
 		-c requirements/pins.in pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.10 --group docs --no-header --no-annotate \
+		-o requirements/docs.txt
 
 clean:  ## remove caches and build results; the environment stays
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):
