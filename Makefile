@@ -7,7 +7,7 @@ EXTRAS := open-clip,lora,huggingface,parquet,ray
 DEMO := .venv/.demo-installed
 TESTS := .venv/.tests-installed
 
-.PHONY: help venv setup demo test test-slow check bench lock clean
+.PHONY: help venv setup demo test test-slow check bench docs lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,14 +34,23 @@ check: $(TESTS)  ## format, lint, types, import directions
 bench: $(TESTS)  ## the benchmarks
 	$(PY) -m benchmarks
 
+docs: .venv-docs/.stamp  ## the documentation as a site in site/; broken links are errors
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+
+.venv-docs/.stamp: requirements/docs.txt | $(UV)
+	$(UV) venv -q --clear --python $(PY) .venv-docs
+	$(UV) pip install -q --python .venv-docs/bin/python -r requirements/docs.txt
+	@touch $@
+
 COMPILE := $(UV) pip compile -q --universal --python-version 3.10 --no-header --no-annotate -c requirements/pins.in
 
 lock: $(UV)  ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --all-extras --group dev --group build pyproject.toml -o requirements/test.txt
 	$(COMPILE) --group build -c requirements/test.txt pyproject.toml -o requirements/demo.txt
+	$(COMPILE) --group docs -o requirements/docs.txt
 
 clean:  ## remove caches and build results; the environment stays
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):

@@ -5,7 +5,8 @@
 
 A loop of its own over validation problems (`validation.py`), so that what the library lacks can be tried:
 another optimiser, forms of the rate over time, starts that are words beside something else. Each row is one
-training. What came of it is in docs/rlp-defaults.md; `rlp_defaults.py` has the final choice, by the library.
+training. What came of it is in docs/explanation/rlp-defaults.md; `rlp_defaults.py` has the final choice, by
+the library.
 """
 
 from __future__ import annotations

@@ -333,7 +333,7 @@ def test_no_folder_of_rows(tmp_path: Path) -> None:
 def test_the_density_page_shows_the_committed_rows(folder: str, count: int) -> None:
     rows, problems = read_rows(ROOT / "benchmarks" / "results" / f"{folder}.jsonl.gz")
     assert problems == [] and len(rows) == count
-    page = (ROOT / "docs" / "density.md").read_text(encoding="utf-8").splitlines()
+    page = (ROOT / "docs" / "explanation" / "density.md").read_text(encoding="utf-8").splitlines()
     lines = [line for line in markdown(rows).splitlines() if line]
     assert [line for line in lines if line not in page] == []
 
@@ -344,7 +344,7 @@ def test_the_density_page_shows_the_course_of_coop_and_kgcoop() -> None:
     for label in ("coop", "kgcoop"):
         own = [one for one in rows if one["label"] == label]
         columns += [np.mean([series(one, name) for one in own], axis=0) for name in ("density", "new")]
-    page = (ROOT / "docs" / "density.md").read_text(encoding="utf-8").splitlines()
+    page = (ROOT / "docs" / "explanation" / "density.md").read_text(encoding="utf-8").splitlines()
     for epoch, *numbers in zip(*columns, strict=True):
         assert "| {:.0f} | {:.3f} | {:.1f} | {:.3f} | {:.1f} |".format(epoch, *numbers) in page
     assert (ROOT / "docs" / "images" / "density.png").stat().st_size < 200_000

@@ -26,7 +26,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 @pytest.mark.parametrize("group", ["text-methods", "image-methods"])
 def test_the_methods_page_shows_the_committed_rows(group: str) -> None:
-    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "results" / "methods.md").read_text(encoding="utf-8")
     lines = table(RESULTS / f"{group}.jsonl.gz").splitlines()
     assert len(lines) > 10
     assert [line for line in lines if line not in page] == []
@@ -67,7 +67,7 @@ def test_the_committed_rows_are_few_and_small() -> None:
 
 
 def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "features.md").read_text(encoding="utf-8")
     draw = np.random.default_rng(0)
     labels = np.array(["cat", "dog", "golden retriever"] * 4)
     np.save(tmp_path / "class_texts.npy", np.eye(8)[:3] + 0.1 * draw.normal(size=(3, 8)))
@@ -88,8 +88,8 @@ def test_the_page_of_the_claim_is_that_of_its_rows() -> None:
 
 def test_the_tables_of_settings_and_rules_are_those_of_their_rows() -> None:
     rows = read_rows(RESULTS / "rlp-defaults.jsonl.gz")
-    settings = (ROOT / "docs" / "rlp-defaults.md").read_text(encoding="utf-8")
-    rules = (ROOT / "docs" / "new-names.md").read_text(encoding="utf-8")
+    settings = (ROOT / "docs" / "explanation" / "rlp-defaults.md").read_text(encoding="utf-8")
+    rules = (ROOT / "docs" / "explanation" / "new-names.md").read_text(encoding="utf-8")
     assert chosen_from(rows, ("learned", "zero-shot", "")) in settings
     some = [row for row in rows if row["method"] in ("coop", "kgcoop", "rlp:rank=2")]
     assert chosen_from(some) in rules

@@ -30,6 +30,6 @@ def test_every_example_is_tested() -> None:
 
 
 def test_the_page_on_own_methods_shows_the_example() -> None:
-    page = (EXAMPLES.parent / "docs" / "own-methods.md").read_text(encoding="utf-8")
+    page = (EXAMPLES.parent / "docs" / "how-to" / "own-methods.md").read_text(encoding="utf-8")
     [shown] = [part.partition("```")[0] for part in page.split("```python\n")[1:]]
     assert len(shown) > 500 and shown in (EXAMPLES / "own_method.py").read_text(encoding="utf-8")

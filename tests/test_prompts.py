@@ -13,7 +13,7 @@ from learning_toys import noise
 from promptlet.errors import OptionError
 from promptlet.prompts import FullContext, LowRankContext, start_from_seed
 
-SPECIFICATION = Path(__file__).parents[1] / "docs" / "prompt-file.md"
+SPECIFICATION = Path(__file__).parents[1] / "docs" / "reference" / "prompt-file.md"
 
 
 def low_rank(rank: int = 2, n_ctx: int = 4, dim: int = 10, dropout: float = 0.0) -> LowRankContext:
@@ -140,7 +140,7 @@ def test_full_rank_can_represent_any_matrix() -> None:
 
 
 def test_the_start_from_a_seed_is_the_one_in_the_specification() -> None:
-    """The numbers are read from docs/prompt-file.md itself."""
+    """The numbers are read from docs/reference/prompt-file.md itself."""
     text = SPECIFICATION.read_text()
     block = text[text.index("For `seed:7`") :]
     numbers = [float(n) for n in re.findall(r"-?\d\.\d{6,}", block)[:6]]

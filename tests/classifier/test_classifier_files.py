@@ -127,7 +127,7 @@ def test_the_file_tells_how_it_was_made(kind: str, fitted: Any, tiny_backbone: A
     assert file.training["seed"] == KINDS[kind].get("seed", 1)
     learns = file.method != "zero_shot"
     assert ("epochs" in file.training) == ("lr" in file.training) == ("schedule" in file.training) == learns
-    if file.init.startswith("words:"):  # as docs/prompt-file.md demands
+    if file.init.startswith("words:"):  # as docs/reference/prompt-file.md demands
         words = file.init.removeprefix("words:")
         assert len(tiny_backbone.text.embed_words(words)) == file.n_ctx
     json.dumps(dict(file.training), allow_nan=False)

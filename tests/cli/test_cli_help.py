@@ -60,8 +60,8 @@ def test_every_option_is_explained(words: tuple[str, ...]) -> None:
 
 
 def test_the_reference_page_is_fresh() -> None:
-    assert (DOCS / "cli.md").read_text(encoding="utf-8") == reference.page(), (
-        "run: python -m promptlet.cli.reference > docs/cli.md"
+    assert (DOCS / "reference" / "cli.md").read_text(encoding="utf-8") == reference.page(), (
+        "run: python -m promptlet.cli.reference > docs/reference/cli.md"
     )
 
 

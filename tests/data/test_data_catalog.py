@@ -1,4 +1,4 @@
-"""The catalog agrees with the facts of the field, with itself, and with docs/datasets.md."""
+"""The catalog agrees with the facts of the field, with itself, and with docs/reference/datasets.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptlet.data import DATASETS
 from promptlet.data.catalog import NATURAL, RULES, SHIFTED, DatasetSpec, spec_of_split_file
 from promptlet.data.known.places import TORCHVISION, layouts_of
 
-DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "datasets.md"
 
 
 def test_names_and_order() -> None:

@@ -96,7 +96,7 @@ def test_every_method_with_a_count_of_its_own_is_here() -> None:
 
 
 def test_the_methods_page_shows_these_counts() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "methods.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     for name, options, count in COUNTS:
         row = next(line for line in rows if f"`{name}`" in line.split("|")[1])

@@ -113,7 +113,7 @@ def test_the_tables_of_the_page_are_those_of_the_rows() -> None:
     from tools.mini_backbone.page import harder_lines, run_lines, zero_shot_lines
 
     root = Path(__file__).parents[2]
-    page = (root / "docs" / "mini.md").read_text(encoding="utf-8").splitlines()
+    page = (root / "docs" / "explanation" / "mini.md").read_text(encoding="utf-8").splitlines()
     runs = run_lines(root / "benchmarks" / "results" / "mini.jsonl.gz")
     tables = [*zero_shot_lines(LOG), *harder_lines(LOG), *runs]
     assert len(tables) == 2 + 16 + 2 + 7 + 2 + 12

@@ -1,4 +1,4 @@
-"""A reader of prompt files written from docs/prompt-file.md alone: struct, json, numpy."""
+"""A reader of prompt files written from docs/reference/prompt-file.md alone: struct, json, numpy."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ FIELDS = (
     "options",
 )
 EVERY_PRECISION = (*PRECISIONS, *KMEANS)
-SPEC = Path(__file__).parents[2] / "docs" / "prompt-file.md"
+SPEC = Path(__file__).parents[2] / "docs" / "reference" / "prompt-file.md"
 
 
 def realistic(class_names: tuple[str, ...] = ("tabby cat", "café")) -> PromptFile:

@@ -265,7 +265,7 @@ def test_workers_get_the_methods_of_their_runs_alone(
 def test_the_page_on_benchmarks_shows_what_works(
     tiny_backbone: Backbone, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "bench.md").read_text(encoding="utf-8")
     code = page.partition("```python\n")[2].partition("```")[0]
     asked: list[Any] = []
 

@@ -20,7 +20,7 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import open_dataset
 from promptlet.training import method_schedule
 
-DOCS = Path(__file__).parents[2] / "docs" / "studies.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "studies.md"
 STARTS = {
     2: "words:a photo",
     3: "words:a photo of",

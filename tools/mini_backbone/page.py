@@ -1,6 +1,7 @@
-"""The tables of docs/mini.md: ``python -m tools.mini_backbone.page [RUNS]`` reads the log and stored runs.
+"""The tables of docs/explanation/mini.md, from the log and stored runs.
 
-RUNS: folders, or packs, of base-to-new runs of zero-shot, CoOp and RLP.
+``python -m tools.mini_backbone.page [RUNS]``; RUNS: folders, or
+packs, of base-to-new runs of zero-shot, CoOp and RLP.
 """
 
 from __future__ import annotations

@@ -280,7 +280,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # -- saving ----------------------------------------------------------------------------------------
 
     def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
-        """Write the prompt file (docs/prompt-file.md) and return its size in bytes.
+        """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
 
         precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
         takes the method's own, fp32 for all but qcoop.

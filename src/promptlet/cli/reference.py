@@ -1,4 +1,7 @@
-"""The page docs/cli.md, made from the commands' own help: python -m promptlet.cli.reference > docs/cli.md"""
+"""The page docs/reference/cli.md, made from the commands' own help.
+
+python -m promptlet.cli.reference > docs/reference/cli.md
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ import typer
 WIDTH = 100
 HEAD = """# The command line
 
-Made from the commands' own `--help` by `python -m promptlet.cli.reference > docs/cli.md`; a test fails when
-it is out of date.
+Made from the commands' own `--help` by `python -m promptlet.cli.reference > docs/reference/cli.md`. A test
+fails when it is out of date.
 
 Every command takes `--json` and then prints exactly one JSON document on standard output; progress, notes and
 errors go to standard error. Exit code 0 means done, 1 a failure (said in one line), 2 wrong usage, 130

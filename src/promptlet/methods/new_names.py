@@ -16,7 +16,7 @@ g_c = norm(l_c + w_c), for all names alike; and which name of its kind, by that 
 with p_g(taught | x) the share of the taught names in the softmax over all asked names of logits with g, and
 p_l, p_w the softmax over the names of one kind. For taught names alone this is the learned prompt, for new
 ones alone w, for b = 0 the learned prompt throughout. The rule is ours; it and b were chosen on validation
-classes (docs/new-names.md).
+classes (docs/explanation/new-names.md).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ WORDS = "words"
 LOW_RANK_DROPOUT = 0.0
 LOW_RANK_STD = 0.02
 LOW_RANK_V_RATE = 10.0
-"""Of a low-rank context: our choices, measured on development images (docs/rlp-defaults.md)."""
+"""Of a low-rank context: our choices, measured on development images (docs/explanation/rlp-defaults.md)."""
 
 
 class TextPrompt(Method):

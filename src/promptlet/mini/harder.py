@@ -1,7 +1,7 @@
 """Six data sets that the mini backbone half knows: finer classes than the eleven have, or a look that it
 hardly ever saw.
 
-How they were chosen, by zero-shot accuracy alone: docs/mini.md and `benchmarks.mini_candidates`.
+How they were chosen, by zero-shot accuracy alone: docs/explanation/mini.md and `benchmarks.mini_candidates`.
 """
 
 from __future__ import annotations

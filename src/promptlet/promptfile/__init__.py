@@ -1,4 +1,7 @@
-"""Prompt files: what was learned, in a few KB or less, readable by any language (docs/prompt-file.md)."""
+"""Prompt files: what was learned, in a few KB or less, readable by any language.
+
+The formats are specified in docs/reference/prompt-file.md.
+"""
 
 from promptlet.promptfile.codec import FORMAT_VERSION, dumps, loads
 from promptlet.promptfile.files import load_prompt_file, save_prompt_file

@@ -1,4 +1,4 @@
-"""A `PromptFile` as bytes and back. The formats are specified in docs/prompt-file.md."""
+"""A `PromptFile` as bytes and back. The formats are specified in docs/reference/prompt-file.md."""
 
 from __future__ import annotations
 

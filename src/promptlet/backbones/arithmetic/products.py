@@ -1,9 +1,9 @@
 """Products with the frozen weights: the only heavy arithmetic of the text engine.
 
 On an x86-64 CPU in float32 they go to oneDNN, which PyTorch's builds carry and `torch.compile` uses;
-`torch.mm` goes to another library there, which is slower for a few hundred rows (docs/engine.md). Where the
-kernel is not to be had (another build, processor, device or dtype, `torch.backends.mkldnn.enabled = False`),
-`torch.mm` serves.
+`torch.mm` goes to another library there, which is slower for a few hundred rows
+(docs/explanation/engines.md). Where the kernel is not to be had (another build, processor, device or dtype,
+`torch.backends.mkldnn.enabled = False`), `torch.mm` serves.
 """
 
 from __future__ import annotations

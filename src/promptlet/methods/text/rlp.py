@@ -2,8 +2,8 @@
 
 Known from the paper: the factorisation, the frozen full-rank start beside it, dropout on the low-rank branch,
 merging, about half a thousand numbers. Unknown: learning rate, length, dropout rate, scale of the factors.
-These are ours, chosen on validation images and validation classes (docs/rlp-defaults.md), and not the
-paper's; so is how names never taught are answered (`new_names`).
+These are ours, chosen on validation images and validation classes (docs/explanation/rlp-defaults.md), and not
+the paper's; so is how names never taught are answered (`new_names`).
 """
 
 from __future__ import annotations
