@@ -1,4 +1,4 @@
-"""Many runs in one file that never changes: JSON Lines, gzipped. `docs/reference/result-packs.md` is its page.
+"""Many runs in one file that never changes: JSON Lines, gzipped (docs/reference/result-packs.md).
 
 {"format": "promptlet-results", "schema": 1, "records": 468, "digest": "5f..."}   digest: of all lines below
 {"planned": {"key": ...}}                                  a run that was asked for
