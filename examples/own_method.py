@@ -28,7 +28,6 @@ class NearCoOp(TextPrompt):
         paper="none: an example",
         trains="n_ctx x d numbers",
         unseen_classes=True,
-        options={"n_ctx": 4, "ctx_init": None, "weight": 1.0, "seed": 1},
     )
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pickles of fitted classifiers that an earlier version made, before the methods had rooms of their own."""
+"""Pickles of fitted classifiers that were made before the methods had rooms of their own."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from promptlet.methods.catalog import OURS
 from promptlet.methods.moved import MOVED
 
 GOLDEN = Path(__file__).parent / "golden"
-ANSWERS = {  # printed by 0.2.0 when it made the pickles
+ANSWERS = {  # printed when the pickles were made
     "rlp": [[0.904813289642334, 0.0951867550611496], [0.000882419990375638, 0.9991175532341003]],
     "linear_probe": [[0.15511617064476013, 0.8448837995529175], [0.8384556770324707, 0.1615443080663681]],
 }
 
 
 @pytest.mark.parametrize("method", ANSWERS)
-def test_pickles_of_0_2_0_answer_as_they_did(method: str) -> None:
-    old = pickle.loads((GOLDEN / f"{method}-0.2.0.pickle").read_bytes())
+def test_older_pickles_answer_as_they_did(method: str) -> None:
+    old = pickle.loads((GOLDEN / f"{method}-before-rooms.pickle").read_bytes())
     images = np.random.default_rng(0).normal(size=(8, old.backbone_.feature_dim)).astype("float32")[:2]
     assert old.predict_proba(images) == pytest.approx(np.array(ANSWERS[method]), abs=1e-4)
     assert pickle.loads(pickle.dumps(old)).predict_proba(images) == pytest.approx(old.predict_proba(images))

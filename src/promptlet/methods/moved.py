@@ -1,4 +1,4 @@
-"""Where methods lived before 0.3: a pickle of a fitted classifier names the module of its method.
+"""Where methods lived before they had rooms: a pickle of a fitted classifier names the module of its method.
 
 Prompt files name no module. This is for pickles alone: nothing else may import by these names.
 """
@@ -39,6 +39,6 @@ class _OldNames(MetaPathFinder, Loader):
 
 
 def know_old_names() -> None:
-    """Let pickles that were made before 0.3 find their methods."""
+    """Let older pickles find their methods."""
     if not any(type(finder).__qualname__ == _OldNames.__qualname__ for finder in sys.meta_path):
         sys.meta_path.append(_OldNames())
