@@ -38,6 +38,11 @@ def test_every_method_that_moved_is_found_under_its_old_name() -> None:
     assert found == {METHODS[name] for name in OURS}
 
 
+def test_what_own_methods_extend_is_found_by_its_documented_name() -> None:
+    old, new = (import_module(f"promptlet.methods.{name}deep_prompt") for name in ("", "both_towers."))
+    assert old.TwoTowerPrompt is new.TwoTowerPrompt
+
+
 def test_a_name_that_no_method_had_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_module("promptlet.methods.nothing")

@@ -1,6 +1,7 @@
 """Where methods lived before they had rooms: a pickle of a fitted classifier names the module of its method.
 
-Prompt files name no module. This is for pickles alone: nothing else may import by these names.
+Prompt files name no module. This is for such pickles, and for methods of one's own that extend `deep_prompt`
+by the name that was documented; nothing in the package imports by these names.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _ROOMS = {
 }
 MOVED = {
     **{name: f"{room}.{name}" for room, names in _ROOMS.items() for name in names},
+    "deep_prompt": "both_towers.deep_prompt",
     "density_prompt": "text.dip",
     "zero_shot_ensemble": "zero_shot.ensemble",
 }
@@ -39,6 +41,6 @@ class _OldNames(MetaPathFinder, Loader):
 
 
 def know_old_names() -> None:
-    """Let older pickles find their methods."""
+    """Let older pickles, and older methods of one's own, find what they name."""
     if not any(type(finder).__qualname__ == _OldNames.__qualname__ for finder in sys.meta_path):
         sys.meta_path.append(_OldNames())
