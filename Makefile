@@ -36,6 +36,7 @@ bench: $(TESTS)  ## the benchmarks
 
 docs: .venv-docs/.stamp  ## the documentation as a site in site/; broken links are errors
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+	@echo "see it: $(PYTHON) -m http.server --directory site"
 
 .venv-docs/.stamp: requirements/docs.txt | $(UV)
 	$(UV) venv -q --clear --python $(PY) .venv-docs

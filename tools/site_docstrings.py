@@ -1,8 +1,8 @@
 """For `make docs`: shows our plain docstrings as they are meant, lists of parameters as lists.
 
-A line ``name: meaning``, or ``name : meaning`` as in scikit-learn, becomes an item of a list where ``name`` is a
-parameter or an attribute of what is described. Its indented lines go with it. An underlined word becomes bold, and
-lines after ``>>>`` become code.
+A line ``name: meaning``, or ``name : meaning`` as in scikit-learn, becomes an item of a list where ``name``
+is a parameter or an attribute of what is described. Its indented lines go with it. An underlined word becomes
+bold, and lines after ``>>>`` become code.
 """
 
 from __future__ import annotations
