@@ -90,8 +90,9 @@ def _table(protocol: str, found: Sequence[Published], own: Sequence[Comparison])
         cells["accuracy" if one.metric == "source_accuracy" else one.metric] = f"{one.value:.2f}"
         for text in (one.source, *([f"note: {one.note}"] if one.note else [])):
             number = sources.setdefault(text, len(sources) + 1)
-            if f"[{number}]" not in cells.get("sources", ""):
-                cells["sources"] = cells.get("sources", "") + f"[{number}]"
+            known = cells.get("sources", "")
+            if f"[{number}]" not in known:
+                cells["sources"] = f"{known}, [{number}]" if known else f"[{number}]"
     places, methods = ([*dict.fromkeys(key[i] for key in rows)] for i in (0, 1))
     return PublishedTable(
         title=f"Published ({backbone.partition(' (')[0]})",
