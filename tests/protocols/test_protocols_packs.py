@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from promptlet.protocols.bench import open_bench
 from promptlet.protocols.engines.inline import run_inline
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.protocols.records.packing import pack, unpack, write_pack
+from promptlet.protocols.records.packs import open_pack
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -197,7 +199,7 @@ def test_nothing_is_packed_onto_a_file(runs: Path, packed: Path, tmp_path: Path)
     (tmp_path / "dangling.jsonl.gz").symlink_to(tmp_path / "nowhere")
     with pytest.raises(PackError, match="is there already"):
         pack([runs], tmp_path / "dangling.jsonl.gz")
-    with pytest.raises(PackError, match=r"cannot be written \("):
+    with pytest.raises(PackError, match=r"cannot be used \("):
         pack([runs], packed / "below.jsonl.gz")
     assert packed.read_bytes() == before
 
@@ -220,7 +222,7 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
     ("name", "text", "message"),
     [
         ("bad.json", "{", "damaged, is not JSON"),
-        ("bad.json", '{"schema": 2}', "has schema 2, this version of Promptlet reads 1; mend it"),
+        ("bad.json", '{"schema": 2}', "has schema 2, this version of Promptlet reads 1; move it"),
         ("bad.json", json.dumps({"schema": 1, **record_of(run_of())}), "it is the record of base-to-new"),
         (
             "bad.json",
@@ -236,6 +238,12 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
         ("plans/bad.json", "[]", "damaged, holds no object"),
         ("plans/bad.json", '{"schema": 2, "plan": []}', "not a plan of this version"),
         ("plans/bad.json", '{"schema": 1, "plan": [{"key": "../x"}]}', r"a plan asks for '../x'"),
+        ("plans/bad.json", '{"schema": 1, "plan": [{"key": "z", "options": 3}]}', "z, whose options is '3'"),
+        (
+            "bad.json",
+            '{"schema": 1, "protocol": "density", "key": "bad", "status": "done", "settings": 3}',
+            "settings is '3', not an object",
+        ),
     ],
 )
 def test_what_cannot_be_trusted_is_not_packed(
@@ -309,3 +317,49 @@ def test_a_bench_on_a_pack_is_only_read(tiny_backbone: Backbone, tmp_path: Path)
     shutil.copy(packed, tmp_path / "go")
     outcome = open_bench(toy, "zero_shot", seeds=(1, 2, 3), out=tmp_path / "go", **quick).run()
     assert outcome.kept == made.done and len(outcome.done) == 1 and len(outcome.records) == 3
+
+
+def test_a_plan_that_was_changed_is_not_replaced(packed: Path, tmp_path: Path) -> None:
+    unpack(packed, tmp_path / "again")
+    [plan] = (tmp_path / "again" / "plans").iterdir()
+    changed = json.dumps({**json.loads(plan.read_text()), "mine": 1})
+    plan.write_text(changed)
+    with pytest.raises(PackError, match=rf"1 files hold something else .*{plan.name}"):
+        unpack(packed, tmp_path / "again")
+    assert plan.read_text() == changed
+
+
+def test_files_of_something_else_are_passed_over(runs: Path) -> None:
+    before = RunStore(runs).read_all()
+    (runs / "mine.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n[2]\n'))
+    os.mkfifo(runs / "pipe.jsonl.gz")
+    assert RunStore(runs).read_all() == before
+    damaged = bytearray((runs / "mine.jsonl.gz").read_bytes())
+    damaged[-6] ^= 1
+    (runs / "mine.jsonl.gz").write_bytes(damaged)
+    with pytest.raises(PackError, match="not a pack of results"):
+        RunStore(runs).read_all()
+    (runs / "mine.jsonl.gz").write_bytes(b"")
+    with pytest.raises(PackError, match="not a pack of results"):
+        RunStore(runs).read_all()
+
+
+def test_what_is_no_file_is_no_pack(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl.gz")
+    with pytest.raises(PackError, match="not a file, so no pack"):
+        open_pack(tmp_path / "pipe.jsonl.gz")
+    (tmp_path / "dangling.jsonl.gz").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(PackError, match="a link to a pack that is not there"):
+        open_pack(tmp_path / "dangling.jsonl.gz")
+
+
+def test_names_that_no_disk_takes_are_refused_in_words(runs: Path, packed: Path, tmp_path: Path) -> None:
+    long = "x" * 300
+    for act in (
+        lambda: pack([runs], tmp_path / f"{long}.jsonl.gz"),
+        lambda: unpack(packed, tmp_path / long),
+        lambda: RunStore(tmp_path / long).read_all(),
+        lambda: RunStore(tmp_path / f"{long}.jsonl.gz").read_all(),
+    ):
+        with pytest.raises(PackError, match="cannot be used"):
+            act()

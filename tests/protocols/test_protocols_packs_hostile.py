@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -141,6 +142,31 @@ def test_heads_of_other_packs(head: dict[str, Any], message: str, tmp_path: Path
     path = write(tmp_path / "bad.jsonl.gz", [RECORD], **head)
     with pytest.raises(PackError, match=message):
         RunStore(path).read_all()
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+def test_numbers_that_json_does_not_have(number: str, tmp_path: Path) -> None:
+    line = json.dumps({**RECORD, "H": 0.125}).replace("0.125", number).encode() + b"\n"
+    digest = hashlib.blake2b(line, digest_size=16).hexdigest()
+    head = {"format": packs.FORMAT, "schema": packs.FORMAT_SCHEMA, "records": 1, "digest": digest}
+    path = tmp_path / "bad.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(head).encode() + b"\n" + line))
+    with pytest.raises(PackError, match="line 2: it is not a JSON object"):
+        unpack(path, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_a_pack_in_a_folder_is_never_taken_for_something_else(packed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    whole = packed.read_bytes()
+    content = RunStore(packed).read_all()
+    for place in range(10, len(whole), max(1, len(whole) // 60)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x41
+        (folder / "some.jsonl.gz").write_bytes(damaged)
+        with contextlib.suppress(PackError):
+            assert RunStore(folder).read_all() == content
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f", b"plain text", gzip.compress(b""), gzip.compress(b"{}\n")])

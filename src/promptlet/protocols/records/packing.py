@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from promptlet.errors import OptionError, PackError
 from promptlet.protocols.records.pack_lines import compressed, pack_lines
-from promptlet.protocols.records.packs import KEY, SUFFIX, open_pack
+from promptlet.protocols.records.packs import KEY, SUFFIX, open_pack, seen
 from promptlet.protocols.records.places import Found, Places
 from promptlet.protocols.records.runs import still_asked_for
 from promptlet.protocols.records.store import RunStore
-from promptlet.protocols.records.trust import problem_of_any, read_json
+from promptlet.protocols.records.trust import REMOVE_IT, odd_tables, problem_of_any, read_json
 
 Record = Mapping[str, Any]
 NAMED = 3
@@ -91,21 +92,27 @@ def unpack(file: str | Path, folder: str | Path) -> int:
     """
     opened, store = open_pack(Path(file)), RunStore(folder)
     store.check_is_folder()
-    paths = {key: store.folder / f"{key}.json" for key in opened.records}
-    others = [
-        key for key, path in paths.items() if path.exists() and read_json(path) != (opened.record(key), "")
-    ]
+    seen(store.folder)
+    contents: dict[Path, Callable[[], Record]] = {
+        store.folder / f"{key}.json": partial(opened.record, key) for key in opened.records
+    }
+    if opened.plans:
+        path, plan = store.plan_of(list(opened.planned))
+        contents[path] = lambda: plan
+    others = [path.name for path, content in contents.items() if _holds_other(path, content)]
     if others:
         raise PackError(
             f"{folder}: {len(others)} files hold something else than {file} ({_some(others)}); nothing was "
             "written: unpack into another folder"
         )
-    for key, path in paths.items():
+    for path, content in contents.items():
         if not path.exists():
-            store.write_whole(path, opened.record(key))
-    if opened.plans:
-        store.write_plan(list(opened.planned))
-    return len(paths)
+            store.write_whole(path, content())
+    return len(opened.records)
+
+
+def _holds_other(path: Path, content: Callable[[], Record]) -> bool:
+    return path.exists() and read_json(path) != (content(), "")
 
 
 def gather(sources: Sequence[str | Path]) -> Gathered:
@@ -128,7 +135,9 @@ def _take(records: dict[str, Found], one: Found) -> str:
     """Add what was found; what is wrong with it, or an empty text."""
     wrong = "" if one.problem else problem_of_any(one.content, one.key)
     if one.problem or wrong:
-        return one.problem or f"{one.where}: {wrong.replace('it was left out', 'mend it')}"
+        told = wrong.removesuffix(REMOVE_IT).replace("; it was left out", "")
+        advice = "leave that pack out" if one.is_packed else "move it away"
+        return one.problem or f"{one.where}: {told}; {advice}"
     if KEY.fullmatch(one.key) is None:
         return f"{one.where}: not the key of a run; move it away"
     known = records.get(one.key)
@@ -143,6 +152,8 @@ def _take_plan(planned: dict[str, Record], runs: Iterable[tuple[Record, str]]) -
     for run, problem in runs:
         if problem or not isinstance(run.get("key"), str) or KEY.fullmatch(run["key"]) is None:
             yield problem or f"a plan asks for {run.get('key')!r}, which is not the key of a run; remove it"
+        elif odd_tables(run):
+            yield f"a plan asks for {run['key']}, whose {odd_tables(run)}; remove it"
         else:
             planned[run["key"]] = run
 
@@ -151,7 +162,7 @@ def _check_complete(found: Gathered) -> None:
     failed, missing = found.failed, found.missing
     told = []
     if failed:
-        reasons = [f"{one['key']}: {one.get('reason')}" for one in failed]
+        reasons = [f"{one['key']}: {_short(str(one.get('reason')))}" for one in failed]
         told.append(f"{len(failed)} runs failed ({_some(reasons)})")
     if missing:
         told.append(
@@ -167,7 +178,7 @@ def _check_complete(found: Gathered) -> None:
 def _check_is_new(path: Path) -> None:
     if not path.name.endswith(SUFFIX) or path.name == SUFFIX:
         raise OptionError(f"{path}: the name of a pack ends in {SUFFIX}; give --out NAME{SUFFIX}")
-    if path.exists() or path.is_symlink():
+    if seen(path).exists() or path.is_symlink():
         raise PackError(f"{path}: is there already, and a pack never changes; give --out another name")
 
 
@@ -185,6 +196,10 @@ def _name(temporary: Path, path: Path) -> None:
     except OSError:
         _check_is_new(path)
         temporary.replace(path)
+
+
+def _short(reason: str, longest: int = 120) -> str:
+    return reason if len(reason) <= longest else f"{reason[:longest]}..."
 
 
 def _some(names: Sequence[str]) -> str:

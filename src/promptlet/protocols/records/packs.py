@@ -12,14 +12,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from promptlet.errors import PackError
+from promptlet.protocols.records.trust import odd_tables
 
 SUFFIX = ".jsonl.gz"
 FORMAT, FORMAT_SCHEMA = "promptlet-results", 1
@@ -34,8 +36,41 @@ AWAY = "take an intact copy, or move it away"
 
 
 def is_pack(path: Path) -> bool:
-    """Whether a path is, or would be, a pack: its name says so, and it is no folder."""
-    return path.name.endswith(SUFFIX) and not path.is_dir()
+    """Whether a path is, or would be, a pack: its name says so, and it is no folder.
+
+    Raises PackError where that cannot be seen.
+    """
+    return path.name.endswith(SUFFIX) and not seen(path).is_dir()
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file with the name of a pack is an intact one of something else, or no file at all.
+
+    What is empty, or cannot be read to its end, might be a damaged pack.
+    """
+    if not path.is_file():
+        return path.exists()
+    try:
+        with gzip.open(path, "rb") as file:
+            first, left = file.readline(LINE_LIMIT), TOTAL_LIMIT
+            while left > 0 and (more := file.read(1 << 20)):
+                left -= len(more)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return bool(first) and left > 0 and (_object(first) or {}).get("format") != FORMAT
+
+
+def seen(path: Path) -> Path:
+    """The path. Raises PackError where the disk does not say what is there."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise PackError(
+            f"{str(path)[:300]}: cannot be used ({error.strerror}); give another place"
+        ) from error
+    return path
 
 
 @dataclass(frozen=True)
@@ -66,10 +101,14 @@ class Pack:
 
 def open_pack(path: Path) -> Pack:
     """Read a pack. Raises PackError when it is not there, damaged, of a newer format or too large."""
+    if path.exists() and not path.is_file():
+        raise PackError(f"{path}: not a file, so no pack of results; give one, or move it away")
     try:
         with path.open("rb") as raw, gzip.GzipFile(fileobj=raw, mode="rb") as file:
             return _read(path, _lines(path, file))
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise PackError(f"{path}: a link to a pack that is not there; mend or remove the link") from error
         raise PackError(
             f"{path}: no such pack of results; `promptlet bench pack RUNS -o` makes one"
         ) from error
@@ -158,6 +197,9 @@ class _Reader:
         run = content.get("planned")
         if not isinstance(run, dict) or not _is_key(run.get("key")):
             return "it is no record, no list and no planned run"
+        odd = odd_tables(run)
+        if odd:
+            return f"of a planned run {odd}"
         self.pack.plans.append(line)
         return ""
 
@@ -198,14 +240,19 @@ def _is_key(value: object) -> bool:
 def _object(line: bytes) -> dict[str, Any] | None:
     """The JSON object of a line, or None."""
     try:
-        content = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+        content = json.loads(line.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number that JSON has")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
 
 
 def _damaged(path: Path, what: str) -> PackError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from promptlet.errors import DataError
-from promptlet.protocols.records.packs import SUFFIX, Pack, is_pack, open_pack
+from promptlet.protocols.records.packs import SUFFIX, Pack, is_foreign, is_pack, open_pack, seen
 from promptlet.protocols.records.trust import SCHEMA, read_json
 
 
@@ -29,6 +29,7 @@ class Places:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._opened: dict[Path, tuple[tuple[int, ...], Pack]] = {}
+        self._foreign: dict[tuple[Any, ...], bool] = {}
 
     @property
     def is_pack(self) -> bool:
@@ -37,7 +38,7 @@ class Places:
 
     def exists(self) -> bool:
         """Whether the folder, or the pack, is there."""
-        return self.folder.is_dir() or (self.is_pack and self.folder.exists())
+        return seen(self.folder).is_dir() or (self.is_pack and self.folder.exists())
 
     def check_exists(self) -> None:
         """Raise DataError when it is not there."""
@@ -48,9 +49,14 @@ class Places:
             raise DataError(f"{self.folder}: no such {what}; `promptlet bench run --out` makes one")
 
     def packs(self) -> list[Pack]:
-        """By name. Raises PackError for a damaged one: a pack is whole or not there."""
-        paths = [self.folder] if self.is_pack else sorted(self.folder.glob(f"*{SUFFIX}"))
-        return [self._open(path) for path in paths if is_pack(path)]
+        """By name, without files of something else that are named alike.
+
+        Raises PackError for a damaged one: a pack is whole or not there.
+        """
+        if self.is_pack:
+            return [self._open(self.folder)]
+        paths = (path for path in sorted(self.folder.glob(f"*{SUFFIX}")) if is_pack(path))
+        return [self._open(path) for path in paths if path in self._opened or not self._is_foreign(path)]
 
     def at(self, key: str) -> Iterator[Found]:
         """Everything under a key: the file first, then what packs have."""
@@ -86,16 +92,27 @@ class Places:
         if not self.is_pack and path.exists():
             yield Found(str(path), key, *read_json(path))
 
+    def _is_foreign(self, path: Path) -> bool:
+        state = (path, *_state(path))
+        if state not in self._foreign:
+            self._foreign[state] = is_foreign(path)
+        return self._foreign[state]
+
     def _open(self, path: Path) -> Pack:
-        try:
-            stat = path.stat()
-        except OSError:
-            return open_pack(path)  # which says what is wrong
-        state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        state = _state(path)
         known = self._opened.get(path)
-        if known is None or known[0] != state:
+        if known is None or not state or known[0] != state:
             known = self._opened[path] = (state, open_pack(path))
         return known[1]
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Another one for another file; nothing where the disk does not say."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _packed(key: str, packs: Iterable[Pack]) -> Iterator[Found]:

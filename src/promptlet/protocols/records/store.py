@@ -120,9 +120,13 @@ class RunStore:
 
     def write_plan(self, runs: Sequence[Mapping[str, Any]]) -> None:
         """Note which runs were asked for."""
+        self.write_whole(*self.plan_of(runs))
+
+    def plan_of(self, runs: Sequence[Mapping[str, Any]]) -> tuple[Path, dict[str, Any]]:
+        """The file that notes these runs, and what it holds."""
         keys = json.dumps(sorted(str(run["key"]) for run in runs))
         name = hashlib.blake2b(keys.encode(), digest_size=6).hexdigest()
-        self.write_whole(self.folder / "plans" / f"{name}.json", {"schema": SCHEMA, "plan": list(runs)})
+        return self.folder / "plans" / f"{name}.json", {"schema": SCHEMA, "plan": list(runs)}
 
     def read_plans(self) -> list[dict[str, Any]]:
         """Every run ever asked for, once, as `Run.describe` gives it."""

@@ -58,7 +58,7 @@ def problem_of_any(content: Mapping[str, Any], key: str) -> str:
     protocol = content.get("protocol")
     if content.get("schema") != SCHEMA or not isinstance(protocol, str) or protocol in MEASURES:
         return problem_of(content, key)
-    wrong = _what_is_odd(content, key)
+    wrong = _what_is_odd(content, key) or odd_tables(content)
     return f"not a record of a run ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
 
 
@@ -84,6 +84,14 @@ def what_is_wrong(described: Mapping[str, Any]) -> str:
     for name in ("options", "settings"):
         if not isinstance(described.get(name), dict):
             return f"{name} is {described.get(name)!r}"
+    return ""
+
+
+def odd_tables(described: Mapping[str, Any]) -> str:
+    """What is wrong with the options or settings of a described run, or an empty text."""
+    for name in ("options", "settings"):
+        if not isinstance(described.get(name), dict | None):
+            return f"{name} is {str(described[name])[:100]!r}, not an object"
     return ""
 
 
