@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from promptlet.moved import know_old_names
+
 if TYPE_CHECKING:
     from promptlet import data
     from promptlet.backbones import Backbone, load_backbone
@@ -37,6 +39,9 @@ __all__ = [
     "load_prompt_file",
     "open_bench",
 ]
+
+
+know_old_names()
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from promptlet.methods import METHODS
 from promptlet.methods.catalog import OURS
-from promptlet.methods.moved import MOVED
+from promptlet.moved import MOVED
 
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = {  # printed when the pickles were made
@@ -31,11 +31,27 @@ def test_older_pickles_answer_as_they_did(method: str) -> None:
 def test_every_method_that_moved_is_found_under_its_old_name() -> None:
     found = {
         value
-        for name in [*MOVED, "zero_shot"]
-        for value in vars(import_module(f"promptlet.methods.{name}")).values()
-        if value in METHODS.values()
+        for name in [*MOVED, "methods.zero_shot"]
+        for value in vars(import_module(f"promptlet.{name}")).values()
+        if isinstance(value, type) and value in METHODS.values()
     }
     assert found == {METHODS[name] for name in OURS}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "home"),
+    [
+        ("data.feature_cache", "FeatureCache", "promptlet.data"),
+        ("data.feature_file", "FeatureFile", "promptlet.data"),
+        ("protocols.runs", "Run", "promptlet.protocols"),
+        ("protocols.store", "RunStore", "promptlet.protocols"),
+        ("report.summary", "Summary", "promptlet.report"),
+        ("report.differences", "Differences", "promptlet.report"),
+    ],
+)
+def test_other_classes_are_found_too(module: str, name: str, home: str) -> None:
+    protocol0 = f"cpromptlet.{module}\n{name}\n.".encode()  # a pickle of the class by its name
+    assert pickle.loads(protocol0) is getattr(import_module(home), name)
 
 
 def test_what_own_methods_extend_is_found_by_its_documented_name() -> None:

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
-from promptlet import PromptClassifier
+from promptlet import PromptClassifier, load_backbone
 from promptlet.data import FeatureCache
 from promptlet.errors import OptionError
 from promptlet.training import SCHEDULES, EpochReport
@@ -199,3 +199,14 @@ def test_cross_validation_grid_search_and_pipelines(tiny_backbone: Any, problem:
     assert search.best_estimator_.save(tmp_path / "best.prompt") < 1000
     pipeline = make_pipeline(FunctionTransformer(), quick(tiny_backbone)).fit(*problem)
     assert 0 <= pipeline.score(*problem) <= 1
+
+
+def test_a_backbone_of_a_class_of_ones_own_travels_too() -> None:
+    backbone = load_backbone("mini")
+
+    class Mine(type(backbone)):  # type: ignore[misc]
+        pass
+
+    own = Mine.__new__(Mine)
+    vars(own).update(vars(backbone))
+    assert pickle.loads(pickle.dumps(own)) is own

@@ -232,3 +232,51 @@ def test_what_is_no_method_is_refused() -> None:
         with pytest.raises(OptionError, match=message):
             register(given)  # type: ignore[type-var]
     assert registered() == ()
+
+
+def test_options_that_are_not_told_are_those_of_the_constructor(tiny_backbone: Backbone) -> None:
+    told = MethodInfo("mine", "Mine", "an example", "none", "nothing", True)
+
+    class Plain(ZeroShot):  # type: ignore[misc]
+        info = told
+
+        def __init__(self, backbone: Backbone, class_names: Any, fill: float = 1.0, *, seed: int = 1) -> None:
+            super().__init__(backbone, class_names)
+
+    class ByNameAlone(ZeroShot):  # type: ignore[misc]
+        info = pickle.loads(pickle.dumps(told))
+
+        def __init__(self, *args: Any, n_ctx: int = 3, seed: int = 1) -> None:
+            super().__init__(*args)
+
+    class Later(ZeroShot):  # type: ignore[misc]
+        def __init__(self, backbone: Backbone, class_names: Any, weight: float = 2.0) -> None:
+            super().__init__(backbone, class_names)
+
+    Later.info = told
+    for method, options in (
+        (Plain, {"fill": 1.0, "seed": 1}),
+        (ByNameAlone, {"n_ctx": 3, "seed": 1}),
+        (Later, {"weight": 2.0}),
+    ):
+        register(method)
+        assert dict(method.info.options) == options
+        build_method("mine", tiny_backbone, ["cat", "dog"], **options)
+    assert dict(told.options) != {}, "the information that was given is as it was"
+
+
+def test_an_option_without_a_default_is_refused() -> None:
+    class Demanding(ZeroShot):  # type: ignore[misc]
+        info = MethodInfo("mine", "Mine", "an example", "none", "nothing", True)
+
+        def __init__(self, backbone: Backbone, class_names: Any, must: int) -> None:
+            super().__init__(backbone, class_names)
+
+    with pytest.raises(OptionError, match="needs 'must', which has no default"):
+        register(Demanding)
+
+
+@pytest.mark.parametrize("name", ["backbone", "class_names", "name"])
+def test_what_is_no_option_is_refused_in_words(name: str, tiny_backbone: Backbone) -> None:
+    with pytest.raises(OptionError, match=f"method 'coop' has no option '{name}'"):
+        build_method("coop", tiny_backbone, ["cat", "dog"], **{name: 3})

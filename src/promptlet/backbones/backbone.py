@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +24,8 @@ class Backbone(ABC):
     """
 
     has_towers: ClassVar[bool]
+    reduced: ClassVar[Callable[[Backbone], tuple[Any, ...]]]
+    """What `pickle` is told of a backbone; set by `promptlet.backbones.pickling`."""
     part_names: ClassVar[tuple[str, str, str]] = PART_NAMES
     """What the parts of the fingerprint are of, in words."""
 
@@ -118,6 +120,10 @@ class Backbone(ABC):
     def __deepcopy__(self, _memo: dict[int, Any]) -> Backbone:
         """Itself: a frozen backbone is shared, also by `sklearn.base.clone`."""
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled (by joblib, for processes) as `pickling` says, which lies above the loaders."""
+        return type(self).reduced(self)
 
     def __repr__(self) -> str:
         return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"

@@ -1,20 +1,16 @@
 """Pickling, for joblib and processes: a backbone travels as its name and is loaded again on the other side.
 
-Prompts are saved as prompt files, never as pickles; this is for processes of one program. What pickles each
-kind of backbone is told to `copyreg` here, above the loaders, so that a backbone need not know them.
+Prompts are saved as prompt files, never as pickles; this is for processes of one program. It lies above
+the loaders, so that a backbone need not know them.
 """
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakValueDictionary
 
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.load import load_backbone
-from promptlet.backbones.towers import TowerBackbone
-from promptlet.backbones.vectors.backbone import FeatureBackbone
 
 Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
 
@@ -41,7 +37,5 @@ def _reload(name: str, device: str, dtype: str, fingerprint: str) -> Backbone:
 
 
 def know_backbones() -> None:
-    """Let every pickler of this process send backbones so."""
-    reduce: Callable[[Any], tuple[Callable[..., Backbone], Identity]] = reduce_backbone
-    for kind in (TowerBackbone, FeatureBackbone):
-        copyreg.pickle(kind, reduce)
+    """Let backbones be pickled so."""
+    Backbone.reduced = staticmethod(reduce_backbone)

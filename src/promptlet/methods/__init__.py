@@ -10,11 +10,10 @@ from promptlet.backbones import Backbone
 from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
 from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
 from promptlet.methods.method import FEATURES, IMAGES, Method, MethodInfo
-from promptlet.methods.moved import know_old_names
 from promptlet.methods.new_names import why_not
 
 
-def build_method(name: str, backbone: Backbone, class_names: Sequence[str], **options: Any) -> Method:
+def build_method(name: str, backbone: Backbone, class_names: Sequence[str], /, **options: Any) -> Method:
     """The method ``name`` over ``backbone``, with its own defaults for the options not given.
 
     Raises OptionError, and BackboneError for a backbone that does not have what the method works in.
@@ -63,8 +62,6 @@ def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
     if number and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
 
-
-know_old_names()
 
 __all__ = [
     "METHODS",

@@ -20,7 +20,7 @@ from promptlet.methods.both_towers.vpt import VPT
 from promptlet.methods.features.clip_adapter import ClipAdapter
 from promptlet.methods.features.linear_probe import LinearProbe
 from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF
-from promptlet.methods.method import Method, MethodInfo
+from promptlet.methods.method import Method, MethodInfo, constructor_options
 from promptlet.methods.text.cocoop import CoCoOp
 from promptlet.methods.text.coop import CoOp
 from promptlet.methods.text.dip import DirectOptimisation, PositionalPenalty
@@ -83,6 +83,7 @@ def register(method: M) -> M:
         raise OptionError(f"{name!r} is no name of a method; use up to 64 small letters, digits and _")
     if name in OURS:
         raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
+    method.take_options()
     check_options(method)
     if METHODS.get(name) is method and name in _codes:  # its file may be another by now, but not the class
         return method
@@ -121,13 +122,19 @@ def check_options(method: type[Method]) -> None:
     if not isinstance(options, Mapping):
         raise OptionError(f"{name}: info.options={options!r} is no table of options")
     taken = inspect.signature(method.__init__).parameters
+    for one in constructor_options(method):
+        if one.default is inspect.Parameter.empty and one.name not in options:
+            raise OptionError(
+                f"{name}: its constructor needs {one.name!r}, which has no default; give it one, since an "
+                "option may be left out"
+            )
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     for option, default in options.items():
         if option not in taken:
             raise OptionError(
                 f"{name}: its info has the option {option!r}, which its constructor does not take; it takes: "
-                f"{', '.join(list(taken)[3:]) or 'none'}"
+                f"{', '.join(one.name for one in constructor_options(method)) or 'none'}"
             )
         own = taken[option].default
         if own is not inspect.Parameter.empty and own != default:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from inspect import Parameter
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -23,8 +24,8 @@ from promptlet.prompts import Context
 FEATURES, IMAGES = "features", "images"
 NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
 
-OF_CONSTRUCTOR: Mapping[str, Any] = MappingProxyType({})
-"""Stands for the options of a method until its class is there."""
+OF_CONSTRUCTOR: Mapping[str, Any] = MappingProxyType({"*": "those of the constructor"})
+"""Stands for the options of a method until its class is there; "*" is the name of no option."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,17 @@ class Method(nn.Module, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        info = vars(cls).get("info")
-        if isinstance(info, MethodInfo) and info.options is OF_CONSTRUCTOR:
-            cls.info = replace(info, options=_options_of(cls))
+        if "info" in vars(cls):
+            cls.take_options()
+
+    @classmethod
+    def take_options(cls) -> None:
+        """Fill in the options of ``info`` from the constructor, where they were not given."""
+        info = cls.info
+        if isinstance(info, MethodInfo) and info.options == OF_CONSTRUCTOR:
+            known = {one.name: one.default for one in constructor_options(cls)}
+            given = {name: default for name, default in known.items() if default is not Parameter.empty}
+            cls.info = replace(info, options=frozen(**given))
 
     def __init__(self, backbone: Backbone, class_names: Sequence[str]) -> None:
         super().__init__()
@@ -201,7 +210,13 @@ def frozen(**options: Any) -> Mapping[str, Any]:
     return MappingProxyType(options)
 
 
-def _options_of(method: type[Method]) -> Mapping[str, Any]:
-    """What its constructor takes after backbone and class names, with defaults."""
-    taken = list(inspect.signature(method.__init__).parameters.values())[3:]
-    return frozen(**{one.name: one.default for one in taken if one.default is not inspect.Parameter.empty})
+BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def constructor_options(method: type[Method]) -> list[Parameter]:
+    """What its constructor takes after itself, the backbone and the class names."""
+    taken = inspect.signature(method.__init__).parameters.values()
+    by_place = [
+        one for one in taken if one.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return [*by_place[3:], *(one for one in taken if one.kind is Parameter.KEYWORD_ONLY)]
