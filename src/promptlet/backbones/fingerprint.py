@@ -4,7 +4,7 @@ Each part is the first 12 hexadecimal digits of a SHA-256. Weights enter as floa
 them in float16 or float32 does not matter, and as a sorted set of tensors, so that names do not: they change
 between library versions. The tokenizer enters by what it does to some probe texts.
 Storing in bfloat16 changes the weights themselves, and with them the fingerprint. Where there are no towers,
-`text_features` says what the three parts are of.
+`vectors` says what the three parts are of.
 """
 
 from __future__ import annotations

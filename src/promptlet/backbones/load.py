@@ -29,7 +29,7 @@ def load_backbone(
     source: a transformers folder or hub id (CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder with a CLIP text
         tower), or ``mini`` (the small one inside the package, for pictures of the mini world), or
         ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``, or
-        ``features:FILE.npz``: vectors of class names and no tower (`text_features`), for methods that read
+        ``features:FILE.npz``: vectors of class names and no tower (`vectors`), for methods that read
         features.
     device: where it runs; None takes a CUDA device when there is one, else the CPU.
     dtype: of the weights; None means float32.

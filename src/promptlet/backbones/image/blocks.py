@@ -2,7 +2,7 @@
 
 Image tokens are ``(b, N, d)``. Prompts are ``(n_ctx, d)``, the same for every image: where nothing reads
 their states after the block, they only add keys and values, computed once for all images. GELU is evaluated
-in one fused pass, with the scaling of `text_blocks`.
+in one fused pass, with the scaling of `arithmetic.pointwise`.
 """
 
 from __future__ import annotations

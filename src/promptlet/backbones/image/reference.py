@@ -1,7 +1,7 @@
 """The plain path of prompts in the image tower: the library model's own forward pass, with hooks.
 
 One hook appends the first context to the embedded tokens, one before each deeper layer replaces the last
-states (MaPLe, section 3.2; clip/model.py of its repository). It is the reference for `image_engine`.
+states (MaPLe, section 3.2; clip/model.py of its repository). It is the reference for `engine`.
 Hooks make it unsafe to call from two threads at once on one model.
 """
 

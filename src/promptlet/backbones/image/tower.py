@@ -1,6 +1,6 @@
 """A class-token ViT as plain data: references to the library model's own parameters, no copies.
 
-The adapters fill this record from transformers or open_clip; `image_blocks` computes with it.
+The adapters fill this record from transformers or open_clip; `blocks` computes with it.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class TextEncoder:
                                replaces the context's states before layer i
         placement "per_class": (C, n_ctx, d) -> (C, D)
 
-        class_token: where the name stands, see `text_class_token`; "middle" and "front" for one context at
+        class_token: where the name stands, see `class_token`; "middle" and "front" for one context at
         the input, or one per class.
         """
         if self.engine is None:

@@ -2,7 +2,7 @@
 
 The context enters by hooks: one on the token embedding puts the input context in place of placeholder
 tokens, one on each deeper layer replaces the context's states (deep prompts as in MaPLe, section 3.2).
-It is the reference for `text_engine`, and the only path for towers where sharing is not exact.
+It is the reference for `engine`, and the only path for towers where sharing is not exact.
 Hooks make it unsafe to call from two threads at once on one model.
 """
 

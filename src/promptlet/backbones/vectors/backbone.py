@@ -1,4 +1,4 @@
-"""A backbone without towers: ``features:FILE``, whose texts have ready vectors (`text_features`).
+"""A backbone without towers: ``features:FILE``, whose texts have ready vectors (`file`).
 
 A name's vector stands for that class in any hand-written template; where the template with the name is one of
 the file's sentences, that sentence's vector is used. Images come as features.
