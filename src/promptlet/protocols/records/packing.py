@@ -17,7 +17,14 @@ from promptlet.protocols.records.packs import KEY, SUFFIX, open_pack, seen
 from promptlet.protocols.records.places import Found, Places
 from promptlet.protocols.records.runs import still_asked_for
 from promptlet.protocols.records.store import RunStore
-from promptlet.protocols.records.trust import REMOVE_IT, odd_tables, problem_of_any, read_json
+from promptlet.protocols.records.trust import (
+    REMOVE_IT,
+    counts_before,
+    differ,
+    odd_tables,
+    problem_of_any,
+    read_json,
+)
 
 Record = Mapping[str, Any]
 NAMED = 3
@@ -141,9 +148,9 @@ def _take(records: dict[str, Found], one: Found) -> str:
     if KEY.fullmatch(one.key) is None:
         return f"{one.where}: not the key of a run; move it away"
     known = records.get(one.key)
-    if known is None or (known.content["status"] != "done" == one.content["status"]):
+    if known is None or counts_before(one.content, known.content):
         records[one.key] = one
-    elif known.content["status"] == "done" == one.content["status"] and known.content != one.content:
+    elif differ(one.content, known.content):
         return f"{one.where}: differs from {known.where}; keep one of them"
     return ""
 

@@ -24,7 +24,7 @@ from promptlet.errors import DataError, PackError
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
 from promptlet.protocols.records.trust import NUMBERS as NUMBERS
-from promptlet.protocols.records.trust import REMOVE_IT, problem_of, what_is_wrong
+from promptlet.protocols.records.trust import REMOVE_IT, counts_before, differ, problem_of, what_is_wrong
 from promptlet.protocols.records.trust import SCHEMA as SCHEMA
 from promptlet.protocols.records.trust import is_number as is_number
 from promptlet.protocols.records.trust import read_json as read_json
@@ -91,12 +91,9 @@ class RunStore:
             known = records.get(found.key)
             if found.problem:
                 problems.append(found.problem)
-            elif known is None or (known.content["status"] != "done" == found.content["status"]):
+            elif known is None or counts_before(found.content, known.content):
                 records[found.key] = found
-            elif (
-                known.content["status"] == "done" == found.content["status"]
-                and known.content != found.content
-            ):
+            elif differ(found.content, known.content):
                 problems.append(f"{found.where}: differs from {known.where}, which was taken")
         return [found.content for found in records.values()], problems
 

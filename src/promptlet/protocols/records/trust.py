@@ -95,6 +95,16 @@ def odd_tables(described: Mapping[str, Any]) -> str:
     return ""
 
 
+def counts_before(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether of two records of a run the first counts: a finished one before a failed one."""
+    return other["status"] != "done" == one["status"]
+
+
+def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two finished records of a run tell it in two ways."""
+    return one["status"] == "done" == other["status"] and one != other
+
+
 def is_number(value: object) -> bool:
     """Whether it is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
