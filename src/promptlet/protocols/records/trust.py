@@ -97,12 +97,12 @@ def odd_tables(described: Mapping[str, Any]) -> str:
 
 def counts_before(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether of two records of a run the first counts: a finished one before a failed one."""
-    return other["status"] != "done" == one["status"]
+    return bool(other["status"] != "done" == one["status"])
 
 
 def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two finished records of a run tell it in two ways."""
-    return one["status"] == "done" == other["status"] and one != other
+    return bool(one["status"] == "done" == other["status"] and one != other)
 
 
 def is_number(value: object) -> bool:
