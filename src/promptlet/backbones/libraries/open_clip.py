@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import spec_from_open_clip
+from promptlet.backbones.libraries.no_code import ForeignCodeError, check_no_code, no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.text.encoder import TextEncoder
@@ -29,9 +30,10 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
     open_clip = _import_open_clip()
     name, pretrained = _split_source(source, open_clip)
     try:
-        with quiet():
+        with quiet(), no_foreign_code(source):
             model, tokenizer = _load_parts(name, pretrained, open_clip)
     except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
+        check_no_code(source, error)
         raise BackboneError(
             f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must "
             "be in the local cache, at the path given, or the network must be reachable."
@@ -53,6 +55,8 @@ def _load_parts(name: str, pretrained: str | None, open_clip: Any) -> tuple[Any,
     try:
         with offline():
             return create()
+    except ForeignCodeError:
+        raise
     except Exception:  # mostly: not in the cache
         get_session().head(constants.ENDPOINT, timeout=10)
     return create()

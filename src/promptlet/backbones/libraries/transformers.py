@@ -15,6 +15,12 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
+from promptlet.backbones.libraries.no_code import (
+    ForeignCodeError,
+    check_no_code,
+    check_own_tokenizer,
+    no_foreign_code,
+)
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
 from promptlet.backbones.text.encoder import TextEncoder
@@ -33,10 +39,12 @@ def load_transformers(
 
     Raises BackboneError that says what is missing and what to do.
     """
-    with quiet():
+    with quiet(), no_foreign_code(source):
         try:
             with offline():  # beside peft, the library looks for adapters on the hub, whatever it is told
                 model, tokenizer, spec = _load_parts(source, local=True)
+        except ForeignCodeError:
+            raise
         except BackboneError:
             if Path(source).is_dir():
                 raise
@@ -152,8 +160,9 @@ def _load_config(source: str, local: bool) -> Any:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(source, local_files_only=local)
+        config = AutoConfig.from_pretrained(source, local_files_only=local, trust_remote_code=False)
     except Exception as error:  # the library raises many kinds: OSError, ValueError, KeyError, hub errors
+        check_no_code(source, error)
         raise BackboneError(
             f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). "
             f"{_advice(source)}"
@@ -176,9 +185,14 @@ def _load_model(source: str, local: bool) -> nn.Module:
 
     try:
         model, info = AutoModel.from_pretrained(
-            source, dtype=torch.float32, output_loading_info=True, local_files_only=local
+            source,
+            dtype=torch.float32,
+            output_loading_info=True,
+            local_files_only=local,
+            trust_remote_code=False,
         )
     except Exception as error:  # a damaged file raises the reader's own kinds
+        check_no_code(source, error)
         raise BackboneError(
             f"cannot load the weights of {source!r}: {_first_line(error)}. {_advice(source)}"
         ) from error
@@ -196,14 +210,16 @@ def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         usable = (
             len(set(tokenizer(PROBE, add_special_tokens=False).input_ids)) > 3
         )  # an empty one says "unknown"
     except Exception as error:  # the library raises many kinds here, TypeError among them
+        check_no_code(source, error)
         raise BackboneError(
             f"{source!r} has no usable tokenizer ({_first_line(error)}). {_advice(source)}"
         ) from error
+    check_own_tokenizer(source, tokenizer)
     if not usable or len(tokenizer) > config.text_config.vocab_size + 256:
         raise BackboneError(
             f"{source!r} has no tokenizer that fits its text tower ({len(tokenizer)} entries for a "
