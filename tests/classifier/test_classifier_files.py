@@ -16,7 +16,14 @@ import torch.nn.functional as F
 from learning_toys import NAMES, toy_arrays
 
 from promptlet import PromptClassifier, load_backbone, load_prompt_file
-from promptlet.errors import DataError, OptionError, PromptFileError, PromptletError, WrongBackboneError
+from promptlet.errors import (
+    BackboneError,
+    DataError,
+    OptionError,
+    PromptFileError,
+    PromptletError,
+    WrongBackboneError,
+)
 from promptlet.methods import METHODS
 from promptlet.promptfile import save_prompt_file
 
@@ -164,12 +171,25 @@ def test_class_specific_prompts_refuse_other_names(
         assert len(classifier.predict(problem[0])) == 20
 
 
-def test_without_a_backbone_the_one_named_in_the_file_is_loaded(
-    fitted: Any, problem: Any, tmp_path: Path
+def test_without_a_backbone_a_known_one_named_in_the_file_is_loaded(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).normal(size=(4, 128)).astype("float32")
+    clf = PromptClassifier("mini", "rlp", epochs=2, device="cpu").fit(images, ["cat", "dog"] * 2)
+    clf.save(tmp_path / "a.prompt")
+    loaded = PromptClassifier.load(tmp_path / "a.prompt", device="cpu")
+    np.testing.assert_allclose(loaded.predict_proba(images), clf.predict_proba(images), atol=1e-6)
+
+
+def test_a_place_that_only_the_file_names_is_not_loaded(
+    fitted: Any, problem: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clf = fitted("rlp")
     clf.save(tmp_path / "a.prompt")
-    loaded = PromptClassifier.load(tmp_path / "a.prompt", device="cpu")
+    folder = str(clf.backbone_.name)
+    monkeypatch.setattr("promptlet.classifier.estimator.load_backbone", lambda *_: pytest.fail("was loaded"))
+    with pytest.raises(BackboneError, match=r"if you trust that place, name it yourself: --backbone /"):
+        PromptClassifier.load(tmp_path / "a.prompt")
+    monkeypatch.undo()
+    loaded = PromptClassifier.load(tmp_path / "a.prompt", folder, device="cpu")
     np.testing.assert_allclose(loaded.predict_proba(problem[0]), clf.predict_proba(problem[0]), atol=1e-6)
 
 

@@ -39,14 +39,16 @@ def test_fit_features_and_predict(
         f"{texts} has no logit_scale: 100 is taken, CLIP's"
     ]
     assert "note: features:" in shell.run(*words, "--force").stderr
-    clf, file = PromptClassifier.load(out), read_feature_file(features)
+    clf, file = PromptClassifier.load(out, texts), read_feature_file(features)
     test = file.split.test
     score = clf.score(file.features[[item.row for item in test]], [item.class_name for item in test])
     assert 100 * score == pytest.approx(document["test_accuracy"])
-    assert "no image tower" in shell.fails("predict", out, pictures / "test")
+    assert "no image tower" in shell.fails("predict", out, pictures / "test", "--backbone", texts)
     assert "clip_adapter" in shell.run("inspect", out).stdout
     Path(texts.removeprefix("features:")).unlink()
-    assert "texts.npz: cannot be read (No such file" in shell.fails("predict", out, pictures / "test")
+    assert "texts.npz: cannot be read (No such file" in shell.fails(
+        "predict", out, pictures / "test", "--backbone", texts
+    )
 
 
 def test_what_is_refused_leaves_no_file(

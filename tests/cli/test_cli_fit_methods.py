@@ -22,7 +22,7 @@ def test_fit_and_predict(method: str, shell: Any, pictures: Path, clip_folder: P
     document = fit(shell, pictures, clip_folder, out, "--method", method)
     assert document["trainable"] > 0
     assert document["test_images"] == 6
-    answers = shell.json("predict", out, pictures / "test")
+    answers = shell.json("predict", out, pictures / "test", "--backbone", clip_folder)
     assert len(answers["predictions"]) == 6
     told = shell.run("inspect", out).stdout
     assert "format 2" in told

@@ -181,11 +181,11 @@ def test_ctrl_c_and_resume(
     )
 
 
-def test_predict_equals_the_library(shell: Any, prompt: Path, pictures: Path) -> None:
+def test_predict_equals_the_library(shell: Any, prompt: Path, pictures: Path, clip_folder: Path) -> None:
     images = sorted((pictures / "test").rglob("*.png"))
-    document = shell.json("predict", prompt, pictures / "test")
+    document = shell.json("predict", prompt, "--backbone", clip_folder, pictures / "test")
     assert [entry["path"] for entry in document["predictions"]] == [str(path) for path in images]
-    classifier = promptlet.PromptClassifier.load(prompt)
+    classifier = promptlet.PromptClassifier.load(prompt, clip_folder)
     assert [entry["top"][0]["class_name"] for entry in document["predictions"]] == list(
         classifier.predict(images)
     )
@@ -194,33 +194,54 @@ def test_predict_equals_the_library(shell: Any, prompt: Path, pictures: Path) ->
     assert document["errors"] == [] and len(document["predictions"][0]["top"]) == 3
 
 
-def test_predict_forms(shell: Any, prompt: Path, pictures: Path) -> None:
+def test_predict_forms(shell: Any, prompt: Path, pictures: Path, clip_folder: Path) -> None:
     one = pictures / "test" / "cat" / "test0.png"
-    text = shell.run("predict", prompt, one, "--top", 2).stdout
+    text = shell.run("predict", prompt, "--backbone", clip_folder, one, "--top", 2).stdout
     assert text.startswith(f"{one}: ") and text.count("%") == 2 and len(text.splitlines()) == 1
-    rows = list(csv.DictReader(io.StringIO(shell.run("predict", prompt, one, "--csv").stdout)))
+    rows = list(
+        csv.DictReader(
+            io.StringIO(shell.run("predict", prompt, "--backbone", clip_folder, one, "--csv").stdout)
+        )
+    )
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
     assert sum(float(row["probability"]) for row in rows) == pytest.approx(1, abs=1e-5)
     pattern = str(pictures / "test" / "*" / "test1.png")
-    assert len(shell.json("predict", prompt, pattern, one, one)["predictions"]) == 4
+    assert (
+        len(shell.json("predict", prompt, "--backbone", clip_folder, pattern, one, one)["predictions"]) == 4
+    )
 
 
-def test_predict_among_other_classes(shell: Any, prompt: Path, pictures: Path) -> None:
+def test_predict_among_other_classes(shell: Any, prompt: Path, pictures: Path, clip_folder: Path) -> None:
     one = pictures / "test" / "cat" / "test0.png"
-    [entry] = shell.json("predict", prompt, one, "--classes", "lynx, house cat")["predictions"]
+    [entry] = shell.json("predict", prompt, "--backbone", clip_folder, one, "--classes", "lynx, house cat")[
+        "predictions"
+    ]
     assert {best["class_name"] for best in entry["top"]} == {"lynx", "house cat"}
-    assert "--classes: there is only one class" in shell.fails("predict", prompt, one, "--classes", "lynx")
-    assert "is there twice" in shell.fails("predict", prompt, one, "--classes", "lynx,lynx")
+    assert "--classes: there is only one class" in shell.fails(
+        "predict", prompt, "--backbone", clip_folder, one, "--classes", "lynx"
+    )
+    assert "is there twice" in shell.fails(
+        "predict", prompt, "--backbone", clip_folder, one, "--classes", "lynx,lynx"
+    )
 
 
 def test_bad_images_are_named_and_the_others_answered(
-    shell: Any, prompt: Path, pictures: Path, tmp_path: Path
+    shell: Any, prompt: Path, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copy(pictures / "test" / "cat" / "test0.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     (tmp_path / "c.png").write_bytes(b"")
     (tmp_path / "empty").mkdir()
-    words = ("predict", prompt, tmp_path, tmp_path / "no.png", tmp_path / "empty", tmp_path / "*.gif")
+    words = (
+        "predict",
+        prompt,
+        "--backbone",
+        clip_folder,
+        tmp_path,
+        tmp_path / "no.png",
+        tmp_path / "empty",
+        tmp_path / "*.gif",
+    )
     result = shell.run(*words, exit_code=1)
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [str(tmp_path / "a.png")]
     for name in ("b.png", "c.png", "no.png", "empty", "*.gif"):

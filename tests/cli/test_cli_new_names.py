@@ -32,7 +32,9 @@ def test_fit_stores_the_rule_and_predict_keeps_it(
     assert load_prompt_file(own).options["new_names"] == "zero-shot"
     assert load_prompt_file(told).options["new_names"] == "blend:0.4"
     for file in (own, told):
-        answered = shell.json("predict", file, image, *ASKED)["predictions"][0]["top"]
+        answered = shell.json("predict", file, image, "--backbone", clip_folder, *ASKED)["predictions"][0][
+            "top"
+        ]
         classifier = PromptClassifier.load(file, load_backbone(clip_folder, device="cpu"))
         names = ["boat", "box", "tree"]
         expected = dict(zip(names, classifier.predict_proba([image], names)[0].tolist(), strict=True))
@@ -40,29 +42,34 @@ def test_fit_stores_the_rule_and_predict_keeps_it(
             assert one["probability"] == pytest.approx(expected[one["class_name"]], abs=1e-6)
 
 
-def test_predict_can_choose_another_rule(shell: Any, fitted: Any, pictures: Path) -> None:
+def test_predict_can_choose_another_rule(shell: Any, fitted: Any, pictures: Path, clip_folder: Path) -> None:
     file, image = fitted(), next(pictures.rglob("*.png"))
 
     def answer(*options: str) -> Any:
-        return shell.json("predict", file, image, *ASKED, *options)["predictions"]
+        return shell.json("predict", file, image, "--backbone", clip_folder, *ASKED, *options)["predictions"]
 
     assert answer("--new-names", "zero-shot") == answer()
     assert answer("--new-names", "learned") != answer()
-    wrong = shell.refuses("predict", file, image, *ASKED, "--new-names", "maybe")
+    wrong = shell.refuses("predict", file, image, "--backbone", clip_folder, *ASKED, "--new-names", "maybe")
     assert "new_names='maybe' is not allowed; give one of learned, blend, zero-shot" in wrong
 
 
 def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
-    shell: Any, fitted: Any, pictures: Path
+    shell: Any, fitted: Any, pictures: Path, clip_folder: Path
 ) -> None:
     file, image = fitted("--new-names", "learned"), next(pictures.rglob("*.png"))
     assert load_prompt_file(file).format_version == 1  # as every file was before there were rules
-    done = shell.run("predict", file, image, *ASKED)
+    done = shell.run("predict", file, image, "--backbone", clip_folder, *ASKED)
     assert "no rule for names that were not taught, which are answered as it learned: boat, tree" in (
         done.stderr
     )
-    assert "note" not in shell.run("predict", file, image).stderr
-    assert "note" not in shell.run("predict", file, image, *ASKED, "--new-names", "learned").stderr
+    assert "note" not in shell.run("predict", file, image, "--backbone", clip_folder).stderr
+    assert (
+        "note"
+        not in shell.run(
+            "predict", file, image, "--backbone", clip_folder, *ASKED, "--new-names", "learned"
+        ).stderr
+    )
 
 
 def test_inspect_tells_the_rule(shell: Any, fitted: Any) -> None:

@@ -139,14 +139,14 @@ def test_a_prompt_file_answers_as_what_was_saved(
     clf.save(tmp_path / "a.prompt")
     file = load_prompt_file(tmp_path / "a.prompt")
     assert (file.backbone, file.n_ctx, file.dim, file.init) == (source, 0, 16, "none")
-    again = PromptClassifier.load(tmp_path / "a.prompt", device="cpu")
+    again = PromptClassifier.load(tmp_path / "a.prompt", source, device="cpu")
     expected = clf.predict_proba(features)
     np.testing.assert_allclose(again.predict_proba(features), expected, atol=1e-6)
     np.testing.assert_allclose(pickle.loads(pickle.dumps(clf)).predict_proba(features), expected, atol=1e-6)
     assert clf.score(features, labels) > 1.5 / len(NAMES) or name in ("zero_shot", "zero_shot_ensemble")
     stored(names=NAMES[::-1], sentences=())
     with pytest.raises(WrongBackboneError, match="It has changed since: give it as it was"):
-        PromptClassifier.load(tmp_path / "a.prompt", device="cpu")
+        PromptClassifier.load(tmp_path / "a.prompt", source, device="cpu")
 
 
 def test_other_names_are_answered_where_the_file_has_them(tiny_backbone: Any, stored: Any) -> None:

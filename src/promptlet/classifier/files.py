@@ -14,7 +14,7 @@ from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import check_template
 from promptlet.methods.text_prompt import TextPrompt
-from promptlet.promptfile import PromptFile, load_prompt_file
+from promptlet.promptfile import PromptFile, check_names_known_backbone, load_prompt_file
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
@@ -96,6 +96,8 @@ def usable_file(path: str | Path, names_backbone: bool) -> PromptFile:
             f"{path} does not name its backbone; give it: load(path, backbone=...) "
             f"(fingerprint {file.fingerprint})"
         )
+    if names_backbone:
+        check_names_known_backbone(file, path)
     return file
 
 

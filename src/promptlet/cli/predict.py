@@ -86,7 +86,7 @@ def command(
 
 
 def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassifier:
-    from promptlet.promptfile import load_prompt_file
+    from promptlet.promptfile import check_names_known_backbone, load_prompt_file
 
     prompt = load_prompt_file(file)  # before torch: a wrong file is told at once
     name = prompt.backbone
@@ -100,6 +100,8 @@ def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassif
             f"{file} was made with the backbone in the folder {name!r}, which is not here; give the same "
             f"model with --backbone FOLDER (fingerprint {prompt.fingerprint})"
         )
+    if backbone is None:
+        check_names_known_backbone(prompt, file)
     from promptlet.classifier import PromptClassifier
 
     return PromptClassifier.load(file, backbone, device)

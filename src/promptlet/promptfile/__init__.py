@@ -3,6 +3,7 @@
 The formats are specified in docs/reference/prompt-file.md.
 """
 
+from promptlet.promptfile.backbone import check_names_known_backbone, is_known_name
 from promptlet.promptfile.codec import FORMAT_VERSION, dumps, loads
 from promptlet.promptfile.files import load_prompt_file, save_prompt_file
 from promptlet.promptfile.kmeans import KMEANS, cluster
@@ -14,8 +15,10 @@ __all__ = [
     "KMEANS",
     "PRECISIONS",
     "PromptFile",
+    "check_names_known_backbone",
     "cluster",
     "dumps",
+    "is_known_name",
     "load_prompt_file",
     "loads",
     "save_prompt_file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from promptlet.cli.shell import say, warn
@@ -52,4 +53,11 @@ def tell(facts: dict[str, Any], shots: int | None) -> None:
         rule = facts["new_names"].replace("learned", "as learned")
         say(f"names given later, which were not taught: answered {rule} (--new-names)")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
-    say(f"next: promptlet predict {out} IMAGE...")
+    say(f"next: promptlet predict {out} IMAGE...{_backbone_to_give(facts['backbone'])}")
+
+
+def _backbone_to_give(name: str) -> str:
+    """The option for a backbone that a prompt file is not followed to, or nothing."""
+    from promptlet.promptfile import is_known_name
+
+    return "" if is_known_name(name) else f" --backbone {quote(name)}"

@@ -1,0 +1,39 @@
+"""Which backbones a prompt file may name by itself: what comes from elsewhere leads to known models alone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from promptlet.errors import BackboneError
+from promptlet.promptfile.record import PromptFile
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_HUB_ID = re.compile(rf"{_PART}/{_PART}")
+_TAG = re.compile(rf"open_clip:({_PART})/({_PART})")
+EMBEDDED = "mini"
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a name is the embedded backbone's, a hub id, or a model and tag of open_clip.
+
+    What is also a path that exists here is not: it would be taken for the path.
+    """
+    tag = _TAG.fullmatch(name)
+    if tag:
+        return not any(Path(part).exists() for part in (f"{tag[1]}/{tag[2]}", tag[2]))
+    return name == EMBEDDED or (_HUB_ID.fullmatch(name) is not None and not Path(name).exists())
+
+
+def check_names_known_backbone(file: PromptFile, where: str | Path) -> None:
+    """Raise BackboneError where ``file`` names a backbone that only a person may name.
+
+    A path that a file names may lead to anything, and be another thing here than where the file was made.
+    """
+    if not is_known_name(file.backbone):
+        raise BackboneError(
+            f"{where} names the backbone {file.backbone!r}, and a file is followed to hub ids and tags of "
+            f"open_clip alone; if you trust that place, name it yourself: --backbone "
+            f"{shlex.quote(file.backbone)}, or load(path, backbone=...) (fingerprint {file.fingerprint})"
+        )
