@@ -76,7 +76,7 @@ def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(page.partition("```python\n")[2].partition("```")[0], names)
-    again = PromptClassifier.load("pets.prompt").predict(np.load("images.npy"))
+    again = PromptClassifier.load("pets.prompt", "features:texts.npz").predict(np.load("images.npy"))
     assert np.mean(again == labels) > 0.9
 
 

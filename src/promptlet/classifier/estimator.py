@@ -311,9 +311,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def load(
         cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
     ) -> PromptClassifier:
-        """Read a prompt file. backbone None loads the one the file names.
+        """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
+        open_clip, or ``mini``; a place on a disk is given here.
 
-        Raises PromptFileError for a damaged file, WrongBackboneError for another backbone.
+        Raises PromptFileError for a damaged file, WrongBackboneError for another backbone, BackboneError
+        where the file names a place.
         """
         file = usable_file(path, names_backbone=backbone is None)
         classifier = cls(
