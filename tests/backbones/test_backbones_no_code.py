@@ -89,6 +89,19 @@ def test_a_known_architecture_is_loaded_without_the_code_beside_it(
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("kernel", ["somebody/kernel", "flash_attention_2"])
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+def test_attention_of_somebody_else_is_not_taken(
+    key: str, kernel: str, clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(clip_folder, folder)
+    change(folder / "config.json", **{key: kernel})
+    backbone = load_backbone(folder)
+    assert backbone.fingerprint == load_backbone(clip_folder).fingerprint
+    assert backbone.model.config._attn_implementation == "sdpa"
+
+
 @pytest.mark.parametrize("kwargs", [{}, {"trust_remote_code": True}], ids=["asks", "trusts itself"])
 def test_a_tokenizer_with_code_in_a_folder_of_open_clip(
     kwargs: dict[str, Any], open_siglip_folder: Path, tmp_path: Path, marker: Path

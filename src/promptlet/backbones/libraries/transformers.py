@@ -29,6 +29,7 @@ from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
 from promptlet.errors import BackboneError
 
+OWN_ATTENTION = ("sdpa", "eager")
 SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 
 
@@ -55,7 +56,11 @@ def load_transformers(
 
 def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
     config = _load_config(source, local)
-    return _load_model(source, local), _load_tokenizer(source, config, local), _load_spec(source, local)
+    return (
+        _load_model(source, config, local),
+        _load_tokenizer(source, config, local),
+        _load_spec(source, local),
+    )
 
 
 def _check_reachable(source: str) -> None:
@@ -180,7 +185,7 @@ def _load_config(source: str, local: bool) -> Any:
     return config
 
 
-def _load_model(source: str, local: bool) -> nn.Module:
+def _load_model(source: str, config: Any, local: bool) -> nn.Module:
     from transformers import AutoModel
 
     try:
@@ -190,6 +195,7 @@ def _load_model(source: str, local: bool) -> nn.Module:
             output_loading_info=True,
             local_files_only=local,
             trust_remote_code=False,
+            **_attention(config),
         )
     except Exception as error:  # a damaged file raises the reader's own kinds
         check_no_code(source, error)
@@ -204,6 +210,15 @@ def _load_model(source: str, local: bool) -> nn.Module:
         )
     loaded: nn.Module = model
     return loaded
+
+
+def _attention(config: Any) -> dict[str, Any]:
+    """PyTorch's own attention in the place of any other that a configuration names: a kernel of somebody's
+    repository is code, and others need hardware or packages that may not be here."""
+    if getattr(config, "_attn_implementation", None) in (None, *OWN_ATTENTION):
+        return {}
+    config._attn_implementation = OWN_ATTENTION[0]
+    return {"config": config, "attn_implementation": OWN_ATTENTION[0]}
 
 
 def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
