@@ -99,3 +99,11 @@ def test_what_is_refused(
     told = shell.refuses("fit", pictures, "--out", out, "--backbone", clip_folder, "--epochs", 1, *words)
     assert re.search(message, told, re.DOTALL), told
     assert not out.exists()
+
+
+def test_the_next_command_has_what_a_compact_file_leaves_out(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    words = ("--method", "coop", "--epochs", 1, "--compact", "--out", tmp_path / "a.prompt")
+    told = shell.run("fit", pictures, "--backbone", clip_folder, *words).output
+    assert f"IMAGE... --backbone {clip_folder} --classes NAME,NAME..." in told

@@ -35,7 +35,10 @@ def test_fit_tells_what_it_did(shell: Any, pictures: Path, clip_folder: Path, tm
     size = out.stat().st_size
     for words in ("3 classes, 12 images", "72 numbers learned in 3 epochs (fast)", "of 6 images"):
         assert words in text
-    assert f"wrote {out}: {size:,} bytes" in text and f"next: promptlet predict {out} IMAGE..." in text
+    assert (
+        f"wrote {out}: {size:,} bytes" in text
+        and f"next: promptlet predict {out} IMAGE... --backbone {clip_folder}" in text
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shapes.prompt"]  # no checkpoint is left
 
 

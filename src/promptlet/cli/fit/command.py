@@ -155,4 +155,4 @@ def command(
     if json:
         emit_json(facts)
     else:
-        tell(facts, shots)
+        tell(facts, shots, compact)

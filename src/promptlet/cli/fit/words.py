@@ -25,7 +25,7 @@ def how_to_go_on(checkpoint: Path, has_cache: bool) -> str:
     return f"{kept}training had not begun; run the same command again"
 
 
-def tell(facts: dict[str, Any], shots: int | None) -> None:
+def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
     """The result, for people."""
     out, names = facts["file"], facts["class_names"]
     say(f"{len(names)} classes, {facts['images']} images; backbone {facts['backbone']}")
@@ -53,11 +53,12 @@ def tell(facts: dict[str, Any], shots: int | None) -> None:
         rule = facts["new_names"].replace("learned", "as learned")
         say(f"names given later, which were not taught: answered {rule} (--new-names)")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
-    say(f"next: promptlet predict {out} IMAGE...{_backbone_to_give(facts['backbone'])}")
+    say(f"next: promptlet predict {out} IMAGE...{_to_give(facts['backbone'], compact)}")
 
 
-def _backbone_to_give(name: str) -> str:
-    """The option for a backbone that a prompt file is not followed to, or nothing."""
+def _to_give(backbone: str, compact: bool) -> str:
+    """The options for what the prompt file leaves out, or is not followed to."""
     from promptlet.promptfile import is_known_name
 
-    return "" if is_known_name(name) else f" --backbone {quote(name)}"
+    named = "" if is_known_name(backbone) and not compact else f" --backbone {quote(backbone)}"
+    return f"{named} --classes NAME,NAME..." if compact else named
