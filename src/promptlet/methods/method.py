@@ -216,7 +216,5 @@ BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 def constructor_options(method: type[Method]) -> list[Parameter]:
     """What its constructor takes after itself, the backbone and the class names."""
     taken = inspect.signature(method.__init__).parameters.values()
-    by_place = [
-        one for one in taken if one.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    by_place = [one for one in taken if one.kind in BY_PLACE]
     return [*by_place[3:], *(one for one in taken if one.kind is Parameter.KEYWORD_ONLY)]

@@ -7,12 +7,12 @@ import shlex
 from pathlib import Path
 
 from promptlet.errors import BackboneError
+from promptlet.mini.names import MINI
 from promptlet.promptfile.record import PromptFile
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _HUB_ID = re.compile(rf"{_PART}/{_PART}")
 _TAG = re.compile(rf"open_clip:({_PART})/({_PART})")
-EMBEDDED = "mini"
 
 
 def is_known_name(name: str) -> bool:
@@ -23,7 +23,7 @@ def is_known_name(name: str) -> bool:
     tag = _TAG.fullmatch(name)
     if tag:
         return not any(Path(part).exists() for part in (f"{tag[1]}/{tag[2]}", tag[2]))
-    return name == EMBEDDED or (_HUB_ID.fullmatch(name) is not None and not Path(name).exists())
+    return name == MINI or (_HUB_ID.fullmatch(name) is not None and not Path(name).exists())
 
 
 def check_names_known_backbone(file: PromptFile, where: str | Path) -> None:
