@@ -124,6 +124,12 @@ def realclip() -> Path:
     return _shared("realclip", "PROMPTLET_REALCLIP", "caltech101_vitb16_with_text.npz")
 
 
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small inputs that once went wrong: PROMPTLET_CASES, else ../shared/cases."""
+    return _shared("cases", "PROMPTLET_CASES", "README.md")
+
+
 def _shared(name: str, variable: str, holds: str) -> Path:
     """A folder beside the project. Skips where it is absent."""
     chosen = os.environ.get(variable)

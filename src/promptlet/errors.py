@@ -7,6 +7,7 @@
     │   ├── ImageError         one image file that cannot be read
     │   └── PackError          a pack of results that cannot be read, or made
     ├── PromptFileError        a prompt file that cannot be read or written
+    ├── AnswerError            answers that are no numbers
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
     ├── EngineError            workers or a cluster that cannot be used
     ├── OptionError            an argument outside its allowed values
@@ -48,6 +49,14 @@ class PackError(DataError):
 
 class PromptFileError(PromptletError):
     """A prompt file that is damaged, hostile, or of a version this library does not know."""
+
+
+class AnswerError(PromptletError):
+    """Answers that are no numbers, or absurd ones. ``rows``: of which inputs, in the order given."""
+
+    def __init__(self, message: str, rows: Iterable[int] = ()) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
 
 
 class TrainingError(PromptletError):

@@ -280,13 +280,13 @@ def test_a_file_tells_how_new_names_are_answered(fitted: Any, tiny_backbone: Any
         assert loaded.method_.new_names == rule and loaded.method_.taught == loaded.class_names_
 
 
-def test_a_file_of_an_older_format_answers_as_it_did(
+def test_a_file_without_a_rule_for_new_names_answers_as_older_ones_did(
     fitted: Any, problem: Any, tiny_backbone: Any, tmp_path: Path
 ) -> None:
     """Such a file says nothing of new names; RLP's own rule is not put in its place."""
     clf = fitted("rlp, all names as learned")
     clf.save(tmp_path / "old.prompt")
-    assert load_prompt_file(tmp_path / "old.prompt").format_version == 1
+    assert not load_prompt_file(tmp_path / "old.prompt").options
     loaded = PromptClassifier.load(tmp_path / "old.prompt", backbone=tiny_backbone)
     names = ["cat", "a boat"]
     loaded.method_.set_classes(names)

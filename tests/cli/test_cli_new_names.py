@@ -58,7 +58,7 @@ def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
     shell: Any, fitted: Any, pictures: Path, clip_folder: Path
 ) -> None:
     file, image = fitted("--new-names", "learned"), next(pictures.rglob("*.png"))
-    assert load_prompt_file(file).format_version == 1  # as every file was before there were rules
+    assert not load_prompt_file(file).options  # as every file was before there were rules
     done = shell.run("predict", file, image, "--backbone", clip_folder, *ASKED)
     assert "no rule for names that were not taught, which are answered as it learned: boat, tree" in (
         done.stderr

@@ -1,6 +1,7 @@
 """The golden prompt files. `python tests/promptfile/promptfile_golden.py` writes them anew.
 
 Rewriting them changes the format: it needs a new format version, and files of the old one must still load.
+Those of formats 1 and 2 hold the same prompts, and stay as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 from promptlet.promptfile import PRECISIONS, PromptFile, dumps
 from promptlet.rng import normal
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parent / "golden" / "format-3"
+OLDER = Path(__file__).parent / "golden" / "formats-1-and-2"  # nothing writes them any more
 TRAINING = {
     "shots": 16,
     "seed": 1,
@@ -97,6 +99,6 @@ GOLDEN |= {
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (prompt, precision) in GOLDEN.items():
         (FOLDER / name).write_bytes(dumps(prompt, precision))

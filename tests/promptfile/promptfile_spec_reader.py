@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
@@ -25,8 +26,10 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     header = json.loads(data[8 : 8 + length])
     metadata = header.pop("__metadata__")
     version = metadata["promptlet"]
-    assert version in ("1", "2")
-    if version == "2":
+    assert version in ("1", "2", "3")
+    if version == "3":
+        assert metadata.pop("digest") == digest(metadata, header, data[8 + length :])
+    if version != "1":
         metadata = {**DEFAULTS, **metadata}
     raw = {}
     for name, entry in header.items():
@@ -47,9 +50,21 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
             x = int4(x, math.prod(shapes[name])).reshape(shapes[name])
         x = x.astype(np.float32)
         factors[name] = x * np.float32(raw["scale"][position]) if "scale" in raw else x
-    if version == "2":
+    if version != "1":
         assert {name: list(x.shape) for name, x in factors.items()} == shapes
     return metadata, factors
+
+
+def digest(metadata: dict[str, str], header: dict[str, dict], payload: bytes) -> str:
+    """SHA-256 of the texts, then of the tensors, each part with its length before it; 12 digits of it."""
+    parts: list[bytes] = [b"%d" % len(metadata)]
+    for key in sorted(metadata, key=str.encode):
+        parts += key.encode(), metadata[key].encode()
+    for name in sorted(header, key=str.encode):
+        begin, end = header[name]["data_offsets"]
+        shape = ",".join(str(size) for size in header[name]["shape"])
+        parts += name.encode(), header[name]["dtype"].encode(), shape.encode(), payload[begin:end]
+    return hashlib.sha256(b"".join(struct.pack("<Q", len(part)) + part for part in parts)).hexdigest()[:12]
 
 
 def shapes_of(metadata: dict) -> dict[str, list[int]]:

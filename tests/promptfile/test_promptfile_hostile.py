@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -11,12 +12,24 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import promptfile_spec_reader as spec
 import pytest
 import safetensors
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promptfile_golden import COMPACT, FULL, GOLDEN, LOW_RANK, META_NET, PER_CLASS, PROBE, PROMPTS, ZERO_SHOT
+from promptfile_golden import (
+    COMPACT,
+    FULL,
+    GOLDEN,
+    LOW_RANK,
+    META_NET,
+    OLDER,
+    PER_CLASS,
+    PROBE,
+    PROMPTS,
+    ZERO_SHOT,
+)
 
 from promptlet.errors import PromptFileError
 from promptlet.promptfile import KMEANS, PRECISIONS, dumps, loads
@@ -30,6 +43,27 @@ def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
 def join(header: object, payload: bytes = b"") -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + payload
+
+
+def signed(header: dict[str, Any], payload: bytes = b"") -> bytes:
+    """`join`, with a digest that is right: what is wrong beside it must be noticed all the same."""
+    texts = {key: text for key, text in header["__metadata__"].items() if key != "digest"}
+    tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+    try:
+        right = spec.digest(texts, tensors, payload)
+    except (TypeError, KeyError, AttributeError, ValueError):  # no digest could be made of it
+        right = "0" * 12
+    return join(header | {"__metadata__": {**texts, "digest": right}}, payload)
+
+
+def forged(data: bytes) -> bytes:
+    """The same with a digest that is right."""
+    return signed(*parts(data))
+
+
+def older(name: str) -> bytes:
+    """The bytes of a golden file of format 1 or 2."""
+    return (OLDER / f"{name}.prompt").read_bytes()
 
 
 def refused(data: bytes) -> str:
@@ -89,12 +123,16 @@ def test_pickles_are_named(data: bytes) -> None:
         (join({"__metadata__": []}), "must be an object of texts"),
         (join({"__metadata__": {"promptlet": 1}}), "must be a text"),
         (
-            join({"__metadata__": {"promptlet": "3"}, "x": {"dtype": "F8"}}),
-            "made by a newer Promptlet: format 3; this one reads 1 to 2",
+            join({"__metadata__": {"promptlet": "4"}, "x": {"dtype": "F8"}}),
+            "made by a newer Promptlet: format 4; this one reads 1 to 3",
         ),
         (join({"__metadata__": {"promptlet": "one"}}), "must be a whole number"),
         (join({"__metadata__": {"promptlet": "1"}}), "its metadata lacks ['backbone', 'class_names'"),
         (join({"__metadata__": {"promptlet": "2"}}), "its metadata lacks ['dim', 'fingerprint', 'method']"),
+        (
+            join({"__metadata__": {"promptlet": "3"}}),
+            "its metadata lacks ['digest', 'dim', 'fingerprint', 'method']",
+        ),
         (
             safetensors.numpy.save({"w": np.zeros(3, np.float32)}),
             "it is a safetensors file but no prompt file",
@@ -183,8 +221,8 @@ HEADERS = [
 
 
 @pytest.mark.parametrize(("change", "message"), HEADERS)
-def test_headers(change: Callable[[dict], None], message: str) -> None:
-    header, payload = parts(dumps(LOW_RANK))
+def test_headers_of_format_1(change: Callable[[dict], None], message: str) -> None:
+    header, payload = parts(older("low-rank-fp32"))
     change(header)
     assert message in refused(join(header, payload))
 
@@ -199,7 +237,7 @@ def test_trailing_bytes(precision: str) -> None:
 def test_numbers_that_are_not_finite(dtype: str, value: float) -> None:
     data = dumps(FULL, "fp32" if dtype == "<f4" else "fp16")
     bad = np.array(value, dtype).tobytes()
-    assert "not finite" in refused(data[: -len(bad)] + bad)
+    assert "not finite" in refused(forged(data[: -len(bad)] + bad))
 
 
 @pytest.mark.parametrize("scale", [np.nan, np.inf, -1.0, 0.0])
@@ -208,27 +246,32 @@ def test_scales(precision: str, scale: float) -> None:
     header, payload = parts(dumps(FULL, precision))
     assert header["scale"]["data_offsets"] == [0, 2]
     assert "scales must be finite and above 0" in refused(
-        join(header, np.float16(scale).tobytes() + payload[2:])
+        signed(header, np.float16(scale).tobytes() + payload[2:])
     )
 
 
 def test_scale_of_another_dtype_or_missing() -> None:
     header, payload = parts(dumps(FULL, "int8"))
     header["scale"] |= {"dtype": "I8", "shape": [2]}
-    assert "scales must be F16" in refused(join(header, payload))
+    assert "scales must be F16" in refused(signed(header, payload))
     del header["scale"]
     header["P"]["data_offsets"] = [0, 15]
-    assert "it holds the tensors ['P']" in refused(join(header, payload[2:]))
+    assert "it holds the tensors ['P']" in refused(signed(header, payload[2:]))
 
 
 def test_steps_that_no_writer_uses() -> None:
-    assert "holds -128" in refused(dumps(FULL, "int8")[:-1] + b"\x80")
-    assert "last half byte is not 0" in refused(dumps(FULL, "int4")[:-1] + b"\x11")
-    assert "holds -8" in refused(dumps(FULL, "int4")[:-1] + b"\x08")
+    assert "holds -128" in refused(forged(dumps(FULL, "int8")[:-1] + b"\x80"))
+    for int4 in (older("full-int4"), dumps(FULL, "int4")):
+        sign = forged if int4 == dumps(FULL, "int4") else bytes
+        assert "last half byte is not 0" in refused(sign(int4[:-1] + b"\x11"))
+        assert "holds -8" in refused(sign(int4[:-1] + b"\x08"))
 
 
 def test_one_prompt_per_class_needs_all_of_them() -> None:
     header, payload = parts(dumps(PER_CLASS))
+    header["__metadata__"]["class_names"] = '["cat"]'
+    assert "1 classes need tensors of shapes {'P': (1, 3, 5)}" in refused(signed(header, payload))
+    header, payload = parts(older("per-class-fp32"))
     header["__metadata__"]["class_names"] = '["cat"]'
     assert "'P' has the shape [5, 3, 5]" in refused(join(header, payload))
 
@@ -236,7 +279,7 @@ def test_one_prompt_per_class_needs_all_of_them() -> None:
 def test_a_zero_shot_file_with_a_giant_context_is_refused() -> None:
     header, _ = parts(dumps(ZERO_SHOT))
     header["__metadata__"] |= {"n_ctx": "999999999", "dim": "999999999"}
-    assert "n_ctx must be a whole number from 1 to 1024" in refused(join(header))
+    assert "n_ctx must be a whole number from 1 to 1024" in refused(signed(header))
 
 
 SHAPES = '{"W":[5,5]}'
@@ -245,7 +288,7 @@ HEADERS_2 = [
     (meta(precision="fp32"), "unknown ['precision']"),
     (meta(method=None), "lacks ['method']"),
     (meta(dim=None, fingerprint=None), "lacks ['dim', 'fingerprint']"),
-    (meta(promptlet="1"), "unknown ['options', 'shapes']"),
+    (meta(promptlet="1"), "unknown ['digest', 'options', 'shapes']"),
     (meta(n_ctx="00"), "'n_ctx' must be a whole number above 0"),
     (meta(n_ctx="-1"), "'n_ctx' must be"),
     (meta(n_ctx="1025"), "n_ctx must be a whole number from 0 to 1024"),
@@ -292,10 +335,14 @@ HEADERS_2 = [
 
 
 @pytest.mark.parametrize(("change", "message"), HEADERS_2)
-def test_headers_of_format_2(change: Callable[[dict], None], message: str) -> None:
+def test_headers_since_format_2(change: Callable[[dict], None], message: str) -> None:
     header, payload = parts(dumps(PROBE))
     change(header)
-    assert message in refused(join(header, payload))
+    assert message in refused(signed(header, payload))
+    if header["__metadata__"]["promptlet"] == "3":
+        del header["__metadata__"]["digest"]
+        header["__metadata__"]["promptlet"] = "2"
+        assert message in refused(join(header, payload))
 
 
 def test_without_options_the_names_of_a_context_mean_a_context() -> None:
@@ -303,10 +350,10 @@ def test_without_options_the_names_of_a_context_mean_a_context() -> None:
     header, payload = parts(dumps(odd))
     assert loads(join(header, payload)).tensors["P"].shape == (5, 5)
     del header["__metadata__"]["options"]
-    assert "need tensors of shapes {'U': (3, 2), 'V': (2, 5)}" in refused(join(header, payload))
+    assert "need tensors of shapes {'U': (3, 2), 'V': (2, 5)}" in refused(signed(header, payload))
 
 
-def test_format_2_is_the_same_with_its_defaults_written_out() -> None:
+def test_a_file_is_the_same_with_its_defaults_written_out() -> None:
     data = dumps(COMPACT, "kmeans1")
     header, payload = parts(data)
     header["__metadata__"] |= {
@@ -318,52 +365,55 @@ def test_format_2_is_the_same_with_its_defaults_written_out() -> None:
         "options": "{}",
         "shapes": '{"V":[1,5],"U":[4,1]}',
     }
-    assert dumps(loads(join(header, payload)), "kmeans1") == data
+    assert dumps(loads(signed(header, payload)), "kmeans1") == data
 
 
 def test_codes_that_no_writer_uses() -> None:
     header, payload = parts(dumps(COMPACT, "kmeans1"))  # 2 codebooks of 2, 9 codes
     assert header["kmeans1"]["shape"] == [10] and len(payload) == 10
-    assert "unused last bits are not 0" in refused(join(header, payload[:-1] + bytes([payload[-1] | 2])))
-    assert "unused last bits are not 0" in refused(join(header, payload[:-1] + bytes([payload[-1] | 128])))
+    assert "unused last bits are not 0" in refused(signed(header, payload[:-1] + bytes([payload[-1] | 2])))
+    assert "unused last bits are not 0" in refused(signed(header, payload[:-1] + bytes([payload[-1] | 128])))
     for bad in (np.nan, np.inf, -np.inf):
         for at in (0, 2, 4, 6):
             book = payload[:at] + np.float16(bad).tobytes() + payload[at + 2 :]
-            assert "codebooks must be finite and ascending" in refused(join(header, book))
+            assert "codebooks must be finite and ascending" in refused(signed(header, book))
     turned = payload[2:4] + payload[:2] + payload[4:]
-    assert "codebooks must be finite and ascending" in refused(join(header, turned))
+    assert "codebooks must be finite and ascending" in refused(signed(header, turned))
 
 
 @pytest.mark.parametrize("length", [1, 9, 11, 40])
 def test_codes_of_another_length(length: int) -> None:
     header, _ = parts(dumps(COMPACT, "kmeans1"))
     header["kmeans1"] |= {"shape": [length], "data_offsets": [0, length]}
-    assert f"'kmeans1' has the shape [{length}]; its shapes make [10]" in refused(join(header, bytes(length)))
+    assert f"'kmeans1' has the shape [{length}]; its shapes make [10]" in refused(
+        signed(header, bytes(length))
+    )
 
 
 def test_the_tensor_that_tells_the_precision_stands_alone_and_fits() -> None:
     header, payload = parts(dumps(COMPACT, "kmeans1"))
     both = header | {"U": {"dtype": "U8", "shape": [1], "data_offsets": [10, 11]}}
-    assert "which do not go together" in refused(join(both, payload + b"\0"))
+    assert "which do not go together" in refused(signed(both, payload + b"\0"))
     header["kmeans2"] = header.pop("kmeans1")
-    assert "'kmeans2' has the shape [10]; its shapes make [19]" in refused(join(header, payload))
+    assert "'kmeans2' has the shape [10]; its shapes make [19]" in refused(signed(header, payload))
     header["kmeans8"] = header.pop("kmeans2")
-    assert "it holds the tensors ['kmeans8'], expected ['U', 'V', 'scale']" in refused(join(header, payload))
+    message = "it holds the tensors ['kmeans8'], expected ['U', 'V', 'scale']"
+    assert message in refused(signed(header, payload))
 
 
 def test_format_1_knows_no_codes() -> None:
     header, payload = parts(dumps(LOW_RANK, "kmeans1"))
-    header["__metadata__"] = parts(dumps(LOW_RANK))[0]["__metadata__"]
+    header["__metadata__"] = parts(older("low-rank-fp32"))[0]["__metadata__"]
     assert "it holds the tensors ['kmeans1'], expected ['U', 'V', 'scale']" in refused(join(header, payload))
 
 
-def test_int4_of_format_2() -> None:
+def test_int4_since_format_2() -> None:
     data = dumps(PROBE, "int4")
-    assert "last half byte is not 0" in refused(data[:-1] + bytes([data[-1] | 16]))
+    assert "last half byte is not 0" in refused(forged(data[:-1] + bytes([data[-1] | 16])))
     header, payload = parts(data)
     assert header["W"]["shape"] == [13]
     header["W"]["shape"] = [1, 13]
-    assert "'W' has the shape [1, 13]; its shapes make [13]" in refused(join(header, payload))
+    assert "'W' has the shape [1, 13]; its shapes make [13]" in refused(signed(header, payload))
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -377,6 +427,7 @@ def test_truncation_at_every_byte(name: str) -> None:
 VALID = [
     *(dumps(prompt, precision) for prompt in PROMPTS.values() for precision in PRECISIONS),
     *(dumps(prompt, q) for prompt in (META_NET, PROBE, COMPACT) for q in (*PRECISIONS, *KMEANS)),
+    *(path.read_bytes() for path in sorted(OLDER.iterdir())),
 ]
 
 
@@ -389,7 +440,15 @@ def mutated(draw: st.DrawFn) -> bytes:
         data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
     if draw(st.booleans()):  # a header length that fits again, so that the damage reaches the deeper checks
         data[:8] = (data.rfind(b"}") + 1 - 8 & 2**64 - 1).to_bytes(8, "little")
-    return bytes(data)
+    return signed_where_it_can(bytes(data)) if draw(st.booleans()) else bytes(data)
+
+
+def signed_where_it_can(data: bytes) -> bytes:
+    try:
+        header, payload = parts(data)
+        return signed(header, payload) if "digest" in header["__metadata__"] else data
+    except (ValueError, TypeError, KeyError, RecursionError, AttributeError):  # it cannot be read
+        return data
 
 
 JSON_VALUES = st.recursive(
@@ -414,7 +473,7 @@ def odd_headers(draw: st.DrawFn) -> bytes:
         key = draw(st.sampled_from(sorted(place)))
     value = draw(JSON_VALUES)
     place[key] = json.dumps(value) if draw(st.booleans()) else value
-    return join(header, payload)
+    return signed_where_it_can(join(header, payload))
 
 
 @given(mutated() | odd_headers() | st.binary(max_size=200))
@@ -430,12 +489,51 @@ def test_much_damage_never_raises_anything_else(data: bytes) -> None:
     stays_safe(data)
 
 
-def test_every_byte_replaced() -> None:
-    data = dumps(LOW_RANK, "int4")
-    survivors = sum(
-        stays_safe(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]) for at in range(len(data))
-    )
-    assert 0 < survivors < len(data)
+@pytest.mark.parametrize("name", GOLDEN)
+def test_every_flipped_bit_is_noticed(name: str) -> None:
+    """Whatever bit of a file changes, in its length, its header or its numbers: it is refused."""
+    data = dumps(*GOLDEN[name])
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        refused(bytes(flipped))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int4", "kmeans1"])
+def test_the_digest_is_of_the_payload_and_of_every_text(precision: str) -> None:
+    data = dumps(LOW_RANK, precision)
+    header, payload = parts(data)
+    assert "does not match its digest" in refused(data[:-1] + bytes([data[-1] ^ 1]))
+    for key, other in {"init": "seed:8", "method": "coop", "backbone": "other", "class_names": "[]"}.items():
+        changed = header | {"__metadata__": header["__metadata__"] | {key: other}}
+        assert "does not match its digest" in refused(join(changed, payload))
+        loads(signed(changed, payload))  # with its digest made anew it is another file
+    for wrong in ("", "0" * 12, header["__metadata__"]["digest"].upper() + "0", "x" * 1000):
+        changed = header | {"__metadata__": header["__metadata__"] | {"digest": wrong}}
+        assert "digest" in refused(join(changed, payload))
+
+
+def test_small_files_cannot_ask_for_much_memory() -> None:
+    """One bit a number: 4 MiB of a file would become 128 MiB; more is refused before it is unpacked."""
+    most = 2**25
+    header = parts(dumps(PROBE))[0]
+    for precision, shape in (("kmeans1", [2**13, 2**13]), ("int4", [most + 2])):
+        count = math.prod(shape)
+        size = 4 + count // 8 if precision == "kmeans1" else count // 2
+        header["__metadata__"]["shapes"] = json.dumps({"W": shape})
+        tensors = {
+            ("W" if precision == "int4" else precision): {
+                "dtype": "U8",
+                "shape": [size],
+                "data_offsets": [0, size],
+            }
+        }
+        payload = bytes(size)
+        if precision == "int4":
+            tensors["scale"] = {"dtype": "F16", "shape": [1], "data_offsets": [size, size + 2]}
+            payload += np.float16(1).tobytes()
+        big = {"__metadata__": header["__metadata__"], **tensors}
+        assert f"as {precision} up to 33,554,432 go" in refused(signed(big, payload))
 
 
 def test_other_writers_are_welcome() -> None:

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from promptlet.errors import AnswerError, ImageError
 from promptlet.methods import Method
+from promptlet.methods.inputs import Inputs, all_logits
+from promptlet.methods.method import FEATURES
 from promptlet.methods.new_names import answering_by
+from promptlet.methods.sound import check_features, check_scorer
 from promptlet.methods.text_prompt import TextPrompt
 
 Scorer = Callable[[Tensor], Tensor]
 KEPT = 8
 """Scorers that are kept: one for each set of names and rule asked for lately."""
+
+
+def answered(
+    score: Scorer,
+    inputs: Inputs,
+    sources: Sequence[Any],
+    device: torch.device,
+    on_progress: Callable[[int, int], None] | None,
+) -> np.ndarray:
+    """Probabilities (N, C) of all inputs.
+
+    Raises ImageError that names the image whose answer is no number, AnswerError where that is true of all.
+    """
+    try:
+        return all_logits(score, inputs, device, on_progress).softmax(-1).cpu().numpy()
+    except AnswerError as error:
+        if len(error.rows) == len(sources) > 1:
+            raise
+        source = sources[error.rows[0]]
+        name = source if isinstance(source, str | Path) else f"image {error.rows[0]}"
+        raise ImageError(f"{name}: {error}") from error
 
 
 class Answers:
@@ -26,19 +54,25 @@ class Answers:
         self._scorers: dict[tuple[str | None, ...], Scorer] = {}
 
     def scorer(self, names: tuple[str, ...], new_names: str | None) -> Scorer:
-        """From features (B, D), or images, to logits (B, C) of ``names``."""
+        """From features (B, D), or images, to logits (B, C) of ``names``.
+
+        Raises AnswerError where no answer would be a number.
+        """
         key = (*names, new_names)
         if key not in self._scorers:
             if len(self._scorers) >= KEPT:
                 self._scorers.clear()
             with self._over(names, new_names):
-                self._scorers[key] = self.method.scorer()
+                score = self.method.scorer()
+            if self.method.info.reads == FEATURES:
+                check_scorer(score, self.method.backbone.feature_dim, self.method.backbone.device)
+            self._scorers[key] = score
         return self._scorers[key]
 
     def class_features(self, names: tuple[str, ...]) -> Tensor:
-        """Normalised class features (C, D), without gradient."""
+        """Normalised class features (C, D), without gradient. Raises AnswerError where they are none."""
         with self._over(names), torch.no_grad():
-            return self.method.class_features()
+            return check_features(self.method.class_features(), names)
 
     def untaught(self, names: tuple[str, ...]) -> list[str]:
         """Those that were not taught, where there is a choice how they are answered."""

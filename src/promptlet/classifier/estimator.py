@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.answering import Answers
+from promptlet.classifier.answering import Answers, answered
 from promptlet.classifier.files import (
     check_compact,
     options_of,
@@ -37,7 +37,6 @@ from promptlet.classifier.reading import Reader
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import Method, build_method, register, registered
-from promptlet.methods.inputs import all_logits
 from promptlet.pixels import PixelInputs
 from promptlet.promptfile import PromptFile, dumps, loads, save_prompt_file
 from promptlet.training import EpochReport, Schedule, train
@@ -203,7 +202,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities (N, C) in the order of ``classes_``, or of ``class_names``: any, seen or not.
 
         new_names: how those that were not taught are answered, "learned", "zero-shot" or "blend"; None: as
-        the prompt was made. Raises OptionError for a method that has no choice.
+        the prompt was made. Raises OptionError for a method that has no choice, AnswerError where no answer
+        is a number, ImageError where that of one image is none.
         """
         check_is_fitted(self, "method_")
         names, sources = self._checked_names(class_names), as_list(images)
@@ -211,7 +211,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.zeros((0, len(names)), np.float32)
         score, inputs = self._answers.scorer(names, new_names), self._reader(self.method_).once(sources)
         watch = self.on_encode if isinstance(inputs, PixelInputs) else None
-        return all_logits(score, inputs, self.backbone_.device, watch).softmax(-1).cpu().numpy()
+        return answered(score, inputs, sources, self.backbone_.device, watch)
 
     def untaught(self, class_names: Iterable[str]) -> list[str]:
         """Those of ``class_names`` that were not taught, where there is a choice how they are answered; none

@@ -14,7 +14,12 @@ from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import check_template
 from promptlet.methods.text_prompt import TextPrompt
-from promptlet.promptfile import PromptFile, check_names_known_backbone, load_prompt_file
+from promptlet.promptfile import (
+    PromptFile,
+    check_magnitudes,
+    check_names_known_backbone,
+    load_prompt_file,
+)
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
@@ -91,6 +96,7 @@ def usable_file(path: str | Path, names_backbone: bool) -> PromptFile:
             f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
             "registered first: promptlet --import FILE ..., or an import."
         )
+    check_magnitudes(file, path)
     if names_backbone and not file.backbone:
         raise PromptFileError(
             f"{path} does not name its backbone; give it: load(path, backbone=...) "

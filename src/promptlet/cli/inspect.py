@@ -21,9 +21,10 @@ def command(
     json: Json = False,
 ) -> None:
     """Show what is in a prompt file: method, numbers, classes, backbone, bytes, how it was trained."""
-    from promptlet.promptfile import load_prompt_file
+    from promptlet.promptfile import check_magnitudes, load_prompt_file
 
     prompt = load_prompt_file(file)
+    check_magnitudes(prompt, file)
     facts = _facts(file, prompt)
     if json:
         emit_json(facts)
@@ -52,6 +53,8 @@ def command(
     if values:
         of = "U V" if prompt.rank is not None else "P"
         lines["singular"] = f"values of {of}: {', '.join(f'{value:.4g}' for value in values)}"
+    if not prompt.is_protected:
+        lines["digest"] = f"none: format {prompt.format_version} is unprotected, damage may go unnoticed"
     for name, text in lines.items():
         say(f"{name:9} {text}")
 
@@ -81,6 +84,7 @@ def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
         "options": dict(prompt.options),
         "new_names": _new_names(prompt),
         "format": prompt.format_version,
+        "protected": prompt.is_protected,
     }
 
 

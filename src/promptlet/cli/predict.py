@@ -89,6 +89,11 @@ def _load(file: Path, backbone: str | None, device: str | None) -> PromptClassif
     from promptlet.promptfile import check_names_known_backbone, load_prompt_file
 
     prompt = load_prompt_file(file)  # before torch: a wrong file is told at once
+    if not prompt.is_protected:
+        warn(
+            f"note: {file} has no digest (format {prompt.format_version}): damage may go unnoticed; "
+            "PromptClassifier.load(...).save(...) writes it anew, with one"
+        )
     name = prompt.backbone
     if backbone is None and not name:
         raise BackboneError(

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from promptlet.methods.sound import check_logits
+
 BATCH = 1024  # features scored at once
 IMAGE_BATCH = 32  # images, where the method changes the image tower
 
@@ -86,7 +88,10 @@ def all_logits(
     device: torch.device,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Logits (N, C), float32, of view 0 of all inputs, some at a time; ``score`` is a `Method.scorer`."""
+    """Logits (N, C), float32, of view 0 of all inputs, some at a time; ``score`` is a `Method.scorer`.
+
+    Raises AnswerError where some are not finite, or absurd.
+    """
     size = BATCH if isinstance(inputs, FeatureInputs) else IMAGE_BATCH
     logits = []
     for start in range(0, inputs.images, size):
@@ -94,4 +99,4 @@ def all_logits(
         logits.append(score(inputs.take(torch.zeros_like(rows), rows).to(device)).float())
         if on_progress is not None:
             on_progress(start + len(rows), inputs.images)
-    return torch.cat(logits)
+    return check_logits(torch.cat(logits))

@@ -9,12 +9,18 @@ from typing import Any
 
 from promptlet.errors import PromptFileError
 from promptlet.promptfile.container import MAX_FILE_BYTES, metadata_of, pack, split, tensors_of
-from promptlet.promptfile.kmeans import KMEANS
+from promptlet.promptfile.digest import DIGEST, check_digest, digest_of
 from promptlet.promptfile.precision import check_precision, from_stored, precision_of, to_stored
-from promptlet.promptfile.record import OF_ANSWERS, PromptFile, check_shapes, factor_shapes
+from promptlet.promptfile.record import (
+    FORMAT_VERSION,
+    OF_ANSWERS,
+    PROTECTED_SINCE,
+    PromptFile,
+    check_shapes,
+    factor_shapes,
+)
 from promptlet.promptfile.strict_json import read_json, shorten, write_json
 
-FORMAT_VERSION = 2
 KEYS = (  # of format 1, which has all of them
     "promptlet",
     "method",
@@ -28,7 +34,7 @@ KEYS = (  # of format 1, which has all of them
     "training",
 )
 FULL = "full"  # the rank of a prompt without factors
-DEFAULTS = {  # of format 2, which leaves out what they say; ``shapes`` has those of one context
+DEFAULTS = {  # since format 2, which leaves out what they say; ``shapes`` has those of one context
     "n_ctx": "4",
     "rank": "1",
     "init": "words:a photo of a",
@@ -38,6 +44,7 @@ DEFAULTS = {  # of format 2, which leaves out what they say; ``shapes`` has thos
     "options": "{}",
 }
 KEYS_2 = (*KEYS, "options", "shapes")
+KEYS_3 = (*KEYS_2, DIGEST)
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 Shapes = dict[str, tuple[int, ...]]
@@ -51,9 +58,8 @@ def dumps(prompt: PromptFile, precision: str = "fp32", compact: bool = False) ->
     """
     check_precision(precision)
     prompt = _compacted(prompt) if compact else replace(prompt)  # checks again: its dicts may have changed
-    version = 2 if precision in KMEANS and prompt.tensors else prompt.format_version
-    metadata = _metadata(prompt) if version == 1 else _metadata_2(prompt)
-    return pack(metadata, to_stored(prompt.tensors, precision, version))
+    metadata, stored = _metadata(prompt), to_stored(prompt.tensors, precision)
+    return pack(metadata | {DIGEST: digest_of(metadata, stored)}, stored)
 
 
 def loads(data: bytes) -> PromptFile:
@@ -63,6 +69,8 @@ def loads(data: bytes) -> PromptFile:
     version = _version(metadata)
     _check_keys(metadata, version)
     stored = tensors_of(header, payload)
+    if version >= PROTECTED_SINCE:
+        check_digest(metadata, stored)
     texts = metadata if version == 1 else DEFAULTS | metadata
     method, rank = texts["method"], None if texts["rank"] == FULL else _count(texts, "rank")
     n_ctx, dim = 0 if version > 1 and texts["n_ctx"] == "0" else _count(texts, "n_ctx"), _count(texts, "dim")
@@ -87,6 +95,7 @@ def loads(data: bytes) -> PromptFile:
         tensors=from_stored(stored, shapes, version),
         precision=precision_of(stored, version),
         options=read_json(texts["options"], "options") if version > 1 else {},
+        format_version=version,
     )
 
 
@@ -106,8 +115,11 @@ def _is_per_class(tensors: Mapping[str, Any], class_names: object) -> bool:
 
 
 def _metadata(prompt: PromptFile) -> dict[str, str]:
-    return {
-        "promptlet": "1",
+    """Without the digest, and without what a default says."""
+    shapes: Shapes = {name: array.shape for name, array in prompt.tensors.items()}
+    check_shapes(shapes)
+    texts = {
+        "promptlet": str(FORMAT_VERSION),
         "method": prompt.method,
         "n_ctx": str(prompt.n_ctx),
         "dim": str(prompt.dim),
@@ -117,18 +129,10 @@ def _metadata(prompt: PromptFile) -> dict[str, str]:
         "fingerprint": prompt.fingerprint,
         "class_names": write_json(prompt.class_names),
         "training": write_json(dict(sorted(prompt.training.items()))),
-    }
-
-
-def _metadata_2(prompt: PromptFile) -> dict[str, str]:
-    shapes: Shapes = {name: array.shape for name, array in prompt.tensors.items()}
-    check_shapes(shapes)
-    usual = factor_shapes(prompt.method, prompt.n_ctx, prompt.dim, prompt.rank, None)
-    texts = _metadata(prompt) | {
-        "promptlet": "2",
         "options": write_json(dict(sorted(prompt.options.items()))),
         "shapes": write_json(dict(sorted(shapes.items()))),
     }
+    usual = factor_shapes(prompt.method, prompt.n_ctx, prompt.dim, prompt.rank, None)
     defaults = DEFAULTS | ({"shapes": texts["shapes"]} if shapes == usual else {})
     return {key: text for key, text in texts.items() if text != defaults.get(key)}
 
@@ -146,7 +150,7 @@ def _version(metadata: Mapping[str, str]) -> int:
 
 
 def _check_keys(metadata: Mapping[str, str], version: int) -> None:
-    allowed = set(KEYS if version == 1 else KEYS_2)
+    allowed = set({1: KEYS, 2: KEYS_2}.get(version, KEYS_3))
     needed = allowed if version == 1 else allowed - {*DEFAULTS, "shapes"}
     missing, unknown = needed - set(metadata), set(metadata) - allowed
     if missing or unknown:

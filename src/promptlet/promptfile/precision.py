@@ -3,8 +3,8 @@
 int8 and int4 are symmetric with one fp16 scale per factor, rounded up so that nothing overflows:
 ``x ~ scale * q`` with an error of at most ``scale / 2``. For int8 that is 0.4 % of the factor's
 largest number (half of 1/127) and rarely visible. For int4 it is 7 % (half of 1/7): coarse. Use it
-where every byte counts, after measuring accuracy with it. Format 1 packs int4 by the last two axes of a
-factor, format 2 each tensor as one row.
+where every byte counts, after measuring accuracy with it. Format 1 packed int4 by the last two axes of a
+factor, later formats pack each tensor as one row.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ from promptlet.promptfile.strict_json import shorten
 
 Array = npt.NDArray[Any]
 
-PRECISIONS = ("fp32", "fp16", "int8", "int4")  # of both formats; KMEANS: of format 2
+PRECISIONS = ("fp32", "fp16", "int8", "int4")  # of every format; KMEANS: since format 2
 SCALE = "scale"  # the stored tensor of scales, in alphabetical order of the factors
 LARGEST = {"int8": 127, "int4": 7}
+MAX_PACKED = 2**25  # numbers that a file may pack: 128 MiB as float32
 _OF_DTYPE = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int4"}
 
 
-def to_stored(tensors: Mapping[str, Array], precision: str, version: int = 1) -> dict[str, Array]:
-    """Float32 tensors as the arrays a file of format ``version`` holds at ``precision``."""
+def to_stored(tensors: Mapping[str, Array], precision: str) -> dict[str, Array]:
+    """Float32 tensors as the arrays that a file holds at ``precision``."""
     check_precision(precision)
     ordered = {name: tensors[name] for name in sorted(tensors)}
+    _check_unpacked({name: array.shape for name, array in ordered.items()}, precision)
     if precision == "fp32":
         return {name: array.astype("<f4") for name, array in ordered.items()}
     if precision == "fp16":
@@ -43,11 +45,11 @@ def to_stored(tensors: Mapping[str, Array], precision: str, version: int = 1) ->
     scales = {name: _scale(name, array, largest) for name, array in ordered.items()}
     steps = {name: _steps(array, scales[name], largest) for name, array in ordered.items()}
     if precision == "int4":
-        steps = {name: pack_int4(q.reshape(_plane(q.shape, version))) for name, q in steps.items()}
+        steps = {name: pack_int4(q.reshape(1, -1)) for name, q in steps.items()}
     return steps | {SCALE: np.array(list(scales.values()), "<f2")} if steps else {}
 
 
-def precision_of(stored: Mapping[str, Array], version: int = 1) -> str:
+def precision_of(stored: Mapping[str, Array], version: int = 2) -> str:
     """What the dtypes of the factors tell, or the name of the one tensor that holds all of them."""
     if version > 1 and KMEANS.keys() & stored.keys():
         if len(stored) > 1:
@@ -60,11 +62,12 @@ def precision_of(stored: Mapping[str, Array], version: int = 1) -> str:
 
 
 def from_stored(
-    stored: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], version: int = 1
+    stored: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], version: int = 2
 ) -> dict[str, Array]:
     """The float32 tensors, which must have the given shapes."""
     precision = precision_of(stored, version)
     _check_stored(stored, shapes, precision, version)
+    _check_unpacked(shapes, precision)
     if precision in KMEANS:
         return from_kmeans(stored[precision], shapes, KMEANS[precision])
     if precision not in LARGEST:
@@ -141,6 +144,15 @@ def _steps(array: Array, scale: float, largest: int) -> Array:
 def _plane(shape: tuple[int, ...], version: int) -> tuple[int, ...]:
     """The shape that int4 packs by its last two axes."""
     return shape if version == 1 else (1, math.prod(shape))
+
+
+def _check_unpacked(shapes: Mapping[str, tuple[int, ...]], precision: str) -> None:
+    """Refuse a small file that would take much memory: as float32 its numbers are up to 32 times as large."""
+    count = sum(math.prod(shape) for shape in shapes.values())
+    if precision in (*KMEANS, "int4") and count > MAX_PACKED:
+        raise PromptFileError(
+            f"its tensors have {count:,} numbers; as {precision} up to {MAX_PACKED:,} go: save it as int8"
+        )
 
 
 def _stored_shapes(

@@ -17,6 +17,8 @@ from promptlet.promptfile.strict_json import LARGEST_INT, check_text, shorten
 
 Scalar = str | int | float | bool | None
 
+FORMAT_VERSION = 3
+PROTECTED_SINCE = 3  # the first format with a digest
 MAX_N_CTX = 1024
 MAX_DIM = 16384
 MAX_TENSORS = 4096
@@ -37,7 +39,7 @@ class PromptFile:
 
     Low rank: ``U`` (n_ctx, rank), ``V`` (rank, dim), ``P = P0 + U @ V``. Full: ``P`` (n_ctx, dim), or one
     per class (C, n_ctx, dim). Zero-shot: no tensors, ``P0`` itself. Any other method: tensors of its own
-    names and shapes, with the ``options`` it needs to use them (format 2).
+    names and shapes, with the ``options`` it needs to use them.
     """
 
     method: str  # 'rlp', 'coop', 'zero_shot', ...
@@ -52,6 +54,7 @@ class PromptFile:
     tensors: Mapping[str, npt.NDArray[np.float32]]  # see factor_shapes, or the method's own
     precision: str = "fp32"  # as stored in the file it was read from
     options: Mapping[str, Scalar] = field(default_factory=dict)  # settings the tensors cannot be used without
+    format_version: int = FORMAT_VERSION  # of the file it was read from; what is written has the newest
 
     def __post_init__(self) -> None:
         """Check every field; keep own copies of what could be changed from outside."""
@@ -83,9 +86,9 @@ class PromptFile:
         return of_context and self.tensors.keys() <= FACTORS
 
     @property
-    def format_version(self) -> int:
-        """The lowest format that can hold it; kmeans precisions and compact files always need 2."""
-        return 1 if self.is_context and self.backbone and not self.options else 2
+    def is_protected(self) -> bool:
+        """Whether the file it was read from had a digest, so that damage would have been noticed."""
+        return self.format_version >= PROTECTED_SINCE
 
 
 def factor_shapes(
@@ -100,7 +103,7 @@ def factor_shapes(
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse tensors that format 2 does not hold."""
+    """Refuse tensors that no format but the first holds."""
     if len(shapes) > MAX_TENSORS:
         raise PromptFileError(f"{len(shapes):,} tensors are too many: up to {MAX_TENSORS:,} go")
     for name, shape in shapes.items():
