@@ -18,7 +18,7 @@ from promptlet.promptfile import check_magnitudes, load_prompt_file, save_prompt
 def test_absurd_numbers_are_refused(value: float) -> None:
     tensors = {name: array.copy() for name, array in LOW_RANK.tensors.items()}
     tensors["V"][1, 2] = value
-    with pytest.raises(PromptFileError, match="tensor 'V' holds .* damaged; copy it again"):
+    with pytest.raises(PromptFileError, match=r"tensor 'V' holds .* damaged; copy it again"):
         check_magnitudes(replace(LOW_RANK, tensors=tensors), "a.prompt")
 
 
