@@ -40,6 +40,11 @@ def check_no_code(source: str, error: Exception) -> None:
     """Raise ForeignCodeError where an ``error`` of a loader comes of code that was not run."""
     if isinstance(error, ForeignCodeError) or "trust_remote_code" in str(error):
         raise _refusal(source) from error
+    if any(word in str(error) for word in ("weights_only", "TorchScript")):
+        raise ForeignCodeError(
+            f"{source!r} has weights that cannot be read without running code (a pickle of more than "
+            "numbers, or TorchScript), which Promptlet never does; take them as a safetensors file"
+        ) from error
 
 
 def check_own_tokenizer(source: str, tokenizer: Any) -> None:
