@@ -75,9 +75,20 @@ class MissingExtraError(PromptletError, ImportError):
     """An optional dependency that is not installed."""
 
 
+def shown(value: object, limit: int = 60) -> str:
+    """A value in a message: its `repr`, cut where it is long; of a number too long to write, its size."""
+    try:
+        text = repr(value)
+    except ValueError:  # more digits than Python writes
+        return (
+            f"a number of {value.bit_length():,} bits" if isinstance(value, int) else object.__repr__(value)
+        )
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """``" Did you mean 'rlp'?"`` when one of the allowed names is close, else the empty string."""
-    close = get_close_matches(given, list(allowed), n=1)
+    close = get_close_matches(str(given)[:100], list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
@@ -87,5 +98,5 @@ def check_option(name: str, given: str, allowed: Iterable[str]) -> str:
     if given in names:
         return given
     raise OptionError(
-        f"{name}={given!r} is not known; allowed: {', '.join(names)}.{did_you_mean(given, names)}"
+        f"{name}={shown(given)} is not known; allowed: {', '.join(names)}.{did_you_mean(given, names)}"
     )

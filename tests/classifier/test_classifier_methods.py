@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from learning_toys import NAMES, toy_arrays, toy_pictures
 from sklearn.base import clone
 
 from promptlet import PromptClassifier
-from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.methods import METHODS
+from promptlet.errors import DataError, OptionError, PromptFileError, PromptletError
+from promptlet.methods import METHODS, build_method
 from promptlet.methods.method import FEATURES
+from promptlet.promptfile import save_prompt_file
 
 OWN = {"cocoop": {"batch_size": 5}, "clip_lora": {}, "promptsrc": {}}
 
@@ -150,3 +153,50 @@ def test_every_other_method_can_be_saved_compact(method: str, tiny_backbone: Any
     loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
     answers = loaded.predict_proba(images, class_names=sorted(NAMES))
     np.testing.assert_allclose(answers, clf.predict_proba(images), atol=1e-6)
+
+
+HOSTILE = [10**6, 10**9, 2**53 - 1, -(10**9), 0, 1.5, 1e300, "x" * 1000, "{}" * 300, None, True]
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("cocoop", {"hidden": 10**6}, "hidden=1000000 is larger than anything a method learns; up to 16,384"),
+        ("vpt", {"n_ctx": 16384}, "n_ctx=16384 is outside 1..1,024"),
+        ("clip_lora", {"towers": 3}, "towers=3 is not known; allowed: both"),
+        ("coop", {"per_class": 1}, "per_class=1 is neither true nor false"),
+        ("linear_probe", {"C": "much"}, "C='much' is no number"),
+        ("rlp", {"init_std": 1e300}, "init_std=1e+300 is not a number from -1e+12 to 1e+12"),
+        ("kgcoop", {"weight": float("nan")}, "weight=nan is not a number from"),
+    ],
+)
+def test_sizes_and_kinds_that_no_method_has(
+    method: str, options: Any, message: str, tiny_backbone: Any
+) -> None:
+    with pytest.raises(OptionError, match=re.escape(message)):
+        build_method(method, tiny_backbone, ["cat", "dog"], **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_options_that_a_file_asks_for_are_taken_or_refused_in_little_memory(
+    method: str, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    """A small file may say any size: nothing is built of it that would fill the memory."""
+    images, labels = data(tiny_backbone, method)
+    file = quick(tiny_backbone, method, epochs=1).fit(images, labels).prompt_file()
+    before = peak_mebibytes()
+    for name in {*file.options, *METHODS[method].info.options}:
+        for value in HOSTILE:
+            try:
+                changed = replace(file, options={**file.options, name: value})
+                save_prompt_file(tmp_path / "it.prompt", changed)
+                PromptClassifier.load(tmp_path / "it.prompt", backbone=tiny_backbone)
+            except PromptletError as error:
+                assert len(str(error)) < 2000
+    assert peak_mebibytes() - before < 300
+
+
+def peak_mebibytes() -> float:
+    resource = pytest.importorskip("resource", reason="POSIX")
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024

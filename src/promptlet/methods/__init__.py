@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from promptlet.backbones import Backbone
-from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
-from promptlet.methods.catalog import METHODS, adopt, code_of, register, registered
+from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean, shown
+from promptlet.methods.catalog import METHODS, OURS, adopt, code_of, register, registered
 from promptlet.methods.method import FEATURES, IMAGES, Method, MethodInfo
 from promptlet.methods.new_names import why_not
+from promptlet.promptfile.record import MAX_DIM
+
+LARGEST_SIZE = MAX_DIM
+LARGEST_NUMBER = 1e12  # weights, rates and the like: beyond it float32 overflows
+NO_SIZES = ("seed", "budget")  # whole numbers that ask for no memory
 
 
 def build_method(name: str, backbone: Backbone, class_names: Sequence[str], /, **options: Any) -> Method:
@@ -57,10 +62,21 @@ def _who_has(option: str) -> str:
 
 
 def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
-    """Numbers where the default is a number. Raises OptionError with the value that was given."""
-    number = isinstance(default, int | float) and not isinstance(default, bool)
-    if number and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
-        raise OptionError(f"method {method!r}: {option}={value!r} is no number; the default is {default}")
+    """The kind of the default, and no size that would fill the memory before anything else is looked at.
+
+    Options come from people and from prompt files of others. Raises OptionError with what was given.
+    """
+    said = f"method {method!r}: {option}={shown(value)}"
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise OptionError(f"{said} is neither true nor false; the default is {default}")
+    if isinstance(default, int | float) and not isinstance(default, bool) and not is_number:
+        raise OptionError(f"{said} is no number; the default is {default}")
+    if isinstance(value, float) and method in OURS and not abs(value) <= LARGEST_NUMBER:
+        raise OptionError(f"{said} is not a number from -{LARGEST_NUMBER:.0e} to {LARGEST_NUMBER:.0e}")
+    is_size = isinstance(value, int) and option not in NO_SIZES and method in OURS
+    if is_size and abs(value) > LARGEST_SIZE:
+        raise OptionError(f"{said} is larger than anything a method learns; up to {LARGEST_SIZE:,} goes")
 
 
 __all__ = [
