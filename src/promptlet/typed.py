@@ -17,8 +17,7 @@ Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 DEEPEST = 20
 """Lists and objects within each other that are followed; what a file of ours holds has 4 levels at most."""
 PICTURE = reprlib.Repr()
-"""Of a value in a message: short whatever it is, and as deep as can be read."""
-PICTURE.maxstring = PICTURE.maxother = 60
+PICTURE.maxstring = PICTURE.maxother = 120
 PICTURE.maxlevel = 3
 WORDS = {
     "str": "a text",
@@ -55,6 +54,11 @@ def is_deep(value: object, left: int = DEEPEST) -> bool:
     return left == 0 or any(is_deep(one, left - 1) for one in inner)
 
 
+def shown(value: object) -> str:
+    """A picture of a value for a message: short whatever it is, and with no character that does something."""
+    return PICTURE.repr(value)
+
+
 def _in_words(value: object, message: str) -> str:
     what, _, place = message.partition(" - at `")
     place = place.partition("`")[0].removeprefix("$")
@@ -64,11 +68,11 @@ def _in_words(value: object, message: str) -> str:
     path, inner, is_there = _follow(value, place)
     path = path or "it"
     if not is_there:
-        return f"{path} is {PICTURE.repr(inner)}, of which a value is not {_allowed(what)}"
+        return f"{path} is {shown(inner)}, of which a value is not {_allowed(what)}"
     if what.startswith("Invalid enum value"):
-        return f"{path} is {PICTURE.repr(inner)}, which is not known"
+        return f"{path} is {shown(inner)}, which is not known"
     is_odd = isinstance(inner, float) and not math.isfinite(inner)
-    return f"{path} is {PICTURE.repr(inner)}, expected {'a finite number' if is_odd else _allowed(what)}"
+    return f"{path} is {shown(inner)}, expected {'a finite number' if is_odd else _allowed(what)}"
 
 
 def _allowed(what: str) -> str:

@@ -32,7 +32,7 @@ def test_the_likest_runs_count() -> None:
         took(2.0, replace(RUN, settings={"name": "coop"})),
         took(2.0, replace(RUN, views=4)),
         took(2.0, status="failed"),
-        took(None),
+        {name: value for name, value in took(2.0).items() if name != "seconds_total"},
     ],
 )
 def test_others_say_nothing(record: dict[str, Any]) -> None:

@@ -223,13 +223,13 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
     [
         ("bad.json", "{", "damaged, is not JSON"),
         ("bad.json", '{"schema": 2}', "has schema 2, this version of Promptlet reads 1; move it"),
-        ("bad.json", json.dumps({"schema": 1, **record_of(run_of())}), "it is the record of base-to-new"),
+        ("bad.json", json.dumps({"schema": 1, **record_of(run_of())}), "it is the record of 'base-to-new"),
         (
             "bad.json",
             '{"schema": 1, "protocol": "density", "key": "other", "status": "done"}',
             "is the record",
         ),
-        ("bad.json", '{"schema": 1, "protocol": "density", "key": "bad"}', "status is None"),
+        ("bad.json", '{"schema": 1, "protocol": "density", "key": "bad"}', "status is missing"),
         (
             "B D.json",
             '{"schema": 1, "protocol": "x", "key": "B D", "status": "done"}',
@@ -237,12 +237,16 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(
         ),
         ("plans/bad.json", "[]", "damaged, holds no object"),
         ("plans/bad.json", '{"schema": 2, "plan": []}', "not a plan of this version"),
-        ("plans/bad.json", '{"schema": 1, "plan": [{"key": "../x"}]}', r"a plan asks for '../x'"),
-        ("plans/bad.json", '{"schema": 1, "plan": [{"key": "z", "options": 3}]}', "z, whose options is '3'"),
+        ("plans/bad.json", '{"schema": 1, "plan": [{"key": "../x"}]}', r"bad.json: asks for '../x'"),
+        (
+            "plans/bad.json",
+            '{"schema": 1, "plan": [{"key": "z", "options": 3}]}',
+            "bad.json: a run that was asked for cannot be read .options is 3, expected an object",
+        ),
         (
             "bad.json",
             '{"schema": 1, "protocol": "density", "key": "bad", "status": "done", "settings": 3}',
-            "settings is '3', not an object",
+            "settings is 3, expected an object",
         ),
     ],
 )

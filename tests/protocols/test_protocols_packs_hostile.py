@@ -96,7 +96,7 @@ RECORD = {"schema": 1, "key": "a", "status": "done", "protocol": "x"}
         ([{**RECORD, "samples": {"list": 5}}], "samples of a is not there"),
         ([{**RECORD, "history": {}}], "history of a is not there"),
         ([{**RECORD, "key": "../../a"}], "'../../a' is no key of a run"),
-        ([{**RECORD, "key": 5}], "'5' is no key of a run"),
+        ([{**RECORD, "key": 5}], "5 is no key of a run"),
         ([{**RECORD, "key": "a" * 300}], "is no key of a run"),
         ([{"list": "b", "values": []}, {"list": "b", "values": []}], "there twice"),
         ([{"list": ["b"], "values": []}], "has no name"),

@@ -49,10 +49,16 @@ def test_a_record_comes_back(tmp_path: Path) -> None:
         ('{"schema": 1, "sta', "damaged, is not JSON"),
         ("[]", "damaged, holds no object"),
         ("\xff", "damaged, is not JSON"),
-        ('{"schema": 1}', "not a record of a run (key is None)"),
-        (json.dumps({"schema": 1, **done(base="high")}), "not a record of a run (base is 'high')"),
-        (json.dumps({"schema": 1, **done(base=float("nan"))}), "not a record of a run (base is nan)"),
-        (json.dumps({"schema": 1, **done(key="another")}), "it is the record of another"),
+        ('{"schema": 1}', "not a record of a run (key is missing)"),
+        (
+            json.dumps({"schema": 1, **done(base="high")}),
+            "not a record of a run (base is 'high', expected a number)",
+        ),
+        (
+            json.dumps({"schema": 1, **done(base=float("nan"))}),
+            "damaged, is not JSON (NaN is no number that JSON has)",
+        ),
+        (json.dumps({"schema": 1, **done(key="another")}), "it is the record of 'another'"),
         (json.dumps({"schema": 1, **done(status="odd")}), "status is 'odd'"),
     ],
 )

@@ -321,10 +321,10 @@ def test_kinds_have_a_place_each(store: RunStore, drawn: list[Any]) -> None:
 def test_every_study_has_a_figure_in_which_lines_differ(name: str, tmp_path: Path, drawn: list[Any]) -> None:
     study, store = STUDIES[name], RunStore(tmp_path)
     for i, setting in enumerate(study.settings):
-        put(store, run(setting, settings=FAST if setting.options else {}), 70.0 + i, 60.0 - i)
+        put(store, run(setting, settings=FAST if setting.options else {}), 60.0 + i, 60.0 - i)
     [result] = results(store, study)
     assert all(row is not None for row in result.rows) and result.notes == ()
-    assert [row["base"] for row in result.rows if row] == [70.0 + i for i in range(len(study.settings))]
+    assert [row["base"] for row in result.rows if row] == [60.0 + i for i in range(len(study.settings))]
     study_figure(result)
     [figure] = drawn
     if study.axis:

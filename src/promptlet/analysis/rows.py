@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import Annotated, Any, Literal, TypedDict, final
+
+from msgspec import Meta
 
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
-from promptlet.protocols.records.trust import REMOVE_IT, SCHEMA, is_number
+from promptlet.protocols.records.shapes import SCHEMA, Percent
+from promptlet.protocols.records.trust import REMOVE_IT
+from promptlet.typed import Count, Finite, shown, what_is_wrong
 
 DENSITY = "density"
 """The name of this protocol in runs and file names."""
 
 Row = Mapping[str, Any]
-TEXTS = ("key", "dataset", "method", "label")
-RANKS = ("effective_rank", "stable_rank")
-LISTS = ("singular_values", "density")
+Curve = Annotated[list[Finite], Meta(min_length=1)]
+
+
+class Layer(TypedDict):
+    """What was measured of the context at one text layer: numbers, and one by singular value."""
+
+    effective_rank: Finite
+    stable_rank: Finite
+    singular_values: Curve
+    density: Curve
+
+
+class Point(TypedDict):
+    """What was measured after an epoch."""
+
+    epoch: Count
+    base: Percent
+    new: Percent
+    layers: Annotated[list[Layer], Meta(min_length=1)]
+
+
+class Measured(TypedDict):
+    """The record of a finished run."""
+
+    schema: Literal[1]
+    status: Literal["done"]
+    protocol: Literal["density"]
+    key: str
+    dataset: str
+    method: str
+    label: str
+    seed: Count
+    points: Annotated[list[Point], Meta(min_length=1)]
 
 
 @final
@@ -26,12 +60,11 @@ class DensityStore(RunStore):
     def problem(self, content: Row, key: str) -> str:
         """What keeps it from being the record of a finished run, or an empty text."""
         if content.get("schema") != SCHEMA:
-            return f"has schema {content.get('schema')!r}, this version of Promptlet reads {SCHEMA}"
+            return f"has schema {shown(content.get('schema'))}, this version of Promptlet reads {SCHEMA}"
         if content.get("status") == "failed":
             return f"failed: {content.get('reason')}"
-        if not (_is_row(content) and content["key"] == key):
-            return f"not a record of `promptlet analyze`; it was left out{REMOVE_IT}"
-        return ""
+        wrong = what_is_wrong(content, Measured) or _of_points(content, key)
+        return f"not a record of `promptlet analyze` ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
 
 
 def read_rows(folder: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -46,36 +79,12 @@ def read_rows(folder: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
     return store.read_all()
 
 
-def _is_row(record: Row) -> bool:
-    points = record.get("points")
-    return (
-        record.get("protocol") == DENSITY
-        and record.get("status") == "done"
-        and all(isinstance(record.get(name), str) for name in TEXTS)
-        and type(record.get("seed")) is int
-        and isinstance(points, list)
-        and len(points) > 0
-        and all(_is_point(point) for point in points)
-    )
-
-
-def _is_point(point: object) -> bool:
-    if not isinstance(point, dict) or type(point.get("epoch")) is not int:
-        return False
-    layers = point.get("layers")
-    return (
-        is_number(point.get("base"))
-        and is_number(point.get("new"))
-        and isinstance(layers, list)
-        and len(layers) > 0
-        and all(_is_layer(layer) for layer in layers)
-    )
-
-
-def _is_layer(layer: object) -> bool:
-    if not isinstance(layer, dict):
-        return False
-    lists: Sequence[object] = [layer.get(name) for name in LISTS]
-    return all(is_number(layer.get(name)) for name in RANKS) and all(
-        isinstance(values, list) and values and all(map(is_number, values)) for values in lists
-    )
+def _of_points(record: Row, key: str) -> str:
+    """What of a record fits no table, or an empty text: all points must be of the same layers."""
+    if record["key"] != key:
+        return f"it is the record of {shown(record['key'])}"
+    sizes = {
+        tuple(len(layer[name]) for layer in point["layers"] for name in ("singular_values", "density"))
+        for point in record["points"]
+    }
+    return "its points are not of the same layers" if len(sizes) > 1 else ""

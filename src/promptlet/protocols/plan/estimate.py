@@ -7,7 +7,7 @@ from typing import Any
 
 from promptlet.evaluation import mean
 from promptlet.protocols.records.runs import Run
-from promptlet.protocols.records.store import is_number
+from promptlet.protocols.records.shapes import is_done
 
 ALIKE = (("protocol", "dataset", "shots"), ("dataset", "shots"), ("dataset",), ())
 """What runs of the same method, schedule and backbone should have in common, the likest first."""
@@ -30,8 +30,8 @@ def estimate(run: Run, records: Sequence[Mapping[str, Any]]) -> float | None:
 
 def _is_comparable(own: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
     return (
-        record["status"] == "done"
-        and is_number(record.get("seconds_total"))
+        is_done(record)
+        and "seconds_total" in record
         and all(record[name] == own[name] for name in ("method", "fingerprint", "views"))
         and record["settings"].get("name") == own["settings"].get("name")
     )

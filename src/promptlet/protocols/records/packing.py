@@ -13,18 +13,20 @@ from typing import Any
 
 from promptlet.errors import OptionError, PackError
 from promptlet.protocols.records.pack_lines import compressed, pack_lines
-from promptlet.protocols.records.packs import KEY, SUFFIX, open_pack, seen
-from promptlet.protocols.records.places import Found, Places
+from promptlet.protocols.records.packs import SUFFIX, is_key, open_pack, seen
+from promptlet.protocols.records.places import Found, Places, Planned
 from promptlet.protocols.records.runs import still_asked_for
+from promptlet.protocols.records.shapes import is_done
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.records.trust import (
     REMOVE_IT,
     counts_before,
     differ,
-    odd_tables,
     problem_of_any,
+    problem_of_any_planned,
     read_json,
 )
+from promptlet.typed import shown
 
 Record = Mapping[str, Any]
 NAMED = 3
@@ -41,12 +43,12 @@ class Gathered:
     @property
     def failed(self) -> list[Record]:
         """The records of runs that failed."""
-        return [found.content for found in self.records.values() if found.content["status"] == "failed"]
+        return [found.content for found in self.records.values() if not is_done(found.content)]
 
     @property
     def missing(self) -> list[Record]:
         """What was asked for and is neither done nor failed."""
-        done = [found.content for found in self.records.values() if found.content["status"] == "done"]
+        done = [found.content for found in self.records.values() if is_done(found.content)]
         return [run for run in still_asked_for(self.planned.values(), done) if run["key"] not in self.records]
 
 
@@ -145,7 +147,7 @@ def _take(records: dict[str, Found], one: Found) -> str:
         told = wrong.removesuffix(REMOVE_IT).replace("; it was left out", "")
         advice = "leave that pack out" if one.is_packed else "move it away"
         return one.problem or f"{one.where}: {told}; {advice}"
-    if KEY.fullmatch(one.key) is None:
+    if not is_key(one.key):
         return f"{one.where}: not the key of a run; move it away"
     known = records.get(one.key)
     if known is None or counts_before(one.content, known.content):
@@ -155,12 +157,13 @@ def _take(records: dict[str, Found], one: Found) -> str:
     return ""
 
 
-def _take_plan(planned: dict[str, Record], runs: Iterable[tuple[Record, str]]) -> Iterator[str]:
-    for run, problem in runs:
-        if problem or not isinstance(run.get("key"), str) or KEY.fullmatch(run["key"]) is None:
-            yield problem or f"a plan asks for {run.get('key')!r}, which is not the key of a run; remove it"
-        elif odd_tables(run):
-            yield f"a plan asks for {run['key']}, whose {odd_tables(run)}; remove it"
+def _take_plan(planned: dict[str, Record], runs: Iterable[Planned]) -> Iterator[str]:
+    for where, run, problem in runs:
+        wrong = "" if problem else problem_of_any_planned(run)
+        if problem or wrong:
+            yield problem or f"{where}: a run that was asked for cannot be read ({wrong}); remove it"
+        elif not is_key(run.get("key")):
+            yield f"{where}: asks for {shown(run.get('key'))}, which is not the key of a run; remove it"
         else:
             planned[run["key"]] = run
 

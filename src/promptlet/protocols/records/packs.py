@@ -12,16 +12,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypedDict
 
 from promptlet.errors import PackError
-from promptlet.protocols.records.trust import odd_tables
+from promptlet.protocols.records.trust import problem_of_any_planned, strict_json
+from promptlet.typed import shown, what_is_wrong
 
 SUFFIX = ".jsonl.gz"
 FORMAT, FORMAT_SCHEMA = "promptlet-results", 1
@@ -71,6 +71,13 @@ def seen(path: Path) -> Path:
             f"{str(path)[:300]}: cannot be used ({error.strerror}); give another place"
         ) from error
     return path
+
+
+class Listed(TypedDict, total=False):
+    """A line that tells a list: one of the two."""
+
+    values: list[Any]
+    columns: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ def _read(path: Path, lines: Iterator[bytes]) -> Pack:
         raise _damaged(path, "its lines are not those that its digest is of")
     count = len(reader.pack.records)
     if header.get("records") != count:
-        raise _damaged(path, f"it holds {count} records, not {header.get('records')!r}")
+        raise _damaged(path, f"it holds {count} records, not {shown(header.get('records'))}")
     return reader.pack
 
 
@@ -170,7 +177,7 @@ def _header(path: Path, line: bytes) -> dict[str, Any]:
         )
     if content.get("schema") != FORMAT_SCHEMA:
         raise PackError(
-            f"{path}: a pack of schema {content.get('schema')!r}, this version of Promptlet reads "
+            f"{path}: a pack of schema {shown(content.get('schema'))}, this version of Promptlet reads "
             f"{FORMAT_SCHEMA}; update Promptlet, or move the pack away"
         )
     return content
@@ -195,18 +202,18 @@ class _Reader:
         if "list" in content:
             return self._take_list(content, line)
         run = content.get("planned")
-        if not isinstance(run, dict) or not _is_key(run.get("key")):
+        if not isinstance(run, dict) or not is_key(run.get("key")):
             return "it is no record, no list and no planned run"
-        odd = odd_tables(run)
-        if odd:
-            return f"of a planned run {odd}"
+        wrong = problem_of_any_planned(run)
+        if wrong:
+            return f"of a planned run {wrong}"
         self.pack.plans.append(line)
         return ""
 
     def _take_record(self, content: Mapping[str, Any], line: bytes) -> str:
         key = content["key"]
-        if not _is_key(key):
-            return f"{str(key)[:100]!r} is no key of a run"
+        if not is_key(key):
+            return f"{shown(key)} is no key of a run"
         if key in self.pack.records:
             return f"{key} is there twice"
         for name in SHARED:
@@ -222,37 +229,30 @@ class _Reader:
     def _take_list(self, content: Mapping[str, Any], line: bytes) -> str:
         digest, columns = content["list"], content.get("columns")
         if not isinstance(digest, str) or digest in self.weights:
-            return f"the list {str(digest)[:100]!r} is there twice, or has no name"
-        is_plain = isinstance(content.get("values"), list)
-        is_table = isinstance(columns, dict) and all(isinstance(one, list) for one in columns.values())
-        if is_plain == (columns is not None) or not (is_plain or is_table):
-            return f"the list {digest[:100]} has neither values nor columns"
+            return f"the list {shown(digest)} is there twice, or has no name"
+        wrong = what_is_wrong(content, Listed)
+        if wrong or ("values" in content) == ("columns" in content):
+            return f"the list {shown(digest)} has neither values nor columns" + (
+                f": {wrong}" if wrong else ""
+            )
         if columns is not None and len({len(one) for one in columns.values()}) != 1:
-            return f"the columns of {digest[:100]} are not of one length"
+            return f"the columns of {shown(digest)} are not of one length"
         self.pack.lists[digest], self.weights[digest] = line, weight(content, line)
         return ""
 
 
-def _is_key(value: object) -> bool:
+def is_key(value: object) -> bool:
+    """Whether it can be the key of a run."""
     return isinstance(value, str) and KEY.fullmatch(value) is not None
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
     """The JSON object of a line, or None."""
     try:
-        content = json.loads(line.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError):
+        content = strict_json(line.decode("utf-8"))
+    except ValueError:
         return None
     return content if isinstance(content, dict) else None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number that JSON has")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
 
 
 def _damaged(path: Path, what: str) -> PackError:

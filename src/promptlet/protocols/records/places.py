@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from promptlet.errors import DataError
 from promptlet.protocols.records.packs import SUFFIX, Pack, is_foreign, is_pack, open_pack, seen
-from promptlet.protocols.records.trust import SCHEMA, read_json
+from promptlet.protocols.records.trust import problem_of_plan, read_json
 
 
 class Found(NamedTuple):
@@ -20,6 +20,15 @@ class Found(NamedTuple):
     content: dict[str, Any]
     problem: str
     is_packed: bool = False
+
+
+class Planned(NamedTuple):
+    """A run that was asked for. where: the plan, or the pack. problem: why the plan cannot be read, or an
+    empty text."""
+
+    where: str
+    run: Any
+    problem: str = ""
 
 
 class Places:
@@ -75,17 +84,19 @@ class Places:
             yield from self._file(key)
             yield from _packed(key, packs)
 
-    def planned(self) -> Iterator[tuple[dict[str, Any], str]]:
+    def planned(self) -> Iterator[Planned]:
         """Every run that was asked for, of whatever protocol, as often as it was; or what is wrong with a
         plan."""
         for path in [] if self.is_pack else sorted((self.folder / "plans").glob("*.json")):
             content, problem = read_json(path)
-            runs = content.get("plan")
-            if problem or content.get("schema") != SCHEMA or not isinstance(runs, list):
-                yield {}, problem or f"{path}: not a plan of this version; remove it"
+            wrong = "" if problem else problem_of_plan(content)
+            if problem or wrong:
+                yield Planned(
+                    str(path), None, problem or f"{path}: not a plan of this version ({wrong}); remove it"
+                )
                 continue
-            yield from ((run, "") for run in runs if isinstance(run, dict))
-        yield from ((run, "") for pack in self.packs() for run in pack.planned)
+            yield from (Planned(str(path), run) for run in content["plan"])
+        yield from (Planned(str(pack.path), run) for pack in self.packs() for run in pack.planned)
 
     def _file(self, key: str) -> Iterator[Found]:
         path = self.folder / f"{key}.json"

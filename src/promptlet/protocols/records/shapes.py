@@ -134,6 +134,26 @@ class Failed(Ended, total=False):
 Record = Done | Failed
 
 
+class Foreign(TypedDict, total=False):
+    """A planned run of a protocol that is not known here; a record of one is `ForeignEnd`."""
+
+    options: dict[str, Any] | None
+    settings: dict[str, Any] | None
+
+
+class ForeignEnd(Foreign):
+    """A record of a protocol that is not known here."""
+
+    status: Literal["done", "failed"]
+
+
+class Plan(TypedDict):
+    """A file of runs that were asked for together; each is judged by itself."""
+
+    schema: Literal[1]
+    plan: list[Any]
+
+
 def is_done(record: Mapping[str, Any]) -> bool:
     """Whether it is the record of a finished run."""
     return bool(record["status"] == "done")
@@ -142,6 +162,41 @@ def is_done(record: Mapping[str, Any]) -> bool:
 def score(record: Mapping[str, Any], name: str) -> float:
     """What a finished run's protocol measures under a name; percent."""
     return float(record[name])
+
+
+class Took(TypedDict):
+    """What a training took, of which a record tells."""
+
+    trainable: Count
+    file_bytes: Count
+    text_passes: Count
+    seconds: Seconds
+    history: list[dict[str, Scalar]]
+
+
+class Tested(TypedDict):
+    """Of how many images and classes scores are."""
+
+    images: Count
+    classes: Count
+
+
+class Kept(TypedDict):
+    """What is kept beside a trained prompt (``trained.py``)."""
+
+    schema: Literal[1]
+    key: str
+    digest: str
+    took: Took
+    scores: dict[str, Any] | None
+    device: str
+    peak_memory: Count | None
+    versions: dict[str, str]
+    date: str
+
+
+FLAT = ("history", "samples", "val_samples")
+"""Long lists that have no lists within: their types say so."""
 
 
 @cache

@@ -23,11 +23,18 @@ from typing import Any
 from promptlet.errors import DataError, PackError
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
-from promptlet.protocols.records.trust import NUMBERS as NUMBERS
-from promptlet.protocols.records.trust import REMOVE_IT, counts_before, differ, problem_of, what_is_wrong
-from promptlet.protocols.records.trust import SCHEMA as SCHEMA
-from promptlet.protocols.records.trust import is_number as is_number
+from promptlet.protocols.records.shapes import SCHEMA as SCHEMA
+from promptlet.protocols.records.shapes import is_done
+from promptlet.protocols.records.trust import (
+    REMOVE_IT,
+    counts_before,
+    differ,
+    is_foreign,
+    problem_of,
+    problem_of_planned,
+)
 from promptlet.protocols.records.trust import read_json as read_json
+from promptlet.typed import shown
 
 BESIDE = "make a folder, lay the pack into it, and give --out that folder: what the pack has is not run again"
 
@@ -69,7 +76,7 @@ class RunStore:
         """The record of a run; None when there is none that can be trusted."""
         first = None
         for found in self._judged(self.places.at(key)):
-            if not found.problem and found.content["status"] == "done":
+            if not found.problem and is_done(found.content):
                 return found.content
             first = found.content if first is None and not found.problem else first
         return first
@@ -77,7 +84,7 @@ class RunStore:
     def is_done(self, key: str) -> bool:
         """Whether the run was finished; a failed one was not."""
         record = self.read(key)
-        return record is not None and record["status"] == "done"
+        return record is not None and is_done(record)
 
     def read_all(self) -> tuple[list[dict[str, Any]], list[str]]:
         """All records in the order of their file names, and a line on each that is not trusted, or that
@@ -127,8 +134,20 @@ class RunStore:
 
     def read_plans(self) -> list[dict[str, Any]]:
         """Every run ever asked for, once, as `Run.describe` gives it."""
-        planned = [run for run, problem in self.places.planned() if not (problem or what_is_wrong(run))]
-        return list({str(run["key"]): run for run in planned}.values())
+        return self.judged_plans()[0]
+
+    def judged_plans(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """The same, and a line on each plan, and each run of one, that is not trusted. What is of a protocol
+        that is not known here is passed over."""
+        runs: dict[str, dict[str, Any]] = {}
+        problems = []
+        for where, run, problem in self.places.planned():
+            wrong = "" if problem or is_foreign(run) else problem_of_planned(run)
+            if problem or wrong:
+                problems.append(problem or f"{where}: a run that was asked for cannot be read ({wrong})")
+            elif not is_foreign(run):
+                runs[run["key"]] = run
+        return list(runs.values()), list(dict.fromkeys(problems))
 
     @contextmanager
     def claim(self, key: str, wait: bool = False) -> Iterator[bool]:
@@ -185,8 +204,8 @@ class RunStore:
             schema = found.content.get("schema", SCHEMA)
             if schema != SCHEMA:
                 return (
-                    f"{found.where}: written by another version of Promptlet (schema {schema!r}, this one "
-                    f"writes {SCHEMA}) and would be replaced; give --out another folder, or move it away"
+                    f"{found.where}: written by another version of Promptlet (schema {shown(schema)}, this "
+                    f"one writes {SCHEMA}) and would be replaced; give --out another folder, or move it away"
                 )
         return ""
 

@@ -1,4 +1,8 @@
-"""What of a record, and of a plan, can be trusted: files are read with suspicion."""
+"""What of a record, and of a plan, can be trusted: files are read with suspicion, and each once.
+
+A file is first read as strict JSON, then held against the types of `shapes.py`. What is wrong costs the file
+alone and is told in words.
+"""
 
 from __future__ import annotations
 
@@ -6,105 +10,147 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.protocols.records.shapes import (
+    FLAT,
+    SCHEMA,
+    Carried,
+    Described,
+    Done,
+    Ended,
+    Failed,
+    Foreign,
+    ForeignEnd,
+    Plan,
+    is_done,
+    measured_by,
+)
+from promptlet.typed import is_deep, shown, what_is_wrong
 
-SCHEMA = 1
-"""Of records and plans."""
-STATUSES = ("done", "failed")
-NUMBERS = ("seconds", "trainable", "file_bytes")
-TEXTS = ("protocol", "dataset", "data", "method", "sampler", "fingerprint")
 REMOVE_IT = ": remove it"
 """How the word on a file ends that is no record; nothing is removed from a pack."""
+LARGEST_FILE = 1 << 24
+"""Bytes; a record of a thousand epochs and ten thousand images has 1 MB."""
 
 
 def read_json(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a file, and what is wrong with it (or an empty text)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():  # a pipe would wait for somebody to write
+            return {}, f"{path}: cannot be read (it is no file)"
+        if path.stat().st_size > LARGEST_FILE:
+            return {}, f"{path}: more than {LARGEST_FILE >> 20} MiB, which no record of ours has; remove it"
+        content = strict_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         return {}, f"{path}: cannot be read ({error.strerror})"
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return {}, f"{path}: damaged, is not JSON ({error}); remove it, and the run is made again"
     if not isinstance(content, dict):
         return {}, f"{path}: damaged, holds no object; remove it, and the run is made again"
     return content, ""
 
 
+def strict_json(text: str) -> Any:
+    """What the text tells. Raises ValueError, also for numbers that JSON does not have: NaN, 1e999."""
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("lists and objects are nested too deeply") from None
+
+
 def problem_of(content: Mapping[str, Any], key: str) -> str:
     """What keeps a record, found under ``key``, from being shown in a report, or an empty text."""
-    if content.get("schema") != SCHEMA:
+    if not _is_ours(content):
         return (
-            f"has schema {content.get('schema')!r}, this version of Promptlet reads {SCHEMA}; it was left out"
+            f"has schema {shown(content.get('schema'))}, this version of Promptlet reads {SCHEMA}; it was "
+            "left out"
         )
-    protocol = content.get("protocol")
-    if isinstance(protocol, str) and protocol not in MEASURES:
+    if is_foreign(content):
         return (
-            f"the protocol {protocol!r} is not known to this report (`promptlet analyze`, or a newer "
-            "version); it was left out"
+            f"the protocol {shown(content['protocol'])} is not known to this report (`promptlet analyze`, or "
+            "a newer version); it was left out"
         )
-    wrong = what_is_wrong(content) or _what_is_odd(content, key)
-    if not wrong and content["status"] == "done":
-        measures = MEASURES[content["protocol"]]
-        numbers = (*NUMBERS, *measures.scores, *measures.extras)
-        bad = [name for name in numbers if not is_number(content.get(name))]
-        wrong = f"{bad[0]} is {content.get(bad[0])!r}" if bad else ""
-    return f"not a record of a run ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
+    return _told(_of_record(content, key))
 
 
 def problem_of_any(content: Mapping[str, Any], key: str) -> str:
     """The same, but of a protocol that is not known here only what all records share is asked for."""
-    protocol = content.get("protocol")
-    if content.get("schema") != SCHEMA or not isinstance(protocol, str) or protocol in MEASURES:
+    if not (_is_ours(content) and is_foreign(content)):
         return problem_of(content, key)
-    wrong = _what_is_odd(content, key) or odd_tables(content)
-    return f"not a record of a run ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
+    return _told(what_is_wrong(content, ForeignEnd) or _of_key(content, key) or _of_depth(content))
 
 
-def _what_is_odd(content: Mapping[str, Any], key: str) -> str:
-    if content.get("status") not in STATUSES:
-        return f"status is {content.get('status')!r}"
-    return "" if content.get("key") == key else f"it is the record of {content.get('key')}"
+def problem_of_plan(content: Mapping[str, Any]) -> str:
+    """What keeps a file from being a plan, or an empty text."""
+    return what_is_wrong(content, Plan)
 
 
-def what_is_wrong(described: Mapping[str, Any]) -> str:
-    """What keeps the fields of `Run.describe` from being usable, or an empty text."""
-    for name in ("key", *TEXTS):
-        if not isinstance(described.get(name), str):
-            return f"{name} is {described.get(name)!r}"
-    if described["protocol"] not in MEASURES:
-        return f"the protocol {described['protocol']!r} is not known to this version"
-    for name in ("source", "source_data") if described["protocol"] in TRANSFERS else ():
-        if not isinstance(described.get(name), str):
-            return f"{name} is {described.get(name)!r}"
-    for name in ("shots", "seed", "views"):
-        if type(described.get(name)) is not int:
-            return f"{name} is {described.get(name)!r}"
-    for name in ("options", "settings"):
-        if not isinstance(described.get(name), dict):
-            return f"{name} is {described.get(name)!r}"
-    return ""
+def is_foreign(described: object) -> bool:
+    """Whether it is of a protocol that is not known here."""
+    protocol = described.get("protocol") if isinstance(described, Mapping) else None
+    return isinstance(protocol, str) and protocol not in MEASURES
 
 
-def odd_tables(described: Mapping[str, Any]) -> str:
-    """What is wrong with the options or settings of a described run, or an empty text."""
-    for name in ("options", "settings"):
-        if not isinstance(described.get(name), dict | None):
-            return f"{name} is {str(described[name])[:100]!r}, not an object"
-    return ""
+def problem_of_planned(run: object) -> str:
+    """What keeps the fields of `Run.describe`, of a known protocol, from being usable, or an empty text."""
+    wrong = what_is_wrong(run, Described)
+    if wrong or not isinstance(run, Mapping):
+        return wrong
+    return _of_source(run) or _of_depth(run)
+
+
+def problem_of_any_planned(run: object) -> str:
+    """The same, but of a protocol that may be not known here."""
+    return what_is_wrong(run, Foreign) or (_of_depth(run) if isinstance(run, Mapping) else "")
 
 
 def counts_before(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether of two records of a run the first counts: a finished one before a failed one."""
-    return bool(other["status"] != "done" == one["status"])
+    return is_done(one) and not is_done(other)
 
 
 def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two finished records of a run tell it in two ways."""
-    return bool(one["status"] == "done" == other["status"] and one != other)
+    return is_done(one) and is_done(other) and one != other
 
 
-def is_number(value: object) -> bool:
-    """Whether it is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_ours(content: Mapping[str, Any]) -> bool:
+    return bool(content.get("schema") == SCHEMA)
+
+
+def _told(wrong: str) -> str:
+    return f"not a record of a run ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
+
+
+def _of_record(content: Mapping[str, Any], key: str) -> str:
+    status = content.get("status")
+    kind = Done if status == "done" else Failed if status == "failed" else Ended
+    wrong = what_is_wrong(content, kind) or _of_key(content, key) or _of_source(content)
+    if not wrong and status == "done":
+        wrong = what_is_wrong(content, measured_by(content["protocol"]))
+    return wrong or _of_depth(content)
+
+
+def _of_key(content: Mapping[str, Any], key: str) -> str:
+    found = content.get("key")
+    return "" if found == key else f"it is the record of {shown(found)}"
+
+
+def _of_source(described: Mapping[str, Any]) -> str:
+    return what_is_wrong(described, Carried) if described["protocol"] in TRANSFERS else ""
+
+
+def _of_depth(content: Mapping[str, Any]) -> str:
+    deep = [name for name, value in content.items() if name not in FLAT and is_deep(value)]
+    return f"{shown(deep[0])} is nested too deeply" if deep else ""
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number that JSON has")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)

@@ -23,12 +23,14 @@ from promptlet.methods import Method
 from promptlet.methods.method import NOTHING
 from promptlet.promptfile import PromptFile, dumps, load_prompt_file, save_prompt_file
 from promptlet.protocols.records.circumstances import circumstances
-from promptlet.protocols.records.measures import FEW_SHOT, MEASURES
+from promptlet.protocols.records.measures import FEW_SHOT
 from promptlet.protocols.records.runs import Run
-from promptlet.protocols.records.store import NUMBERS, SCHEMA, RunStore, is_number, read_json
+from promptlet.protocols.records.shapes import Kept, Tested, measured_by
+from promptlet.protocols.records.store import SCHEMA, RunStore, read_json
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.run.fitting import OnEpoch, file_of, fit, new_method, what_it_took
 from promptlet.protocols.run.scoring import scores
+from promptlet.typed import what_is_wrong
 
 CIRCUMSTANCES = ("device", "peak_memory", "versions", "date")
 
@@ -194,22 +196,10 @@ def _loaded(task: Task, file: PromptFile) -> Method:
 
 
 def _is_whole(content: Mapping[str, Any], key: str) -> bool:
-    took, found = content.get("took"), content.get("scores")
-    return (
-        (content.get("schema"), content.get("key")) == (SCHEMA, key)
-        and all(name in content for name in ("digest", "scores", *CIRCUMSTANCES))
-        and isinstance(took, dict)
-        and isinstance(took.get("history"), list)
-        and all(is_number(took.get(name)) for name in (*NUMBERS, "text_passes"))
-        and (found is None or (isinstance(found, dict) and _are_scores(found)))
-    )
-
-
-def _are_scores(found: Mapping[str, Any]) -> bool:
-    measures = MEASURES[FEW_SHOT]
-    return all(
-        is_number(found.get(name)) for name in (*measures.scores, *measures.extras, "images", "classes")
-    )
+    if what_is_wrong(content, Kept) or content["key"] != key:
+        return False
+    found = content["scores"]
+    return found is None or not (what_is_wrong(found, Tested) or what_is_wrong(found, measured_by(FEW_SHOT)))
 
 
 def _digest(data: bytes) -> str:

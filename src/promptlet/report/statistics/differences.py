@@ -19,8 +19,9 @@ import numpy as np
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.evaluation import harmonic_mean
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.protocols.records.shapes import Record, score
 from promptlet.report.statistics.comparisons import AVERAGE, Comparison, Series, comparisons
-from promptlet.report.statistics.summary import Record, Summary
+from promptlet.report.statistics.summary import Summary
 
 LEVEL = 0.95
 REFERENCE = "zero_shot"
@@ -130,8 +131,10 @@ def t_interval(values: Sequence[float]) -> Interval:
 def measured(protocol: str, record: Record) -> dict[str, float]:
     """What is compared: accuracies, areas, and this run's own H; percent."""
     measures = MEASURES[protocol]
-    own = {**record, "H": harmonic_mean(record["base"], record["new"])} if measures.has_h else record
-    return {name: float(own[name]) for name in measures.compared}
+    own = {name: score(record, name) for name in measures.scores}
+    if measures.has_h:
+        own["H"] = harmonic_mean(own["base"], own["new"])
+    return {name: own[name] for name in measures.compared}
 
 
 def _reference(comparison: Comparison, against: str | None) -> Series | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.protocols.records.shapes import Done, Machine, Record, is_done, score
 from promptlet.report.statistics.comparisons import AVERAGE, grouped
 from promptlet.report.statistics.differences import measured
-from promptlet.report.statistics.summary import Record, Summary, backbone_of
+from promptlet.report.statistics.summary import Summary, backbone_of
 
 RUN_HEAD = ("protocol", "data sets", "methods", "shots", "seeds", "runs")
 CIRCUMSTANCES_HEAD = (
@@ -56,13 +57,14 @@ def what_was_run(summary: Summary) -> list[tuple[str, ...]]:
 def circumstances(summary: Summary) -> list[tuple[str, ...]]:
     """A row under `CIRCUMSTANCES_HEAD` for every backbone, device and set of versions of finished runs, and
     of the trainings that several of them share."""
-    told = [("runs", record, record) for record in summary.runs.values() if record["status"] == "done"]
-    trainings = {
-        str(record["trained"].get("key")): ("trainings", record, record["trained"])
-        for _, record, _ in told
-        if isinstance(record.get("trained"), Mapping)
+    done = [cast("Done", record) for record in summary.runs.values() if is_done(record)]
+    told: list[tuple[str, Done, Machine]] = [("runs", record, record) for record in done]
+    trainings: dict[str | None, tuple[str, Done, Machine]] = {
+        record["trained"].get("key"): ("trainings", record, record["trained"])
+        for record in done
+        if "trained" in record
     }
-    seen = [(*_machine(*one), str(one[2].get("date") or "")) for one in [*told, *trainings.values()]]
+    seen = [(*_machine(*one), one[2].get("date", "")) for one in [*told, *trainings.values()]]
     rows: list[tuple[str, ...]] = []
     for group in grouped(seen, lambda one: one[:-1]):
         dates = sorted(one[-1] for one in group if one[-1])
@@ -89,18 +91,17 @@ def runs_head(protocol: str) -> tuple[str, ...]:
 
 def runs_of(row: Mapping[str, Any], runs: Mapping[str, Record]) -> list[tuple[str, ...]]:
     """The runs that a row is the mean of, under `runs_head`; H is that of each run."""
-    found = [runs[key] for key in row["keys"]]
-    records = [{**record, **measured(row["protocol"], record)} for record in found]
+    records = [cast("Done", runs[key]) for key in row["keys"]]
     return [
         (
             record["key"],
             str(record["seed"]),
-            *(_number(record.get(name)) for name in MEASURES[row["protocol"]].shown),
+            *_shown(row["protocol"], record),
             f"{record['trainable']:,}",
             f"{record['file_bytes']:,}",
             f"{record['seconds']:.1f}",
-            str(record.get("device") or UNTOLD),
-            str(record.get("date") or UNTOLD),
+            record.get("device") or UNTOLD,
+            record.get("date") or UNTOLD,
         )
         for record in records
     ]
@@ -120,21 +121,10 @@ def _settings(row: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _machine(what: str, record: Record, measured: Mapping[str, Any]) -> tuple[str, ...]:
-    versions = measured.get("versions")
-    words = (
-        " ".join(f"{name} {value}" for name, value in versions.items())
-        if isinstance(versions, Mapping)
-        else ""
-    )
-    return (
-        what,
-        backbone_of(record) or UNTOLD,
-        str(record["fingerprint"]),
-        str(record.get("dtype")),
-        str(measured.get("device") or UNTOLD),
-        words or UNTOLD,
-    )
+def _machine(what: str, record: Done, made: Machine) -> tuple[str, ...]:
+    versions = " ".join(f"{name} {value}" for name, value in made.get("versions", {}).items())
+    told = (backbone_of(record), record["fingerprint"], record["dtype"], made.get("device"), versions)
+    return (what, *(text or UNTOLD for text in told))
 
 
 def _states(protocol: str, summary: Summary) -> str:
@@ -146,8 +136,12 @@ def _states(protocol: str, summary: Summary) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "finished")
 
 
-def _number(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else "-"
+def _shown(protocol: str, record: Done) -> list[str]:
+    """Its scores, in the order of `runs_head`."""
+    found = measured(protocol, record)
+    return [
+        f"{found[name] if name in found else score(record, name):.2f}" for name in MEASURES[protocol].shown
+    ]
 
 
 def _list(values: Any) -> str:

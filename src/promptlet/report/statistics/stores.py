@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES
-from promptlet.protocols.records.store import SCHEMA, is_number
+from promptlet.protocols.records.shapes import SCHEMA, Described, Record, is_done, score
+from promptlet.protocols.records.trust import counts_before
+from promptlet.typed import shown
 
-Record = Mapping[str, Any]
-COUNTS = ("trainable", "file_bytes")
 ROUNDING = 1e-4
 """Percentage points that two machines may differ by without a word: they sum products in other orders."""
 SHOWN = 3
@@ -29,7 +29,7 @@ class Found:
     """
 
     records: dict[str, Record] = field(default_factory=dict)
-    planned: list[Record] = field(default_factory=list)
+    planned: list[Described] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -43,25 +43,20 @@ def read_stores(stores: Sequence[RunStore]) -> Found:
     contradictions: dict[tuple[Path, Path], list[tuple[float, str]]] = {}
     for store in stores:
         every, problems = store.read_all()
-        records = [record for record in every if not _unfit(record)]
-        problems += [
-            f"{store.where(record['key'])}: not a record of a run ({_unfit(record)}); it was left out"
-            for record in every
-            if _unfit(record)
-        ]
-        found.problems += problems
-        planned = [run for run in store.read_plans() if not _unfit({**run, "status": "planned"})]
-        found.planned += planned
+        planned, odd = store.judged_plans()
+        records = cast("list[Record]", every)
+        found.planned += cast("list[Described]", planned)
+        found.problems += [*problems, *odd]
         if len(stores) > 1 and not records and not planned:
             found.problems.append(f"{store.folder}: {_what_there_is(store, problems, 0)}")
         for record in records:
             known = found.records.get(record["key"])
-            if known is not None and known["status"] == record["status"] == "done":
+            if known is not None and is_done(known) and is_done(record):
                 gap = _gap(known, record)
                 if gap > ROUNDING:
                     pair = (origin[record["key"]].folder, store.folder)
                     contradictions.setdefault(pair, []).append((gap, record["key"]))
-            if known is None or (known["status"] != "done" and record["status"] == "done"):
+            if known is None or counts_before(record, known):
                 found.records[record["key"]], origin[record["key"]] = record, store
     found.problems += [_contradiction(*pair, runs) for pair, runs in contradictions.items()]
     return found
@@ -101,25 +96,14 @@ def _files_in(folder: Path) -> str:
 def _other_schemas(store: RunStore) -> list[str]:
     """How many records have which schema that is not this version's."""
     contents = [found.content for found in store.places.contents()]
-    schemas = Counter(repr(content.get("schema")) for content in contents if content)
-    return [f"{count} with schema {name}" for name, count in sorted(schemas.items()) if name != repr(SCHEMA)]
-
-
-def _unfit(record: Record) -> str:
-    """What keeps the table from showing a record that the store trusts, or an empty text."""
-    texts = {"dtype": record.get("dtype"), "settings.name": record["settings"].get("name", "")}
-    counts = {name: record[name] for name in COUNTS} if record["status"] == "done" else {}
-    memory = record.get("peak_memory")
-    wrong = {name: value for name, value in texts.items() if not isinstance(value, str)}
-    wrong |= {name: value for name, value in counts.items() if type(value) is not int}
-    wrong |= {} if memory is None or is_number(memory) else {"peak_memory": memory}
-    return next((f"{name} is {value!r}" for name, value in wrong.items()), "")
+    schemas = Counter(shown(content.get("schema")) for content in contents if content)
+    return [f"{count} with schema {name}" for name, count in sorted(schemas.items()) if name != shown(SCHEMA)]
 
 
 def _gap(one: Record, other: Record) -> float:
     """The largest difference of two finished records in what their protocol measures, percentage points."""
     measures = MEASURES[one["protocol"]]
-    return max(abs(float(one[name]) - float(other[name])) for name in (*measures.scores, *measures.extras))
+    return max(abs(score(one, name) - score(other, name)) for name in (*measures.scores, *measures.extras))
 
 
 def _contradiction(first: Path, second: Path, runs: Sequence[tuple[float, str]]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from promptlet.evaluation import deviation, harmonic_mean, mean
 from promptlet.papers import bibliographies
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.runs import cell_of, row_of, still_asked_for
+from promptlet.protocols.records.shapes import Described, Done, Failed, Record, is_done, score
 from promptlet.report.statistics.comparisons import AVERAGE as AVERAGE
 from promptlet.report.statistics.comparisons import (
     SOURCE,
@@ -23,7 +24,7 @@ from promptlet.report.statistics.comparisons import (
 )
 from promptlet.report.statistics.stores import read_stores
 
-Record = Mapping[str, Any]
+Row = Mapping[str, Any]
 RUN_ON = ("backbone", "fingerprint", "dtype", "source_data")
 """What may differ between averages of one method and its settings."""
 
@@ -73,12 +74,12 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     if cells is not None:
         records = [record for record in records if cell_of(record) in cells]
         planned = [run for run in planned if cell_of(run) in cells]
-    done = [record for record in records if record["status"] == "done"]
+    done = [cast("Done", record) for record in records if is_done(record)]
     rows = [_row(group) for group in grouped(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
     _label(rows)
     averages, without = _averages(rows)
     _tell_apart(averages)
-    failed = [record for record in records if record["status"] == "failed"]
+    failed = [cast("Failed", record) for record in records if not is_done(record)]
     return Summary(
         rows=sorted([*rows, *averages], key=_order),
         incomplete=_incomplete(done, failed, planned),
@@ -87,61 +88,61 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     )
 
 
-def _notes(records: Sequence[Record]) -> list[str]:
+def _notes(records: Sequence[Done]) -> list[str]:
     """What records say must be known of their numbers, each once, with the methods it is said of."""
     of: dict[str, dict[str, None]] = {}
     for record in records:
-        told = record.get("notes")
-        for note in told if isinstance(told, list) else ():
-            of.setdefault(str(note), {})[record["method"]] = None
+        for note in record.get("notes", ()):
+            of.setdefault(note, {})[record["method"]] = None
     return [f"{', '.join(methods)}: {note}" for note, methods in of.items()]
 
 
-def _row(group: Sequence[Record]) -> dict[str, Any]:
+def _row(group: Sequence[Done]) -> dict[str, Any]:
     """One row: means over the seeds of a group and population deviations."""
     group = sorted(group, key=lambda record: record["seed"])
     first = group[0]
     measures = MEASURES[first["protocol"]]
     return {
-        **{name: first[name] for name in ("protocol", "dataset", "method")},
-        "shots": first["shots"],
+        **picked(first, "protocol", "dataset", "method", "shots"),
         "seeds": [record["seed"] for record in group],
         **_means(first["protocol"], group),
         **_deviations(first["protocol"], group),
-        **{name: mean([float(record[name]) for record in group]) for name in measures.extras},
+        **{name: mean([score(record, name) for record in group]) for name in measures.extras},
         "trainable": first["trainable"],
         "file_bytes": max(record["file_bytes"] for record in group),
         "seconds": mean([record["seconds"] for record in group]),
         "peak_memory": max((record.get("peak_memory") or 0 for record in group), default=0) or None,
         "rank": first.get("rank", first["options"].get("rank")),
         "schedule": first["settings"].get("name"),
-        **{name: first[name] for name in ("options", "settings", "views", "sampler", "data")},
-        **{name: first[name] for name in ("fingerprint", "dtype")},
-        **({name: first[name] for name in SOURCE} if first["protocol"] in TRANSFERS else {}),
+        **picked(first, "options", "settings", "views", "sampler", "data", "fingerprint", "dtype"),
+        **(picked(first, *SOURCE) if first["protocol"] in TRANSFERS else {}),
         **({"code": first["code"]} if first.get("code") else {}),
         "backbone": backbone_of(first),
         "keys": [record["key"] for record in group],
     }
 
 
-def backbone_of(record: Record) -> str | None:
+def picked(described: Row, *names: str) -> dict[str, Any]:
+    """These fields of it."""
+    return {name: described[name] for name in names}
+
+
+def backbone_of(record: Done) -> str | None:
     """The name under which the backbone of a run was loaded, where its record tells."""
-    told = record.get("backbone")
-    name = told.get("name") if isinstance(told, Mapping) else None
-    return name if isinstance(name, str) else None
+    return record.get("backbone", {}).get("name")
 
 
-def _means(protocol: str, group: Sequence[Record]) -> dict[str, float]:
+def _means(protocol: str, group: Sequence[Row]) -> dict[str, float]:
     """Of the scores, over seeds or data sets; H is that of the means."""
     measures = MEASURES[protocol]
-    means = {name: mean([float(record[name]) for record in group]) for name in measures.scores}
+    means = {name: mean([score(record, name) for record in group]) for name in measures.scores}
     return {**means, "H": harmonic_mean(means["base"], means["new"])} if measures.has_h else means
 
 
-def _deviations(protocol: str, group: Sequence[Record]) -> dict[str, float]:
+def _deviations(protocol: str, group: Sequence[Row]) -> dict[str, float]:
     """Of the scores over seeds, and of the H that each seed has by itself."""
     measures = MEASURES[protocol]
-    values = {name: [float(record[name]) for record in group] for name in measures.scores}
+    values = {name: [score(record, name) for record in group] for name in measures.scores}
     if measures.has_h:
         values["H"] = [harmonic_mean(*pair) for pair in zip(values["base"], values["new"], strict=True)]
     return {f"{name}_std": deviation(found) for name, found in values.items()}
@@ -163,7 +164,7 @@ def _label(rows: Sequence[dict[str, Any]]) -> None:
             row["label"] = f"{row['method']} ({telling})" if telling else row["method"]
 
 
-def _methods(rows: Sequence[Record]) -> set[str]:
+def _methods(rows: Sequence[Row]) -> set[str]:
     return {row["method"] for row in rows}
 
 
@@ -181,7 +182,7 @@ def _tell_apart(averages: Sequence[dict[str, Any]]) -> None:
             row["label"] = f"{method} ({', '.join([*known, words])})" if telling else row["label"]
 
 
-def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
+def _averages(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[str]]:
     """A row per method over all data sets of a comparison, and why others have none."""
     averages, without = [], []
     for comparison in grouped(rows, comparison_of):
@@ -202,7 +203,7 @@ def _averages(rows: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
     return averages, without
 
 
-def _average(group: Sequence[Record]) -> dict[str, Any]:
+def _average(group: Sequence[Row]) -> dict[str, Any]:
     first = group[0]
     measures = MEASURES[first["protocol"]]
     spreads = (*(f"{name}_std" for name in scores_of(first["protocol"])), *measures.extras)
@@ -223,24 +224,24 @@ def _average(group: Sequence[Record]) -> dict[str, Any]:
 
 
 def _incomplete(
-    done: Sequence[Record], failed: Sequence[Record], planned: Sequence[Record]
+    done: Sequence[Done], failed: Sequence[Failed], planned: Sequence[Described]
 ) -> list[dict[str, Any]]:
     """Rows asked for of which seeds are missing or failed; not those of code that was replaced since, and is
     done."""
-    reasons = {cell_of(record): str(record.get("reason", "")) for record in failed}
+    reasons = {cell_of(record): record.get("reason", "") for record in failed}
     entries = []
     for group in grouped(still_asked_for([*failed, *planned], done), row_of):
         first = group[0]
         broken = [run for run in group if cell_of(run) in reasons]
         entries.append(
             {
-                **{name: first[name] for name in ("protocol", "dataset", "method", "shots", "options")},
+                **picked(first, "protocol", "dataset", "method", "shots", "options"),
                 **({"source": first["source"]} if first["protocol"] in TRANSFERS else {}),
                 "schedule": first["settings"].get("name"),
                 "failed": sorted(run["seed"] for run in broken),
                 "missing": sorted(run["seed"] for run in group if run not in broken),
                 "reasons": sorted({reasons[cell_of(run)] for run in broken}),
-                **{name: first[name] for name in ("settings", "views", "sampler", "fingerprint", "dtype")},
+                **picked(first, "settings", "views", "sampler", "fingerprint", "dtype"),
                 **({"code": first["code"]} if first.get("code") else {}),
                 "keys": [run["key"] for run in sorted(group, key=lambda run: run["seed"])],
             }
@@ -263,6 +264,6 @@ def _label_incomplete(entries: Sequence[dict[str, Any]]) -> None:
             entry["label"] = f"{entry['method']} ({telling})" if telling else entry["method"]
 
 
-def _order(row: Record) -> tuple[Any, ...]:
+def _order(row: Row) -> tuple[Any, ...]:
     own = (row.get("trainable", 0), row["method"], str(row.get("schedule")), str(row.get("label")))
     return (row["protocol"], row["dataset"] == AVERAGE, row["dataset"], row["shots"], *own)

@@ -12,11 +12,11 @@ from typing import Any
 
 from promptlet.protocols.records.measures import BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.statistics.comparisons import scores_of
-from promptlet.report.statistics.summary import Record, Summary
+from promptlet.report.statistics.summary import Summary
 
 TEXT, WHOLE, NUMBER, TRUTH, WHOLES, TEXTS = "text", "whole", "number", "truth", "wholes", "texts"
 """Kinds of columns: texts, whole numbers, numbers, true or false, lists of whole numbers, lists of texts."""
-LARGEST = 2**63 - 1
+LARGEST, MOST = 2**63 - 1, 1e308
 FIRST = {
     "protocol": TEXT,
     "dataset": TEXT,
@@ -118,7 +118,7 @@ def _told(value: object) -> object:
     return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
 
 
-def _open(record: Record, before: str = "") -> dict[str, Any]:
+def _open(record: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in record.items():
         if name in OBJECTS and not before:
@@ -135,10 +135,14 @@ def _kind(values: Sequence[object]) -> str:
     known = [value for value in values if value is not None]
     if known and all(isinstance(value, bool) for value in known):
         return TRUTH
-    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+    if known and all(_is_number(value) for value in known):
         whole = all(isinstance(value, int) and abs(value) <= LARGEST for value in known)
         return WHOLE if whole else NUMBER
     return TEXT
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
 
 
 def _fitted(value: Any, kind: str) -> Any:
