@@ -9,7 +9,7 @@ import pytest
 
 import promptlet
 
-HEAVY = ("torch", "transformers", "sklearn", "open_clip", "PIL", "scipy", "pandas", "jinja2")
+HEAVY = ("torch", "transformers", "sklearn", "open_clip", "PIL", "scipy", "pandas", "jinja2", "msgspec")
 CHECK = "import sys\n{}\nprint(','.join(m for m in {} if m in sys.modules))"
 
 
@@ -21,7 +21,9 @@ def loaded_by(statement: str) -> list[str]:
     return [name for name in done.stdout.strip().split(",") if name]
 
 
-@pytest.mark.parametrize("statement", ["import promptlet", "import promptlet; dir(promptlet)"])
+@pytest.mark.parametrize(
+    "statement", ["import promptlet", "import promptlet; dir(promptlet)", "import promptlet.cli.app"]
+)
 def test_import_loads_nothing_heavy(statement: str) -> None:
     assert loaded_by(statement) == []
 
