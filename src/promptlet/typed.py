@@ -45,6 +45,24 @@ def what_is_wrong(value: object, expected: Any) -> str:
     return ""
 
 
+def no_json(value: object, place: str = "") -> str:
+    """What keeps ``value`` from being written as JSON that every reader takes, or an empty text:
+    ``notes[0] is nan, which JSON does not have``."""
+    if isinstance(value, dict):
+        odd = next((name for name in value if not isinstance(name, str)), None)
+        if odd is not None:
+            return f"{place or 'it'} has the name {shown(odd)}, which is no text"
+        found = (no_json(one, f"{place}.{name}".removeprefix(".")) for name, one in value.items())
+        return next(filter(None, found), "")
+    if isinstance(value, list | tuple):
+        return next(filter(None, (no_json(one, f"{place}[{i}]") for i, one in enumerate(value))), "")
+    if value is None or isinstance(value, str | bool | int):
+        return ""
+    if isinstance(value, float) and math.isfinite(value):
+        return ""
+    return f"{place or 'it'} is {shown(value)}, which JSON does not have"
+
+
 def is_deep(value: object, left: int = DEEPEST) -> bool:
     """Whether lists and objects are nested in each other more than ``left`` times: what follows them would
     run out of stack."""

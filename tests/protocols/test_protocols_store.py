@@ -17,6 +17,7 @@ from test_protocols_runs import RUN
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
 from promptlet.protocols.engines.inline import run_inline
+from promptlet.protocols.records.measures import MEASURES
 from promptlet.protocols.records.runs import Run
 
 HOLD = """
@@ -29,7 +30,8 @@ with RunStore(sys.argv[1]).claim(sys.argv[2]) as ours:
 
 
 def done(run: Run = RUN, **changes: Any) -> dict[str, Any]:
-    numbers = dict.fromkeys(("base", "new", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"), 50.0)
+    measures = MEASURES[run.protocol]
+    numbers = dict.fromkeys((*measures.scores, *measures.extras), 50.0)
     counts = {"trainable": 516, "file_bytes": 2500, "seconds": 1.0}
     return {"status": "done", **run.describe(), **numbers, **counts, **changes}
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.shapes import SCHEMA, Percent
-from promptlet.protocols.records.trust import REMOVE_IT
+from promptlet.protocols.records.trust import LEFT_OUT
 from promptlet.typed import Count, Finite, shown, what_is_wrong
 
 DENSITY = "density"
@@ -64,7 +64,7 @@ class DensityStore(RunStore):
         if content.get("status") == "failed":
             return f"failed: {content.get('reason')}"
         wrong = what_is_wrong(content, Measured) or _of_points(content, key)
-        return f"not a record of `promptlet analyze` ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
+        return f"not a record of `promptlet analyze` ({wrong}){LEFT_OUT}" if wrong else ""
 
 
 def read_rows(folder: str | Path) -> tuple[list[dict[str, Any]], list[str]]:

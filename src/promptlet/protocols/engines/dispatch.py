@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from promptlet.protocols.engines.inline import OnEvent, told_as_it_is
-from promptlet.protocols.engines.outcome import Record, failure
+from promptlet.protocols.engines.outcome import Record, failure, settled
 from promptlet.protocols.records.measures import TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
@@ -122,7 +122,7 @@ class _Desk:
                 self.pool.start(run)
                 return
             outcome = failure(run, f"{job.losses} workers were lost with it; the last one: {outcome.reason}")
-        self.store.write(run.key, outcome)
+        outcome = settled(run, outcome, self.store)
         self.tell(str(outcome["status"]), run, outcome)
         del self.under_way[run.key]
         job.claim.close()

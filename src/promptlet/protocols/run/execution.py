@@ -8,7 +8,6 @@ from typing import Any
 
 from promptlet.data import sample_shots
 from promptlet.data.items import Item
-from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, Method, adopt
 from promptlet.methods.method import NOTHING
 from promptlet.protocols import load_protocol
@@ -55,7 +54,7 @@ class Workbench:
                 for dataset, views, items in self._read_by(run):
                     if dataset.features is None:
                         wanted.setdefault((dataset.name, views), {}).update(dict.fromkeys(items))
-            except PromptletError:  # the run will say so itself
+            except Exception:  # the run will say so itself
                 continue
         return wanted
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from promptlet.backbones import Backbone
-from promptlet.errors import EngineError, ImageError
+from promptlet.errors import EngineError
 from promptlet.features import BATCH, find_cached, hash_and_encode, store_features
 from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
@@ -121,7 +121,7 @@ class Encoder:
         paths = [str(path) for path in batch["path"]]
         try:
             return self._rows(paths, self._encode(paths))
-        except ImageError:  # one by one: a bad image costs itself alone
+        except Exception:  # one by one: a bad image costs itself alone
             return self._rows(paths, [self._encode_one(path) for path in paths])
 
     def _encode(self, paths: Sequence[str]) -> list[tuple[str, np.ndarray]]:
@@ -131,7 +131,7 @@ class Encoder:
     def _encode_one(self, path: str) -> tuple[str, np.ndarray] | None:
         try:
             return self._encode([path])[0]
-        except ImageError:
+        except Exception:  # the runs that need it will tell
             return None
 
     def _rows(self, paths: Sequence[str], encoded: Sequence[tuple[str, np.ndarray] | None]) -> dict[str, Any]:
