@@ -42,7 +42,18 @@ def what_is_wrong(value: object, expected: Any) -> str:
         convert(value, expected)
     except ValidationError as error:
         return _in_words(value, str(error))
+    except UnicodeEncodeError:  # by halves of characters, which names of files may have
+        return what_is_wrong(_whole(value), expected)
     return ""
+
+
+def _whole(value: Any) -> Any:
+    """The same with a question mark in the place of each half of a character."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 def no_json(value: object, place: str = "") -> str:
