@@ -16,7 +16,7 @@ LONGEST = 500
 
 def reason_of(error: Exception) -> str:
     """The reason in a sentence: an expected error's own; of any other its kind, what it says, and the file
-    and line where it was raised. What was raised in Promptlet is called a bug.
+    and line where it was raised. What Promptlet raised, and no disk or memory, is called a bug.
 
     Ctrl-C, a signal that ends a process and SystemExit are no `Exception` and are meant for everything. A
     full memory is one: what was too large for it costs itself, and the next item may fit.
@@ -27,7 +27,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"memory is full: {said or 'it says no more'} ({place})"
     told = f"{type(error).__name__}: {said} ({place})"
-    return f"bug: {told}; please report it" if is_ours else told
+    return f"bug: {told}; please report it" if is_ours and not isinstance(error, OSError) else told
 
 
 def _said(error: Exception) -> str:
