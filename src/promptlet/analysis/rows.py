@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from promptlet.errors import DataError
 from promptlet.protocols import RunStore
-from promptlet.protocols.records.shapes import SCHEMA, Percent
+from promptlet.protocols.records.shapes import SCHEMA, Percent, Training
 from promptlet.protocols.records.trust import LEFT_OUT
 from promptlet.typed import Count, Finite, shown, what_is_wrong
 
@@ -39,7 +39,11 @@ class Point(TypedDict):
     layers: Annotated[list[Layer], Meta(min_length=1)]
 
 
-class Measured(TypedDict):
+class _Set(TypedDict, total=False):
+    settings: Training
+
+
+class Measured(_Set):
     """The record of a finished run."""
 
     schema: Literal[1]
@@ -62,7 +66,8 @@ class DensityStore(RunStore):
         if content.get("schema") != SCHEMA:
             return f"has schema {shown(content.get('schema'))}, this version of Promptlet reads {SCHEMA}"
         if content.get("status") == "failed":
-            return f"failed: {content.get('reason')}"
+            reason = content.get("reason")
+            return f"failed: {reason if isinstance(reason, str) else shown(reason)}"
         wrong = what_is_wrong(content, Measured) or _of_points(content, key)
         return f"not a record of `promptlet analyze` ({wrong}){LEFT_OUT}" if wrong else ""
 
@@ -80,11 +85,20 @@ def read_rows(folder: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _of_points(record: Row, key: str) -> str:
-    """What of a record fits no table, or an empty text: all points must be of the same layers."""
+    """What of a record fits no table, or an empty text: points must be of the same layers, and all there."""
     if record["key"] != key:
         return f"it is the record of {shown(record['key'])}"
     sizes = {
         tuple(len(layer[name]) for layer in point["layers"] for name in ("singular_values", "density"))
         for point in record["points"]
     }
-    return "its points are not of the same layers" if len(sizes) > 1 else ""
+    if len(sizes) > 1:
+        return "its points are not of the same layers"
+    settings: Training = record.get("settings", {})
+    every, epochs = settings.get("every"), settings.get("epochs")
+    if not every or not epochs:
+        return ""
+    found = [point["epoch"] for point in record["points"]]
+    expected = len(found) == -(-epochs // every) + 1 and [*range(0, epochs, every), epochs]
+    is_whole = found == expected
+    return "" if is_whole else f"its points are not of every {every} of {epochs} epochs"
