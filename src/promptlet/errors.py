@@ -83,6 +83,8 @@ def shown(value: object, limit: int = 60) -> str:
         return (
             f"a number of {value.bit_length():,} bits" if isinstance(value, int) else object.__repr__(value)
         )
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deeply to be shown"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

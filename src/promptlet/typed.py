@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from typing import Annotated, Any
 
 from msgspec import Meta, ValidationError, convert
+
+from promptlet.errors import shown
 
 LARGEST = 2**63 - 1
 Count = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -16,9 +17,8 @@ Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 """A number that sums and squares of rows do not take beyond what a float holds; neither NaN nor a truth."""
 DEEPEST = 20
 """Lists and objects within each other that are followed; what a file of ours holds has 4 levels at most."""
-PICTURE = reprlib.Repr()
-PICTURE.maxstring = PICTURE.maxother = 120
-PICTURE.maxlevel = 3
+SHOWN = 140
+"""Characters of a value that a message shows: the longest key of a run has less."""
 WORDS = {
     "str": "a text",
     "int": "a whole number",
@@ -83,11 +83,6 @@ def is_deep(value: object, left: int = DEEPEST) -> bool:
     return left == 0 or any(is_deep(one, left - 1) for one in inner)
 
 
-def shown(value: object) -> str:
-    """A picture of a value for a message: short whatever it is, and with no character that does something."""
-    return PICTURE.repr(value)
-
-
 def _in_words(value: object, message: str) -> str:
     what, _, place = message.partition(" - at `")
     place = place.partition("`")[0].removeprefix("$")
@@ -97,11 +92,11 @@ def _in_words(value: object, message: str) -> str:
     path, inner, is_there = _follow(value, place)
     path = path or "it"
     if not is_there:
-        return f"{path} is {shown(inner)}, of which a value is not {_allowed(what)}"
+        return f"{path} is {shown(inner, SHOWN)}, of which a value is not {_allowed(what)}"
     if what.startswith("Invalid enum value"):
-        return f"{path} is {shown(inner)}, which is not known"
+        return f"{path} is {shown(inner, SHOWN)}, which is not known"
     is_odd = isinstance(inner, float) and not math.isfinite(inner)
-    return f"{path} is {shown(inner)}, expected {'a finite number' if is_odd else _allowed(what)}"
+    return f"{path} is {shown(inner, SHOWN)}, expected {'a finite number' if is_odd else _allowed(what)}"
 
 
 def _allowed(what: str) -> str:

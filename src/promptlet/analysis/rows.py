@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, TypedDict, final
 
 from msgspec import Meta
 
-from promptlet.errors import DataError
+from promptlet.errors import DataError, shown
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.shapes import SCHEMA, Percent, Training
 from promptlet.protocols.records.trust import LEFT_OUT
-from promptlet.typed import Count, Finite, shown, what_is_wrong
+from promptlet.typed import Count, Finite, what_is_wrong
 
 DENSITY = "density"
 """The name of this protocol in runs and file names."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from promptlet.errors import OptionError, PackError
+from promptlet.errors import OptionError, PackError, shown
 from promptlet.protocols.records.pack_lines import compressed, pack_lines
 from promptlet.protocols.records.packs import SUFFIX, is_key, open_pack, seen
 from promptlet.protocols.records.places import Found, Places, Planned
@@ -26,7 +26,6 @@ from promptlet.protocols.records.trust import (
     problem_of_any_planned,
     read_json,
 )
-from promptlet.typed import shown
 
 Record = Mapping[str, Any]
 NAMED = 3

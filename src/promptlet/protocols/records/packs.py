@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from promptlet.errors import PackError
+from promptlet.errors import PackError, shown
 from promptlet.protocols.records.trust import problem_of_any_planned, strict_json
-from promptlet.typed import shown, what_is_wrong
+from promptlet.typed import what_is_wrong
 
 SUFFIX = ".jsonl.gz"
 FORMAT, FORMAT_SCHEMA = "promptlet-results", 1

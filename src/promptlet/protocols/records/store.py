@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from promptlet.errors import DataError, PackError
+from promptlet.errors import DataError, PackError, shown
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
 from promptlet.protocols.records.shapes import SCHEMA as SCHEMA
@@ -34,7 +34,6 @@ from promptlet.protocols.records.trust import (
     problem_of_planned,
 )
 from promptlet.protocols.records.trust import read_json as read_json
-from promptlet.typed import shown
 
 BESIDE = "make a folder, lay the pack into it, and give --out that folder: what the pack has is not run again"
 

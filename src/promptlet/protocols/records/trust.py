@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from promptlet.errors import shown
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.shapes import (
     FLAT,
@@ -27,7 +28,7 @@ from promptlet.protocols.records.shapes import (
     is_done,
     measured_by,
 )
-from promptlet.typed import is_deep, shown, what_is_wrong
+from promptlet.typed import SHOWN, is_deep, what_is_wrong
 
 REMOVE_IT = ": remove it"
 """How the word on a file ends that is no record; nothing is removed from a pack."""
@@ -137,7 +138,7 @@ def _of_record(content: Mapping[str, Any], key: str) -> str:
 
 def _of_key(content: Mapping[str, Any], key: str) -> str:
     found = content.get("key")
-    return "" if found == key else f"it is the record of {shown(found)}"
+    return "" if found == key else f"it is the record of {shown(found, SHOWN)}"
 
 
 def _of_source(described: Mapping[str, Any]) -> str:

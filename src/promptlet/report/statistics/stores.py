@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from promptlet.errors import DataError
+from promptlet.errors import DataError, shown
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.protocols.records.shapes import SCHEMA, Described, Record, is_done, score
 from promptlet.protocols.records.trust import counts_before
-from promptlet.typed import shown
 
 ROUNDING = 1e-4
 """Percentage points that two machines may differ by without a word: they sum products in other orders."""
