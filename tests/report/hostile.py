@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from promptlet.protocols.plan.studies import STUDIES
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.runs import Run
 
@@ -44,7 +45,7 @@ PLACES = ("options", "settings", "backbone", "versions", "trained")
 
 def run_of(protocol: str, seed: int, method: str = "rlp") -> Run:
     """A run with the settings that a bench writes."""
-    told: dict[str, Any] = {"options": {"rank": 1, "n_ctx": 4, "dropout": 0.3, "template": None}}
+    told: dict[str, Any] = {"options": {**STUDIES["rank"].baseline.options, "template": "a {}."}}
     told["settings"] = {"name": "fast", "lr": 0.01, "epochs": 2, "batch_size": None, "optimizer": "adamw"}
     if method == "zero_shot":
         told = {"options": {"template": "a {}."}, "settings": {}}

@@ -16,10 +16,11 @@ from promptlet.protocols.plan.studies import STUDIES
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.protocols.records.packing import pack
 from promptlet.report import paired_differences, render, summarise
+from promptlet.report.figures.study import study_figure
 from promptlet.report.formats.documents import CSV, HTML, LATEX, MARKDOWN
 from promptlet.report.formats.flat.table import flat_runs
 from promptlet.report.formats.markdown.study import study_markdown
-from promptlet.report.statistics.studies import study_json, summarise_study
+from promptlet.report.statistics.studies import study_json, study_results, summarise_study
 from promptlet.report.statistics.summary import Summary
 
 SOUND = [("zero_shot", 1), ("zero_shot", 2), ("rlp", 1), ("rlp", 2)]
@@ -101,6 +102,9 @@ def test_a_field_of_another_kind_costs_its_record_alone(tmp_path: Path) -> None:
 def test_every_field_in_every_kind(protocol: str, tmp_path: Path) -> None:
     check(tmp_path / "all", tmp_path / "readable", [protocol], every=1)
     assert "</html>" in render(summarise(RunStore(tmp_path / "readable")), HTML)
+    study = STUDIES["rank"]
+    for result in study_results(summarise_study(RunStore(tmp_path / "readable"), study), study)[:20]:
+        assert study_figure(result).startswith(b"\x89PNG")
 
 
 def test_what_is_never_read(tmp_path: Path) -> None:

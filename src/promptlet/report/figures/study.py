@@ -172,7 +172,7 @@ def _same_stretch(panels: Sequence[Axes], axis: str) -> None:
 def _title(result: StudyResult) -> str:
     seeds = dict.fromkeys(", ".join(map(str, row["seeds"])) for row in result.rows if row is not None)
     settings = result.conditions["settings"]
-    schedule = f", {settings['name']}: {settings['epochs']} epochs" if settings else ""
+    schedule = f", {settings.get('name')}: {settings.get('epochs')} epochs" if settings else ""
     return f"study {result.study.name}: {result.title}, seeds: {' or '.join(seeds)}{schedule}"
 
 

@@ -69,7 +69,9 @@ class StudyResult:
         own, settings = self.conditions, self.conditions["settings"]
         parts = [f"data sets: {', '.join(own['datasets'])}"] if own.get("datasets") else []
         if settings:
-            parts.append(f"schedule {settings['name']} ({settings['epochs']} epochs, lr {settings['lr']:g})")
+            told = [f"{settings['epochs']} epochs"] if "epochs" in settings else []
+            told += [f"lr {settings['lr']:g}"] if "lr" in settings else []
+            parts.append(f"schedule {settings.get('name', 'of no name')} ({', '.join(told) or 'not told'})")
             parts += [f"{own['views']} views"] if own["views"] > 1 else []
         return "; ".join([*parts, f"backbone {own['fingerprint']}"])
 
