@@ -15,21 +15,23 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
-from promptlet.backbones.libraries.no_code import (
-    ForeignCodeError,
-    check_no_code,
-    check_own_tokenizer,
-    no_foreign_code,
-)
+from promptlet.backbones.libraries.asked import check_folder, read_asked
+from promptlet.backbones.libraries.built import no_larger_than
+from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
+from promptlet.backbones.libraries.refusal import reason, refusing
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
+from promptlet.backbones.libraries.weights import weights_in
+from promptlet.backbones.libraries.words import words_of
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
-from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
+from promptlet.backbones.text.tokenizer import PROBE
 from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
 from promptlet.errors import BackboneError
 
 OWN_ATTENTION = ("sdpa", "eager")
+PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+MOST_WORDS = 1 << 18
 SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 
 
@@ -51,15 +53,16 @@ def load_transformers(
                 raise
             _check_reachable(source)
             model, tokenizer, spec = _load_parts(source, local=False)
-    return wrap_transformers(model, tokenizer, spec, name or source, device, dtype)
+        with refusing(source, f"cannot use {source!r} as a backbone", _advice(source)):
+            return wrap_transformers(model, tokenizer, spec, name or source, device, dtype)
 
 
 def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
-    config = _load_config(source, local)
+    config, folder = _load_config(source, local)
     return (
-        _load_model(source, config, local),
+        _load_model(source, config, folder, local),
         _load_tokenizer(source, config, local),
-        _load_spec(source, local),
+        _load_spec(source, folder, local),
     )
 
 
@@ -71,7 +74,7 @@ def _check_reachable(source: str) -> None:
         get_hf_file_metadata(hf_hub_url(source, "config.json"))
     except Exception as error:  # no network, no such repository, no permission, an id of the wrong form
         raise BackboneError(
-            f"cannot load backbone {source!r} ({_first_line(error)}). {_advice(source)}"
+            f"cannot load backbone {source!r} ({reason(error)}). {_advice(source)}"
         ) from error
 
 
@@ -95,7 +98,7 @@ def wrap_transformers(
 
     _check_patches(model.config.vision_config, spec, name)
     causal = text_config.model_type == "clip_text_model"
-    tokens = _tokenizer(tokenizer, int(text_config.max_position_embeddings), text_config, causal)
+    tokens = words_of(tokenizer, text_config)
     embedding = text_model.embeddings.token_embedding
     freeze(model).float()
     towers = Towers(
@@ -161,18 +164,17 @@ def _advice(source: str) -> str:
     )
 
 
-def _load_config(source: str, local: bool) -> Any:
+def _load_config(source: str, local: bool) -> tuple[Any, Path]:
+    """The configuration, and the folder it lies in: of the disk, or of the hub's cache."""
     from transformers import AutoConfig
+    from transformers.utils import cached_file
 
-    try:
+    with refusing(source, f"cannot load backbone {source!r}: no readable config.json", _advice(source)):
+        path = Path(cached_file(source, "config.json", local_files_only=local))
+        vocabulary = (read_asked(path, source).get("text_config") or {}).get("vocab_size")
+        check_folder(path.parent, source, vocabulary if isinstance(vocabulary, int) else MOST_WORDS)
         config = AutoConfig.from_pretrained(source, local_files_only=local, trust_remote_code=False)
-    except Exception as error:  # the library raises many kinds: OSError, ValueError, KeyError, hub errors
-        check_no_code(source, error)
-        raise BackboneError(
-            f"cannot load backbone {source!r}: no readable config.json ({_first_line(error)}). "
-            f"{_advice(source)}"
-        ) from error
-    text = getattr(getattr(config, "text_config", None), "model_type", None)
+        text = getattr(getattr(config, "text_config", None), "model_type", None)
     if config.model_type not in SUPPORTED or (
         config.model_type == "vision-text-dual-encoder" and text != "clip_text_model"
     ):
@@ -182,13 +184,16 @@ def _load_config(source: str, local: bool) -> Any:
             "SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower; open_clip models as "
             "'open_clip:NAME/PRETRAINED'."
         )
-    return config
+    return config, path.parent
 
 
-def _load_model(source: str, config: Any, local: bool) -> nn.Module:
+def _load_model(source: str, config: Any, folder: Path, local: bool) -> nn.Module:
     from transformers import AutoModel
 
-    try:
+    with (
+        refusing(source, f"cannot load the weights of {source!r}", _advice(source)),
+        no_larger_than(weights_in(folder, source), source),
+    ):
         model, info = AutoModel.from_pretrained(
             source,
             dtype=torch.float32,
@@ -197,12 +202,7 @@ def _load_model(source: str, config: Any, local: bool) -> nn.Module:
             trust_remote_code=False,
             **_attention(config),
         )
-    except Exception as error:  # a damaged file raises the reader's own kinds
-        check_no_code(source, error)
-        raise BackboneError(
-            f"cannot load the weights of {source!r}: {_first_line(error)}. {_advice(source)}"
-        ) from error
-    absent = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
+        absent = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
     if absent:
         raise BackboneError(
             f"the weights of {source!r} are incomplete: {len(absent)} tensors are missing or of another "
@@ -224,65 +224,25 @@ def _attention(config: Any) -> dict[str, Any]:
 def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
     from transformers import AutoTokenizer
 
-    try:
+    with refusing(source, f"{source!r} has no usable tokenizer", _advice(source)):
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
-        usable = (
-            len(set(tokenizer(PROBE, add_special_tokens=False).input_ids)) > 3
-        )  # an empty one says "unknown"
-    except Exception as error:  # the library raises many kinds here, TypeError among them
-        check_no_code(source, error)
+        check_own_tokenizer(source, tokenizer)
+        words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
+        size, vocabulary = len(tokenizer), int(config.text_config.vocab_size)
+    if len(words) <= 3 or size > vocabulary + 256:
         raise BackboneError(
-            f"{source!r} has no usable tokenizer ({_first_line(error)}). {_advice(source)}"
-        ) from error
-    check_own_tokenizer(source, tokenizer)
-    if not usable or len(tokenizer) > config.text_config.vocab_size + 256:
-        raise BackboneError(
-            f"{source!r} has no tokenizer that fits its text tower ({len(tokenizer)} entries for a "
-            f"vocabulary of {config.text_config.vocab_size}). {_advice(source)}"
+            f"{source!r} has no tokenizer that fits its text tower ({size} entries for a vocabulary of "
+            f"{vocabulary}). {_advice(source)}"
         )
     return tokenizer
 
 
-def _load_spec(source: str, local: bool) -> ImageSpec:
+def _load_spec(source: str, folder: Path, local: bool) -> ImageSpec:
     from transformers.image_processing_base import ImageProcessingMixin
 
-    try:
+    with refusing(source, f"{source!r} has no image preprocessor", _advice(source)):
+        for name in PREPROCESSORS:
+            if (folder / name).exists():
+                read_asked(folder / name, source)
         settings, _ = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)
-    except (OSError, ValueError) as error:
-        raise BackboneError(
-            f"{source!r} has no image preprocessor ({_first_line(error)}). {_advice(source)}"
-        ) from error
-    return spec_from_transformers(settings, source)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-
-
-def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> Tokenizer:
-    def words(text: str) -> list[int]:
-        # not verbose: whether a text is too long is for `Tokenizer` to say
-        return list(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
-
-    full = list(tokenizer(PROBE).input_ids)
-    start, end = split_special(full, words(PROBE))
-    pad = tokenizer.pad_token_id
-    if causal and (start is None or end is None):
-        raise BackboneError(
-            "the tokenizer of a CLIP text tower must add a start and an end token; it does not"
-        )
-    if causal:
-        _check_pooling(text_config, end, len(tokenizer))
-        pad = end if pad is None else pad
-    return Tokenizer(words, start, end, int(pad if pad is not None else 0), length)
-
-
-def _check_pooling(text_config: Any, end: int | None, size: int) -> None:
-    """CLIPTextModel pools the first ``eos_token_id``, or (id 2, old configurations) the largest id."""
-    pools_at = text_config.eos_token_id
-    if (pools_at == 2 and end != size - 1) or (pools_at != 2 and pools_at != end):
-        raise BackboneError(
-            f"the text tower pools at token {pools_at} but the tokenizer ends a text with {end}: they do not "
-            "belong together. Save the model's own tokenizer beside it."
-        )
+        return spec_from_transformers(settings, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from promptlet.errors import BackboneError, DataError
@@ -13,18 +13,23 @@ LEAD = "a"
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """``words`` maps text to ids without special tokens. A prompt is ``[start] ids [end] pad ...``."""
+    """``words`` maps text to ids without special tokens. A prompt is ``[start] ids [end] pad ...``.
+
+    ``vocabulary``: for how many tokens the text tower has vectors; None where nobody told.
+    """
 
     words: Callable[[str], list[int]]
     start: int | None
     end: int | None
     pad: int
     length: int
+    vocabulary: int | None = None
 
     def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
         """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
 
-        Raises DataError for a name without tokens, with a special token, or too long for the tower.
+        Raises DataError for a name without tokens, with a special token or one that the tower does not know,
+        or too long for the tower.
         """
         ids = tuple(self.behind_words(f"{class_name}."))
         if not self.words(class_name):
@@ -36,6 +41,7 @@ class Tokenizer:
                 f"class name {class_name!r} holds a special or unknown token of this backbone's tokenizer; "
                 "give it a name in words"
             )
+        self._check_known(ids, f"class name {class_name!r}")
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - n_ctx - len(end)
         if len(ids) > room:
@@ -50,7 +56,17 @@ class Tokenizer:
         """Ids of a whole text behind the start token, with end-of-text, cut to the tower's length."""
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - len(end)
-        return (*self.words(text)[:room], *end)
+        ids = self.words(text)[:room]
+        self._check_known(ids, f"text {text!r}")
+        return (*ids, *end)
+
+    def _check_known(self, ids: Sequence[int], what: str) -> None:
+        """Words can be added to a tokenizer without teaching the tower, which has no vectors for them."""
+        if self.vocabulary is not None and any(token >= self.vocabulary for token in ids):
+            raise DataError(
+                f"{what} holds a word that was added to the tokenizer, and the text tower of this backbone has "
+                f"no vector for it (token {max(ids)} of {self.vocabulary}); say it in other words"
+            )
 
     def behind_words(self, text: str) -> list[int]:
         """Ids of ``text`` behind other words: some tokenizers (SigLIP 2) mark the space before it."""

@@ -1,0 +1,100 @@
+"""Files of weights, looked at before a library reads them: what they hold is no more than their bytes."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from promptlet.backbones.libraries.asked import AGAIN, MOST_BYTES, read_asked
+from promptlet.backbones.libraries.refusal import refusing
+from promptlet.errors import BackboneError
+
+READ_BY_TRANSFORMERS = ("*.safetensors", "pytorch_model*.bin")
+MOST_HEADER, MOST_TENSORS = 8 << 20, 20_000
+"""Of a file: the largest CLIP has 2,000 tensors, and a header of 250 KB."""
+
+
+def weights_in(folder: Path, source: str) -> int:
+    """Bytes of the weights that transformers reads in a folder, each file checked. 0 where there are none."""
+    for index in folder.glob("*.index.json"):
+        _check_index(index, source)
+    kinds = ([path for path in folder.glob(kind) if path.is_file()] for kind in READ_BY_TRANSFORMERS)
+    return check_weights(next((paths for paths in kinds if paths), []), source)
+
+
+def check_weights(paths: Sequence[Path], source: str) -> int:
+    """Bytes of these files together. Raises BackboneError for one that would take more memory than that."""
+    for path in paths:
+        with refusing(source, f"{source!r}: the weights {path.name} cannot be read", AGAIN):
+            if path.suffix == ".safetensors":
+                _check_header(path, source)
+            elif path.suffix in (".npz", ".npy"):
+                _check_stored(path, source)
+            else:
+                _check_stored(path, source)
+                _check_tensors(path, source)
+    return sum(path.stat().st_size for path in paths)
+
+
+def _check_index(path: Path, source: str) -> None:
+    shards = read_asked(path, source).get("weight_map")
+    names = list(shards.values()) if isinstance(shards, dict) else [None]
+    if not all(isinstance(name, str) and name and Path(name).name == name for name in names):
+        raise BackboneError(f"{source!r}: {path.name} names weights outside of its folder. {AGAIN}")
+
+
+def _check_header(path: Path, source: str) -> None:
+    """A safetensors header: its length and the number of tensors; the library sees that they fill the file."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        room = path.stat().st_size - 8
+        if not 2 <= length <= min(room, MOST_HEADER):
+            raise BackboneError(
+                f"{source!r}: the header of {path.name} says it has {length:,} bytes; 2 to "
+                f"{max(min(room, MOST_HEADER), 2):,} are possible. {AGAIN}"
+            )
+        header = json.loads(file.read(length))
+    if not isinstance(header, dict) or len(header) > MOST_TENSORS:
+        raise BackboneError(
+            f"{source!r}: the header of {path.name} is no list of at most {MOST_TENSORS:,} tensors. {AGAIN}"
+        )
+
+
+def _check_stored(path: Path, source: str) -> None:
+    """An archive of arrays or of torch: stored as it is, since what is packed could be of any size."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    packed = [part.filename for part in parts if part.compress_type != zipfile.ZIP_STORED]
+    pickles = [part for part in parts if part.filename.endswith(".pkl") and part.file_size > MOST_BYTES]
+    if packed or pickles or sum(part.file_size for part in parts) > path.stat().st_size:
+        raise BackboneError(
+            f"{source!r}: {path.name} is an archive whose content is packed, or larger than the file; save the "
+            "weights as safetensors"
+        )
+
+
+def _check_tensors(path: Path, source: str) -> None:
+    """Tensors of torch: each one's numbers stand in the file, since a view of one number can be of any size."""
+    import torch
+
+    most = path.stat().st_size
+    content = torch.load(path, map_location="meta", weights_only=True)
+    for name, tensor in _tensors(content):
+        if tensor.numel() * tensor.element_size() > most:
+            raise BackboneError(
+                f"{source!r}: {path.name} holds a tensor {name[:60]} of shape {tuple(tensor.shape)}, which is "
+                f"larger than the file. {AGAIN}"
+            )
+
+
+def _tensors(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict):
+        for key, part in content.items():
+            yield from _tensors(part, str(key))
+    elif hasattr(content, "element_size"):
+        yield name, content
