@@ -19,7 +19,16 @@ import numpy as np
 from PIL import Image
 
 from promptlet import rng
+from promptlet.backbones.image.settings import CHANNELS, MOST_PATCHES, MOST_SIDE, Settings
 from promptlet.errors import BackboneError
+
+INTERPOLATIONS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "random": Image.Resampling.BICUBIC,
+}
+RESIZE_MODES = ("shortest", "squash", "longest")
+LEAST_SCALE, MOST_SCALE = 1e-6, 1e3
 
 
 @dataclass(frozen=True)
@@ -140,87 +149,68 @@ def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 
 def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpec:
-    """Read an image processor's settings (preprocessor_config.json)."""
-    by_patches = "max_num_patches" in settings
-    try:
-        mean, std = tuple(settings["image_mean"]), tuple(settings["image_std"])
-        size = settings["patch_size" if by_patches else "size"]
-    except KeyError as error:
-        raise BackboneError(
-            f"the image preprocessor of {source!r} does not say {error}; supported are CLIP's and SigLIP's"
-        ) from error
+    """Read an image processor's settings (preprocessor_config.json).
+
+    Raises BackboneError naming the field that is absent, wrong or not supported.
+    """
+    read = Settings(settings, f"the image preprocessor of {source!r} (preprocessor_config.json)")
     for step in ("do_pad", "do_flip_channel_order", "rescale_offset"):
-        if settings.get(step):
-            raise BackboneError(f"the image preprocessor of {source!r} has {step}, which is not supported")
-    if not settings.get("do_normalize", True):
-        mean, std = (0.0,) * 3, (1.0,) * 3
-    scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
-    if by_patches:
-        return _patches_spec(settings, mean, std, scale, source)
-    resize, resize_to = _read_size(size, source)
+        if read.flag(step, absent=False, null=False):
+            raise BackboneError(f"{read.where} has {step}, which is not supported")
+    mean, std = read.means("image_mean"), read.deviations("image_std")
+    if not read.flag("do_normalize", absent=True):
+        mean, std = (0.0,) * CHANNELS, (1.0,) * CHANNELS
+    scale = read.number("rescale_factor", 1 / 255, LEAST_SCALE, MOST_SCALE)
+    scale = scale if read.flag("do_rescale", absent=True) else 1.0
+    if "max_num_patches" in settings:
+        return _patches_spec(read, mean, std, scale)
+    resize, resize_to = read.size("size")
     crop = None
-    if settings.get("do_center_crop", "crop_size" in settings):
-        _, crop = _read_size(settings.get("crop_size", size), source)
-    elif isinstance(size, int):
+    crops = settings.get("crop_size") is not None
+    if read.flag("do_center_crop", absent=crops, null=False):
+        _, crop = read.size("crop_size" if crops else "size")
+    elif isinstance(settings["size"], int):
         resize = "exact"
-    if not settings.get("do_resize", True):
+    if not read.flag("do_resize", absent=True):
         resize = "none"
     if crop is None and resize != "exact":
         raise BackboneError(
-            f"the image preprocessor of {source!r} makes images of different sizes (it neither crops nor "
-            "resizes to height and width), which is not supported"
+            f"{read.where} makes images of different sizes (it neither crops nor resizes to height and "
+            "width), which is not supported"
         )
-    resample = int(settings.get("resample", Image.Resampling.BICUBIC))
-    return ImageSpec(resize, resize_to, crop, resample, mean, std, scale)
+    return ImageSpec(resize, resize_to, crop, read.resample(Image.Resampling.BICUBIC), mean, std, scale)
 
 
-def _patches_spec(
-    settings: Mapping[str, Any], mean: tuple[float, ...], std: tuple[float, ...], scale: float, source: str
-) -> ImageSpec:
-    patch, most = int(settings["patch_size"]), int(settings["max_num_patches"])
-    if min(patch, most) < 1 or not settings.get("do_resize", True):
+def _patches_spec(read: Settings, mean: tuple[float, ...], std: tuple[float, ...], scale: float) -> ImageSpec:
+    patch, most = read.whole("patch_size", MOST_SIDE), read.whole("max_num_patches", MOST_PATCHES)
+    if not read.flag("do_resize", absent=True):
         raise BackboneError(
-            f"the image preprocessor of {source!r} cuts images into patches (patch_size={patch}, "
-            f"max_num_patches={most}) without fitting them to whole patches, which is not supported; "
-            "set do_resize to true and both numbers to 1 or more"
+            f"{read.where} cuts images into patches without fitting them to whole patches, which is not "
+            "supported; set do_resize to true"
         )
     side = math.isqrt(most) * patch
-    resample = int(settings.get("resample", Image.Resampling.BILINEAR))
+    resample = read.resample(Image.Resampling.BILINEAR)
     return ImageSpec(
         "patches", (side, side), None, resample, mean, std, scale, patch_size=patch, max_patches=most
     )
 
 
-def _read_size(size: Any, source: str) -> tuple[str, tuple[int, int]]:
-    if isinstance(size, int):
-        return "shortest", (size, size)
-    if "shortest_edge" in size:
-        return "shortest", (int(size["shortest_edge"]),) * 2
-    if "height" in size and "width" in size:
-        return "exact", (int(size["height"]), int(size["width"]))
-    raise BackboneError(
-        f"the image preprocessor of {source!r} gives size={size!r}; expected shortest_edge "
-        "or height and width"
-    )
-
-
 def spec_from_open_clip(settings: Mapping[str, Any], source: str) -> ImageSpec:
-    """Read open_clip's preprocessing configuration (`PreprocessCfg` as a dict)."""
-    size = settings["size"]
-    height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    mode = settings.get("resize_mode", "shortest")
-    resample = {
-        "bicubic": Image.Resampling.BICUBIC,
-        "bilinear": Image.Resampling.BILINEAR,
-        "random": Image.Resampling.BICUBIC,
-    }[settings.get("interpolation", "bicubic")]
-    mean, std = tuple(settings["mean"]), tuple(settings["std"])
+    """Read open_clip's preprocessing configuration (`PreprocessCfg` as a dict).
+
+    Raises BackboneError naming the field that is wrong or not supported.
+    """
+    read = Settings(settings, f"the image preprocessing of {source!r} (preprocess_cfg)")
+    height, width = read.sides("size")
+    mode = read.choice("resize_mode", "shortest", RESIZE_MODES)
+    resample = int(INTERPOLATIONS[read.choice("interpolation", "bicubic", tuple(INTERPOLATIONS))])
+    mean, std = read.means("mean"), read.deviations("std")
     if mode == "shortest" and height == width:
         return ImageSpec(
-            "shortest", (height, width), (height, width), int(resample), mean, std, crop_rounding="nearest"
+            "shortest", (height, width), (height, width), resample, mean, std, crop_rounding="nearest"
         )
     if mode == "squash":
-        return ImageSpec("exact", (height, width), None, int(resample), mean, std)
+        return ImageSpec("exact", (height, width), None, resample, mean, std)
     raise BackboneError(
         f"{source!r} preprocesses images with resize_mode={mode!r} to {height}x{width}, which is not "
         "supported; supported: shortest (square) and squash"

@@ -95,7 +95,8 @@ def _check_bytes(path: Path, most: int, where: str) -> None:
         raise BackboneError(f"{where} is no plain file. {AGAIN}")
     if status.st_size > most:
         raise BackboneError(
-            f"{where} has {status.st_size:,} bytes, and a file of this model has {most:,} at the most. {AGAIN}"
+            f"{where} has {status.st_size:,} bytes, and a file of this model has {most:,} at the most. "
+            f"{AGAIN}"
         )
 
 

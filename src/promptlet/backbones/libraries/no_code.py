@@ -36,7 +36,7 @@ def no_foreign_code(source: str) -> Iterator[None]:
         _source.reset(before)
 
 
-def check_no_code(source: str, error: Exception) -> None:
+def check_no_code(source: str, error: BaseException) -> None:
     """Raise ForeignCodeError where an ``error`` of a loader comes of code that was not run."""
     if isinstance(error, ForeignCodeError) or "trust_remote_code" in str(error):
         raise _refusal(source) from error

@@ -32,6 +32,7 @@ from promptlet.errors import BackboneError
 OWN_ATTENTION = ("sdpa", "eager")
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 MOST_WORDS = 1 << 18
+ONE_SIZE = ("clip_vision_model", "siglip_vision_model", "vit", "deit", "beit", "vit_msn", "vit_mae")
 SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 
 
@@ -97,6 +98,7 @@ def wrap_transformers(
         return pooled if visual is None else visual(pooled)
 
     _check_patches(model.config.vision_config, spec, name)
+    _check_size(model.config.vision_config, spec, name)
     causal = text_config.model_type == "clip_text_model"
     tokens = words_of(tokenizer, text_config)
     embedding = text_model.embeddings.token_embedding
@@ -146,6 +148,19 @@ def _check_patches(vision_config: Any, spec: ImageSpec, name: str) -> None:
         raise BackboneError(
             f"the image tower of {name!r} reads {wants} but its image preprocessor makes {gets}: they do not "
             "belong together. Save the model's own image processor beside it."
+        )
+
+
+def _check_size(vision_config: Any, spec: ImageSpec, name: str) -> None:
+    """Towers with a place for each patch read images of one size; convolutions read any."""
+    side = getattr(vision_config, "image_size", None)
+    reads = (side, side) if isinstance(side, int) else tuple(side or ())
+    if vision_config.model_type in ONE_SIZE and reads != spec.output_size:
+        wants, gets = ("x".join(map(str, size)) for size in (reads, spec.output_size))
+        raise BackboneError(
+            f"the image tower of {name!r} reads images of {wants} pixels but its image preprocessor makes "
+            f"{gets} (size, crop_size): they do not belong together. Save the model's own image processor "
+            "beside it."
         )
 
 

@@ -47,7 +47,7 @@ def _check_index(path: Path, source: str) -> None:
 
 
 def _check_header(path: Path, source: str) -> None:
-    """A safetensors header: its length and the number of tensors; the library sees that they fill the file."""
+    """A safetensors header: its length and number of tensors; the library sees that they fill the file."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         room = path.stat().st_size - 8
@@ -73,13 +73,13 @@ def _check_stored(path: Path, source: str) -> None:
     pickles = [part for part in parts if part.filename.endswith(".pkl") and part.file_size > MOST_BYTES]
     if packed or pickles or sum(part.file_size for part in parts) > path.stat().st_size:
         raise BackboneError(
-            f"{source!r}: {path.name} is an archive whose content is packed, or larger than the file; save the "
-            "weights as safetensors"
+            f"{source!r}: {path.name} is an archive with packed content, or with more than its bytes; save "
+            "the weights as safetensors"
         )
 
 
 def _check_tensors(path: Path, source: str) -> None:
-    """Tensors of torch: each one's numbers stand in the file, since a view of one number can be of any size."""
+    """Tensors of torch: each one's numbers stand in the file; a view of one number can be of any size."""
     import torch
 
     most = path.stat().st_size
@@ -87,8 +87,8 @@ def _check_tensors(path: Path, source: str) -> None:
     for name, tensor in _tensors(content):
         if tensor.numel() * tensor.element_size() > most:
             raise BackboneError(
-                f"{source!r}: {path.name} holds a tensor {name[:60]} of shape {tuple(tensor.shape)}, which is "
-                f"larger than the file. {AGAIN}"
+                f"{source!r}: {path.name} holds a tensor {name[:60]} of shape {tuple(tensor.shape)}, "
+                f"which is larger than the file. {AGAIN}"
             )
 
 

@@ -12,7 +12,7 @@ CAPITALS = "A Photo of a Dog"
 
 
 def words_of(tokenizer: Any, text_config: Any) -> Tokenizer:
-    """The tokenizer of a text tower of transformers. Raises BackboneError where the two do not fit together."""
+    """The tokenizer of a text tower of transformers. Raises BackboneError where the two do not fit."""
     causal = text_config.model_type == "clip_text_model"
     tokenizer = tokenizer if causal else in_lower_case(tokenizer)
 
@@ -75,10 +75,10 @@ def _check_pooling(text_config: Any, end: int, tokenizer: Any) -> None:
     added = [word for word, at in tokenizer.get_added_vocab().items() if at > end]
     if pools_at == 2 and added and len(added) == last - end:
         raise BackboneError(
-            f"{len(added)} words such as {added[0][:40]!r} were added to the tokenizer, behind token {end}, at "
-            "which a text ends. With eos_token_id 2, as in old configurations, the text tower reads its "
+            f"{len(added)} words such as {added[0][:40]!r} were added to the tokenizer, behind token {end}, "
+            "at which a text ends. With eos_token_id 2, as in old configurations, the text tower reads its "
             "features at the largest token, which would be such a word. Write "
-            f'"eos_token_id": {end} under text_config in config.json, or take the tokenizer without these words.'
+            f'"eos_token_id": {end} under text_config in config.json, or take the tokenizer as it was.'
         )
     if (pools_at == 2 and end != last) or (pools_at != 2 and pools_at != end):
         raise BackboneError(

@@ -64,8 +64,8 @@ class Tokenizer:
         """Words can be added to a tokenizer without teaching the tower, which has no vectors for them."""
         if self.vocabulary is not None and any(token >= self.vocabulary for token in ids):
             raise DataError(
-                f"{what} holds a word that was added to the tokenizer, and the text tower of this backbone has "
-                f"no vector for it (token {max(ids)} of {self.vocabulary}); say it in other words"
+                f"{what} holds a word that was added to the tokenizer, and the text tower of this backbone "
+                f"has no vector for it (token {max(ids)} of {self.vocabulary}); say it in other words"
             )
 
     def behind_words(self, text: str) -> list[int]:
