@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.libraries.open_clip import PREFIX as OPEN_CLIP
+from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
 from promptlet.backbones.libraries.transformers import load_transformers
 from promptlet.backbones.vectors.backbone import PREFIX as FEATURES

@@ -37,7 +37,7 @@ class Towers:
 
 @final
 class TowerBackbone(Backbone):
-    """Attributes beside `Backbone`'s: ``towers``."""
+    """Attributes beside `Backbone`'s: ``towers``. ``remarks``: what its loader took from where, as notes."""
 
     has_towers = True
 
@@ -51,12 +51,14 @@ class TowerBackbone(Backbone):
         images: ImageEncoder,
         logit_scale: float,
         logit_bias: float = 0.0,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         super().__init__(name, framework, logit_scale, logit_bias)
         self.towers = towers
         self._model = model
         self._text = text
         self._images = images
+        self._remarks = remarks
 
     @property
     def device(self) -> torch.device:
@@ -93,6 +95,9 @@ class TowerBackbone(Backbone):
     @property
     def facts(self) -> Mapping[str, Any]:
         return {"dim": self._text.dim, "parameters": sum(p.numel() for p in self._model.parameters())}
+
+    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        return self._remarks
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         return self._text.encode_texts(texts)

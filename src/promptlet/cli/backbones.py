@@ -62,7 +62,9 @@ def command(
         "dtype": str(backbone.dtype).removeprefix("torch."),
     }
     if json:
-        emit_json(facts)
+        emit_json({**facts, "notes": list(backbone.notes((), ()))})
         return
     for name, value in facts.items():
         say(f"{name:14} {f'{value:,}' if isinstance(value, int) else value}")
+    for note in backbone.notes((), ()):
+        say(f"note: {note}")

@@ -81,7 +81,8 @@ class Settings:
 
     def size(self, field: str) -> tuple[str, tuple[int, int]]:
         """("shortest", (side, side)) or ("exact", (height, width)) of what is to be resized to or cropped."""
-        value = self.fields.get(field)
+        value: Any = self.fields.get(field)
+        sides: list[Any]
         if _is_whole(value):
             kind, sides = "shortest", [value, value]
         elif isinstance(value, Mapping) and "shortest_edge" in value:

@@ -50,7 +50,7 @@ def read_asked(path: Path, source: str) -> dict[str, Any]:
 
     Raises BackboneError naming the file and the field.
     """
-    where = f"{source!r}: {path.name}"
+    where = f"cannot load {source!r}: {path.name}"
     _check_bytes(path, MOST_BYTES, where)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -71,11 +71,13 @@ def check_folder(folder: Path, source: str, vocabulary: int) -> None:
     most = SPARE_BYTES + BYTES_A_WORD * vocabulary
     for count, path in enumerate(folder.iterdir()):
         if count == MOST_FILES:
-            raise BackboneError(f"{source!r} holds over {MOST_FILES} files; give a folder of one model")
+            raise BackboneError(
+                f"cannot load {source!r}: it holds over {MOST_FILES} files; give a folder of one model"
+            )
         if not (path.is_file() or path.is_dir() or path.is_symlink()) or _is_device(path):
-            raise BackboneError(f"{source!r}: {path.name} is no plain file. {AGAIN}")
+            raise BackboneError(f"cannot load {source!r}: {path.name} is no plain file. {AGAIN}")
         if path.suffix in READ_AS_TEXT and path.is_file():
-            _check_bytes(path, most, f"{source!r}: {path.name}")
+            _check_bytes(path, most, f"cannot load {source!r}: {path.name}")
 
 
 def _is_device(path: Path) -> bool:

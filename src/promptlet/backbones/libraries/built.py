@@ -24,14 +24,19 @@ NUMBERS_A_BYTE = 2
 MOST_PARAMETERS = 20_000
 
 
+def most_numbers(weights: int) -> int:
+    """The most numbers of a model with so many bytes of weights on this machine, as 32-bit floats."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 40
+    return min(NUMBERS_A_BYTE * weights + SPARE if weights else memory, memory // 4)
+
+
 @contextmanager
 def no_larger_than(weights: int, source: str) -> Iterator[None]:
     """Raise BackboneError where a model built inside the block has more numbers than ``weights`` bytes hold.
 
     0 bytes: the weights are not here yet, and the machine's memory is the bound.
     """
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 40
-    most = min(NUMBERS_A_BYTE * weights + SPARE if weights else memory, memory // 4)
+    most = most_numbers(weights)
     thread = threading.get_ident()
     counted: dict[tuple[int, str], int] = {}
     total = 0

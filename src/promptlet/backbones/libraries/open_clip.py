@@ -10,60 +10,121 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import spec_from_open_clip
-from promptlet.backbones.libraries.no_code import ForeignCodeError, check_no_code, no_foreign_code
+from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
+from promptlet.backbones.libraries.asked import check_folder, read_asked
+from promptlet.backbones.libraries.built import no_larger_than
+from promptlet.backbones.libraries.described import check_described
+from promptlet.backbones.libraries.no_code import no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
+from promptlet.backbones.libraries.read_as import ReadAs, read_as
+from promptlet.backbones.libraries.refusal import REASON, refusing
+from promptlet.backbones.libraries.weights import check_weights
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
-from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
+from promptlet.errors import BackboneError, MissingExtraError
 
-PREFIX = "open_clip:"
+WORDS = 49408
+"""Of CLIP's own tokenizer."""
 
 
 def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> TowerBackbone:
-    """Load ``open_clip:NAME/PRETRAINED``; PRETRAINED is a tag or a checkpoint's path.
+    """Load ``open_clip:NAME/PRETRAINED``; PRETRAINED is a tag or a checkpoint's path, behind which ``?`` may
+    say how images are to be read (`read_as`).
 
     ``open_clip:FOLDER`` takes a folder with open_clip_config.json, ``open_clip:hf-hub:OWNER/NAME`` a hub id.
     """
     open_clip = _import_open_clip()
-    name, pretrained = _split_source(source, open_clip)
-    try:
-        with quiet(), no_foreign_code(source):
-            model, tokenizer = _load_parts(name, pretrained, open_clip)
-    except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
-        check_no_code(source, error)
-        raise BackboneError(
-            f"cannot load {source!r}: {type(error).__name__}: {str(error).strip()[:300]}. The weights must "
-            "be in the local cache, at the path given, or the network must be reachable."
-        ) from error
-    return wrap_open_clip(model, tokenizer, source, device, dtype)
+    address = address_of(source, open_clip)
+    fails = (
+        f"cannot load {source!r}: {REASON}. The weights must be in the local cache, at the path given, or "
+        "the network must be reachable."
+    )
+    with quiet(), no_foreign_code(source), refusing(source, fails):
+        if address.file is not None:
+            known = read_as(address, source, open_clip)
+            model = _from_file(address.file, known, source, open_clip)
+            tokenizer, remarks = open_clip.get_tokenizer(known.name), known.remarks
+        else:
+            model, tokenizer = _from_known_place(address, source, open_clip)
+            remarks = ()
+        return wrap_open_clip(model, tokenizer, source, device, dtype, remarks)
 
 
-def _load_parts(name: str, pretrained: str | None, open_clip: Any) -> tuple[Any, Any]:
+def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
+    with no_larger_than(check_weights([file], source), source):
+        return open_clip.create_model(
+            known.name,
+            pretrained=str(file),
+            require_pretrained=True,
+            precision="fp32",
+            force_quick_gelu=known.quick_gelu,
+            force_preprocess_cfg=known.preprocessing,
+        )
+
+
+def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[Any, Any]:
     """What is in the local cache is taken from there; else the hub is asked once, which raises when it cannot
     be reached: the library would try for 23 seconds."""
     from huggingface_hub import constants, get_session
 
     def create() -> tuple[Any, Any]:
-        model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True, precision="fp32")
-        return model, open_clip.get_tokenizer(name)
+        with no_larger_than(_checked(address.name, source), source):
+            model = open_clip.create_model(
+                address.name, pretrained=address.pretrained, require_pretrained=True, precision="fp32"
+            )
+        return model, open_clip.get_tokenizer(address.name)
 
-    if name.startswith("local-dir:") or Path(pretrained or "").is_file():
+    if address.pretrained is not None:
+        _check_activation(address.name, address.pretrained, source, open_clip)
+    if address.name.startswith("local-dir:"):
         return create()
     try:
         with offline():
             return create()
-    except ForeignCodeError:
+    except BackboneError:
         raise
     except Exception:  # mostly: not in the cache
         get_session().head(constants.ENDPOINT, timeout=10)
     return create()
 
 
+def _checked(name: str, source: str) -> int:
+    """Bytes of the weights of a folder or a hub id, whose files may be read; 0 for the library's own tags."""
+    from open_clip import factory
+
+    kind, _, place = name.partition(":")
+    if kind == "local-dir":
+        folder = Path(place)
+        config = read_asked(folder / CONFIG, source)
+        check_folder(folder, source, _vocabulary(config))
+        found = factory._find_checkpoint_in_dir(folder)
+    elif kind == "hf-hub":
+        config = read_asked(Path(factory.download_pretrained_from_hf(place, filename=CONFIG)), source)
+        found = factory.download_pretrained_from_hf(place)
+    else:
+        return 0
+    weights = check_weights([Path(found)] if found else [], source)
+    check_described(config, weights, source)
+    return weights
+
+
+def _vocabulary(config: Any) -> int:
+    text = config.get("model_cfg")
+    text = text.get("text_cfg") if isinstance(text, dict) else None
+    size = text.get("vocab_size") if isinstance(text, dict) else None
+    return size if isinstance(size, int) else WORDS
+
+
 def wrap_open_clip(
-    model: Any, tokenizer: Any, name: str, device: torch.device, dtype: torch.dtype
+    model: Any,
+    tokenizer: Any,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    remarks: tuple[str, ...] = (),
 ) -> TowerBackbone:
     """A backbone over an open_clip model that is already in memory (its weights are frozen in place)."""
     from open_clip import get_model_preprocess_cfg
@@ -77,7 +138,7 @@ def wrap_open_clip(
     freeze(model).float()
     spec = spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name)
     towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
-    tokens = _tokenizer(tokenizer, int(text.context_length), name)
+    tokens = _tokenizer(tokenizer, int(text.context_length), len(text.token_embedding.weight), name)
     _check_pooling(text, model, tokens, name)
     settle(model, towers, device, dtype)
     transformer = text.transformer
@@ -104,6 +165,7 @@ def wrap_open_clip(
         images=ImageEncoder(forward_images, spec, device, dtype, type(model.visual).__name__, prompted, eyes),
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
+        remarks=remarks,
     )
 
 
@@ -137,36 +199,6 @@ def _import_open_clip() -> Any:
     return open_clip
 
 
-def _split_source(source: str, open_clip: Any) -> tuple[str, str | None]:
-    rest = source[len(PREFIX) :]
-    if rest.startswith(("hf-hub:", "local-dir:")):
-        return rest, None
-    folder = Path(rest).expanduser()
-    if folder.is_dir() or rest.startswith((".", "/", "~")):
-        if not (folder / "open_clip_config.json").is_file():
-            lack = "no open_clip_config.json in this folder" if folder.is_dir() else "no such folder"
-            raise BackboneError(
-                f"{source!r}: {lack}; give open_clip:FOLDER with open_clip_config.json and weights, "
-                "or open_clip:NAME/PRETRAINED"
-            )
-        return f"local-dir:{folder}", None
-    name, _, pretrained = rest.partition("/")
-    known = open_clip.list_models()
-    if name not in known:
-        raise BackboneError(
-            f"open_clip has no model {name!r}.{did_you_mean(name, known)} Give open_clip:NAME/PRETRAINED, "
-            "such as open_clip:ViT-B-16/laion2b_s34b_b88k, or open_clip:FOLDER with open_clip_config.json."
-        )
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    if pretrained not in tags and not Path(pretrained).is_file():
-        raise BackboneError(
-            f"{source!r}: {pretrained!r} is neither a checkpoint file nor known weights of {name}; known: "
-            f"{', '.join(tags) or 'none'}.{did_you_mean(pretrained, tags)}"
-        )
-    _check_activation(name, pretrained, source, open_clip)
-    return name, pretrained
-
-
 def _check_activation(name: str, tag: str, source: str, open_clip: Any) -> None:
     """open_clip only warns when weights were trained with the other GELU, and gives wrong features."""
     weights = open_clip.get_pretrained_cfg(name, tag)
@@ -179,13 +211,13 @@ def _check_activation(name: str, tag: str, source: str, open_clip: Any) -> None:
         )
 
 
-def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
+def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Tokenizer:
     if hasattr(tokenizer, "sot_token_id"):  # SimpleTokenizer, CLIP's own
 
         def simple(text: str) -> list[int]:
             return list(tokenizer.encode(text))
 
-        return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length)
+        return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length, vocabulary)
     inner, clean = getattr(tokenizer, "tokenizer", None), getattr(tokenizer, "clean_fn", None)
     if inner is None or clean is None or tokenizer.tokenizer_mode or tokenizer.strip_sep_token:
         raise BackboneError(
@@ -196,7 +228,7 @@ def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
         return list(inner(clean(text), add_special_tokens=False).input_ids)
 
     start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
-    return Tokenizer(words, start, end, int(inner.pad_token_id), length)
+    return Tokenizer(words, start, end, int(inner.pad_token_id), length, vocabulary)
 
 
 def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:

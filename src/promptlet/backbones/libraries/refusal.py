@@ -10,12 +10,13 @@ from promptlet.errors import BackboneError, PromptletError
 
 PANIC = "PanicException"
 """What the libraries written in Rust (tokenizers, safetensors) raise; it is no `Exception`."""
+REASON = "{reason}"
 SHOWN = 200
 
 
 @contextmanager
-def refusing(source: str, what: str, advice: str) -> Iterator[None]:
-    """Raise BackboneError, ``what (reason). advice``, for whatever is raised inside the block.
+def refusing(source: str, message: str) -> Iterator[None]:
+    """Raise BackboneError for whatever is raised inside the block: ``message`` with its reason at REASON.
 
     Errors of this project pass as they are, and so does what ends a program (interrupts, exits).
     """
@@ -27,7 +28,7 @@ def refusing(source: str, what: str, advice: str) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:
             raise
         check_no_code(source, error)
-        raise BackboneError(f"{what} ({reason(error)}). {advice}") from error
+        raise BackboneError(message.replace(REASON, reason(error))) from error
 
 
 def reason(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
-from promptlet.backbones.libraries.refusal import reason, refusing
+from promptlet.backbones.libraries.refusal import REASON, reason, refusing
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.backbones.libraries.words import words_of
@@ -54,7 +54,7 @@ def load_transformers(
                 raise
             _check_reachable(source)
             model, tokenizer, spec = _load_parts(source, local=False)
-        with refusing(source, f"cannot use {source!r} as a backbone", _advice(source)):
+        with refusing(source, f"cannot use {source!r} as a backbone ({REASON}). {_advice(source)}"):
             return wrap_transformers(model, tokenizer, spec, name or source, device, dtype)
 
 
@@ -184,7 +184,8 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
     from transformers import AutoConfig
     from transformers.utils import cached_file
 
-    with refusing(source, f"cannot load backbone {source!r}: no readable config.json", _advice(source)):
+    lacks = f"cannot load backbone {source!r}: no readable config.json ({REASON}). {_advice(source)}"
+    with refusing(source, lacks):
         path = Path(cached_file(source, "config.json", local_files_only=local))
         vocabulary = (read_asked(path, source).get("text_config") or {}).get("vocab_size")
         check_folder(path.parent, source, vocabulary if isinstance(vocabulary, int) else MOST_WORDS)
@@ -206,7 +207,7 @@ def _load_model(source: str, config: Any, folder: Path, local: bool) -> nn.Modul
     from transformers import AutoModel
 
     with (
-        refusing(source, f"cannot load the weights of {source!r}", _advice(source)),
+        refusing(source, f"cannot load the weights of {source!r} ({REASON}). {_advice(source)}"),
         no_larger_than(weights_in(folder, source), source),
     ):
         model, info = AutoModel.from_pretrained(
@@ -239,7 +240,7 @@ def _attention(config: Any) -> dict[str, Any]:
 def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
     from transformers import AutoTokenizer
 
-    with refusing(source, f"{source!r} has no usable tokenizer", _advice(source)):
+    with refusing(source, f"{source!r} has no usable tokenizer ({REASON}). {_advice(source)}"):
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         check_own_tokenizer(source, tokenizer)
         words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
@@ -255,7 +256,7 @@ def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
 def _load_spec(source: str, folder: Path, local: bool) -> ImageSpec:
     from transformers.image_processing_base import ImageProcessingMixin
 
-    with refusing(source, f"{source!r} has no image preprocessor", _advice(source)):
+    with refusing(source, f"{source!r} has no image preprocessor ({REASON}). {_advice(source)}"):
         for name in PREPROCESSORS:
             if (folder / name).exists():
                 read_asked(folder / name, source)

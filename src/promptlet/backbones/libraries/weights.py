@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.backbones.libraries.asked import AGAIN, MOST_BYTES, read_asked
-from promptlet.backbones.libraries.refusal import refusing
+from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.errors import BackboneError
 
 READ_BY_TRANSFORMERS = ("*.safetensors", "pytorch_model*.bin")
@@ -28,7 +28,9 @@ def weights_in(folder: Path, source: str) -> int:
 def check_weights(paths: Sequence[Path], source: str) -> int:
     """Bytes of these files together. Raises BackboneError for one that would take more memory than that."""
     for path in paths:
-        with refusing(source, f"{source!r}: the weights {path.name} cannot be read", AGAIN):
+        with refusing(
+            source, f"cannot load {source!r}: the weights {path.name} cannot be read ({REASON}). {AGAIN}"
+        ):
             if path.suffix == ".safetensors":
                 _check_header(path, source)
             elif path.suffix in (".npz", ".npy"):
@@ -43,7 +45,9 @@ def _check_index(path: Path, source: str) -> None:
     shards = read_asked(path, source).get("weight_map")
     names = list(shards.values()) if isinstance(shards, dict) else [None]
     if not all(isinstance(name, str) and name and Path(name).name == name for name in names):
-        raise BackboneError(f"{source!r}: {path.name} names weights outside of its folder. {AGAIN}")
+        raise BackboneError(
+            f"cannot load {source!r}: {path.name} names weights outside of its folder. {AGAIN}"
+        )
 
 
 def _check_header(path: Path, source: str) -> None:
@@ -53,13 +57,14 @@ def _check_header(path: Path, source: str) -> None:
         room = path.stat().st_size - 8
         if not 2 <= length <= min(room, MOST_HEADER):
             raise BackboneError(
-                f"{source!r}: the header of {path.name} says it has {length:,} bytes; 2 to "
+                f"cannot load {source!r}: the header of {path.name} says it has {length:,} bytes; 2 to "
                 f"{max(min(room, MOST_HEADER), 2):,} are possible. {AGAIN}"
             )
         header = json.loads(file.read(length))
     if not isinstance(header, dict) or len(header) > MOST_TENSORS:
         raise BackboneError(
-            f"{source!r}: the header of {path.name} is no list of at most {MOST_TENSORS:,} tensors. {AGAIN}"
+            f"cannot load {source!r}: the header of {path.name} is no list of at most "
+            f"{MOST_TENSORS:,} tensors. {AGAIN}"
         )
 
 
@@ -73,8 +78,8 @@ def _check_stored(path: Path, source: str) -> None:
     pickles = [part for part in parts if part.filename.endswith(".pkl") and part.file_size > MOST_BYTES]
     if packed or pickles or sum(part.file_size for part in parts) > path.stat().st_size:
         raise BackboneError(
-            f"{source!r}: {path.name} is an archive with packed content, or with more than its bytes; save "
-            "the weights as safetensors"
+            f"cannot load {source!r}: {path.name} is an archive with packed content, or with more than its "
+            "bytes; save the weights as safetensors"
         )
 
 
@@ -87,8 +92,8 @@ def _check_tensors(path: Path, source: str) -> None:
     for name, tensor in _tensors(content):
         if tensor.numel() * tensor.element_size() > most:
             raise BackboneError(
-                f"{source!r}: {path.name} holds a tensor {name[:60]} of shape {tuple(tensor.shape)}, "
-                f"which is larger than the file. {AGAIN}"
+                f"cannot load {source!r}: {path.name} holds a tensor {name[:60]} of shape "
+                f"{tuple(tensor.shape)}, which is larger than the file. {AGAIN}"
             )
 
 
