@@ -28,9 +28,24 @@ VALUES: tuple[Any, ...] = (
     *("../../etc/passwd", "/dev/zero", "\x00", "\ud800", "evil.Model", ["a", 1, None, {}]),
 )
 KEYS = (
-    *("num_labels", "num_hidden_layers", "hidden_size", "vocab_size", "depths", "auto_map", "attn_implementation"),
+    *(
+        "num_labels",
+        "num_hidden_layers",
+        "hidden_size",
+        "vocab_size",
+        "depths",
+        "auto_map",
+        "attn_implementation",
+    ),
     *("_attn_implementation", "quantization_config", "torch_dtype", "dtype", "model_type", "architectures"),
-    *("id2label", "extra_ids", "tokenizer_class", "added_tokens_decoder", "tokenizer_file", "backbone_config"),
+    *(
+        "id2label",
+        "extra_ids",
+        "tokenizer_class",
+        "added_tokens_decoder",
+        "tokenizer_file",
+        "backbone_config",
+    ),
     *("image_mean", "image_std", "size", "crop_size", "resample", "rescale_factor", "do_resize", "do_pad"),
     *("hf_model_name", "hf_tokenizer_name", "timm_model_name", "tokenizer_kwargs", "custom_text", "layers"),
     *("multimodal_cfg", "quick_gelu", "pool_type", "patch_dropout", "act_kwargs", "norm_kwargs", "padding"),
@@ -42,7 +57,15 @@ def spoil(folder: Path, draw: random.Random) -> str:
     """Make one thing in a folder wrong; says which."""
     path = draw.choice(sorted(path for path in folder.iterdir() if path.is_file()))
     if path.suffix == ".json":
-        ways: tuple[Callable[[Path, random.Random], str], ...] = (_json, _json, _json, _json, _json, _bytes, _place)
+        ways: tuple[Callable[[Path, random.Random], str], ...] = (
+            _json,
+            _json,
+            _json,
+            _json,
+            _json,
+            _bytes,
+            _place,
+        )
     elif path.suffix == ".safetensors":
         ways = (_header, _header, _header, _bytes, _place)
     elif path.suffix == ".pt":
@@ -62,14 +85,12 @@ def _json(path: Path, draw: random.Random) -> str:
         value = draw.choice(VALUES)
         if key is None or (isinstance(holder, dict) and draw.random() < 0.2):
             key = draw.choice(KEYS)
-        if draw.random() < 0.1:
+        if draw.random() < 0.1 and (isinstance(holder, list) or key in holder):
             del holder[key]
             said.append(f"without {key}")
         else:
-            holder[key] = value
-            said.append(f"{key}={str(value)[:40]!r}")
-        if draw.random() < 0.02:
-            holder[key] = "deep"
+            holder[key] = "deep" if draw.random() < 0.02 else value
+            said.append(f"{key}={str(holder[key])[:40]!r}")
     text = json.dumps(document).replace('"deep"', DEEP)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     return ", ".join(said)
@@ -184,7 +205,9 @@ def _torch(path: Path, draw: random.Random) -> str:
         bomb = path.with_suffix(".zip")
         with zipfile.ZipFile(path) as old, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as new:
             for part in old.infolist():
-                new.writestr(part.filename, bytes(len(old.read(part))) + bytes(1 << 27) * part.filename.endswith("/0"))
+                new.writestr(
+                    part.filename, bytes(len(old.read(part))) + bytes(1 << 27) * part.filename.endswith("/0")
+                )
         bomb.replace(path)
     return f"{way} {name}"
 
@@ -222,7 +245,10 @@ def attack(root: Path, where: Path, seeds: range) -> dict[str, Any]:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
+            print(wrong, error, file=sys.stderr)
             faults.append(f"{wrong}: {type(error).__name__}: {str(error)[:200]}")
+        if (seed + 1) % 250 == 0:
+            print(seed + 1, "tried", file=sys.stderr)
         slowest = max(slowest, (time.perf_counter() - start, wrong))
         largest = max(largest, ((_status("VmHWM") - before) / 1024, wrong))
         shutil.rmtree(folder)

@@ -121,10 +121,11 @@ def _told(text: str, source: str) -> dict[str, Any]:
 
 
 def _value(name: str, text: str) -> Any:
-    """Numbers and truths as such; what is none stays text, which the reader of the setting refuses."""
+    """Numbers (one stands for all channels) and truths; what is none stays text, which is refused later."""
     if name in NUMBERS:
         try:
-            return [float(part) for part in text.split(",")]
+            numbers = [float(part) for part in text.split(",")]
         except ValueError:
             return text
+        return numbers * 3 if len(numbers) == 1 else numbers
     return {"true": True, "false": False}.get(text.lower(), text) if name == "quick_gelu" else text

@@ -23,7 +23,7 @@ def check_described(config: Mapping[str, Any], weights: int, source: str) -> Non
     does not know, or that has more numbers than ``weights`` bytes hold."""
     model = config.get("model_cfg")
     text, eyes = (_part(model, side, source) for side in ("text_cfg", "vision_cfg"))
-    _check_text(text, source)
+    check_text(text, source)
     tower = eyes.get("timm_model_name")
     if tower is not None and not (isinstance(tower, str) and PLAIN_NAME.fullmatch(tower)):
         raise BackboneError(
@@ -41,7 +41,7 @@ def _part(model: Any, side: str, source: str) -> dict[str, Any]:
     return part
 
 
-def _check_text(text: Mapping[str, Any], source: str) -> None:
+def check_text(text: Mapping[str, Any], source: str) -> None:
     """A text tower of transformers is loaded by that library before anybody can look at it, with whatever its
     own configuration names (kernels of attention, code); Promptlet knows none of them."""
     tower = text.get("hf_model_name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
-from promptlet.backbones.libraries.described import check_described
+from promptlet.backbones.libraries.described import check_described, check_text
 from promptlet.backbones.libraries.no_code import no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
@@ -46,14 +47,14 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
         if address.file is not None:
             known = read_as(address, source, open_clip)
             model = _from_file(address.file, known, source, open_clip)
-            tokenizer, remarks = open_clip.get_tokenizer(known.name), known.remarks
-        else:
-            model, tokenizer = _from_known_place(address, source, open_clip)
-            remarks = ()
-        return wrap_open_clip(model, tokenizer, source, device, dtype, remarks)
+            tokenizer = _from_cache_first(lambda: open_clip.get_tokenizer(known.name))
+            return wrap_open_clip(model, tokenizer, source, device, dtype, known.remarks)
+        model, tokenizer = _from_known_place(address, source, open_clip)
+        return wrap_open_clip(model, tokenizer, source, device, dtype)
 
 
 def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
+    check_text(open_clip.get_model_config(known.name)["text_cfg"], source)
     with no_larger_than(check_weights([file], source), source):
         return open_clip.create_model(
             known.name,
@@ -66,12 +67,8 @@ def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
 
 
 def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[Any, Any]:
-    """What is in the local cache is taken from there; else the hub is asked once, which raises when it cannot
-    be reached: the library would try for 23 seconds."""
-    from huggingface_hub import constants, get_session
-
     def create() -> tuple[Any, Any]:
-        with no_larger_than(_checked(address.name, source), source):
+        with no_larger_than(_checked(address.name, source, open_clip), source):
             model = open_clip.create_model(
                 address.name, pretrained=address.pretrained, require_pretrained=True, precision="fp32"
             )
@@ -79,8 +76,14 @@ def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[An
 
     if address.pretrained is not None:
         _check_activation(address.name, address.pretrained, source, open_clip)
-    if address.name.startswith("local-dir:"):
-        return create()
+    return create() if address.name.startswith("local-dir:") else _from_cache_first(create)
+
+
+def _from_cache_first(create: Callable[[], Any]) -> Any:
+    """What is in the local cache is taken from there; else the hub is asked once, which raises when it cannot
+    be reached: the library would try for 23 seconds."""
+    from huggingface_hub import constants, get_session
+
     try:
         with offline():
             return create()
@@ -91,7 +94,7 @@ def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[An
     return create()
 
 
-def _checked(name: str, source: str) -> int:
+def _checked(name: str, source: str, open_clip: Any) -> int:
     """Bytes of the weights of a folder or a hub id, whose files may be read; 0 for the library's own tags."""
     from open_clip import factory
 
@@ -101,12 +104,15 @@ def _checked(name: str, source: str) -> int:
         config = read_asked(folder / CONFIG, source)
         check_folder(folder, source, _vocabulary(config))
         found = factory._find_checkpoint_in_dir(folder)
+        if found is None:
+            raise FileNotFoundError("no weights (.safetensors, .bin or .pth) in this folder")
     elif kind == "hf-hub":
         config = read_asked(Path(factory.download_pretrained_from_hf(place, filename=CONFIG)), source)
         found = factory.download_pretrained_from_hf(place)
     else:
+        check_text(open_clip.get_model_config(name)["text_cfg"], source)
         return 0
-    weights = check_weights([Path(found)] if found else [], source)
+    weights = check_weights([Path(found)], source)
     check_described(config, weights, source)
     return weights
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.addresses import CONFIG, NUMBERS, PREFIX, QUESTIONS, WORDS, Address
 from promptlet.backbones.libraries.asked import read_asked
 from promptlet.errors import BackboneError
@@ -34,37 +35,50 @@ def read_as(address: Address, source: str, open_clip: Any) -> ReadAs:
     """Raises BackboneError where it cannot be known, with what to give."""
     assert address.file is not None
     name, file = address.name, address.file
-    weights = {
-        tag: open_clip.get_pretrained_cfg(name, tag) for tag in open_clip.list_pretrained_tags_by_model(name)
-    }
-    known = {tag: _of_tag(config) for tag, config in weights.items()}
     own = bool(open_clip.get_model_config(name).get(GELU, False))
-    beside = _beside(file, name, source, open_clip)
+    known = {tag: _of_tag(name, tag, open_clip) for tag in open_clip.list_pretrained_tags_by_model(name)}
     shared = {field: values[0] for field in QUESTIONS if len(values := _values(known, field)) == 1}
-    if shared.get(GELU, own) != own and GELU not in {**beside, **address.told}:
-        shared.pop(GELU)
-        known |= {f"the name {name}": {GELU: own}}
+    if shared.get(GELU, own) != own:  # all were trained with the other one than this name builds
+        del shared[GELU]
+        known |= {name: {GELU: own}}
+    beside = _beside(file, name, source, open_clip)
     taken = {**shared, **beside, **address.told}
     missing = [field for field in QUESTIONS if known and field not in taken]
     if missing:
-        raise _question(missing, known, source, name)
+        raise _question(missing, known, address, source, open_clip)
+    remarks = _remarks(address, shared, beside)
+    if not known and not set(NUMBERS) <= set(taken):
+        example = _asked(address, source, "mean=0.5,0.5,0.5&std=0.5,0.5,0.5")
+        remarks += (
+            f"open_clip knows no weights of {name}, so images are read as OpenAI's CLIP reads them; if "
+            f"{file.name} was trained otherwise, say so: {example}",
+        )
     quick = taken.pop(GELU, own)
     if not isinstance(quick, bool):
         raise BackboneError(f"{source!r}: {GELU}={quick}; allowed: true or false")
-    origins = {"as given": address.told, f"from {file.parent / CONFIG}": beside}
-    rest = {field: taken[field] for field in taken if field not in {**beside, **address.told}}
-    origins[f"as in all weights of {name} that open_clip knows"] = rest
-    said = [f"{_shown(fields)} {origin}" for origin, fields in origins.items() if fields]
-    remarks: tuple[str, ...] = (f"{file.name} is read with {'; '.join(said)}",) if said else ()
-    if not known and not {*NUMBERS} <= set(taken):
-        remarks += (
-            f"open_clip knows no weights of {name}, so images are read as OpenAI's CLIP reads them; if "
-            f"{file.name} was trained otherwise, say so: {_example(source)}",
-        )
+    spec_from_open_clip({"size": 1, "mean": [0.0] * 3, "std": [1.0] * 3, **taken}, source)  # fails early
     return ReadAs(_named(name, quick, own, source, open_clip), taken, quick and not own, remarks)
 
 
-def _of_tag(config: Mapping[str, Any]) -> dict[str, Any]:
+def _remarks(address: Address, shared: Mapping[str, Any], beside: Mapping[str, Any]) -> tuple[str, ...]:
+    assert address.file is not None
+    beside = {field: value for field, value in beside.items() if field not in address.told}
+    rest = {field: value for field, value in shared.items() if field not in {**beside, **address.told}}
+    origins = {
+        "as given": address.told,
+        f"from {address.file.parent / CONFIG}": beside,
+        f"as in all weights of {address.name} that open_clip knows": rest,
+    }
+    said = [
+        f"{', '.join(f'{field}={_text(value)}' for field, value in fields.items())} {origin}"
+        for origin, fields in origins.items()
+        if fields
+    ]
+    return (f"{address.file.name} is read with {'; '.join(said)}",) if said else ()
+
+
+def _of_tag(name: str, tag: str, open_clip: Any) -> dict[str, Any]:
+    config = open_clip.get_pretrained_cfg(name, tag)
     fields = {field: config[field] for field in (*NUMBERS, *WORDS) if config.get(field) is not None}
     return {**fields, GELU: bool(config.get(GELU, False))}
 
@@ -97,18 +111,19 @@ def _beside(file: Path, name: str, source: str, open_clip: Any) -> dict[str, Any
 
 
 def _question(
-    missing: list[str], known: Mapping[str, Mapping[str, Any]], source: str, name: str
+    missing: list[str], known: Mapping[str, Mapping[str, Any]], address: Address, source: str, open_clip: Any
 ) -> BackboneError:
     differ = "; ".join(
-        f"{field}: " + ", ".join(_text(value) for value in _values(known, field)) for field in missing
+        f"{field}: {' or '.join(_text(value) for value in _values(known, field))}" for field in missing
     )
     some = next(fields for fields in known.values() if all(field in fields for field in missing))
-    query = "&".join(f"{field}={_text(some[field])}" for field in missing)
-    twin = f", or {PREFIX}{name}-quickgelu/FILE" if missing == [GELU] else ""
+    example = _asked(address, source, "&".join(f"{field}={_text(some[field])}" for field in missing))
+    twin = f"{address.name}-quickgelu"
+    other = f", or give {PREFIX}{twin}/FILE" if GELU in missing and twin in open_clip.list_models() else ""
     return BackboneError(
-        f"{source!r}: weights of {name} were trained in different ways ({differ}), and this file does not "
-        f"say in which. Say how it was trained, such as '{_asked(source)}{query}'{twin}; or put an "
-        f" {CONFIG} with preprocess_cfg beside it."
+        f"{source!r}: weights of {address.name} were trained in different ways ({differ}), and this file "
+        f"does not say in which. Say how it was trained, such as {example}{other}; or put an {CONFIG} with "
+        "preprocess_cfg beside it."
     )
 
 
@@ -122,19 +137,12 @@ def _named(name: str, quick: bool, own: bool, source: str, open_clip: Any) -> st
     return twin
 
 
-def _example(source: str) -> str:
-    return f"'{_asked(source)}mean=0.5,0.5,0.5&std=0.5,0.5,0.5'"
-
-
-def _asked(source: str) -> str:
-    return source + ("&" if "?" in source else "?")
-
-
-def _shown(fields: Mapping[str, Any]) -> str:
-    return ", ".join(f"{field}={_text(value)}" for field, value in fields.items())
+def _asked(address: Address, source: str, more: str) -> str:
+    """What to give, quoted for a shell."""
+    return f"'{source}{'&' if address.told else '?'}{more}'"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
+        return ",".join(str(part) for part in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
