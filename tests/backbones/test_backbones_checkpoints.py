@@ -98,7 +98,7 @@ def test_quick_gelu_as_given(name: str, query: str, expected: tuple[str, bool], 
         ("ViT-B-16", "?quick_gelu=maybe", "quick_gelu=maybe; allowed: true or false"),
         ("roberta-ViT-B-32", "?quick_gelu=false", "has roberta-ViT-B-32 with QuickGELU alone"),
         ("MobileCLIP-S1", "?mean=1,2", r"mean=\[1.0, 2.0\]; allowed: 3 numbers"),
-        ("MobileCLIP-S1", "?mean=nan", r"mean=\[nan\]; allowed: 3 numbers"),
+        ("MobileCLIP-S1", "?mean=nan", r"mean=\[nan, nan, nan\]; allowed: 3 numbers"),
         ("MobileCLIP-S1", "?std=0,0,0", r"std=\[0.0, 0.0, 0.0\]; allowed"),
         ("MobileCLIP-S1", "?std=", "std=; allowed"),
         ("MobileCLIP-S1", "?interpolation=best", "interpolation=best; allowed: bicubic, bilinear"),
@@ -114,7 +114,7 @@ def test_what_is_asked_for_or_wrong(name: str, query: str, said: str, file: Path
 
 
 def test_one_number_stands_for_three(file: Path) -> None:
-    assert reading("MobileCLIP-S1", file, "?mean=0.25&std=0.5").preprocessing["mean"] == [0.25]
+    assert reading("MobileCLIP-S1", file, "?mean=0.25&std=0.5").preprocessing["mean"] == [0.25] * 3
 
 
 def beside(file: Path, preprocess: Any, model: Any) -> None:
@@ -129,7 +129,7 @@ def test_a_configuration_beside_the_file(file: Path) -> None:
     found = reading("ViT-L-14", file)
     assert (found.preprocessing["mean"], found.quick_gelu) == ([0.1, 0.2, 0.3], True)
     assert f"from {file.parent / 'open_clip_config.json'}" in found.remarks[0]
-    assert reading("ViT-L-14", file, "?mean=0.5").preprocessing["mean"] == [0.5], (
+    assert reading("ViT-L-14", file, "?mean=0.5").preprocessing["mean"] == [0.5] * 3, (
         "the person's word comes first"
     )
 
@@ -159,7 +159,7 @@ def test_a_name_without_known_weights_says_what_is_assumed(file: Path) -> None:
         "open_clip knows no weights of ViT-S-16, so images are read as OpenAI's CLIP reads them"
         in found.remarks[0]
     )
-    assert reading("ViT-S-16", file, "?mean=0&std=1").preprocessing == {"mean": [0.0], "std": [1.0]}
+    assert reading("ViT-S-16", file, "?mean=0&std=1").preprocessing == {"mean": [0.0] * 3, "std": [1.0] * 3}
 
 
 @pytest.fixture
@@ -244,4 +244,4 @@ def test_paths_that_exist_and_are_no_address(
 def test_a_question_mark_may_stand_in_a_name(tmp_path: Path) -> None:
     (tmp_path / "a?b.pt").write_bytes(b"")
     assert address_of(f"open_clip:ViT-B-16/{tmp_path}/a?b.pt", open_clip).told == {}
-    assert address_of(f"open_clip:ViT-B-16/{tmp_path}/a?b.pt?mean=1", open_clip).told == {"mean": [1.0]}
+    assert address_of(f"open_clip:ViT-B-16/{tmp_path}/a?b.pt?mean=1", open_clip).told == {"mean": [1.0] * 3}

@@ -1,4 +1,4 @@
-"""Folders of backbones that are damaged or made to harm: refused in words, within seconds and little memory."""
+"""Folders of backbones that are damaged or made to harm: refused in words, in seconds and little memory."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def test_two_thousand_hostile_folders(sound: Path, part: int) -> None:
 def test_some_hostile_folders(clip_folder: Path, siglip_folder: Path, tmp_path: Path) -> None:
     for kind, folder in (("clip", clip_folder), ("siglip", siglip_folder)):
         shutil.copytree(folder, tmp_path / "sound" / kind)
-    found = hostile_folders.attack(tmp_path / "sound", tmp_path, range(20))
+    found = hostile_folders.attack(tmp_path / "sound", tmp_path, range(8))
     assert found["faults"] == []
-    assert found["ends"]["refused"] > 5
+    assert found["ends"]["refused"] > 2
     assert found["slowest"][0] < MOST_SECONDS
     assert found["largest"][0] < MOST_MEGABYTES
 
@@ -252,7 +252,7 @@ def test_text_towers_of_transformers_are_not_loaded(monkeypatch: pytest.MonkeyPa
 
 def test_counting_ends_with_the_block() -> None:
     with (
-        pytest.raises(BackboneError, match="'toy': the configuration asks for .* 2 tensors"),
+        pytest.raises(BackboneError, match=r"'toy': the configuration asks for .* 2 tensors"),
         no_larger_than(1, "toy"),
     ):
         torch.nn.Linear(1 << 10, 1 << 10)
