@@ -81,18 +81,22 @@ def clip_tokenizer() -> Any:
     return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=merges)
 
 
+def gemma_pieces() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A small vocabulary of Gemma's kind, and its merges."""
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{b:02X}>" for b in range(256)), "▁"]
+    pieces += list("abcdefghijklmnopqrstuvwxyz.,0123456789")
+    merges = [("▁", "a"), ("▁", "d"), ("▁d", "o"), ("▁do", "g"), ("d", "o"), ("do", "g"), ("▁", "p")]
+    pieces += ["".join(merge) for merge in merges]
+    return {piece: i for i, piece in enumerate(pieces)}, merges
+
+
 def gemma_tokenizer() -> Any:
     """SigLIP 2's kind: lower case, spaces marked on the word behind them, bytes for what is unknown."""
     from tokenizers.processors import TemplateProcessing
     from transformers import Siglip2Tokenizer
 
-    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{b:02X}>" for b in range(256)), "▁"]
-    pieces += list("abcdefghijklmnopqrstuvwxyz.,0123456789")
-    merges = [("▁", "a"), ("▁", "d"), ("▁d", "o"), ("▁do", "g"), ("d", "o"), ("do", "g"), ("▁", "p")]
-    pieces += ["".join(merge) for merge in merges]
-    tokenizer = Siglip2Tokenizer(
-        vocab={p: i for i, p in enumerate(pieces)}, merges=merges, padding_side="right"
-    )
+    vocabulary, merges = gemma_pieces()
+    tokenizer = Siglip2Tokenizer(vocab=vocabulary, merges=merges, padding_side="right")
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="$A <eos>", special_tokens=[("<eos>", 1)]
     )

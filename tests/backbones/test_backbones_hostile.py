@@ -280,3 +280,40 @@ def test_any_error_of_a_library_is_one_of_a_backbone(error: BaseException) -> No
 def test_what_is_no_error_of_a_library_passes(error: BaseException) -> None:
     with pytest.raises(type(error)), refusing("x", REASON):
         raise error
+
+
+DOUBLE = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+TWICE = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}] * 2}
+
+
+@pytest.mark.parametrize(
+    ("part", "steps"),
+    [
+        ("normalizer", [DOUBLE] * 34),
+        ("normalizer", [{"type": "Sequence", "normalizers": [DOUBLE] * 9}] * 4),
+        ("normalizer", [{"type": "Replace", "pattern": {"Regex": "."}, "content": "x" * 1000}] * 3),
+        ("normalizer", [{"type": "Prepend", "prepend": "x" * 100_000}]),
+        ("post_processor", [TWICE] * 34),
+        ("pre_tokenizer", [{"type": "Digits", "individual_digits": True}] * 65),
+    ],
+)
+def test_tokenizers_that_make_a_text_longer_and_longer(copied: Path, part: str, steps: list[Any]) -> None:
+    """Run, each of them ends the process: the library cannot say that memory is short."""
+    names = {"normalizer": "normalizers", "post_processor": "processors", "pre_tokenizer": "pretokenizers"}
+    edit(
+        copied / "tokenizer.json", lambda file: file.update({part: {"type": "Sequence", names[part]: steps}})
+    )
+    edit(copied / "tokenizer_config.json", lambda config: config.update(tokenizer_class="TokenizersBackend"))
+    refused(copied, "the steps in tokenizer.json make a text up to .* times longer in")
+    (copied / "tokenizer.json").rename(copied / "tokenizer.1.0.0.json")
+    edit(
+        copied / "tokenizer_config.json",
+        lambda config: config.update(fast_tokenizer_files=["tokenizer.1.0.0.json"]),
+    )
+    refused(copied, "the steps in tokenizer.1.0.0.json make")
+
+
+def test_a_tokenizer_with_a_billion_extra_tokens(copied: Path) -> None:
+    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 10**9}
+    edit(copied / "tokenizer_config.json", lambda config: config.update(settings))
+    refused(copied, "tokenizer_config.json: extra_ids is 1000000000; allowed: 0 to 1024")

@@ -15,6 +15,7 @@ from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.described import check_described, check_text
+from promptlet.backbones.libraries.growth import check_growth
 from promptlet.backbones.libraries.no_code import no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
@@ -103,6 +104,7 @@ def _checked(name: str, source: str, open_clip: Any) -> int:
         folder = Path(place)
         config = read_asked(folder / CONFIG, source)
         check_folder(folder, source, _vocabulary(config))
+        check_growth(folder, source)
         found = factory._find_checkpoint_in_dir(folder)
         if found is None:
             raise FileNotFoundError("no weights (.safetensors, .bin or .pth) in this folder")

@@ -7,6 +7,7 @@ are of one size, which gives the same features without padding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
+from promptlet.backbones.image.settings import CHANNELS
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
+from promptlet.backbones.libraries.growth import check_growth
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.refusal import REASON, reason, refusing
@@ -62,7 +65,7 @@ def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
     config, folder = _load_config(source, local)
     return (
         _load_model(source, config, folder, local),
-        _load_tokenizer(source, config, local),
+        _load_tokenizer(source, config, folder, local),
         _load_spec(source, folder, local),
     )
 
@@ -98,7 +101,7 @@ def wrap_transformers(
         return pooled if visual is None else visual(pooled)
 
     _check_patches(model.config.vision_config, spec, name)
-    _check_size(model.config.vision_config, spec, name)
+    _check_size(model.config.vision_config, spec, forward_images, name)
     causal = text_config.model_type == "clip_text_model"
     tokens = words_of(tokenizer, text_config)
     embedding = text_model.embeddings.token_embedding
@@ -151,8 +154,10 @@ def _check_patches(vision_config: Any, spec: ImageSpec, name: str) -> None:
         )
 
 
-def _check_size(vision_config: Any, spec: ImageSpec, name: str) -> None:
-    """Towers with a place for each patch read images of one size; convolutions read any."""
+def _check_size(
+    vision_config: Any, spec: ImageSpec, forward_images: Callable[[Tensor], Tensor], name: str
+) -> None:
+    """Towers with a place for each patch read images of one size; others are tried."""
     side = getattr(vision_config, "image_size", None)
     reads = (side, side) if isinstance(side, int) else tuple(side or ())
     if vision_config.model_type in ONE_SIZE and reads != spec.output_size:
@@ -162,6 +167,13 @@ def _check_size(vision_config: Any, spec: ImageSpec, name: str) -> None:
             f"{gets} (size, crop_size): they do not belong together. Save the model's own image processor "
             "beside it."
         )
+    if vision_config.model_type not in ONE_SIZE and spec.patch_size is None:
+        size = "x".join(map(str, spec.output_size))
+        cannot = (
+            f"the image tower of {name!r} cannot read images of {size} pixels ({REASON}). {_advice(name)}"
+        )
+        with refusing(name, cannot), torch.inference_mode():
+            forward_images(torch.zeros(1, CHANNELS, *spec.output_size))
 
 
 def _present(*modules: nn.Module | None) -> list[nn.Module]:
@@ -237,10 +249,11 @@ def _attention(config: Any) -> dict[str, Any]:
     return {"config": config, "attn_implementation": OWN_ATTENTION[0]}
 
 
-def _load_tokenizer(source: str, config: Any, local: bool) -> Any:
+def _load_tokenizer(source: str, config: Any, folder: Path, local: bool) -> Any:
     from transformers import AutoTokenizer
 
     with refusing(source, f"{source!r} has no usable tokenizer ({REASON}). {_advice(source)}"):
+        check_growth(folder, source)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         check_own_tokenizer(source, tokenizer)
         words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"

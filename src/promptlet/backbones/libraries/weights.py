@@ -13,7 +13,7 @@ from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.errors import BackboneError
 
 READ_BY_TRANSFORMERS = ("*.safetensors", "pytorch_model*.bin")
-MOST_HEADER, MOST_TENSORS = 8 << 20, 20_000
+MOST_HEADER, MOST_TENSORS = 4 << 20, 20_000
 """Of a file: the largest CLIP has 2,000 tensors, and a header of 250 KB."""
 
 

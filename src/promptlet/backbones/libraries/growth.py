@@ -1,0 +1,89 @@
+"""A tokenizer's file says how a text is changed, step by step; steps that make it ever longer are refused.
+
+34 steps that each double a letter make 16 billion of one, and the library that runs them then ends the whole
+process, since memory that is not there is no error in it.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from promptlet.backbones.libraries.asked import AGAIN, read_asked
+from promptlet.errors import BackboneError
+
+MOST_GROWTH = 10_000
+"""How many times longer a text may become. Real tokenizers keep it; normal forms of Unicode make it at most
+18 times longer, and each stands once."""
+MOST_STEPS = 64
+SETTINGS = "tokenizer_config.json"
+GROWS = {"NFD": 4, "NFKC": 18, "NFKD": 18, "Precompiled": 18, "ByteLevel": 4}
+"""Kinds of steps that make a text longer without saying by how much."""
+
+
+class Steps(msgspec.Struct):
+    """What tokenizer.json says of a text's way; its vocabulary is passed over."""
+
+    normalizer: Any = None
+    pre_tokenizer: Any = None
+    post_processor: Any = None
+
+
+def check_growth(folder: Path, source: str) -> None:
+    """Raise BackboneError where a folder's tokenizer would make a text too long, or in too many steps."""
+    for path in folder.glob("tokenizer*.json"):
+        if path.name == SETTINGS:
+            read_asked(path, source)
+        else:
+            _check_file(path, source)
+
+
+def _check_file(path: Path, source: str) -> None:
+    try:
+        steps = msgspec.json.decode(path.read_bytes(), type=Steps)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BackboneError(
+            f"{source!r} has no usable tokenizer: {path.name} is damaged ({error}). {AGAIN}"
+        ) from error
+    parts = [
+        part for way in (steps.normalizer, steps.pre_tokenizer, steps.post_processor) for part in _parts(way)
+    ]
+    growth = math.prod(map(_growth, parts[: MOST_STEPS + 1]))
+    if len(parts) > MOST_STEPS or growth > MOST_GROWTH:
+        raise BackboneError(
+            f"{source!r} has no usable tokenizer: the steps in {path.name} make a text up to "
+            f"{min(growth, 10**9)} times longer in {len(parts)} steps; {MOST_GROWTH} times "
+            f"in {MOST_STEPS} are the most. {AGAIN}"
+        )
+
+
+def _parts(way: Any, depth: int = 0) -> list[dict[str, Any]]:
+    """The single steps of a way, whose sequences can hold sequences."""
+    if not isinstance(way, dict) or depth > MOST_STEPS:
+        return []
+    inner = [
+        part for value in way.values() if isinstance(value, list) for part in value if isinstance(part, dict)
+    ]
+    if way.get("type") == "Sequence":
+        return [step for part in inner for step in _parts(part, depth + 1)]
+    return [way]
+
+
+def _growth(step: dict[str, Any]) -> int:
+    kind = step.get("type")
+    if kind in ("Replace", "Prepend"):
+        text, pattern = step.get("content" if kind == "Replace" else "prepend"), step.get("pattern")
+        everywhere = kind == "Replace" and pattern not in (
+            {"String": " "},
+            {"Regex": r"\s+"},
+            {"Regex": " {2,}"},
+        )
+        return max(1, len(text) + everywhere) if isinstance(text, str) else 1
+    if kind == "TemplateProcessing":
+        pieces = step.get("single")
+        texts = [piece for piece in pieces if "Sequence" in str(piece)] if isinstance(pieces, list) else []
+        return max(1, len(texts))
+    return GROWS.get(str(kind), 1)
