@@ -102,6 +102,22 @@ def test_attention_of_somebody_else_is_not_taken(
     assert backbone.model.config._attn_implementation == "sdpa"
 
 
+@pytest.mark.parametrize("kernel", ["somebody/kernel", "flash_attention_2", {"": "somebody/kernel"}])
+@pytest.mark.parametrize(
+    "key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"]
+)
+@pytest.mark.parametrize("part", ["text_config", "vision_config"])
+def test_nor_in_a_part_of_the_configuration(
+    part: str, key: str, kernel: Any, clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(clip_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    change(folder / "config.json", **{part: {**config[part], key: kernel}})
+    model = load_backbone(folder).model
+    assert {m.config._attn_implementation for m in model.modules() if hasattr(m, "config")} == {"sdpa"}
+
+
 @pytest.mark.parametrize("kwargs", [{}, {"trust_remote_code": True}], ids=["asks", "trusts itself"])
 def test_a_tokenizer_with_code_in_a_folder_of_open_clip(
     kwargs: dict[str, Any], open_siglip_folder: Path, tmp_path: Path, marker: Path

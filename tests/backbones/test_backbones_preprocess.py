@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import CLIP_PIXELS, SIGLIP_PIXELS
+from tiny_models import CLIP_PIXELS, SIGLIP_PIXELS, clip_model, clip_tokenizer, save
 
+from promptlet.backbones import load_backbone
 from promptlet.backbones.image.preprocess import (
     ImageSpec,
     augmented_view,
@@ -101,6 +105,112 @@ def test_settings_that_are_not_supported(change: dict[str, Any], said: str) -> N
     settings = {k: v for k, v in {**CLIP_PIXELS, **change}.items() if v is not None}
     with pytest.raises(BackboneError, match=said):
         spec_from_transformers(settings, "toy")
+
+
+HUGE, NAN, INF = 10**30, float("nan"), float("inf")
+WRONG = {
+    "image_mean": (
+        None,
+        "0.5",
+        [],
+        [0.5],
+        [0.5] * 4,
+        [0.5, 0.5, None],
+        [0.5, 0.5, "x"],
+        [NAN] * 3,
+        [INF, 0, 0],
+    ),
+    "image_std": (None, 0, [0, 1, 1], [1, 1, -1], [0.5] * 4, [1e-30] * 3, [NAN] * 3, [INF] * 3, True, {}),
+    "size": (None, "32", 0, -1, 1.5, [32, 32], {}, {"shortest_edge": None}, {"height": 32}, HUGE, True),
+    "crop_size": ("32", 0, 1.5, {"height": 0, "width": 32}, {"height": HUGE, "width": 32}, [32, 32]),
+    "resample": (None, -1, 99, 2.0, "bicubic", True, HUGE),
+    "rescale_factor": (None, 0, -1, NAN, INF, "x", HUGE, [1]),
+    "do_resize": (None, "yes", 1, []),
+    "do_rescale": (None, "no", 0),
+    "do_normalize": (None, "no", 0),
+    "do_center_crop": ("yes", 1, {}),
+    "do_pad": ("yes", 1),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field in WRONG for value in WRONG[field]])
+def test_settings_that_are_wrong(field: str, value: Any) -> None:
+    with pytest.raises(BackboneError) as caught:
+        spec_from_transformers({**CLIP_PIXELS, field: value}, "toy")
+    assert f"'toy' (preprocessor_config.json): {field}=" in str(caught.value)
+    assert "allowed: " in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["do_pad", "do_center_crop", "do_convert_rgb", "crop_size"])
+def test_null_where_libraries_write_it(field: str) -> None:
+    """transformers saves steps that its class leaves out as null."""
+    assert spec_from_transformers({**SIGLIP_PIXELS, field: None}, "toy") == spec_from_transformers(
+        SIGLIP_PIXELS, "toy"
+    )
+
+
+def test_one_number_for_all_channels() -> None:
+    spec = spec_from_transformers({**CLIP_PIXELS, "image_mean": 0.5, "image_std": 0.25}, "toy")
+    assert (spec.mean, spec.std) == ((0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mean": None}, "mean=None; allowed"),
+        ({"mean": [0.5] * 4}, "mean="),
+        ({"std": [0.0, 1, 1]}, "std="),
+        ({"std": [NAN] * 3}, "std="),
+        ({"size": 0}, "size=0"),
+        ({"size": [32]}, "size="),
+        ({"size": 10**9}, "size="),
+        ({"interpolation": ["bicubic"]}, "interpolation="),
+        ({"interpolation": "best"}, "interpolation=best; allowed: bicubic"),
+        ({"resize_mode": 3}, "resize_mode=3"),
+    ],
+)
+def test_open_clip_settings_that_are_wrong(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(BackboneError, match=said):
+        spec_from_open_clip({"size": 32, "mean": (0.5,) * 3, "std": (0.5,) * 3, **change}, "toy")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**CLIP_PIXELS, "size": {"shortest_edge": 64}, "crop_size": {"height": 48, "width": 48}},
+        {**SIGLIP_PIXELS, "size": {"height": 32, "width": 48}},
+        {**CLIP_PIXELS, "crop_size": 16},
+    ],
+)
+def test_images_of_another_size_than_the_tower_reads(
+    settings: dict[str, Any], clip_folder: Path, dual_folder: Path, tmp_path: Path
+) -> None:
+    for i, folder in enumerate((clip_folder, dual_folder)):
+        copy = Path(shutil.copytree(folder, tmp_path / str(i)))
+        (copy / "preprocessor_config.json").write_text(json.dumps(settings))
+        with pytest.raises(
+            BackboneError, match=r"reads images of 32x32 pixels but its image preprocessor makes"
+        ):
+            load_backbone(copy, device="cpu")
+
+
+def test_towers_that_read_any_size_are_tried(tmp_path: Path) -> None:
+    """ResNet reads any; one pixel is as good as another to it, and what it cannot read is said at load."""
+    from transformers import ResNetConfig, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+
+    eyes = ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic")
+    eyes.hidden_size = 8
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(
+        eyes, clip_model().config.text_config, projection_dim=16
+    )
+    settings = {**SIGLIP_PIXELS, "size": {"height": 40, "width": 24}}
+    folder = save(tmp_path / "resnet", VisionTextDualEncoderModel(config), clip_tokenizer(), settings)
+    try:
+        backbone = load_backbone(folder, device="cpu")
+    except BackboneError as error:
+        assert "cannot read images of 40x24 pixels" in str(error)
+    else:
+        assert backbone.images.encode(torch.zeros(1, 3, 40, 24)).shape == (1, 16)
 
 
 def test_open_clip_settings_that_are_not_supported() -> None:

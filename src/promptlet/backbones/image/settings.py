@@ -58,7 +58,7 @@ class Settings:
 
     def resample(self, absent: int) -> int:
         """How pixels are interpolated, as Pillow numbers it."""
-        return self.whole("resample", len(Image.Resampling) - 1, absent)
+        return self.whole("resample", max(Image.Resampling), absent)
 
     def means(self, field: str) -> tuple[float, ...]:
         """A number for each channel; one stands for all."""
