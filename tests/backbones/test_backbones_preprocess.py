@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import CLIP_PIXELS, SIGLIP_PIXELS, clip_model, clip_tokenizer, save
+from tiny_models import CLIP_PIXELS, EYES, SIGLIP_PIXELS, clip_model, clip_tokenizer, save
 
 from promptlet.backbones import load_backbone
 from promptlet.backbones.image.preprocess import (
@@ -194,23 +194,28 @@ def test_images_of_another_size_than_the_tower_reads(
             load_backbone(copy, device="cpu")
 
 
-def test_towers_that_read_any_size_are_tried(tmp_path: Path) -> None:
-    """ResNet reads any; one pixel is as good as another to it, and what it cannot read is said at load."""
-    from transformers import ResNetConfig, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+def dual(eyes: Any, folder: Path, settings: dict[str, Any]) -> Path:
+    """A VisionTextDualEncoder with such an image tower, and CLIP's text tower."""
+    from transformers import VisionTextDualEncoderConfig, VisionTextDualEncoderModel
 
+    text = clip_model().config.text_config
+    config = VisionTextDualEncoderConfig.from_vision_text_configs(eyes, text, projection_dim=16)
+    return save(folder, VisionTextDualEncoderModel(config), clip_tokenizer(), settings)
+
+
+def test_towers_that_read_any_size_are_tried(tmp_path: Path) -> None:
+    """DINOv2 stretches its positions to any size; this ResNet gives no features that can be projected."""
+    from transformers import Dinov2Config, ResNetConfig
+
+    settings = {**SIGLIP_PIXELS, "size": {"height": 64, "width": 48}}
+    backbone = load_backbone(
+        dual(Dinov2Config(**EYES, hidden_act="gelu"), tmp_path / "dino", settings), device="cpu"
+    )
+    assert backbone.images.encode(torch.zeros(1, 3, 64, 48)).shape == (1, 16)
     eyes = ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic")
     eyes.hidden_size = 8
-    config = VisionTextDualEncoderConfig.from_vision_text_configs(
-        eyes, clip_model().config.text_config, projection_dim=16
-    )
-    settings = {**SIGLIP_PIXELS, "size": {"height": 40, "width": 24}}
-    folder = save(tmp_path / "resnet", VisionTextDualEncoderModel(config), clip_tokenizer(), settings)
-    try:
-        backbone = load_backbone(folder, device="cpu")
-    except BackboneError as error:
-        assert "cannot read images of 40x24 pixels" in str(error)
-    else:
-        assert backbone.images.encode(torch.zeros(1, 3, 40, 24)).shape == (1, 16)
+    with pytest.raises(BackboneError, match=r"cannot read images of 64x48 pixels \(RuntimeError"):
+        load_backbone(dual(eyes, tmp_path / "resnet", settings), device="cpu")
 
 
 def test_open_clip_settings_that_are_not_supported() -> None:
