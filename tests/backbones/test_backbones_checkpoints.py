@@ -192,7 +192,7 @@ def test_the_command_line_says_it(loaded: Callable[[str], Any]) -> None:
 
     name = loaded("").name
     said = CliRunner().invoke(app, ["backbones", name, "--device", "cpu"])
-    assert "note: open_clip knows no weights of toy-ViT" in said.stdout
+    assert "note: open_clip knows no weights of toy-ViT" in said.stderr
     notes = json.loads(CliRunner().invoke(app, ["backbones", name, "--device", "cpu", "--json"]).stdout)[
         "notes"
     ]

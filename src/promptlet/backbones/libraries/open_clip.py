@@ -225,7 +225,9 @@ def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Token
         def simple(text: str) -> list[int]:
             return list(tokenizer.encode(text))
 
-        return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length, vocabulary)
+        return Tokenizer(
+            simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length, vocabulary=vocabulary
+        )
     inner, clean = getattr(tokenizer, "tokenizer", None), getattr(tokenizer, "clean_fn", None)
     if inner is None or clean is None or tokenizer.tokenizer_mode or tokenizer.strip_sep_token:
         raise BackboneError(
@@ -236,7 +238,7 @@ def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Token
         return list(inner(clean(text), add_special_tokens=False).input_ids)
 
     start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
-    return Tokenizer(words, start, end, int(inner.pad_token_id), length, vocabulary)
+    return Tokenizer(words, start, end, int(inner.pad_token_id), length, vocabulary=vocabulary)
 
 
 def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:

@@ -36,7 +36,7 @@ def words_of(tokenizer: Any, text_config: Any) -> Tokenizer:
         end,
         int(pad if pad is not None else 0),
         int(text_config.max_position_embeddings),
-        int(text_config.vocab_size),
+        vocabulary=int(text_config.vocab_size),
     )
 
 
