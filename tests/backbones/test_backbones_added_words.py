@@ -77,6 +77,23 @@ def test_added_words_that_were_learned(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "said"), [({"hf_tokenizer_name": ""}, "start token is"), ({}, "padding token is")]
+)
+def test_a_tokenizer_of_another_model_in_a_folder_of_open_clip(
+    change: dict[str, Any], said: str, open_siglip_folder: Path, tmp_path: Path
+) -> None:
+    """With no name, open_clip takes CLIP's own tokenizer; a new padding token has a new number."""
+    copy = Path(shutil.copytree(open_siglip_folder, tmp_path / "copy"))
+    config = json.loads((copy / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"].update(change)
+    (copy / "open_clip_config.json").write_text(json.dumps(config))
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps({**settings, "pad_token": "glorp"}))
+    with pytest.raises(BackboneError, match=said + " .*, and the text tower has vectors for tokens 0 to"):
+        load_backbone(f"open_clip:{copy}", device="cpu")
+
+
 def test_a_special_token_without_a_vector(old: Path) -> None:
     config = json.loads((old / "config.json").read_text())
     end = len(clip_tokenizer()) - 1

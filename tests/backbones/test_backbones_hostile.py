@@ -60,7 +60,7 @@ def test_two_thousand_hostile_folders(sound: Path, part: int) -> None:
     command = [sys.executable, here / "hostile_folders.py", sound, str(first), str(last)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=1800, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout)  # nothing else was printed
     print(found)
     assert found["faults"] == []
     assert sum(found["ends"].values()) == last - first
@@ -311,6 +311,24 @@ def test_tokenizers_that_make_a_text_longer_and_longer(copied: Path, part: str, 
         lambda config: config.update(fast_tokenizer_files=["tokenizer.1.0.0.json"]),
     )
     refused(copied, "the steps in tokenizer.1.0.0.json make")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"added_tokens_decoder": {"524": {"content": "<|endoftext|>", 'forged\n{"schema": 1}': 1}}},
+        {"added_tokens_decoder": {"524": {"forged": 1}}},
+        {"extra_special_tokens": [{"__type": "AddedToken", "content": "x", "forged": 1}]},
+        {"pad_token": {"forged": True}},
+    ],
+)
+def test_nothing_of_a_tokenizer_reaches_standard_output(
+    wrong: dict[str, Any], copied: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library prints each word that it does not know of a token, which could forge what --json says."""
+    edit(copied / "tokenizer_config.json", lambda config: config.update(wrong))
+    refused(copied, "tokenizer_config.json says .forged.* of a token; known: content")
+    assert capfd.readouterr().out == ""
 
 
 def test_a_tokenizer_with_a_billion_extra_tokens(copied: Path) -> None:

@@ -67,6 +67,16 @@ def test_the_tokenizer_given_stays_as_it_is() -> None:
     assert in_lower_case(reference) is reference
 
 
+def test_open_clip_reads_as_its_own_tokenizer_does(open_siglip_folder: Path) -> None:
+    open_clip = pytest.importorskip("open_clip")
+    own = open_clip.get_tokenizer(f"local-dir:{open_siglip_folder}")
+    tokens = load_backbone(f"open_clip:{open_siglip_folder}", device="cpu").text.tokenizer
+    for text in TEXTS:
+        row = [*tokens.words(text), tokens.end]
+        assert row + [tokens.pad] * (tokens.length - len(row)) == own([text])[0].tolist()
+    assert tokens.words("Dog") == tokens.words("dog")
+
+
 def test_clip_keeps_its_own_tokenizer(clip_folder: Path) -> None:
     tokens = load_backbone(clip_folder, device="cpu").text.tokenizer
     assert tokens.words("Dog") == tokens.words("dog"), "CLIP's own is in lower case already"

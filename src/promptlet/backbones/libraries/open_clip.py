@@ -15,12 +15,12 @@ from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.described import check_described, check_text
-from promptlet.backbones.libraries.growth import check_growth
 from promptlet.backbones.libraries.no_code import no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.read_as import ReadAs, read_as
 from promptlet.backbones.libraries.refusal import REASON, refusing
+from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.weights import check_weights
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
@@ -104,7 +104,7 @@ def _checked(name: str, source: str, open_clip: Any) -> int:
         folder = Path(place)
         config = read_asked(folder / CONFIG, source)
         check_folder(folder, source, _vocabulary(config))
-        check_growth(folder, source)
+        check_tokenizer_files(folder, source)
         found = factory._find_checkpoint_in_dir(folder)
         if found is None:
             raise FileNotFoundError("no weights (.safetensors, .bin or .pth) in this folder")
@@ -147,6 +147,7 @@ def wrap_open_clip(
     spec = spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name)
     towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
     tokens = _tokenizer(tokenizer, int(text.context_length), len(text.token_embedding.weight), name)
+    tokens.check_vectors()
     _check_pooling(text, model, tokens, name)
     settle(model, towers, device, dtype)
     transformer = text.transformer

@@ -8,6 +8,7 @@ are of one size, which gives the same features without padding.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transforme
 from promptlet.backbones.image.settings import CHANNELS
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
-from promptlet.backbones.libraries.growth import check_growth
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.refusal import REASON, reason, refusing
+from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.backbones.libraries.words import words_of
@@ -33,6 +34,10 @@ from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
 from promptlet.errors import BackboneError
 
 OWN_ATTENTION = ("sdpa", "eager")
+LOOKED_AT = (
+    *("tokenizer_config.json", "tokenizer.json", "preprocessor_config.json", "processor_config.json"),
+    *("model.safetensors", "model.safetensors.index.json"),
+)
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 MOST_WORDS = 1 << 18
 ONE_SIZE = ("clip_vision_model", "siglip_vision_model", "vit", "deit", "beit", "vit_msn", "vit_mae")
@@ -199,6 +204,8 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
     lacks = f"cannot load backbone {source!r}: no readable config.json ({REASON}). {_advice(source)}"
     with refusing(source, lacks):
         path = Path(cached_file(source, "config.json", local_files_only=local))
+        if not local:
+            _fetch(source)
         vocabulary = (read_asked(path, source).get("text_config") or {}).get("vocab_size")
         check_folder(path.parent, source, vocabulary if isinstance(vocabulary, int) else MOST_WORDS)
         config = AutoConfig.from_pretrained(source, local_files_only=local, trust_remote_code=False)
@@ -213,6 +220,15 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
             "'open_clip:NAME/PRETRAINED'."
         )
     return config, path.parent
+
+
+def _fetch(source: str) -> None:
+    """What is looked at before it is read, brought into the hub's cache."""
+    from transformers.utils import cached_file
+
+    for name in LOOKED_AT:
+        with suppress(OSError):  # there is no such file
+            cached_file(source, name)
 
 
 def _load_model(source: str, config: Any, folder: Path, local: bool) -> nn.Module:
@@ -253,7 +269,7 @@ def _load_tokenizer(source: str, config: Any, folder: Path, local: bool) -> Any:
     from transformers import AutoTokenizer
 
     with refusing(source, f"{source!r} has no usable tokenizer ({REASON}). {_advice(source)}"):
-        check_growth(folder, source)
+        check_tokenizer_files(folder, source)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         check_own_tokenizer(source, tokenizer)
         words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"

@@ -29,8 +29,7 @@ def words_of(tokenizer: Any, text_config: Any) -> Tokenizer:
             )
         _check_pooling(text_config, end, tokenizer)
         pad = end if pad is None else pad
-    _check_vectors({"start": start, "end": end, "padding": pad}, int(text_config.vocab_size))
-    return Tokenizer(
+    tokens = Tokenizer(
         words,
         start,
         end,
@@ -38,6 +37,8 @@ def words_of(tokenizer: Any, text_config: Any) -> Tokenizer:
         int(text_config.max_position_embeddings),
         vocabulary=int(text_config.vocab_size),
     )
+    tokens.check_vectors()
+    return tokens
 
 
 def in_lower_case(tokenizer: Any) -> Any:
@@ -85,12 +86,3 @@ def _check_pooling(text_config: Any, end: int, tokenizer: Any) -> None:
             f"the text tower pools at token {pools_at} but the tokenizer ends a text with {end}: they do not "
             "belong together. Save the model's own tokenizer beside it."
         )
-
-
-def _check_vectors(special: dict[str, int | None], vocabulary: int) -> None:
-    for name, token in special.items():
-        if token is not None and not 0 <= token < vocabulary:
-            raise BackboneError(
-                f"the tokenizer's {name} token is {token}, and the text tower has vectors for tokens 0 to "
-                f"{vocabulary - 1}: they do not belong together. Save the model's own tokenizer beside it."
-            )

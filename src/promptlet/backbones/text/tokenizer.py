@@ -68,6 +68,19 @@ class Tokenizer:
                 f"has no vector for it (token {max(ids)} of {self.vocabulary}); say it in other words"
             )
 
+    def check_vectors(self) -> None:
+        """Raise BackboneError where the tower has no vectors for the special tokens, or for those of common
+        words: the two do not belong together."""
+        common = max(self.words(PROBE), default=0)
+        special = {"start": self.start, "end": self.end, "padding": self.pad, "words'": common}
+        for name, token in special.items():
+            if self.vocabulary is not None and token is not None and not 0 <= token < self.vocabulary:
+                raise BackboneError(
+                    f"the tokenizer's {name} token is {token}, and the text tower has vectors for tokens 0 "
+                    f"to {self.vocabulary - 1}: they do not belong together. Save the model's own tokenizer "
+                    "beside it."
+                )
+
     def behind_words(self, text: str) -> list[int]:
         """Ids of ``text`` behind other words: some tokenizers (SigLIP 2) mark the space before it."""
         lead, both = self.words(LEAD), self.words(f"{LEAD} {text}")

@@ -1,7 +1,8 @@
-"""A tokenizer's file says how a text is changed, step by step; steps that make it ever longer are refused.
+"""The files of a tokenizer, looked at before the library that runs them reads them.
 
-34 steps that each double a letter make 16 billion of one, and the library that runs them then ends the whole
-process, since memory that is not there is no error in it.
+They say how a text is changed, step by step; steps that make it ever longer are refused. 34 that each double
+a letter make 16 billion of one, and the library then ends the whole process, since memory that is not there
+is no error in it. What it does not know of a token, it prints to standard output.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ MOST_GROWTH = 10_000
 """How many times longer a text may become. Real tokenizers keep it; normal forms of Unicode make it at most
 18 times longer, and each stands once."""
 MOST_STEPS = 64
-SETTINGS = "tokenizer_config.json"
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+TOKEN = ("content", "single_word", "lstrip", "rstrip", "normalized", "special", "id", "__type")
+"""What is known of a token that stands outside of the vocabulary."""
 GROWS = {"NFD": 4, "NFKC": 18, "NFKD": 18, "Precompiled": 18, "ByteLevel": 4}
 """Kinds of steps that make a text longer without saying by how much."""
 
@@ -32,16 +35,34 @@ class Steps(msgspec.Struct):
     post_processor: Any = None
 
 
-def check_growth(folder: Path, source: str) -> None:
-    """Raise BackboneError where a folder's tokenizer would make a text too long, or in too many steps."""
+def check_tokenizer_files(folder: Path, source: str) -> None:
+    """Raise BackboneError where a folder's tokenizer would make a text too long, or in too many steps, or
+    where what it says of a token or of itself is out of bounds."""
+    for name in SETTINGS:
+        if (folder / name).exists():
+            _check_tokens(read_asked(folder / name, source), f"{source!r} has no usable tokenizer: {name}")
     for path in folder.glob("tokenizer*.json"):
-        if path.name == SETTINGS:
-            read_asked(path, source)
-        else:
-            _check_file(path, source)
+        if path.name not in SETTINGS:
+            _check_steps(path, source)
 
 
-def _check_file(path: Path, source: str) -> None:
+def _check_tokens(value: Any, where: str, is_token: bool = False) -> None:
+    if isinstance(value, list):
+        for part in value:
+            _check_tokens(part, where)
+    elif isinstance(value, dict):
+        strange = [name for name in value if name not in TOKEN]
+        if strange and (is_token or "content" in value or "__type" in value):
+            raise BackboneError(
+                f"{where} says {strange[0][:60]!r} of a token; known: {', '.join(TOKEN)}. {AGAIN}"
+            )
+        for name, part in value.items():
+            inner = part.values() if name == "added_tokens_decoder" and isinstance(part, dict) else [part]
+            for one in inner:
+                _check_tokens(one, where, name == "added_tokens_decoder" or name.endswith("_token"))
+
+
+def _check_steps(path: Path, source: str) -> None:
     try:
         steps = msgspec.json.decode(path.read_bytes(), type=Steps)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
