@@ -320,14 +320,16 @@ def test_tokenizers_that_make_a_text_longer_and_longer(copied: Path, part: str, 
         {"added_tokens_decoder": {"524": {"forged": 1}}},
         {"extra_special_tokens": [{"__type": "AddedToken", "content": "x", "forged": 1}]},
         {"pad_token": {"forged": True}},
+        {"added_tokens": [{"id": 524, "content": "<|endoftext|>", "forged": 1}]},
     ],
 )
 def test_nothing_of_a_tokenizer_reaches_standard_output(
     wrong: dict[str, Any], copied: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The library prints each word that it does not know of a token, which could forge what --json says."""
-    edit(copied / "tokenizer_config.json", lambda config: config.update(wrong))
-    refused(copied, "tokenizer_config.json says .forged.* of a token; known: content")
+    name = "tokenizer.json" if "added_tokens" in wrong else "tokenizer_config.json"
+    edit(copied / name, lambda config: config.update(wrong))
+    refused(copied, f"{name} says .forged.* of a token; known: content")
     assert capfd.readouterr().out == ""
 
 

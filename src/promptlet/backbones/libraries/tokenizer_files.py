@@ -21,6 +21,7 @@ MOST_GROWTH = 10_000
 18 times longer, and each stands once."""
 MOST_STEPS = 64
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+LISTS = ("added_tokens_decoder", "added_tokens", "additional_special_tokens", "extra_special_tokens")
 TOKEN = ("content", "single_word", "lstrip", "rstrip", "normalized", "special", "id", "__type")
 """What is known of a token that stands outside of the vocabulary."""
 GROWS = {"NFD": 4, "NFKC": 18, "NFKD": 18, "Precompiled": 18, "ByteLevel": 4}
@@ -28,11 +29,12 @@ GROWS = {"NFD": 4, "NFKC": 18, "NFKD": 18, "Precompiled": 18, "ByteLevel": 4}
 
 
 class Steps(msgspec.Struct):
-    """What tokenizer.json says of a text's way; its vocabulary is passed over."""
+    """What tokenizer.json says of a text's way and of tokens beside its vocabulary, which is passed over."""
 
     normalizer: Any = None
     pre_tokenizer: Any = None
     post_processor: Any = None
+    added_tokens: Any = None
 
 
 def check_tokenizer_files(folder: Path, source: str) -> None:
@@ -49,7 +51,7 @@ def check_tokenizer_files(folder: Path, source: str) -> None:
 def _check_tokens(value: Any, where: str, is_token: bool = False) -> None:
     if isinstance(value, list):
         for part in value:
-            _check_tokens(part, where)
+            _check_tokens(part, where, is_token)
     elif isinstance(value, dict):
         strange = [name for name in value if name not in TOKEN]
         if strange and (is_token or "content" in value or "__type" in value):
@@ -59,7 +61,7 @@ def _check_tokens(value: Any, where: str, is_token: bool = False) -> None:
         for name, part in value.items():
             inner = part.values() if name == "added_tokens_decoder" and isinstance(part, dict) else [part]
             for one in inner:
-                _check_tokens(one, where, name == "added_tokens_decoder" or name.endswith("_token"))
+                _check_tokens(one, where, name in LISTS or name.endswith("_token"))
 
 
 def _check_steps(path: Path, source: str) -> None:
@@ -69,6 +71,7 @@ def _check_steps(path: Path, source: str) -> None:
         raise BackboneError(
             f"{source!r} has no usable tokenizer: {path.name} is damaged ({error}). {AGAIN}"
         ) from error
+    _check_tokens({"added_tokens": steps.added_tokens}, f"{source!r} has no usable tokenizer: {path.name}")
     parts = [
         part for way in (steps.normalizer, steps.pre_tokenizer, steps.post_processor) for part in _parts(way)
     ]
