@@ -76,6 +76,11 @@ class Backbone(ABC):
         """``text-tokenizer-image``, 12 hexadecimal digits each; see `promptlet.backbones.fingerprint`."""
 
     @property
+    def former_fingerprint(self) -> str:
+        """What older versions called it, which looked at less: files of theirs are still read."""
+        return self.fingerprint
+
+    @property
     @abstractmethod
     def facts(self) -> Mapping[str, Any]:
         """What else is to be said of it, for people: plain values."""
@@ -99,7 +104,7 @@ class Backbone(ABC):
 
     def check_fingerprint(self, expected: str, made_with: str, what: str) -> None:
         """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint."""
-        if expected == self.fingerprint:
+        if expected in (self.fingerprint, self.former_fingerprint):
             return
         different = differing_parts(expected, self.fingerprint, self.part_names)
         parts = ", ".join(different) or "format of the fingerprint"

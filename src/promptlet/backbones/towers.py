@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.agreement import compare_once
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.fingerprint import tokenizer_digest, weights_digest
+from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.numbers import check_normalisation, check_weights
+from promptlet.backbones.parts import Towers
 from promptlet.backbones.text.encoder import TextEncoder
-
-
-@dataclass(frozen=True)
-class Towers:
-    """The modules whose weights make up each tower, and the image preprocessing (for the fingerprint)."""
-
-    text: Sequence[nn.Module]
-    image: Sequence[nn.Module]
-    preprocessing: dict[str, Any]
-
-    @cached_property
-    def text_digest(self) -> str:
-        """Identity of the text tower."""
-        return weights_digest(self.text)
-
-    @cached_property
-    def image_digest(self) -> str:
-        """Identity of the image tower and its preprocessing."""
-        return weights_digest(self.image, [self.preprocessing])
 
 
 @final
@@ -57,6 +40,10 @@ class TowerBackbone(Backbone):
         self._model = model
         self._text = text
         self._images = images
+        self._tokenizer_digest = tokenizer_digest(text.tokenizer)
+        check_weights(name, [*towers.text, *towers.image])
+        check_normalisation(name, images.spec.mean, images.spec.std)
+        compare_once(name, towers, text, images, self._tokenizer_digest)
 
     @property
     def device(self) -> torch.device:
@@ -86,9 +73,23 @@ class TowerBackbone(Backbone):
     def image_fingerprint(self) -> str:
         return self.towers.image_digest
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        return f"{self.towers.text_digest}-{tokenizer_digest(self._text.tokenizer)}-{self.image_fingerprint}"
+        return f"{self.towers.text_digest}-{self._tokenizer_digest}-{self.image_fingerprint}"
+
+    @property
+    def former_fingerprint(self) -> str:
+        return f"{self.towers.weights_of_text}-{self._tokenizer_digest}-{self.towers.weights_of_image}"
+
+    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+        return (
+            *super().notes(templates, class_names),
+            *(
+                f"the {side} tower of {self.name} takes the plain path, the library's own forward, which is "
+                f"slower: {why}"
+                for side, why in self.towers.why_odd().items()
+            ),
+        )
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -96,17 +97,3 @@ class TowerBackbone(Backbone):
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         return self._text.encode_texts(texts)
-
-
-def freeze(model: nn.Module) -> nn.Module:
-    """No parameter trains, no dropout acts."""
-    return model.requires_grad_(False).eval()
-
-
-def settle(model: nn.Module, towers: Towers, device: torch.device, dtype: torch.dtype) -> None:
-    """Move a float32 model to its device and dtype; its identity is taken before precision is lost.
-
-    Views into the weights must be made afterwards: they would keep the old numbers."""
-    if dtype != torch.float32:
-        _ = towers.text_digest, towers.image_digest
-    model.to(device=device, dtype=dtype)

@@ -13,10 +13,12 @@ from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_no_code, no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
+from promptlet.backbones.numbers import bias_of, scale_of
+from promptlet.backbones.parts import Towers, freeze, settle
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
-from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError, MissingExtraError, did_you_mean
 
 PREFIX = "open_clip:"
@@ -79,8 +81,6 @@ def wrap_open_clip(
     towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
     tokens = _tokenizer(tokenizer, int(text.context_length), name)
     _check_pooling(text, model, tokens, name)
-    settle(model, towers, device, dtype)
-    transformer = text.transformer
 
     def forward(ids: Tensor) -> Tensor:
         features: Tensor = model.encode_text(ids)
@@ -90,8 +90,11 @@ def wrap_open_clip(
         features: Tensor = model.encode_image(pixels)
         return features
 
-    tower = causal_tower(text, model)
-    prompted, eyes = image_tower(model.visual, forward_images) or (None, None)
+    towers.ask(forward, tokens, forward_images, spec)
+    settle(model, towers, device, dtype)
+    transformer, kind = text.transformer, type(model.visual).__name__
+    tower = causal_tower(text, model, not towers.text_watch.why)
+    prompted, eyes = image_tower(model.visual, forward_images, not towers.image_watch.why) or (None, None)
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )
@@ -100,10 +103,10 @@ def wrap_open_clip(
         framework="open_clip",
         model=model,
         towers=towers,
-        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),
-        images=ImageEncoder(forward_images, spec, device, dtype, type(model.visual).__name__, prompted, eyes),
-        logit_scale=float(model.logit_scale.detach().float().exp()),
-        logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
+        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight, towers.text_watch),
+        images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
+        logit_scale=scale_of(name, model.logit_scale),
+        logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
     )
 
 
@@ -121,10 +124,6 @@ class _TextParts(nn.Module):
             self.register_buffer("text_projection", projection.detach().t())
         else:
             self.text_projection = projection
-
-
-def _has_bias(model: Any) -> bool:
-    return getattr(model, "logit_bias", None) is not None
 
 
 def _import_open_clip() -> Any:

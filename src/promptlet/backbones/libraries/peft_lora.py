@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from promptlet import rng
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.plain import why_not_plain
 from promptlet.errors import BackboneError, MissingExtraError, OptionError
 
 PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj"}
@@ -144,6 +145,12 @@ def _clip_tower(backbone: Backbone, side: str) -> Any:
         raise BackboneError(
             f"LoRA cannot be put into {backbone.name!r}: its {side} tower is a {type(tower).__name__}, not "
             f"CLIP's. {_advice()}"
+        )
+    odd = why_not_plain([tower])
+    if odd:
+        raise BackboneError(
+            f"LoRA cannot be put into {backbone.name!r}: its {side} tower is not of plain layers ({odd}). "
+            "Merge what is on it into the weights first; prompt methods such as rlp work with it as it is"
         )
     return tower
 

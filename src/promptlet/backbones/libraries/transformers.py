@@ -23,10 +23,13 @@ from promptlet.backbones.libraries.no_code import (
 )
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
+from promptlet.backbones.libraries.whole_weights import check_no_adapter, check_not_quantised
+from promptlet.backbones.numbers import bias_of, scale_of
+from promptlet.backbones.parts import Towers, freeze, settle
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
-from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError
 
 OWN_ATTENTION = ("sdpa", "eager")
@@ -56,6 +59,8 @@ def load_transformers(
 
 def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
     config = _load_config(source, local)
+    check_no_adapter(source, local)
+    check_not_quantised(source, config)
     return (
         _load_model(source, config, local),
         _load_tokenizer(source, config, local),
@@ -103,21 +108,24 @@ def wrap_transformers(
         _present(model.vision_model, visual),
         spec.as_dict(),
     )
+    towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
-    plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
-    tower = causal_tower(text_model, projection, text_config) if causal else None
-    prompted, eyes = image_tower(model.vision_model, visual, forward_images) or (None, None)
+    plain, kind = (
+        PlainTower(forward, embedding, list(text_model.encoder.layers)),
+        type(model.vision_model).__name__,
+    )
+    plain_text, plain_eyes = not towers.text_watch.why, not towers.image_watch.why
+    tower = causal_tower(text_model, projection, text_config, plain_text) if causal else None
+    prompted, eyes = image_tower(model.vision_model, visual, forward_images, plain_eyes) or (None, None)
     return TowerBackbone(
         name=name,
         framework="transformers",
         model=model,
         towers=towers,
-        text=TextEncoder(plain, tower, tokens, embedding.weight),
-        images=ImageEncoder(
-            forward_images, spec, device, dtype, type(model.vision_model).__name__, prompted, eyes
-        ),
-        logit_scale=float(model.logit_scale.detach().float().exp()),
-        logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
+        text=TextEncoder(plain, tower, tokens, embedding.weight, towers.text_watch),
+        images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
+        logit_scale=scale_of(name, model.logit_scale),
+        logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
     )
 
 

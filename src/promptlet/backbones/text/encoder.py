@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from promptlet.backbones.plain import Watch
 from promptlet.backbones.text.class_token import (
     CLASS_TOKENS,
     ClassToken,
@@ -23,7 +24,7 @@ from promptlet.backbones.text.engine import TextEngine
 from promptlet.backbones.text.reference import PlainTower, encode_plain, encode_plain_at
 from promptlet.backbones.text.tokenizer import Tokenizer
 from promptlet.backbones.text.tower import CausalTower
-from promptlet.errors import DataError, OptionError, check_option
+from promptlet.errors import BackboneError, DataError, OptionError, check_option
 
 MAX_LISTS = 16
 Placement = Literal["input", "deep", "per_class"]
@@ -34,13 +35,25 @@ class TextEncoder:
     """Encodes class prompts ``[start] context name "." [end]``; nothing in it is trainable.
 
     Attributes: ``dim`` (width d of token states), ``feature_dim`` (D), ``depth`` (layers),
-    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine).
+    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine),
+    ``watch`` (the tower's layers, which the engine reads while they are plain).
     """
 
     def __init__(
-        self, plain: PlainTower, tower: CausalTower | None, tokenizer: Tokenizer, embedding: Tensor
+        self,
+        plain: PlainTower,
+        tower: CausalTower | None,
+        tokenizer: Tokenizer,
+        embedding: Tensor,
+        watch: Watch | None = None,
     ) -> None:
+        if not isinstance(embedding, Tensor):
+            raise BackboneError(
+                f"the token embedding is a {type(plain.token_embedding).__qualname__}, whose weights cannot "
+                "be read; load the model with its weights as they were trained"
+            )
         self.plain = plain
+        self.watch = Watch(()) if watch is None else watch
         self.tokenizer = tokenizer
         self.token_embedding = embedding
         self.engine = (
@@ -55,7 +68,13 @@ class TextEncoder:
     @property
     def exact_sharing(self) -> bool:
         """True for causal towers with end-of-text pooling; False where only the plain path is exact."""
-        return self.engine is not None
+        return self.engine is not None and not self.watch.added()
+
+    def _sharing(self) -> TextEngine | None:
+        """The engine, where it is exact now. Raises BackboneError where the layers are no longer those that
+        were loaded."""
+        self.watch.check("text")
+        return self.engine if self.exact_sharing else None
 
     @property
     def device(self) -> torch.device:
@@ -67,7 +86,9 @@ class TextEncoder:
         ids = self.tokenizer.words(text)
         if not ids:
             raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
-        return self.token_embedding[torch.tensor(ids, device=self.device)].detach().float()
+        with torch.no_grad():  # the layer, not its weights: it may be more than a table
+            words: Tensor = self.plain.token_embedding(torch.tensor(ids, device=self.device))
+        return words.float().clone()
 
     def sequences(self, class_names: Sequence[str], n_ctx: int) -> tuple[tuple[int, ...], ...]:
         """Token ids of each class behind the context. Raises DataError naming the class that does not fit."""
@@ -108,7 +129,8 @@ class TextEncoder:
         class_token: where the name stands, see `class_token`; "middle" and "front" for one context at
         the input, or one per class.
         """
-        if self.engine is None:
+        engine = self._sharing()
+        if engine is None:
             return self.encode_reference(context, class_names, placement, class_token)
         context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
@@ -116,12 +138,12 @@ class TextEncoder:
         if placement == "per_class" or class_token != "end":
             placed = self._placed(tuple(class_names), n_ctx, class_token)
             if placement == "per_class":
-                return self.engine.encode_per_class(context, placed)
+                return engine.encode_per_class(context, placed)
             before = vectors_before(class_token, n_ctx)
-            return self.engine.encode_among(context, [sequence[before:] for sequence in placed], before)
+            return engine.encode_among(context, [sequence[before:] for sequence in placed], before)
         batched = context.dim() == (4 if placement == "deep" else 3)
         full = context if placement == "deep" else context.unsqueeze(-3)
-        features = self.engine.encode(full if batched else full[None], sequences)
+        features = engine.encode(full if batched else full[None], sequences)
         return features if batched else features[0]
 
     def encode_reference(
@@ -132,6 +154,7 @@ class TextEncoder:
         class_token: ClassToken = "end",
     ) -> Tensor:
         """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
+        self.watch.check("text")
         context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
         if placement != "per_class" and context.dim() == (4 if placement == "deep" else 3):
@@ -157,9 +180,15 @@ class TextEncoder:
             raise DataError(f"texts={texts!r}; give a list of at least one sentence")
         sequences = [self.tokenizer.text(text) for text in texts]
         with torch.no_grad():
-            if self.engine is not None:
-                return self.engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
-            rows = [self.tokenizer.full(sequence, 0) for sequence in sequences]
+            engine = self._sharing()
+            if engine is not None:
+                return engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
+            return self.encode_texts_reference(texts)
+
+    def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
+        """`encode_texts` by the plain path."""
+        rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
+        with torch.no_grad():
             return self.plain.forward(torch.tensor(rows, device=self.device)).float()
 
     def _checked(self, context: Tensor, classes: int, placement: str, class_token: str) -> Tensor:
