@@ -147,7 +147,9 @@ CHANGES += [hook_on_embeddings, hook_on_tower, forward_of_its_own, other_activat
 
 
 def wrapped(model: Any) -> Backbone:
-    return wrap_transformers(model, clip_tokenizer(), SPEC, "toy", CPU, torch.float32)
+    backbone = wrap_transformers(model, clip_tokenizer(), SPEC, "toy", CPU, torch.float32)
+    backbone.check()
+    return backbone
 
 
 def pixels() -> Tensor:
@@ -409,6 +411,22 @@ def test_damaged_numbers_are_refused(weight: str, value: float, said: str) -> No
         names[weight].view(-1)[0] = value
     with pytest.raises(BackboneError, match=said):
         wrapped(model)
+
+
+def test_a_wrapped_model_is_checked_when_it_is_used() -> None:
+    """Again each time, until it is sound; what reads no weights does not ask."""
+    model = clip_model()
+    with torch.no_grad():
+        model.text_projection.weight[0, 0] = float("nan")
+    backbone = wrap_transformers(model, clip_tokenizer(), SPEC, "toy", CPU, torch.float32)
+    assert backbone.text.embed_words("a photo").shape == (2, 32)
+    uses = (lambda: ours(backbone, "text"), lambda: ours(backbone, "image"), lambda: backbone.fingerprint)
+    for use in uses:
+        with pytest.raises(BackboneError, match="are damaged"):
+            use()
+    with torch.no_grad():
+        model.text_projection.weight[0, 0] = 0.5
+    assert ours(backbone, "text").isfinite().all()
 
 
 def test_weights_of_nothing_are_refused() -> None:

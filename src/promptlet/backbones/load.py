@@ -36,6 +36,12 @@ def load_backbone(
 
     Raises BackboneError (what was given, what is missing, what to do), MissingExtraError.
     """
+    backbone = _load(source, device, dtype)
+    backbone.check()
+    return backbone
+
+
+def _load(source: str | Path, device: str | torch.device | None, dtype: str | torch.dtype | None) -> Backbone:
     if not isinstance(source, (str, Path)) or not str(source).strip():
         raise OptionError(
             f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, "

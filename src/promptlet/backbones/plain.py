@@ -7,7 +7,7 @@ is of a class of somebody's own, where a hook stands on it, or where its ``forwa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,14 +105,21 @@ class _Seen:
 class Watch:
     """Modules whose layers were looked at once, and whether they are still as they were.
 
-    Attributes: ``why``, what `why_not_plain` said of them.
+    Attributes: ``why``, what `why_not_plain` said of them; ``before_use``, what is to be done before they are
+    used for the first time.
     """
 
     def __init__(self, roots: Sequence[nn.Module]) -> None:
         self.roots = tuple(roots)
         self.why = why_not_plain(self.roots)
+        self.before_use: Callable[[], None] | None = None
         self._seen: tuple[_Seen, ...] = ()
         self.look()
+
+    def use(self) -> None:
+        """`before_use`, once."""
+        if self.before_use is not None:
+            self.before_use()
 
     def look(self) -> None:
         """What is there now is what was there, from now on."""
@@ -134,7 +141,8 @@ class Watch:
         return ""
 
     def check(self, tower: str) -> None:
-        """Raise BackboneError where layers or weights were replaced."""
+        """Raise BackboneError where layers or weights were replaced, or `before_use` does."""
+        self.use()
         changed = self.replaced()
         if changed:
             raise BackboneError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
@@ -15,6 +15,7 @@ from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.numbers import check_normalisation, check_weights
 from promptlet.backbones.parts import Towers
+from promptlet.backbones.readings import NameRead, with_unknown
 from promptlet.backbones.text.encoder import TextEncoder
 
 
@@ -41,9 +42,8 @@ class TowerBackbone(Backbone):
         self._text = text
         self._images = images
         self._tokenizer_digest = tokenizer_digest(text.tokenizer)
-        check_weights(name, [*towers.text, *towers.image])
-        check_normalisation(name, images.spec.mean, images.spec.std)
-        compare_once(name, towers, text, images, self._tokenizer_digest)
+        for watch in (towers.text_watch, towers.image_watch):
+            watch.before_use = self.check
 
     @property
     def device(self) -> torch.device:
@@ -55,7 +55,7 @@ class TowerBackbone(Backbone):
 
     @cached_property
     def feature_dim(self) -> int:
-        return int(self._text.encode_texts(["a."]).shape[-1])
+        return int(self._text.encode_texts_reference(["a."]).shape[-1])
 
     @property
     def text(self) -> TextEncoder:
@@ -69,27 +69,53 @@ class TowerBackbone(Backbone):
     def model(self) -> nn.Module:
         return self._model
 
+    def check(self) -> None:
+        watches = (self.towers.text_watch, self.towers.image_watch)
+        if watches[0].before_use is None:
+            return
+        for watch in watches:  # what follows uses the towers itself
+            watch.before_use = None
+        try:
+            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            check_normalisation(self.name, self._images.spec.mean, self._images.spec.std)
+            compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
+        except BaseException:
+            for watch in watches:
+                watch.before_use = self.check
+            raise
+
     @property
     def image_fingerprint(self) -> str:
+        self.check()
         return self.towers.image_digest
 
     @property
     def fingerprint(self) -> str:
+        self.check()
         return f"{self.towers.text_digest}-{self._tokenizer_digest}-{self.image_fingerprint}"
 
     @property
     def former_fingerprint(self) -> str:
         return f"{self.towers.weights_of_text}-{self._tokenizer_digest}-{self.towers.weights_of_image}"
 
-    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
+    def names_read(self, class_names: Sequence[str]) -> Iterable[NameRead]:
+        readings = ((name, self._text.reading(name)) for name in class_names)
+        return (NameRead(name, one.ids, repr(one.shown)) for name, one in readings)
+
+    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        self.check()
+        unknown = with_unknown((name for name in class_names if self._has_unknown(name)), self.name)
         return (
-            *super().notes(templates, class_names),
+            *([unknown] if unknown else []),
             *(
                 f"the {side} tower of {self.name} takes the plain path, the library's own forward, which is "
                 f"slower: {why}"
                 for side, why in self.towers.why_odd().items()
             ),
         )
+
+    def _has_unknown(self, class_name: str) -> bool:
+        return self._text.tokenizer.unknown is not None and self._text.reading(class_name).has_unknown
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -79,6 +79,8 @@ class Method(nn.Module, ABC):
     """
 
     info: ClassVar[MethodInfo]
+    reads_names: ClassVar[bool] = True
+    """Whether its answers hang on what the backbone reads of the class names."""
     options: Mapping[str, Any] = MappingProxyType({})
     """All its options, where `build_method` has built it."""
     taught: tuple[str, ...] | None = None
@@ -109,7 +111,12 @@ class Method(nn.Module, ABC):
     backbone: Backbone
 
     def set_classes(self, class_names: Sequence[str]) -> None:
-        """Answer over these class names from now on, seen in training or not."""
+        """Answer over these class names from now on, seen in training or not.
+
+        Raises DataError where the backbone reads two of them alike, or nothing of one.
+        """
+        if self.reads_names:
+            self.backbone.check_names(class_names)
         self.class_names = tuple(class_names)
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -74,7 +75,8 @@ class ImageEncoder:
 
     def check_tokens(self) -> None:
         """Raise BackboneError where prompts cannot enter the tower."""
-        self._prompted()
+        if self.plain is None:
+            self._refuse()
 
     def encode_prompted_reference(self, pixel_values: Tensor, context: Tensor) -> Tensor:
         """`encode_prompted` by the plain path: the library model's own forward."""
@@ -90,13 +92,16 @@ class ImageEncoder:
 
     def _prompted(self) -> PlainImageTower:
         if self.plain is None:
-            raise BackboneError(
-                f"prompts cannot enter an image tower of kind {self.kind}. They can in class-token ViTs as "
-                "CLIP's, from transformers or open_clip. With this backbone, take a method that adapts the "
-                "text side, such as rlp or coop."
-            )
+            self._refuse()
         self._check()
         return self.plain
+
+    def _refuse(self) -> NoReturn:
+        raise BackboneError(
+            f"prompts cannot enter an image tower of kind {self.kind}. They can in class-token ViTs as "
+            "CLIP's, from transformers or open_clip. With this backbone, take a method that adapts the "
+            "text side, such as rlp or coop."
+        )
 
     def _checked(self, context: Tensor) -> Tensor:
         if context.dim() != 3 or context.shape[-1] != self.dim or 0 in context.shape[:-2]:

@@ -184,7 +184,8 @@ def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
         def simple(text: str) -> list[int]:
             return list(tokenizer.encode(text))
 
-        return Tokenizer(simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length)
+        ends = tokenizer.sot_token_id, tokenizer.eot_token_id
+        return Tokenizer(simple, *ends, 0, length, None, lambda ids: [tokenizer.decoder[one] for one in ids])
     inner, clean = getattr(tokenizer, "tokenizer", None), getattr(tokenizer, "clean_fn", None)
     if inner is None or clean is None or tokenizer.tokenizer_mode or tokenizer.strip_sep_token:
         raise BackboneError(
@@ -195,7 +196,8 @@ def _tokenizer(tokenizer: Any, length: int, name: str) -> Tokenizer:
         return list(inner(clean(text), add_special_tokens=False).input_ids)
 
     start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
-    return Tokenizer(words, start, end, int(inner.pad_token_id), length)
+    pieces = inner.convert_ids_to_tokens
+    return Tokenizer(words, start, end, int(inner.pad_token_id), length, inner.unk_token_id, pieces)
 
 
 def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:

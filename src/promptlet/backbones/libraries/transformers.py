@@ -283,7 +283,15 @@ def _tokenizer(tokenizer: Any, length: int, text_config: Any, causal: bool) -> T
     if causal:
         _check_pooling(text_config, end, len(tokenizer))
         pad = end if pad is None else pad
-    return Tokenizer(words, start, end, int(pad if pad is not None else 0), length)
+    return Tokenizer(
+        words,
+        start,
+        end,
+        int(pad if pad is not None else 0),
+        length,
+        tokenizer.unk_token_id,
+        tokenizer.convert_ids_to_tokens,
+    )
 
 
 def _check_pooling(text_config: Any, end: int | None, size: int) -> None:

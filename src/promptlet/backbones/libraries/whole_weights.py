@@ -24,9 +24,9 @@ def check_no_adapter(source: str, local: bool) -> None:
         return
     if found is not None:
         raise BackboneError(
-            f"{source!r} has an adapter of PEFT beside the model ({CONFIGURATION}). Merge it into the weights, "
-            "PeftModel.from_pretrained(model, FOLDER).merge_and_unload().save_pretrained(NEW), and save "
-            f"tokenizer and image processor there; or move {CONFIGURATION} away, for the model without it"
+            f"{source!r} has an adapter of PEFT beside the model ({CONFIGURATION}). Merge it into the "
+            "weights, PeftModel.from_pretrained(model, FOLDER).merge_and_unload().save_pretrained(NEW), and "
+            f"save tokenizer and image processor too; or move {CONFIGURATION} away for the model without it"
         )
 
 

@@ -26,7 +26,7 @@ from promptlet.backbones.text.tokenizer import Tokenizer
 from promptlet.backbones.text.tower import CausalTower
 from promptlet.errors import BackboneError, DataError, OptionError, check_option
 
-MAX_LISTS = 16
+MAX_LISTS, MAX_NAMES = 16, 1 << 16
 Placement = Literal["input", "deep", "per_class"]
 PLACEMENTS = ("input", "deep", "per_class")
 
@@ -62,12 +62,14 @@ class TextEncoder:
         self.dim = int(embedding.shape[1])
         self.depth = len(plain.layers)
         self.context_length = tokenizer.length
+        self.reading = lru_cache(MAX_NAMES)(tokenizer.reading)
         self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
         self._placed = lru_cache(MAX_LISTS)(self._place)
 
     @property
     def exact_sharing(self) -> bool:
         """True for causal towers with end-of-text pooling; False where only the plain path is exact."""
+        self.watch.use()
         return self.engine is not None and not self.watch.added()
 
     def _sharing(self) -> TextEngine | None:

@@ -52,6 +52,8 @@ class LinearProbe(Method):
 
     weight: Tensor
 
+    reads_names = False
+
     def __init__(self, backbone: Backbone, class_names: Sequence[str], C: float = 10.0) -> None:  # noqa: N803
         self.given = self.C = _check_strength(C)
         self.known: tuple[str, ...] = ()
