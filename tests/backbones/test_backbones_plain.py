@@ -7,6 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -427,6 +428,33 @@ def test_a_wrapped_model_is_checked_when_it_is_used() -> None:
     with torch.no_grad():
         model.text_projection.weight[0, 0] = 0.5
     assert ours(backbone, "text").isfinite().all()
+
+
+def test_a_hook_on_the_whole_model_is_refused() -> None:
+    """No path calls it, so that it would be passed over."""
+    model = clip_model()
+    handle = model.register_forward_hook(lambda _model, _args, out: out)
+    with pytest.raises(BackboneError, match="the whole CLIPModel has a hook or another forward"):
+        wrapped(model)
+    handle.remove()
+    assert wrapped(model).text.exact_sharing
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"mean": (float("nan"),) * 3}, "subtracts a mean of .nan"),
+        ({"std": (0.5, 0.0, 0.5)}, "divides by .0.5, 0.0"),
+        ({"std": (0.5, float("inf"), 0.5)}, "divides by"),
+        ({"size": (100_000, 100_000)}, "reads images of 100000 x 100000 pixels"),
+    ],
+)
+def test_preprocessing_that_is_not_sane_is_refused(changes: dict[str, Any], said: str) -> None:
+    backbone = wrap_transformers(
+        clip_model(), clip_tokenizer(), replace(SPEC, **changes), "toy", CPU, torch.float32
+    )
+    with pytest.raises(BackboneError, match=said):
+        backbone.check()
 
 
 def test_weights_of_nothing_are_refused() -> None:

@@ -124,7 +124,9 @@ def _image_case(images: ImageEncoder) -> Case:
     height, width = images.spec.output_size
     pixels = torch.from_numpy(draw.standard_normal((1, 3, height, width))).to(images.device, dtype)
     if tower is None:
-        return Case("image", lambda _none: images.encode(pixels), None, torch.empty(0), odd, dtype)
+        return Case(
+            "image", lambda _none: images.encode(pixels), None, torch.empty(0, device="cpu"), odd, dtype
+        )
     context = torch.from_numpy(0.1 * draw.standard_normal((1, 1, images.dim))).to(
         images.device, torch.float32
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.errors import BackboneError
 
 LARGEST = 1e8
@@ -15,6 +16,7 @@ LARGEST = 1e8
 SCALES = (1e-3, 1e4)
 """Between which a logit scale is: CLIP's is 100, SigLIP's about 110."""
 LARGEST_BIAS = 1e4
+LARGEST_SIDE = 4096
 
 
 def check_weights(name: str, modules: Iterable[nn.Module]) -> None:
@@ -53,8 +55,14 @@ def bias_of(name: str, bias: Tensor | None) -> float:
     return value
 
 
-def check_normalisation(name: str, mean: Sequence[float], std: Sequence[float]) -> None:
-    """Raise BackboneError for a mean or standard deviation of images that is not sane."""
+def check_preprocessing(name: str, spec: ImageSpec) -> None:
+    """Raise BackboneError for a mean, a standard deviation or a size of images that is not sane."""
+    mean, std = spec.mean, spec.std
+    if not all(1 <= one <= LARGEST_SIDE for one in spec.output_size):
+        raise BackboneError(
+            f"{name!r} reads images of {' x '.join(map(str, spec.output_size))} pixels; expected 1 to "
+            f"{LARGEST_SIDE:,} a side. Save the model's own image processor beside it"
+        )
     sound = all(math.isfinite(one) and abs(one) <= 1e3 for one in mean)
     if not (sound and all(math.isfinite(one) and 1e-4 <= one <= 1e4 for one in std)):
         raise BackboneError(

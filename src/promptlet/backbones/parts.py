@@ -46,12 +46,18 @@ class Towers:
     ) -> None:
         """From now on, what layers do that are not plain is part of the identity: what the towers, token ids
         (C, L) or pixels (B, 3, H, W) to features, make of a fixed input."""
-        ids = torch.tensor([tokenizer.full(tokenizer.text(one), 0) for one in PROBES[:2]])
-        ramp = torch.linspace(-2, 2, 3 * spec.output_size[0] * spec.output_size[1])
-        pixels = ramp.view(1, 3, *spec.output_size)
+
+        def ids() -> Tensor:
+            rows = [tokenizer.full(tokenizer.text(one), 0) for one in PROBES[:2]]
+            return torch.tensor(rows, device="cpu")
+
+        def pixels() -> Tensor:
+            count = 3 * spec.output_size[0] * spec.output_size[1]
+            return torch.linspace(-2, 2, count, device="cpu").view(1, 3, *spec.output_size)
+
         self.probes = {
-            "text": lambda: text(_near(self.text, ids)),
-            "image": lambda: images(_near(self.image, pixels)),
+            "text": lambda: text(_near(self.text, ids())),
+            "image": lambda: images(_near(self.image, pixels())),
         }
 
     @property

@@ -46,6 +46,15 @@ def why_not_plain(roots: Iterable[nn.Module]) -> str:
     return ""
 
 
+def check_whole(model: nn.Module) -> None:
+    """Raise BackboneError for a hook on the model as a whole, which no path calls: only its towers are."""
+    if "forward" in vars(model) or _hooked(vars(model)):
+        raise BackboneError(
+            f"the whole {type(model).__name__} has a hook or another forward, which texts and images do not "
+            "pass through: they are encoded by its towers. Put it on a tower, or take it away"
+        )
+
+
 def odd_layers(roots: Iterable[nn.Module]) -> list[tuple[str, nn.Module]]:
     """The layers that are not plain, by name."""
     every = [(_path(root, name), layer) for root in roots for name, layer in root.named_modules()]

@@ -13,8 +13,9 @@ from promptlet.backbones.agreement import compare_once
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
-from promptlet.backbones.numbers import check_normalisation, check_weights
+from promptlet.backbones.numbers import check_preprocessing, check_weights
 from promptlet.backbones.parts import Towers
+from promptlet.backbones.plain import check_whole
 from promptlet.backbones.readings import NameRead, with_unknown
 from promptlet.backbones.text.encoder import TextEncoder
 
@@ -76,8 +77,9 @@ class TowerBackbone(Backbone):
         for watch in watches:  # what follows uses the towers itself
             watch.before_use = None
         try:
+            check_whole(self._model)
             check_weights(self.name, [*self.towers.text, *self.towers.image])
-            check_normalisation(self.name, self._images.spec.mean, self._images.spec.std)
+            check_preprocessing(self.name, self._images.spec)
             compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
         except BaseException:
             for watch in watches:
@@ -100,7 +102,8 @@ class TowerBackbone(Backbone):
 
     def names_read(self, class_names: Sequence[str]) -> Iterable[NameRead]:
         readings = ((name, self._text.reading(name)) for name in class_names)
-        return (NameRead(name, one.ids, repr(one.shown)) for name, one in readings)
+        room = self._text.context_length - 2  # what stands behind is cut, at least in hand-written prompts
+        return (NameRead(name, one.ids[:room], repr(one.shown)) for name, one in readings)
 
     def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         self.check()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.shell import Device, Dtype, Json, emit_json, examples, say, table
+from promptlet.cli.shell import Device, Dtype, Json, emit_json, examples, say, table, warn
 
 EXAMPLES = examples(
     "backbones",
@@ -61,8 +61,11 @@ def command(
         "device": str(backbone.device),
         "dtype": str(backbone.dtype).removeprefix("torch."),
     }
+    notes = backbone.notes((), ())
     if json:
-        emit_json(facts)
+        emit_json({**facts, "notes": list(notes)})
         return
+    for note in notes:
+        warn(f"note: {note}")
     for name, value in facts.items():
         say(f"{name:14} {f'{value:,}' if isinstance(value, int) else value}")
