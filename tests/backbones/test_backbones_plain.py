@@ -143,7 +143,32 @@ def other_scale(model: Any, side: str) -> None:
     tower(model, side).encoder.layers[1].self_attn.scale *= 2
 
 
-CHANGES = [lora, subclass, subclass_of_norm, parametrised, weight_norm, spectral_norm, pruned, hook, pre_hook]
+def no_norm(model: Any, side: str) -> None:
+    """A plain layer of PyTorch, but not the one that has its place there."""
+    tower(model, side).encoder.layers[1].layer_norm2 = nn.Identity()
+
+
+def norm_of_another_kind(model: Any, side: str) -> None:
+    tower(model, side).encoder.layers[1].layer_norm2 = nn.RMSNorm(32)
+
+
+def two_layers_for_one(model: Any, side: str) -> None:
+    mlp = tower(model, side).encoder.layers[1].mlp
+    mlp.fc1 = nn.Sequential(mlp.fc1, nn.Tanh())
+
+
+CHANGES = [no_norm, norm_of_another_kind, two_layers_for_one]
+CHANGES += [
+    lora,
+    subclass,
+    subclass_of_norm,
+    parametrised,
+    weight_norm,
+    spectral_norm,
+    pruned,
+    hook,
+    pre_hook,
+]
 CHANGES += [hook_on_embeddings, hook_on_tower, forward_of_its_own, other_activation, other_scale]
 
 

@@ -77,11 +77,12 @@ def compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEnco
     Raises BackboneError for a tower that gives features that are not finite, or not the same twice, and for a
     text tower that cannot run. An image tower that cannot says so when it is used.
     """
-    key = "" if towers.why_odd() else _key(towers, text, images, tokenizer)
+    odd = towers.why_odd()
+    key = "" if odd else _key(towers, text, images, tokenizer)
     if key and (key in _agreed or key in remembered()):
         return
     with own_precision(text.token_embedding), torch.no_grad():
-        for case in (_text_case(text), _image_case(images)):
+        for case in (_text_case(text, odd.get("text", "")), _image_case(images, odd.get("image", ""))):
             try:
                 why = _compare(f"the {case.side} tower of {name!r}", case)
             except UnusableTowerError as error:
@@ -97,9 +98,9 @@ def compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEnco
         remember(key)
 
 
-def _text_case(text: TextEncoder) -> Case:
+def _text_case(text: TextEncoder, odd: str) -> Case:
     """Two prompts with a context."""
-    engine, tokenizer, odd = text.engine, text.tokenizer, text.watch.why
+    engine, tokenizer = text.engine, text.tokenizer
     draw = rng.generator("agreement/text", 1).standard_normal((N_CTX, text.dim))
     context = torch.from_numpy(0.1 * draw).to(text.device, torch.float32)
     at = int(tokenizer.start is not None)
@@ -117,9 +118,9 @@ def _text_case(text: TextEncoder) -> Case:
     return Case("text", plain, shared if fits else None, context, odd, text.token_embedding.dtype)
 
 
-def _image_case(images: ImageEncoder) -> Case:
+def _image_case(images: ImageEncoder, odd: str) -> Case:
     """A picture of noise, beside a prompt where one can enter."""
-    odd, dtype, engine, tower = images.watch.why, images.dtype, images.engine, images.plain
+    dtype, engine, tower = images.dtype, images.engine, images.plain
     draw = rng.generator("agreement/image", 1)
     height, width = images.spec.output_size
     pixels = torch.from_numpy(draw.standard_normal((1, 3, height, width))).to(images.device, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from promptlet.backbones.settings import answer, settings_of_odd, unusual_settin
 from promptlet.backbones.text.tokenizer import Tokenizer
 
 Probe = Callable[[], Tensor]
+T = TypeVar("T")
 
 
 class Towers:
@@ -59,6 +60,19 @@ class Towers:
             "text": lambda: text(_near(self.text, ids())),
             "image": lambda: images(_near(self.image, pixels())),
         }
+
+    def read(self, side: str, read: Callable[[bool], T]) -> T:
+        """What ``read`` makes of the tower "text" or "image", told whether its layers are plain."""
+        watch = self.text_watch if side == "text" else self.image_watch
+        if watch.why:
+            return read(False)
+        try:
+            return read(True)
+        except Exception as error:  # a layer that is plain, but not of the kind that stands in its place
+            self.disagree[side] = (
+                f"a layer is of another kind than its place has ({type(error).__name__}: {error})"
+            )
+            return read(False)
 
     @property
     def text_digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,8 @@ def wrap_open_clip(
     towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
     transformer, kind = text.transformer, type(model.visual).__name__
-    tower = causal_tower(text, model, not towers.text_watch.why)
-    prompted, eyes = image_tower(model.visual, forward_images, not towers.image_watch.why) or (None, None)
+    tower = towers.read("text", partial(causal_tower, text, model))
+    prompted, eyes = towers.read("image", partial(image_tower, model.visual, forward_images)) or (None, None)
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )

@@ -30,10 +30,7 @@ def causal_tower(text: Any, model: Any, is_plain: bool) -> CausalTower | None:
     activation = _activation(blocks[0].mlp.gelu)
     if activation is None:
         return None
-    if isinstance(projection, nn.Linear):
-        last = Linear(projection.weight, projection.bias)
-    else:
-        last = Linear(projection.t(), None)
+    last = _linear(projection) if isinstance(projection, nn.Linear) else Linear(projection.t(), None)
     return CausalTower(
         token_embedding=text.token_embedding.weight,
         position_embedding=text.positional_embedding,
@@ -114,7 +111,15 @@ def _activation(layer: Any) -> str | None:
     return None
 
 
+def _linear(layer: Any) -> Linear:
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
+    return Linear(layer.weight, layer.bias)
+
+
 def _norm(layer: Any) -> Norm:
+    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
+        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
     return Norm(layer.weight, layer.bias, float(layer.eps))
 
 
@@ -128,8 +133,8 @@ def _block(block: Any) -> Block:
         query=query,
         key=key,
         value=value,
-        out=Linear(block.attn.out_proj.weight, block.attn.out_proj.bias),
+        out=_linear(block.attn.out_proj),
         norm2=_norm(block.ln_2),
-        up=Linear(block.mlp.c_fc.weight, block.mlp.c_fc.bias),
-        down=Linear(block.mlp.c_proj.weight, block.mlp.c_proj.bias),
+        up=_linear(block.mlp.c_fc),
+        down=_linear(block.mlp.c_proj),
     )

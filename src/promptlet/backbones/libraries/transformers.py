@@ -7,6 +7,7 @@ are of one size, which gives the same features without padding.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,11 @@ def wrap_transformers(
         PlainTower(forward, embedding, list(text_model.encoder.layers)),
         type(model.vision_model).__name__,
     )
-    plain_text, plain_eyes = not towers.text_watch.why, not towers.image_watch.why
-    tower = causal_tower(text_model, projection, text_config, plain_text) if causal else None
-    prompted, eyes = image_tower(model.vision_model, visual, forward_images, plain_eyes) or (None, None)
+    tower = (
+        towers.read("text", partial(causal_tower, text_model, projection, text_config)) if causal else None
+    )
+    found = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
+    prompted, eyes = found or (None, None)
     return TowerBackbone(
         name=name,
         framework="transformers",

@@ -131,8 +131,12 @@ def _block(layer: nn.Module, parts: tuple[str, ...]) -> Block:
 
 
 def _linear(layer: Any) -> Linear:
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
     return Linear(layer.weight, layer.bias)
 
 
 def _norm(layer: Any) -> Norm:
+    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
+        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
     return Norm(layer.weight, layer.bias, float(layer.eps))
