@@ -3,199 +3,34 @@
 from __future__ import annotations
 
 import copy
-import json
-import shutil
-import warnings
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny_models import OPEN_CLIP, SIGLIP_PIXELS, clip_model, clip_tokenizer, save, shaken
-from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize, prune
-
-from promptlet.backbones import Backbone, agreement, load_backbone
-from promptlet.backbones.image.preprocess import ImageSpec
-from promptlet.backbones.libraries.open_clip import wrap_open_clip
-from promptlet.backbones.libraries.transformers import wrap_transformers
-from promptlet.data.cache import agreed
-from promptlet.errors import BackboneError
-
-CPU = torch.device("cpu")
-NAMES = ["dog", "a cat", "the photo of the dog"]
-SPEC = ImageSpec("exact", (32, 32), None, 3, (0.5,) * 3, (0.5,) * 3)
-
-SIDES = ("text", "image")
-Change = Callable[[Any, str], None]
-
-
-class Doubled(nn.Linear):
-    """A layer of somebody's own."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * super().forward(x)
-
-
-class Masked(nn.Module):
-    """A parametrisation."""
-
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight * (weight > 0)
-
-
-def tower(model: Any, side: str) -> Any:
-    """The tower of a transformers' CLIP."""
-    inner = model.text_model if side == "text" else model.vision_model
-    return getattr(inner, f"{'text' if side == 'text' else 'vision'}_model", inner)
-
-
-def layer(model: Any, side: str) -> Any:
-    """A linear layer inside it."""
-    return tower(model, side).encoder.layers[1].mlp.fc1
-
-
-def lora(model: Any, side: str) -> None:
-    peft = pytest.importorskip("peft")
-    config = peft.LoraConfig(r=2, lora_alpha=8, target_modules=["q_proj", "fc1"], init_lora_weights=False)
-    torch.manual_seed(0)
-    peft.inject_adapter_in_model(config, tower(model, side))
-
-
-def subclass(model: Any, side: str) -> None:
-    layer(model, side).__class__ = Doubled
-
-
-def subclass_of_norm(model: Any, side: str) -> None:
-    class Shifted(nn.LayerNorm):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) + 0.5
-
-    tower(model, side).encoder.layers[0].layer_norm1.__class__ = Shifted
-
-
-def parametrised(model: Any, side: str) -> None:
-    parametrize.register_parametrization(layer(model, side), "weight", Masked())
-
-
-def weight_norm(model: Any, side: str) -> None:
-    parametrizations.weight_norm(layer(model, side))
-    with torch.no_grad():
-        layer(model, side).parametrizations.weight.original0.mul_(1.5)
-
-
-def spectral_norm(model: Any, side: str) -> None:
-    parametrizations.spectral_norm(layer(model, side))
-
-
-def pruned(model: Any, side: str) -> None:
-    prune.l1_unstructured(layer(model, side), "weight", amount=0.5)
-
-
-def hook(model: Any, side: str) -> None:
-    layer(model, side).register_forward_hook(lambda _layer, _args, out: 1.5 * out)
-
-
-def pre_hook(model: Any, side: str) -> None:
-    layer(model, side).register_forward_pre_hook(lambda _layer, args: (1.5 * args[0],))
-
-
-def hook_on_embeddings(model: Any, side: str) -> None:
-    tower(model, side).embeddings.register_forward_hook(
-        lambda _layer, _args, out: out * torch.linspace(0, 2, 32)
-    )
-
-
-def hook_on_tower(model: Any, side: str) -> None:
-    def changed(_layer: Any, _args: Any, out: Any) -> Any:
-        out.pooler_output = out.pooler_output + 0.5
-        return out
-
-    tower(model, side).register_forward_hook(changed)
-
-
-def forward_of_its_own(model: Any, side: str) -> None:
-    one = layer(model, side)
-    own = one.forward
-    one.forward = lambda x: own(x) * 1.5
-
-
-def quantised(model: Any, side: str) -> None:
-    mlp = tower(model, side).encoder.layers[1].mlp
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mlp.fc1 = torch.ao.quantization.quantize_dynamic(nn.Sequential(mlp.fc1), {nn.Linear})[0]
-
-
-def detached(model: Any, side: str) -> None:
-    layer(model, side).register_forward_hook(lambda _layer, _args, out: out.detach())
-
-
-def other_activation(model: Any, side: str) -> None:
-    """Nothing but the comparison sees it: the configuration still says quick GELU."""
-    tower(model, side).encoder.layers[1].mlp.activation_fn = nn.GELU()
-
-
-def other_scale(model: Any, side: str) -> None:
-    """Nothing but the comparison sees it."""
-    tower(model, side).encoder.layers[1].self_attn.scale *= 2
-
-
-def no_norm(model: Any, side: str) -> None:
-    """A plain layer of PyTorch, but not the one that has its place there."""
-    tower(model, side).encoder.layers[1].layer_norm2 = nn.Identity()
-
-
-def norm_of_another_kind(model: Any, side: str) -> None:
-    tower(model, side).encoder.layers[1].layer_norm2 = nn.RMSNorm(32)
-
-
-def two_layers_for_one(model: Any, side: str) -> None:
-    mlp = tower(model, side).encoder.layers[1].mlp
-    mlp.fc1 = nn.Sequential(mlp.fc1, nn.Tanh())
-
-
-CHANGES = [no_norm, norm_of_another_kind, two_layers_for_one]
-CHANGES += [
+from changed_models import (
+    CHANGES,
+    CPU,
+    NAMES,
+    SIDES,
+    Change,
+    detached,
+    layer,
     lora,
+    official,
+    ours,
+    pixels,
+    quantised,
     subclass,
-    subclass_of_norm,
-    parametrised,
-    weight_norm,
-    spectral_norm,
-    pruned,
-    hook,
-    pre_hook,
-]
-CHANGES += [hook_on_embeddings, hook_on_tower, forward_of_its_own, other_activation, other_scale]
+    wrapped,
+)
+from tiny_models import OPEN_CLIP, clip_model, shaken
+from torch import nn
+from torch.nn.utils import parametrizations
 
-
-def wrapped(model: Any) -> Backbone:
-    backbone = wrap_transformers(model, clip_tokenizer(), SPEC, "toy", CPU, torch.float32)
-    backbone.check()
-    return backbone
-
-
-def pixels() -> Tensor:
-    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-
-
-def official(model: Any, side: str, backbone: Backbone) -> Tensor:
-    """Features as transformers gives them, without a word of ours."""
-    with torch.no_grad():
-        if side == "text":
-            texts = [f"a photo of {name}." for name in NAMES]
-            inputs = clip_tokenizer()(texts, padding=True, return_tensors="pt")
-            return model.text_projection(model.text_model(**inputs).pooler_output)
-        return model.visual_projection(model.vision_model(pixel_values=pixels()).pooler_output)
-
-
-def ours(backbone: Backbone, side: str) -> Tensor:
-    if side == "text":
-        return backbone.text.encode(backbone.text.embed_words("a photo of"), NAMES)
-    return backbone.images.encode(pixels())
+from promptlet.backbones import load_backbone
+from promptlet.backbones.libraries.open_clip import wrap_open_clip
+from promptlet.errors import BackboneError
 
 
 @pytest.mark.parametrize("side", ["text", "image"])
@@ -374,166 +209,3 @@ def test_methods_over_a_backbone_with_an_adapter(tmp_path: Path) -> None:
     assert "lora" in "".join(classifier.method_.notes())
     with pytest.raises(BackboneError, match=r"LoRA cannot be put into 'toy'.*lora"):
         build_method("clip_lora", backbone, ["dog", "cat"])
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of PEFT
-def test_an_adapter_beside_the_model_is_refused(clip_folder: Path, tmp_path: Path) -> None:
-    """With PEFT it would go into the model without a word, without PEFT it would be passed over."""
-    peft = pytest.importorskip("peft")
-    folder = shutil.copytree(clip_folder, tmp_path / "adapted")
-    config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
-    peft.get_peft_model(clip_model(), config).save_pretrained(folder)
-    assert (folder / "adapter_config.json").is_file()
-    with pytest.raises(BackboneError, match=r"an adapter of PEFT beside the model.*merge_and_unload"):
-        load_backbone(folder, device="cpu")
-    (folder / "config.json").unlink()  # then transformers would load the model that the adapter names
-    with pytest.raises(BackboneError):
-        load_backbone(folder, device="cpu")
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of PEFT
-def test_a_merged_adapter_is_a_model_as_any(tmp_path: Path) -> None:
-    """The advice works: the engine is used, and the features are those of the model with its adapter."""
-    peft = pytest.importorskip("peft")
-    config = peft.LoraConfig(r=2, target_modules=["q_proj", "fc1"], init_lora_weights=False)
-    adapted = peft.get_peft_model(clip_model(), config).eval()
-    over = wrapped(adapted.base_model.model)
-    expected = [ours(over, side) for side in SIDES]
-    folder = save(tmp_path, adapted.merge_and_unload(), clip_tokenizer(), SIGLIP_PIXELS)
-    backbone = load_backbone(folder, device="cpu")
-    assert backbone.text.exact_sharing
-    assert not over.text.exact_sharing
-    for side, features in zip(SIDES, expected, strict=True):
-        torch.testing.assert_close(ours(backbone, side), features, atol=1e-4, rtol=0)
-
-
-def test_quantised_folders_are_refused(clip_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(clip_folder, tmp_path / "quantised")
-    config = json.loads((folder / "config.json").read_text())
-    for where in (config, config["text_config"]):
-        where["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_8bit": True}
-        (folder / "config.json").write_text(json.dumps(config))
-        with pytest.raises(BackboneError, match="has quantised weights"):
-            load_backbone(folder, device="cpu")
-        del where["quantization_config"]
-
-
-@pytest.mark.parametrize(
-    ("weight", "value", "said"),
-    [
-        ("text_model.final_layer_norm.weight", float("nan"), "final_layer_norm.weight goes from nan"),
-        ("text_model.embeddings.token_embedding.weight", float("inf"), "to inf"),
-        ("vision_model.encoder.layers.0.mlp.fc1.bias", -1e30, "goes from -1e.30"),
-        ("visual_projection.weight", float("nan"), "nan"),
-        ("logit_scale", float("nan"), "logit scale of 'toy' is nan"),
-        ("logit_scale", 1000.0, "logit scale of 'toy' is inf"),
-        ("logit_scale", -50.0, "expected 0.001 to 10000"),
-    ],
-)
-def test_damaged_numbers_are_refused(weight: str, value: float, said: str) -> None:
-    model = clip_model()
-    names = {name.replace("text_model.text_model", "text_model"): p for name, p in model.named_parameters()}
-    with torch.no_grad():
-        names[weight].view(-1)[0] = value
-    with pytest.raises(BackboneError, match=said):
-        wrapped(model)
-
-
-def test_a_wrapped_model_is_checked_when_it_is_used() -> None:
-    """Again each time, until it is sound; what reads no weights does not ask."""
-    model = clip_model()
-    with torch.no_grad():
-        model.text_projection.weight[0, 0] = float("nan")
-    backbone = wrap_transformers(model, clip_tokenizer(), SPEC, "toy", CPU, torch.float32)
-    assert backbone.text.embed_words("a photo").shape == (2, 32)
-    uses = (lambda: ours(backbone, "text"), lambda: ours(backbone, "image"), lambda: backbone.fingerprint)
-    for use in uses:
-        with pytest.raises(BackboneError, match="are damaged"):
-            use()
-    with torch.no_grad():
-        model.text_projection.weight[0, 0] = 0.5
-    assert ours(backbone, "text").isfinite().all()
-
-
-def test_a_hook_on_the_whole_model_is_refused() -> None:
-    """No path calls it, so that it would be passed over."""
-    model = clip_model()
-    handle = model.register_forward_hook(lambda _model, _args, out: out)
-    with pytest.raises(BackboneError, match="the whole CLIPModel has a hook or another forward"):
-        wrapped(model)
-    handle.remove()
-    assert wrapped(model).text.exact_sharing
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"mean": (float("nan"),) * 3}, "subtracts a mean of .nan"),
-        ({"std": (0.5, 0.0, 0.5)}, "divides by .0.5, 0.0"),
-        ({"std": (0.5, float("inf"), 0.5)}, "divides by"),
-        ({"size": (100_000, 100_000)}, "reads images of 100000 x 100000 pixels"),
-    ],
-)
-def test_preprocessing_that_is_not_sane_is_refused(changes: dict[str, Any], said: str) -> None:
-    backbone = wrap_transformers(
-        clip_model(), clip_tokenizer(), replace(SPEC, **changes), "toy", CPU, torch.float32
-    )
-    with pytest.raises(BackboneError, match=said):
-        backbone.check()
-
-
-def test_weights_of_nothing_are_refused() -> None:
-    model = clip_model()
-    with torch.no_grad():
-        model.text_projection.weight.zero_()
-    with pytest.raises(BackboneError, match="text tower of 'toy' gives features that are zero or not finite"):
-        wrapped(model)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_engines_agree_in_low_precision(dtype: torch.dtype) -> None:
-    backbone = wrap_transformers(clip_model(), clip_tokenizer(), SPEC, "toy", CPU, dtype)
-    assert backbone.text.exact_sharing
-    assert backbone.images.engine is not None
-
-
-def test_agreement_is_asked_once(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one model, by this machine; a model that is another, or whose code is, is asked again."""
-    monkeypatch.setenv("PROMPTLET_CACHE", str(tmp_path))
-    asked: list[str] = []
-    compare = agreement._compare
-    monkeypatch.setattr(agreement, "_compare", lambda what, case: asked.append(what) or compare(what, case))
-
-    def load() -> int:
-        monkeypatch.setattr(agreement, "_agreed", set())
-        before = len(asked)
-        load_backbone(clip_folder, device="cpu")
-        return len(asked) - before
-
-    assert [load(), load()] == [2, 0]
-    assert len((tmp_path / agreed.FILE_NAME).read_text().splitlines()) == 1
-    wrapped(clip_model(seed=5))
-    assert len(asked) == 4
-    (tmp_path / agreed.FILE_NAME).write_bytes(b"\xff\x00 damaged")
-    assert load() == 2
-    (tmp_path / agreed.FILE_NAME).unlink()
-    (tmp_path / agreed.FILE_NAME).mkdir()  # nothing can be written
-    assert [load(), load()] == [2, 2]
-
-
-def test_code_that_was_changed_is_asked_again(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from transformers.models.clip.modeling_clip import CLIPMLP
-
-    load_backbone(clip_folder, device="cpu")
-
-    def forward(self: Any, hidden_states: Tensor) -> Tensor:
-        return 1.5 * self.fc2(self.activation_fn(self.fc1(hidden_states)))
-
-    forward.__module__ = CLIPMLP.__module__  # as a decorator leaves it
-    monkeypatch.setattr(CLIPMLP, "forward", forward)
-    backbone = load_backbone(clip_folder, device="cpu")
-    assert not backbone.text.exact_sharing
-    assert "% off, for a reason not known" in "".join(backbone.notes((), NAMES))
-    torch.testing.assert_close(
-        ours(backbone, "text"), official(backbone.model, "text", backbone), atol=1e-5, rtol=0
-    )
