@@ -116,9 +116,10 @@ class Backbone(ABC):
         """What must be known of numbers that come of it, and of class names in these templates."""
         return ()
 
-    def check_fingerprint(self, expected: str, made_with: str, what: str) -> None:
-        """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint."""
-        if expected in (self.fingerprint, self.former_fingerprint):
+    def check_fingerprint(self, expected: str, made_with: str, what: str, is_former: bool = False) -> None:
+        """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint; ``is_former``: it may
+        be as older versions made it."""
+        if expected == self.fingerprint or (is_former and expected == self.former_fingerprint):
             return
         different = differing_parts(expected, self.fingerprint, self.part_names)
         parts = ", ".join(different) or "format of the fingerprint"

@@ -322,7 +322,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             backbone=file.backbone if backbone is None else backbone, device=device, **parameters_of(file)
         )
         classifier._load_backbone()
-        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path))
+        former = not file.is_protected
+        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
         try:
             classifier._restore(file)
         except (OptionError, DataError) as error:
