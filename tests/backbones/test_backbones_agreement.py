@@ -15,6 +15,7 @@ from changed_models import (
     NAMES,
     SIDES,
     SPEC,
+    lora,
     official,
     ours,
     wrapped,
@@ -140,6 +141,15 @@ def test_weights_of_nothing_are_refused() -> None:
         model.text_projection.weight.zero_()
     with pytest.raises(BackboneError, match="text tower of 'toy' gives features that are zero or not finite"):
         wrapped(model)
+
+
+def test_models_are_checked_inside_inference_mode() -> None:
+    """Where a session has switched gradients off, they can be asked for all the same."""
+    model = clip_model()
+    lora(model, "text")
+    with torch.inference_mode():
+        backbone = wrapped(model)
+    assert "lora" in "".join(backbone.notes((), NAMES))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

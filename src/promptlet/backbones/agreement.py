@@ -77,6 +77,11 @@ def compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEnco
     Raises BackboneError for a tower that gives features that are not finite, or not the same twice, and for a
     text tower that cannot run. An image tower that cannot says so when it is used.
     """
+    with torch.inference_mode(False):  # a gradient may be asked for
+        _compare_once(name, towers, text, images, tokenizer)
+
+
+def _compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEncoder, tokenizer: str) -> None:
     odd = towers.why_odd()
     key = "" if odd else _key(towers, text, images, tokenizer)
     if key and (key in _agreed or key in remembered()):
