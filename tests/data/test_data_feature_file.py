@@ -68,7 +68,7 @@ def test_reading(tmp_path: Path) -> None:
         ({"features": np.zeros(4)}, "features is float64 of shape (4,); expected floats with 2 dimension(s)"),
         ({"features": np.zeros((4, 2), int)}, "features is int64 of shape (4, 2); expected floats"),
         ({"features": np.zeros((4, 0))}, "features has shape (4, 0); expected at least one row"),
-        ({"features": np.full((4, 2), np.nan)}, "features[0] holds a number that is not finite"),
+        ({"features": np.full((4, 2), np.nan)}, "features[0] holds a number that is NaN or infinite"),
         ({"labels": np.array([0, 1, 2, 0])}, "labels[2] is 2; allowed: 0 to 1 (1 of 4 entries are outside)"),
         ({"labels": np.array([0, 1])}, "labels has 2 entries and features 4 rows"),
         ({"labels": np.array([0.0, 1, 1, 0])}, "labels is float64 of shape (4,); expected whole numbers"),
@@ -144,7 +144,7 @@ def test_writing_errors(tmp_path: Path) -> None:
         FeatureFile.of(split, np.ones((3, 3)))
     with pytest.raises(OptionError, match="dtype='int8' is not known; allowed: float32, float16"):
         write_feature_file(tmp_path / "f.npz", good, "int8")
-    with pytest.raises(DataError, match=r"as float16: features\[0\] holds a number that is not finite"):
+    with pytest.raises(DataError, match=r"as float16: features\[0\] holds a number that is NaN or infinite"):
         write_feature_file(tmp_path / "f.npz", FeatureFile.of(split, np.full((2, 3), 1e9)), "float16")
     with pytest.raises(DataError, match=r"its row is 1, expected 0 to 0; FeatureFile\.of numbers"):
         write_feature_file(tmp_path / "f.npz", FeatureFile(good.split, good.features[:1]))

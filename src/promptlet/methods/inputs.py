@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.methods.sound import check_logits
 
 BATCH = 1024  # features scored at once
@@ -39,7 +39,7 @@ class FeatureInputs:
     """Features (V, N, D) of V views of N images; normalised here, float32."""
 
     def __init__(self, features: Tensor, device: torch.device | None = None) -> None:
-        self.features = F.normalize(features.to(device or features.device).float(), dim=-1)
+        self.features = unit(features.to(device or features.device))
 
     @property
     def views(self) -> int:

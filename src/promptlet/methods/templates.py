@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.methods.template_lists import TEMPLATE_LISTS
 
@@ -26,7 +26,7 @@ def check_template(template: str) -> str:
 
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
     """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
-    return F.normalize(backbone.encode_templates([template], class_names)[0].float(), dim=-1)
+    return unit(backbone.encode_templates([template], class_names)[0])
 
 
 def several_templates(templates: str) -> tuple[str, ...]:
@@ -57,6 +57,6 @@ def ensemble(
     several = max(1, SENTENCES // len(class_names))
     for begin in range(0, len(templates), several):
         features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
-        features = F.normalize(features, dim=-1) if normalised else features
+        features = unit(features) if normalised else features
         total = total + features.sum(0)
-    return F.normalize(total / len(templates), dim=-1)
+    return unit(total / len(templates))

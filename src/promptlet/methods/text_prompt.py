@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.backbones.text.class_token import ClassToken
 from promptlet.backbones.text.encoder import Placement
 from promptlet.errors import OptionError
@@ -71,7 +71,7 @@ class TextPrompt(Method):
         """Normalised features (C, D) of the learned prompt, whatever was taught."""
         context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
-        return F.normalize(features.float(), dim=-1)
+        return unit(features)
 
     def decoupled(self) -> Decoupled | None:
         """How names that were not taught are answered; None where all names are answered as learned."""

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from promptlet.data import clean_class_name
 from promptlet.data.arrays import Arrays, read_arrays, write_arrays
+from promptlet.data.vectors import usable_vectors
 from promptlet.errors import BackboneError, DataError, check_option
 
 Vectors = npt.NDArray[np.float32]
@@ -194,19 +195,7 @@ def _check_texts(texts: Sequence[str], where: str) -> None:
 
 
 def _usable(vectors: npt.NDArray[Any], where: str) -> Vectors:
-    with np.errstate(over="ignore"):
-        copy = np.array(vectors, dtype=np.float32, order="C")
-    finite = np.isfinite(copy).all(axis=1)
-    zero = finite & ~(np.linalg.norm(copy.astype(np.float64), axis=1) > 0)
-    for wrong, what in (
-        (~finite, "a number that is NaN or infinite"),
-        (zero, "zeros alone, without direction"),
-    ):
-        rows = np.flatnonzero(wrong)
-        if rows.size:
-            raise BackboneError(
-                f"{where}[{rows[0]}] holds {what} ({rows.size} of {len(copy)} rows do); encode it again"
-            )
+    copy: Vectors = usable_vectors(vectors, where, BackboneError, "encode it again")
     copy.setflags(write=False)
     return copy
 

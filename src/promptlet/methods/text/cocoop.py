@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from promptlet import rng
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
@@ -80,7 +81,7 @@ class CoCoOp(Method):
 
     def _logits(self, inputs: Tensor, class_names: Sequence[str]) -> Tensor:
         classes = self.backbone.text.encode(self.contexts(inputs), class_names)
-        cosines = (F.normalize(classes.float(), dim=-1) @ inputs[:, :, None])[..., 0]
+        cosines = (unit(classes) @ inputs[:, :, None])[..., 0]
         return self.backbone.logit_scale * cosines + self.backbone.logit_bias
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
