@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -110,7 +111,11 @@ def _array(archive: zipfile.ZipFile, entry: str) -> npt.NDArray[Any]:
             )
         file.seek(0)
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+    if dtype.kind == "U" and array.size and dtype.itemsize:
+        highest = int(np.ravel(array).view(dtype.str.replace("U", "u4")[:3]).max())
+        if highest > sys.maxunicode:
+            raise ValueError(f"{highest:#x} is no character")
+    return array
 
 
 def _short(shape: tuple[int, ...]) -> str:
