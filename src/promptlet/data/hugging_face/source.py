@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
@@ -69,9 +70,11 @@ def is_hub_source(source: str | Path) -> bool:
 
 def looks_saved(folder: Path) -> bool:
     """Whether `datasets` has written this folder, or one of Parquet files."""
-    has_tables = any(
-        path.suffix.lower() in SUFFIXES for name in ("", "data") for path in (folder / name).glob("*")
-    )
+    names: list[str] = []
+    for place in (folder, folder / "data"):
+        with suppress(OSError):  # one may not look, or there is none
+            names += [path.name for path in place.iterdir()]
+    has_tables = any(name.lower().endswith(SUFFIXES) for name in names)
     return has_tables or any(is_file(folder / name) for name in (DICT, STATE))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from promptlet.data.files import is_folder, is_there, list_folders
@@ -132,10 +133,12 @@ def _listed(names: set[str]) -> str:
 
 def ignored_files(root: str | Path, split: Split) -> list[Path]:
     """What is below ``root``, and no folder, that its ``split`` does not hold: files of other kinds or in
-    folders within a class, devices, links to nothing. Raises DataError.
+    folders within a class, devices, links to nothing.
     """
     root = Path(root)
     taken = {item.path for item in split.every_item}
-    files = (path for path in sorted(root.rglob("*")) if not is_folder(path))
-    hidden = (path for path in files if not any(p.startswith(".") for p in path.relative_to(root).parts))
-    return [path for path in hidden if path not in taken]
+    found: list[Path] = []
+    for folder, names, files in os.walk(root):
+        names[:] = [name for name in names if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if not name.startswith(".")]
+    return sorted(path for path in found if path not in taken)
