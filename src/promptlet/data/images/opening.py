@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from promptlet.data.files import why
 from promptlet.data.images.pixels import array_to_rgb, pillow_to_rgb
-from promptlet.data.images.png import is_about_text, open_without_text
+from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
 from promptlet.errors import DataError, ImageError
 
@@ -157,13 +157,18 @@ def _file_hash(path: Path) -> str:
 
 
 def _open_path(path: Path) -> Image.Image:
-    with opened(path) as file, named(str(path)):
+    with named(str(path)):
         try:
-            return _decoded(_open_plugin(file, path), path)
-        except ValueError as error:
-            if isinstance(error, ImageError) or not is_about_text(error):
+            with opened(path) as file:
+                return _decoded(_open_plugin(file, path), path)
+        except (ImageError, MemoryError):
+            raise
+        except Exception:
+            with opened(path) as file:
+                image = open_without_text(file, str(path))
+            if image is None:
                 raise
-        return _decoded(open_without_text(file, str(path)), path)
+            return _decoded(image, path)
 
 
 def _decoded(image: Image.Image, path: Path) -> Image.Image:

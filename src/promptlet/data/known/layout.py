@@ -42,7 +42,7 @@ def images_of(classes: Iterable[Path]) -> Rows:
 
 def inside(root: Path, name: str, where: str) -> Path:
     """``root`` / ``name``. Raises DataError when that leaves ``root``."""
-    path = PurePosixPath(check_text(name, f"{where}: the path"))
+    path = PurePosixPath(check_text(name, where, "the path"))
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{where}: the path {name!r} is not inside {root}; {AGAIN}")
     return root / name

@@ -140,10 +140,10 @@ def _absent(spec: DatasetSpec, folder: Path, missing: Iterable[Path], root: str 
         what = f"folder {folder}, which holds {', '.join(held)}" + (
             f", nor torchvision's {others}" if others else ""
         )
-    elif spec.split_file and not has_split_file(spec, folder):
-        what = f"{', '.join(map(str, missing))}, nor {spec.split_file} in {folder}"
     else:
         what = ", ".join(map(str, missing)) + "".join(f" (nor {name})" for name in spec.also_called)
+        if spec.split_file and not has_split_file(spec, folder):
+            what += f", nor {spec.split_file} in {folder}"
     add = f"{spec.to_add}; " if spec.to_add else ""
     return f"{spec.name}: there is no {what}; it comes from {spec.source_note}; {add}{_ask(spec, root)}"
 

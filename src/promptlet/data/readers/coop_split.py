@@ -70,14 +70,24 @@ def _check_row(row: object, where: str) -> tuple[str, int, str]:
     path, label, name = row
     if not (isinstance(path, str) and type(label) is int and isinstance(name, str)):
         raise DataError(f"{where}: is {_short(row)}; expected a text, a whole number and a text")
-    check_text(path, f"{where}: the path")
-    check_text(name, f"{where}: the class name")
-    for relative in (PurePosixPath(path), PureWindowsPath(path)):
-        if not path or relative.is_absolute() or relative.drive or ".." in relative.parts:
-            raise DataError(
-                f"{where}: the path {path!r} is not inside the image folder; expected a relative path"
-            )
+    check_text(path, where, "the path")
+    check_text(name, where, "the class name")
+    if not _is_inside(path):
+        raise DataError(
+            f"{where}: the path {path!r} is not inside the image folder; expected a relative path"
+        )
     return path, label, name
+
+
+def _is_inside(path: str) -> bool:
+    """Whether it stays in the folder that it starts at, read as a path of Windows, too."""
+    relative = PurePosixPath(path)
+    if not path or relative.is_absolute() or ".." in relative.parts:
+        return False
+    if "\\" not in path and ":" not in path:
+        return True
+    windows = PureWindowsPath(path)
+    return not windows.drive and not windows.root and ".." not in windows.parts
 
 
 def _class_names(rows: dict[str, list[tuple[str, int, str]]], path: Path) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def read_feature_file(path: str | Path) -> FeatureFile:
     columns = zip(arrays["paths"].tolist(), arrays["labels"].tolist(), arrays["split"].tolist(), strict=True)
     parts: tuple[list[Item], ...] = ([], [], [])
     for row, (image, label, part) in enumerate(columns):
-        check_text(image, f"{path}: paths[{row}]")
+        check_text(image, str(path), f"paths[{row}]")
         parts[part].append(Item(Path(image), label, class_names[label], row))
     split = Split(path.stem, class_names, *map(tuple, parts), rule=_rule(arrays, path))
     return FeatureFile(split, features)

@@ -22,7 +22,7 @@ def read_folder(root: str | Path) -> Split:
 
     When ``root`` holds ``train`` and ``test`` (and perhaps ``val``) and these hold the class folders, they
     are the splits. Hidden files and files that are no images are passed over, and so are folders around it
-    all, which archives packed twice have (``dataset/dataset/cat``, ``train/train/cat``).
+    all, which archives packed twice have (``dataset/dataset/cat``, ``train/train/cat``, ``cat/cat``).
     Raises `DataError` saying which folder is at fault, what was expected and what to do.
     """
     root = Path(root)
@@ -100,7 +100,7 @@ def _class_images(root: Path) -> list[tuple[Path, str]]:
 
 
 def _images_of(folder: Path) -> list[Path]:
-    images = list_images(folder)
+    images = list_images(folder) or _twin_images(folder)
     if images:
         return images
     deeper = list_folders(folder)
@@ -112,12 +112,21 @@ def _images_of(folder: Path) -> list[Path]:
     )
 
 
+def _twin_images(folder: Path) -> list[Path]:
+    """Those of ``cat/cat``, where it is all that ``cat`` holds."""
+    inside = list_folders(folder)
+    is_twin = len(inside) == 1 and inside[0].name == folder.name
+    return list_images(inside[0]) if is_twin else []
+
+
 def _what_to_do(folder: Path, deeper: list[Path]) -> str:
     """With a class folder without images of its own."""
-    beside = {path.name for path in list_folders(folder.parent)}
+    beside = {path.name for path in list_folders(folder.parent)} - {folder.name}
     again = sorted(beside & {path.name for path in deeper})
-    if again:
-        return f"it holds {', '.join(again[:SHOWN])} once more, as archives packed twice do; remove {folder}"
+    if len(again) > 1:
+        return (
+            f"it holds {', '.join(again[:SHOWN])} once more, as archives packed twice do; move {folder} away"
+        )
     wrapped = _unwrapped(folder)
     if any(map(list_images, list_folders(wrapped))):
         return (

@@ -32,7 +32,7 @@ def read_table(path: str | Path) -> Split:
         first = lines_by_path.setdefault(file, line)
         if first != line:
             raise DataError(f"{where}: {image} was already in line {first}; keep one of the two")
-        check_text(label, f"{where}: the label")
+        check_text(label, where, "the label")
         has_parts = has_parts or part is not None
         parts[_check_split("train" if part is None else part, where)].append((file, label))
     if not lines_by_path:
@@ -116,7 +116,7 @@ def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str
 
 
 def _image_path(folder: Path, image: str, where: str) -> Path:
-    check_text(image, f"{where}: the path")
+    check_text(image, where, "the path")
     file = portable(folder, image)
     if is_file(file):
         return file
