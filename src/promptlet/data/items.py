@@ -80,8 +80,8 @@ def check_text(text: str, where: str, what: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{where}: {what} {text!r} is no text in UTF-8: it holds half a character (a lone surrogate, number "
-            f"{error.start + 1} of it), as of a name in another encoding; rename it"
+            f"{where}: {what} {text!r} is no text in UTF-8: it holds half a character (a lone surrogate, "
+            f"number {error.start + 1} of it), as of a name in another encoding; rename it"
         ) from error
     return text
 
