@@ -25,6 +25,7 @@ from promptlet.data.files import is_file, is_folder, is_there, open_regular, por
 from promptlet.data.images import reading
 from promptlet.errors import DataError, ImageError, PromptletError
 from promptlet.features import encode_images
+from promptlet.own_images.data import read_own
 
 Make = Callable[..., Path]
 KINDS = ["pipe", "zero", "tty", "socket", "folder"]
@@ -78,8 +79,13 @@ def test_it_is_refused_wherever_a_file_is_expected(tmp_path: Path, kind: str, su
                 read(path)
             assert str(path) in str(caught.value)
     else:
-        with pytest.raises(DataError, match=r"x\."):
+        expected = (
+            r"x\." if kind == "folder" else r"x\..*: is not a regular file, but a device, a pipe or a socket"
+        )
+        with pytest.raises(DataError, match=expected):
             load_dataset(path)
+        with pytest.raises(DataError, match=r"x\."):
+            read_own(path)
         assert examine(str(path)).state == "wrong"
     assert time.monotonic() - start < 5
 
@@ -131,6 +137,8 @@ def test_names_that_no_file_has(tmp_path: Path, name: str) -> None:
         with pytest.raises(PromptletError, match=r"no such file or folder|existing path"):
             load_dataset(f"{path}{suffix}")
         assert examine(f"{path}{suffix}").state == "absent"
+    with pytest.raises(DataError, match="does not exist"):
+        read_own(path)
 
 
 class Broken(io.BytesIO):
