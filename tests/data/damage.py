@@ -7,6 +7,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,24 @@ def parquet_files(draw: Draw, folder: Path) -> Iterator[Path]:
                 writer.write_table(table)
         path.write_bytes(damaged(draw, stored.getvalue()))
         yield path
+
+
+def saved_folders(draw: Draw, folder: Path) -> Iterator[Path]:
+    """Folders of `datasets`' save_to_disk, one file of which is damaged."""
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
+    )
+    rows = {"image": [Image.new("RGB", (9, 7), "red")] * 6, "label": [0, 1] * 3}
+    datasets.disable_progress_bars()
+    sound = folder / "sound"
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(sound))
+    contents = {path.name: path.read_bytes() for path in sorted(sound.iterdir())}
+    for number in count():
+        root = folder / f"saved{number}"
+        root.mkdir()
+        chosen = draw.choice(list(contents))
+        for name, content in contents.items():
+            (root / name).write_bytes(damaged(draw, content) if name == chosen else content)
+        yield Path(f"hf:{root}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from damage import Draw, feature_files, known_sets, parquet_files, split_files, tables
+from damage import Draw, feature_files, known_sets, parquet_files, saved_folders, split_files, tables
 from damage_pictures import pictures, trees
 from PIL import Image
 
@@ -65,6 +65,7 @@ KINDS: dict[str, tuple[Callable[[Draw, Path], Iterator[Path]], Callable[[Path], 
     "pictures": (pictures, read_picture),
     "known data sets": (known_sets, read_known),
     "parquet": (parquet_files, read_set),
+    "saved folders": (saved_folders, read_set),
 }
 
 
