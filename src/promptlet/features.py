@@ -12,8 +12,14 @@ import torch
 
 from promptlet.backbones import Backbone
 from promptlet.backbones.image.preprocess import augmented_view, preprocess
-from promptlet.data import FeatureCache, open_image
-from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
+from promptlet.data import FeatureCache
+from promptlet.data.images.opening import (
+    ImageSource,
+    content_hashes,
+    image_in_turn,
+    name_of,
+    raise_together,
+)
 from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
 
@@ -140,10 +146,9 @@ def _decoded(
 
     def decode(index: int) -> np.ndarray:
         source = sources[index // views]
-        image = open_image(source)
         content, view = keys[index][0], index % views  # a picture's views stand side by side
         spec = backbone.images.spec
-        with named(name_of(source)):
+        with image_in_turn(source) as image, named(name_of(source)):
             return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
 
     batches = [list(todo[i : i + BATCH]) for i in range(0, len(todo), BATCH)]

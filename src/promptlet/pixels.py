@@ -11,8 +11,13 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
-from promptlet.data import open_image
-from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
+from promptlet.data.images.opening import (
+    ImageSource,
+    content_hashes,
+    image_in_turn,
+    name_of,
+    raise_together,
+)
 from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
 
@@ -79,8 +84,7 @@ class PixelInputs:
 
     def _read(self, row: int, view: int) -> np.ndarray:
         source = self.sources[row]
-        image = open_image(source)
-        with named(name_of(source)):
+        with image_in_turn(source) as image, named(name_of(source)):
             if view == 0:
                 return preprocess(image, self.spec)
             return augmented_view(image, self.spec, self.contents[row], view)

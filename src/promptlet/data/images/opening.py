@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +33,10 @@ MAX_PIXELS = 100_000_000
 
 MAX_SIDE = 1_000_000
 """Width or height above which an image is refused: Pillow keeps 8 bytes for every line, however short."""
+
+LARGE_PIXELS = 25_000_000
+"""Above this, decoded, 100 MB: threads hold one such image at a time."""
+_LARGE = threading.RLock()
 
 SHOWN_ERRORS = 20
 
@@ -58,6 +64,18 @@ def open_image(source: ImageSource) -> Image.Image:
     does.
     Raises `ImageError` naming the file, what is wrong with it and what to do.
     """
+    with ExitStack() as turn:
+        return _open(source, turn)
+
+
+@contextmanager
+def image_in_turn(source: ImageSource) -> Iterator[Image.Image]:
+    """`open_image`, for as long as the image is needed: of files of many pixels, one at a time is held."""
+    with ExitStack() as turn:
+        yield _open(source, turn)
+
+
+def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
     from PIL import Image
 
     if isinstance(source, np.ndarray):
@@ -69,7 +87,7 @@ def open_image(source: ImageSource) -> Image.Image:
             found = pillow_to_rgb(source, name)
             return source.copy() if found is source else found
     if isinstance(source, str | Path):
-        return _open_path(Path(source))
+        return _open_path(Path(source), turn)
     raise ImageError(
         f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
     )
@@ -156,11 +174,11 @@ def _file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _open_path(path: Path) -> Image.Image:
+def _open_path(path: Path, turn: ExitStack) -> Image.Image:
     with named(str(path)):
         try:
             with opened(path) as file:
-                return _decoded(_open_plugin(file, path), path)
+                return _decoded(_open_plugin(file, path), path, turn)
         except (ImageError, MemoryError):
             raise
         except Exception:
@@ -168,13 +186,15 @@ def _open_path(path: Path) -> Image.Image:
                 image = open_without_text(file, str(path))
             if image is None:
                 raise
-            return _decoded(image, path)
+            return _decoded(image, path, turn)
 
 
-def _decoded(image: Image.Image, path: Path) -> Image.Image:
+def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
     found = None
     try:
         _check_size(image, str(path))
+        if image.width * image.height > LARGE_PIXELS:
+            turn.enter_context(_LARGE)
         found = pillow_to_rgb(image, str(path))
         return found
     finally:
