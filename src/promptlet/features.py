@@ -22,6 +22,7 @@ from promptlet.data.images.opening import (
 )
 from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
+from promptlet.session import own_arithmetic, precision
 
 BATCH = 32
 DECODERS = 4
@@ -44,6 +45,7 @@ def encode_images(
     return hash_and_encode(backbone, sources, views=views, cache=cache, on_progress=on_progress)[1]
 
 
+@own_arithmetic()
 def hash_and_encode(
     backbone: Backbone,
     sources: Sequence[ImageSource],
@@ -125,9 +127,11 @@ def store_features(
 
 
 def feature_identity(backbone: Backbone) -> str:
-    """What cached features depend on: the image tower, and its precision where that is not float32."""
-    precision = str(backbone.dtype).removeprefix("torch.")
-    return backbone.image_fingerprint + ("" if precision == "float32" else f"-{precision}")
+    """What cached features depend on: the image tower, and in what precision it computes, where that is not
+    plain float32."""
+    weights = str(backbone.dtype).removeprefix("torch.")
+    words = "" if weights == "float32" else weights, precision(backbone.device, backbone.dtype)
+    return "-".join((backbone.image_fingerprint, *(word for word in words if word)))
 
 
 def _decoded(

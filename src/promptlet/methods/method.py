@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
 from promptlet.prompts import Context
+from promptlet.session import own_arithmetic
 
 FEATURES, IMAGES = "features", "images"
 NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
@@ -70,7 +71,15 @@ class MethodInfo:
         }
 
 
-class Method(nn.Module, ABC):
+class _OwnArithmetic(ABCMeta):
+    """Builds its classes' objects in `own_arithmetic`: what is made in inference mode cannot be trained."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        with own_arithmetic():
+            return super().__call__(*args, **kwargs)
+
+
+class Method(nn.Module, metaclass=_OwnArithmetic):
     """A named combination of parametrisation, placement and objective over one frozen backbone.
 
     Its inputs are normalised image features (B, D), or pixel values (B, 3, H, W) where ``info.reads`` is

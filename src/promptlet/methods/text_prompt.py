@@ -84,7 +84,9 @@ class TextPrompt(Method):
         with torch.no_grad():
             learned = self.learned_features()
             blend = blended(learned, hand_written(self.backbone, self.template, self.class_names), weight)
-        return Decoupled(self.backbone, learned, blend, torch.tensor(taught, device=learned.device))
+        return Decoupled(
+            self.backbone, learned, blend, torch.tensor(taught, dtype=torch.bool, device=learned.device)
+        )
 
     def is_taught(self) -> list[bool]:
         """Which of the current names were taught: those that the tower reads as a taught one."""

@@ -14,6 +14,7 @@ from promptlet.backbones.image.reference import PlainImageTower, encode_plain_im
 from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.plain import Watch
 from promptlet.errors import BackboneError, OptionError
+from promptlet.session import own_arithmetic
 
 
 class ImageEncoder:
@@ -52,6 +53,7 @@ class ImageEncoder:
         """True for class-token ViTs, whose layers prompts can enter."""
         return self.plain is not None
 
+    @own_arithmetic()
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
         self._check()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import spec_from_open_clip
+from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_no_code, no_foreign_code
 from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.quiet import offline, quiet
@@ -33,7 +34,7 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
     open_clip = _import_open_clip()
     name, pretrained = _split_source(source, open_clip)
     try:
-        with quiet(), no_foreign_code(source):
+        with quiet(), no_foreign_code(source), own_building():
             model, tokenizer = _load_parts(name, pretrained, open_clip)
     except Exception as error:  # the library raises many kinds: RuntimeError, OSError, hub errors, ...
         check_no_code(source, error)

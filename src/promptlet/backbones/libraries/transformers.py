@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
+from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.libraries.no_code import (
     ForeignCodeError,
     check_no_code,
@@ -44,7 +45,7 @@ def load_transformers(
 
     Raises BackboneError that says what is missing and what to do.
     """
-    with quiet(), no_foreign_code(source):
+    with quiet(), no_foreign_code(source), own_building():
         try:
             with offline():  # beside peft, the library looks for adapters on the hub, whatever it is told
                 model, tokenizer, spec = _load_parts(source, local=True)
@@ -140,7 +141,9 @@ def patches(pixels: Tensor, size: int) -> dict[str, Tensor]:
     return {
         "pixel_values": cut.reshape(batch, rows * columns, size * size * channels),
         "pixel_attention_mask": torch.ones(batch, rows * columns, dtype=torch.int32, device=pixels.device),
-        "spatial_shapes": torch.tensor([[rows, columns]] * batch),  # the tower reads them as Python numbers
+        "spatial_shapes": torch.tensor(
+            [[rows, columns]] * batch, dtype=torch.int64, device="cpu"
+        ),  # read as numbers
     }
 
 

@@ -25,6 +25,7 @@ from promptlet.backbones.text.reference import PlainTower, encode_plain, encode_
 from promptlet.backbones.text.tokenizer import Tokenizer
 from promptlet.backbones.text.tower import CausalTower
 from promptlet.errors import BackboneError, DataError, OptionError, check_option
+from promptlet.session import own_arithmetic
 
 MAX_LISTS, MAX_NAMES = 16, 1 << 16
 Placement = Literal["input", "deep", "per_class"]
@@ -89,7 +90,7 @@ class TextEncoder:
         if not ids:
             raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
         with torch.no_grad():  # the layer, not its weights: it may be more than a table
-            words: Tensor = self.plain.token_embedding(torch.tensor(ids, device=self.device))
+            words: Tensor = self.plain.token_embedding(self._ids(ids))
         return words.float().clone()
 
     def sequences(self, class_names: Sequence[str], n_ctx: int) -> tuple[tuple[int, ...], ...]:
@@ -166,13 +167,14 @@ class TextEncoder:
         if class_token != "end":
             lengths, before = self._lengths(tuple(class_names), n_ctx), vectors_before(class_token, n_ctx)
             sequences = with_gaps(sequences, lengths, before, n_ctx)
-            ids = torch.tensor([self.tokenizer.full(s, 0) for s in sequences], device=self.device)
+            ids = self._ids([self.tokenizer.full(s, 0) for s in sequences])
             positions = context_positions(lengths, before, n_ctx, at).to(self.device)
             return encode_plain_at(self.plain, ids, context, positions).to(context.dtype)
-        ids = torch.tensor([self.tokenizer.full(s, n_ctx) for s in sequences], device=self.device)
+        ids = self._ids([self.tokenizer.full(s, n_ctx) for s in sequences])
         first, *deep = context if placement == "deep" else (context,)
         return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
 
+    @own_arithmetic()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient.
 
@@ -184,14 +186,18 @@ class TextEncoder:
         with torch.no_grad():
             engine = self._sharing()
             if engine is not None:
-                return engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
+                nothing = torch.zeros(1, 1, 0, self.dim, dtype=torch.float32, device=self.device)
+                return engine.encode(nothing, sequences)[0]
             return self.encode_texts_reference(texts)
 
     def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
         """`encode_texts` by the plain path."""
         rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
         with torch.no_grad():
-            return self.plain.forward(torch.tensor(rows, device=self.device)).float()
+            return self.plain.forward(self._ids(rows)).float()
+
+    def _ids(self, rows: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor(rows, dtype=torch.int64, device=self.device)
 
     def _checked(self, context: Tensor, classes: int, placement: str, class_token: str) -> Tensor:
         check_option("placement", placement, PLACEMENTS)

@@ -58,7 +58,8 @@ class LinearProbe(Method):
         self.given = self.C = _check_strength(C)
         self.known: tuple[str, ...] = ()
         super().__init__(backbone, class_names)
-        self.register_buffer("weight", torch.zeros(0, backbone.feature_dim + 1, device=backbone.device))
+        empty = torch.zeros(0, backbone.feature_dim + 1, dtype=torch.float32, device=backbone.device)
+        self.register_buffer("weight", empty)
 
     def extra_repr(self) -> str:
         return f"C={self.C}"

@@ -133,7 +133,7 @@ class MetaNet(nn.Module):
 
 def _linear(name: str, inputs: int, outputs: int, seed: int) -> nn.Linear:
     """A layer whose start comes from ``seed``; torch's global generator is left alone."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    layer = nn.Linear(inputs, outputs, dtype=torch.float32, device="meta").to_empty(device="cpu")
     bound = inputs**-0.5
     for part, parameter in layer.named_parameters():
         drawn = rng.generator(f"meta.{name}.{part}", seed).uniform(-bound, bound, parameter.shape)

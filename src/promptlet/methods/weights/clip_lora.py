@@ -128,7 +128,7 @@ class ClipLora(Method):
             length = max(map(len, rows))
             padded = [(*row, *[tokenizer.pad] * (length - len(row))) for row in rows]
             with torch.inference_mode(False):  # made while predicting, they serve in training too
-                self._ids = torch.tensor(padded, device=self.backbone.device)
+                self._ids = torch.tensor(padded, dtype=torch.int64, device=self.backbone.device)
         return self._ids
 
     def _frozen_features(self) -> Tensor:
