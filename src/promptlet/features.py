@@ -110,10 +110,16 @@ def find_cached(
 
 
 def store_features(
-    backbone: Backbone, hashes: Sequence[str], features: np.ndarray, cache: FeatureCache | None
+    backbone: Backbone,
+    hashes: Sequence[str],
+    features: np.ndarray,
+    cache: FeatureCache | None,
+    identity: str | None = None,
 ) -> None:
     """Put features (N, views, D) into ``cache``, with the N content hashes that came with them.
 
+    identity: the `feature_identity` of where they were made, which may compute in another precision; None
+    for that of here.
     The images are not read: they may have changed since `hash_and_encode`, elsewhere, made both.
     """
     if cache is None:
@@ -123,7 +129,7 @@ def store_features(
         for content, own in zip(hashes, features, strict=True)
         for view, vector in enumerate(own)
     }
-    cache.put_many(feature_identity(backbone), vectors)
+    cache.put_many(identity or feature_identity(backbone), vectors)
 
 
 def feature_identity(backbone: Backbone) -> str:

@@ -216,14 +216,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         watch = self.on_encode if isinstance(inputs, PixelInputs) else None
         return answered(score, inputs, sources, self.backbone_.device, watch)
 
-    @own_arithmetic()
     def untaught(self, class_names: Iterable[str]) -> list[str]:
         """Those of ``class_names`` that were not taught, where there is a choice how they are answered; none
         where there is not, or nothing says which were taught."""
         check_is_fitted(self, "method_")
         return self._answers.untaught(self._checked_names(class_names))
 
-    @own_arithmetic()
     def choose_new_names(self, new_names: str | None) -> PromptClassifier:
         """Answer names that were not taught by another rule from now on; None changes nothing.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABCMeta, abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -71,15 +71,7 @@ class MethodInfo:
         }
 
 
-class _OwnArithmetic(ABCMeta):
-    """Builds its classes' objects in `own_arithmetic`: what is made in inference mode cannot be trained."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        with own_arithmetic():
-            return super().__call__(*args, **kwargs)
-
-
-class Method(nn.Module, metaclass=_OwnArithmetic):
+class Method(nn.Module, ABC):
     """A named combination of parametrisation, placement and objective over one frozen backbone.
 
     Its inputs are normalised image features (B, D), or pixel values (B, 3, H, W) where ``info.reads`` is
@@ -99,6 +91,8 @@ class Method(nn.Module, metaclass=_OwnArithmetic):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):  # parameters that are made in inference mode cannot be trained
+            cls.__init__ = own_arithmetic()(cls.__init__)  # type: ignore[method-assign]
         if "info" in vars(cls):
             cls.take_options()
 

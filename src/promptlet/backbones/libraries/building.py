@@ -1,4 +1,4 @@
-"""Models built as in an ordinary session: float32 whatever the default dtype, and no draw from global state."""
+"""Models built as in an ordinary session: float32 whatever the default dtype, no draw from global state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAKERS = frozenset(
 
 
 class _Float32(TorchFunctionMode):
-    """float32 where a library names no dtype, in this thread alone: the default dtype itself is everybody's."""
+    """float32 where a library names no dtype, in this thread alone: the default dtype is everybody's."""
 
     def __torch_function__(
         self,

@@ -125,7 +125,7 @@ def _as_array(features: Any, name: str, dtype: str) -> npt.NDArray[Any]:
     if isinstance(features, Tensor):
         features = features.detach().cpu().float().numpy()
     try:
-        with np.errstate(over="ignore"):  # what does not fit is infinite, which is refused
+        with np.errstate(over="ignore", under="ignore"):  # what does not fit is infinite, which is refused
             return np.asarray(features, dtype=np.float64).astype(dtype)
     except (TypeError, ValueError) as error:
         raise BackboneError(
