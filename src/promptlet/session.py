@@ -9,6 +9,7 @@ the precision of products is obeyed and named by `precision`, so that features a
 from __future__ import annotations
 
 import os
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -57,6 +58,20 @@ def own_arithmetic() -> Iterator[None]:
         _thread.inside = True
         stack.callback(setattr, _thread, "inside", False)
         yield
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Python's and torch's global generators stand afterwards where they stood: around other libraries, which
+    draw from them to fill weights that are then loaded, or while they are imported."""
+    import torch
+
+    state = random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(state)
 
 
 def ordinary(tensor: torch.Tensor) -> torch.Tensor:

@@ -20,18 +20,14 @@ from promptlet.report.figures.charts import base_against_new, learning_curves
 
 ROWS = [{"label": f"m{i}", "base": 50.0 + i, "new": 60.0 - i} for i in range(3)]
 ODD = {
-
-        "text.usetex": True,
-        "font.family": "A Font That Is Nowhere",
-        "savefig.dpi": 300,
-        "savefig.bbox": "tight"
-    ,
-
-        "axes.facecolor": "black",
-        "figure.facecolor": "black",
-        "axes.unicode_minus": False,
-        "lines.linewidth": 9
-    ,
+    "text.usetex": True,
+    "font.family": "A Font That Is Nowhere",
+    "savefig.dpi": 300,
+    "savefig.bbox": "tight",
+    "axes.facecolor": "black",
+    "figure.facecolor": "black",
+    "axes.unicode_minus": False,
+    "lines.linewidth": 9,
 }
 DRAW = """
 import sys

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from promptlet.session import generators_kept
+
 MAKERS = frozenset(
     {
         *(torch.empty, torch.zeros, torch.ones, torch.full, torch.eye, torch.arange, torch.linspace),
@@ -47,5 +49,5 @@ def _has_dtype(value: Any) -> bool:
 def own_building() -> Iterator[None]:
     """Around what constructs a model: libraries fill weights with random numbers before they load them."""
     ordinary = torch.get_default_dtype() == torch.float32
-    with torch.random.fork_rng(devices=[]), nullcontext() if ordinary else _Float32():
+    with generators_kept(), nullcontext() if ordinary else _Float32():
         yield

@@ -18,6 +18,7 @@ from promptlet.errors import OptionError, TrainingError, did_you_mean
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo
 from promptlet.papers import bibtex
+from promptlet.session import generators_kept
 
 Array = npt.NDArray[np.float64]
 
@@ -154,8 +155,9 @@ class _Fits:
 
 
 def _fit(x: Array, y: npt.NDArray[np.int64], strength: float) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    with generators_kept():
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of a large C; lpclip stops there, too
