@@ -22,7 +22,7 @@ from promptlet.data.images.opening import (
 )
 from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
-from promptlet.session import own_arithmetic, precision
+from promptlet.session import precision
 
 BATCH = 32
 DECODERS = 4
@@ -45,7 +45,6 @@ def encode_images(
     return hash_and_encode(backbone, sources, views=views, cache=cache, on_progress=on_progress)[1]
 
 
-@own_arithmetic()
 def hash_and_encode(
     backbone: Backbone,
     sources: Sequence[ImageSource],

@@ -74,11 +74,6 @@ def generators_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-def ordinary(tensor: torch.Tensor) -> torch.Tensor:
-    """``tensor``; a copy of one that was made in inference mode, which no gradient could pass."""
-    return tensor.clone() if tensor.is_inference() else tensor
-
-
 def precision(device: torch.device, dtype: torch.dtype) -> str:
     """What the session makes of float32 products there, such as ``medium``; "" where nothing was set.
 

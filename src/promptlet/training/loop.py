@@ -18,7 +18,7 @@ from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
 from promptlet.methods.method import NOTHING
-from promptlet.session import ordinary, own_arithmetic
+from promptlet.session import own_arithmetic
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -96,7 +96,7 @@ def _checked_inputs(inputs: Tensor | Inputs, labels: Tensor, device: torch.devic
         inputs = FeatureInputs(inputs, device)
     elif inputs.images != labels.shape[0]:
         raise TrainingError(f"{inputs.images} images do not fit {labels.shape[0]} labels")
-    return inputs, ordinary(labels.to(device))
+    return inputs, labels.to(device)
 
 
 def _by_steps(

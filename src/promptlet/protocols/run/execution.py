@@ -17,7 +17,6 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.run.fitting import OnEpoch
-from promptlet.session import own_arithmetic
 
 Wanted = dict[tuple[str, int], dict[Item, None]]
 """Images by the name of their data set and the number of views, in order and once."""
@@ -69,7 +68,6 @@ class Workbench:
         return read
 
 
-@own_arithmetic()
 def execute(
     run: Run,
     datasets: Mapping[str, BenchDataset],
