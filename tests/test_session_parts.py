@@ -177,6 +177,28 @@ def test_what_is_made_in_inference_mode_can_be_trained(tiny_backbone: Backbone) 
         assert any((p - start[name]).abs().max() > 0 for name, p in method.trainables().items())
 
 
+@pytest.mark.parametrize("method", ["coop", "clip_adapter", "tip_adapter_f", "cocoop"])
+def test_what_was_loaded_and_fitted_in_inference_mode_goes_on_outside(
+    method: str, clip_folder: Path, tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    images, labels = toy_arrays(tiny_backbone, per_class=2)
+    options = {"method": method, "epochs": 2, "cache": False}
+    wanted = PromptClassifier(tiny_backbone, **options).fit(images, labels).predict_proba(images)
+    with torch.inference_mode():
+        backbone = load_backbone(clip_folder, device="cpu")
+        clf = PromptClassifier(backbone, **options).fit(images, labels)
+        clf.predict_proba(images)
+        clf.save(tmp_path / "it.prompt")
+        loaded = PromptClassifier.load(tmp_path / "it.prompt", backbone=backbone)
+        loaded.predict_proba(images)
+    for one in (clf, loaded.set_params(**options)):
+        np.testing.assert_allclose(one.predict_proba(images), wanted, rtol=1e-5, atol=1e-6)
+        again = one.fit(images, labels).predict_proba(images)
+        np.testing.assert_allclose(again, wanted, rtol=1e-5, atol=1e-6)
+    features, targets = toy_problem(backbone, per_class=2)
+    train(loaded.method_, features, targets, SCHEDULE)  # what the file gave, trained further
+
+
 def test_scores_of_a_method_in_every_session(tiny_backbone: Backbone) -> None:
     features, _ = toy_problem(tiny_backbone)
     method = build_method("rlp", tiny_backbone, NAMES).eval()

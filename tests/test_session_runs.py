@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from learning_toys import toy_arrays
 from protocols.protocol_toys import write_toy
 from sessions import MIXED, SESSIONS
 
@@ -75,3 +79,50 @@ def test_analyses(session: str, tiny_backbone: Backbone, tmp_path: Path) -> None
     for one, other in zip(found, wanted, strict=True):
         for name, value in other["layers"][0].items():
             np.testing.assert_allclose(one["layers"][0][name], value, rtol=1e-4, atol=1e-6)
+
+
+FIT = """
+import sys
+from pathlib import Path
+import numpy as np
+from promptlet import PromptClassifier
+folder, out = map(Path, sys.argv[1:])
+given = np.load(folder / "given.npz")
+for method in ("rlp", "linear_probe"):
+    clf = PromptClassifier(folder / "clip", method=method, epochs=3, cache=False, device="cpu")
+    clf.fit(given["images"], given["labels"].tolist()).save(out / f"{method}.prompt")
+    loaded = PromptClassifier.load(out / f"{method}.prompt", clf.backbone_)
+    np.save(out / f"{method}.npy", loaded.predict_proba(given["images"]))
+"""
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "hashes": {"PYTHONHASHSEED": "7"},
+    "locale": {"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "TZ": "Pacific/Chatham"},
+    "ascii": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "hub": {"HF_HUB_OFFLINE": "1", "HF_HOME": "/proc/nowhere", "TRANSFORMERS_OFFLINE": "1"},
+    "homeless": {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere", "MPLCONFIGDIR": "/proc/nowhere"},
+    "notebook": {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "FORCE_COLOR": "1",
+        "COLUMNS": "20",
+    },
+}
+
+
+@pytest.mark.slow
+def test_the_same_files_in_every_environment(
+    tiny_backbone: Backbone, clip_folder: Path, tmp_path: Path
+) -> None:
+    """Bytes of prompt files, and answers from them, by processes in which every warning is an error."""
+    images, labels = toy_arrays(tiny_backbone, per_class=2)
+    np.savez(tmp_path / "given.npz", images=images, labels=labels)
+    (tmp_path / "clip").symlink_to(clip_folder)
+    made = {}
+    for name, variables in {"ordinary": {"PYTHONHASHSEED": "0"}, **ENVIRONMENTS}.items():
+        out = tmp_path / name
+        out.mkdir()
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", **variables}
+        command = [sys.executable, "-W", "error", "-c", FIT, str(tmp_path), str(out)]
+        subprocess.run(command, env=env, check=True)
+        made[name] = {file.name: file.read_bytes() for file in sorted(out.iterdir())}
+    assert len(made["ordinary"]) == 4
+    assert all(files == made["ordinary"] for files in made.values())
