@@ -305,19 +305,18 @@ def setting(place: Any, name: str, value: object) -> Iterator[None]:
 
 
 def test_what_is_named_of_a_sessions_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [precision(device, torch.float32) for device in (CPU, CUDA)] == ["", ""]
+    assert [precision(device) for device in (CPU, CUDA)] == ["", ""]
     with products("medium"):
-        assert "" not in [precision(device, torch.float32) for device in (CPU, CUDA)]
-        assert precision(CPU, torch.bfloat16) == ""
+        assert "" not in [precision(device) for device in (CPU, CUDA)]
     with setting(torch.backends.cudnn, "allow_tf32", False):
-        assert [precision(device, torch.float32) for device in (CPU, CUDA)] == ["", "exact_convolutions"]
+        assert [precision(device) for device in (CPU, CUDA)] == ["", "exact_convolutions"]
     with setting(torch.backends.cuda.matmul, "allow_tf32", True):
-        assert [bool(precision(device, torch.float32)) for device in (CPU, CUDA)] == [False, True]
+        assert [bool(precision(device)) for device in (CPU, CUDA)] == [False, True]
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
-    assert [precision(device, torch.float32) for device in (CPU, CUDA)] == ["bf16", "tf32_override_1"]
+    assert [precision(device) for device in (CPU, CUDA)] == ["bf16", "tf32_override_1"]
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "strict")
-    assert precision(CPU, torch.float32) == ""
+    assert precision(CPU) == ""
 
 
 def test_weights_of_another_dtype_are_named_before_it(tiny_backbone: Backbone) -> None:

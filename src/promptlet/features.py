@@ -135,8 +135,8 @@ def feature_identity(backbone: Backbone) -> str:
     """What cached features depend on: the image tower, and in what precision it computes, where that is not
     plain float32."""
     weights = str(backbone.dtype).removeprefix("torch.")
-    words = "" if weights == "float32" else weights, precision(backbone.device, backbone.dtype)
-    return "-".join((backbone.image_fingerprint, *(word for word in words if word)))
+    words = precision(backbone.device) if weights == "float32" else weights
+    return backbone.image_fingerprint + (f"-{words}" if words else "")
 
 
 def _decoded(

@@ -74,15 +74,8 @@ def generators_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-def precision(device: torch.device, dtype: torch.dtype) -> str:
-    """What the session makes of float32 products there, such as ``medium``; "" where nothing was set.
-
-    Weights of other dtypes have no such choice.
-    """
-    import torch
-
-    if dtype != torch.float32:
-        return ""
+def precision(device: torch.device) -> str:
+    """What the session makes of float32 arithmetic there, such as ``bf16``; "" where nothing was set."""
     found = _products(device), _convolutions(device), _from_outside(device)
     return "-".join(word for word in found if word)
 
