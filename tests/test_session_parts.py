@@ -130,7 +130,7 @@ def untouched() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("session", ["float64", *MIXED])
+@pytest.mark.parametrize("session", [*MIXED, pytest.param("float64", marks=pytest.mark.slow)])
 def test_the_same_backbone_in_every_session(session: str, loaded: tuple[Path | str, Backbone]) -> None:
     source, wanted = loaded
     texts, pixels = ["a photo of a cat.", "a dog"], noise("pixels", (2, 3, 32, 32))
