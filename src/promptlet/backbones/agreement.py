@@ -111,7 +111,9 @@ def _text_case(text: TextEncoder, odd: str) -> Case:
     at = int(tokenizer.start is not None)
     sequences = [tokenizer.text(one) for one in TEXTS]
     room = tokenizer.length - at - N_CTX
-    ids = torch.tensor([tokenizer.full(one[:room], N_CTX) for one in sequences], device=text.device)
+    ids = torch.tensor(
+        [tokenizer.full(one[:room], N_CTX) for one in sequences], dtype=torch.int64, device=text.device
+    )
 
     def plain(context: Tensor) -> Tensor:
         return encode_plain(text.plain, ids, context, (), at)
@@ -131,7 +133,12 @@ def _image_case(images: ImageEncoder, odd: str) -> Case:
     pixels = torch.from_numpy(draw.standard_normal((1, 3, height, width))).to(images.device, dtype)
     if tower is None:
         return Case(
-            "image", lambda _none: images.encode(pixels), None, torch.empty(0, device="cpu"), odd, dtype
+            "image",
+            lambda _none: images.encode(pixels),
+            None,
+            torch.empty(0, dtype=torch.float32, device="cpu"),
+            odd,
+            dtype,
         )
     context = torch.from_numpy(0.1 * draw.standard_normal((1, 1, images.dim))).to(
         images.device, torch.float32
@@ -181,7 +188,7 @@ def _disagreement(engine: Way, case: Case, expected: Tensor) -> str:
 def _can_be_learned(case: Case) -> bool:
     """Whether the gradient of the plain path is the slope of its features."""
     start = case.context
-    weights = torch.linspace(-1, 1, case.plain(start).shape[-1], device=start.device)
+    weights = torch.linspace(-1, 1, case.plain(start).shape[-1], dtype=torch.float32, device=start.device)
 
     def height(context: Tensor) -> Tensor:
         return (F.normalize(case.plain(context).float(), dim=-1) * weights).sum()

@@ -50,11 +50,13 @@ class Towers:
 
         def ids() -> Tensor:
             rows = [tokenizer.full(tokenizer.text(one), 0) for one in PROBES[:2]]
-            return torch.tensor(rows, device="cpu")
+            return torch.tensor(rows, dtype=torch.int64, device="cpu")
 
         def pixels() -> Tensor:
             count = 3 * spec.output_size[0] * spec.output_size[1]
-            return torch.linspace(-2, 2, count, device="cpu").view(1, 3, *spec.output_size)
+            return torch.linspace(-2, 2, count, dtype=torch.float32, device="cpu").view(
+                1, 3, *spec.output_size
+            )
 
         self.probes = {
             "text": lambda: text(_near(self.text, ids())),
