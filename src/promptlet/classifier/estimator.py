@@ -217,7 +217,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return answered(score, inputs, sources, self.backbone_.device, watch)
 
     def untaught(self, class_names: Iterable[str]) -> list[str]:
-        """Those of ``class_names`` that were not taught; none where nothing says so, or there is no choice."""
+        """Those of ``class_names`` that were not taught; none where nothing says so or there is no choice."""
         check_is_fitted(self, "method_")
         return self._answers.untaught(self._checked_names(class_names))
 
