@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import clean_environment  # noqa: F401 - before what reads the environment when it is imported
 import pytest
 import torch
 from tiny_models import (
@@ -25,9 +27,36 @@ from tiny_models import (
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from the user's cache folder, and nothing put there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMPTLET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Tiny models gain nothing from more."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_are_drawn() -> Iterator[Callable[[Exception], bytes]]:
+    """What cannot be drawn is an error in tests, not a picture that says so; `own_stand_in` has that back."""
+    from promptlet.pages import canvas
+
+    def refuse(error: Exception) -> bytes:
+        raise error
+
+    own, canvas.stand_in = canvas.stand_in, refuse
+    yield own
+    canvas.stand_in = own
+
+
+@pytest.fixture
+def own_stand_in(figures_are_drawn: Callable[[Exception], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture in the place of a figure that cannot be drawn, as users see it."""
+    monkeypatch.setattr("promptlet.pages.canvas.stand_in", figures_are_drawn)
 
 
 @pytest.fixture(scope="session")

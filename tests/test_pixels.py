@@ -12,6 +12,7 @@ from PIL import Image
 
 from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import content_hash, open_image
+from promptlet.data.images.opening import image_in_turn
 from promptlet.errors import ImageError, OptionError
 from promptlet.pixels import PixelInputs
 
@@ -59,7 +60,7 @@ def test_a_picture_is_read_once_while_it_is_kept(
 ) -> None:
     opened: list[Any] = []
     monkeypatch.setattr(
-        "promptlet.pixels.open_image", lambda source: (opened.append(source), open_image(source))[1]
+        "promptlet.pixels.image_in_turn", lambda source: (opened.append(source), image_in_turn(source))[1]
     )
     inputs = PixelInputs(paths, tiny_backbone.images.spec)
     for _ in range(3):

@@ -80,7 +80,7 @@ def positional_penalty(context: Tensor, soft: bool = False) -> Tensor:
     soft: of `softened` values.
     """
     values = softened(singular_values(context)) if soft else singular_values(context)
-    position = torch.arange(values.shape[-1], device=values.device, dtype=values.dtype)
+    position = torch.arange(values.shape[-1], dtype=values.dtype, device=values.device)
     return (position * values).sum(-1) / values.sum(-1).clamp_min(TINY)
 
 

@@ -12,9 +12,17 @@ import torch
 
 from promptlet.backbones import Backbone
 from promptlet.backbones.image.preprocess import augmented_view, preprocess
-from promptlet.data import FeatureCache, open_image
-from promptlet.data.images.opening import ImageSource, content_hashes, raise_together
+from promptlet.data import FeatureCache
+from promptlet.data.images.opening import (
+    ImageSource,
+    content_hashes,
+    image_in_turn,
+    name_of,
+    raise_together,
+)
+from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
+from promptlet.session import precision
 
 BATCH = 32
 DECODERS = 4
@@ -101,10 +109,16 @@ def find_cached(
 
 
 def store_features(
-    backbone: Backbone, hashes: Sequence[str], features: np.ndarray, cache: FeatureCache | None
+    backbone: Backbone,
+    hashes: Sequence[str],
+    features: np.ndarray,
+    cache: FeatureCache | None,
+    identity: str | None = None,
 ) -> None:
     """Put features (N, views, D) into ``cache``, with the N content hashes that came with them.
 
+    identity: the `feature_identity` of where they were made, which may compute in another precision; None
+    for that of here.
     The images are not read: they may have changed since `hash_and_encode`, elsewhere, made both.
     """
     if cache is None:
@@ -114,13 +128,15 @@ def store_features(
         for content, own in zip(hashes, features, strict=True)
         for view, vector in enumerate(own)
     }
-    cache.put_many(feature_identity(backbone), vectors)
+    cache.put_many(identity or feature_identity(backbone), vectors)
 
 
 def feature_identity(backbone: Backbone) -> str:
-    """What cached features depend on: the image tower, and its precision where that is not float32."""
-    precision = str(backbone.dtype).removeprefix("torch.")
-    return backbone.image_fingerprint + ("" if precision == "float32" else f"-{precision}")
+    """What cached features depend on: the image tower, and in what precision it computes, where that is not
+    plain float32."""
+    weights = str(backbone.dtype).removeprefix("torch.")
+    words = precision(backbone.device) if weights == "float32" else weights
+    return backbone.image_fingerprint + (f"-{words}" if words else "")
 
 
 def _decoded(
@@ -138,10 +154,11 @@ def _decoded(
     """
 
     def decode(index: int) -> np.ndarray:
-        image = open_image(sources[index // views])
+        source = sources[index // views]
         content, view = keys[index][0], index % views  # a picture's views stand side by side
         spec = backbone.images.spec
-        return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
+        with image_in_turn(source) as image, named(name_of(source)):
+            return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
 
     batches = [list(todo[i : i + BATCH]) for i in range(0, len(todo), BATCH)]
     with ThreadPoolExecutor(DECODERS) as pool:

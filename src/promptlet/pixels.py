@@ -11,8 +11,14 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
-from promptlet.data import open_image
-from promptlet.data.images.opening import ImageSource, content_hashes, raise_together
+from promptlet.data.images.opening import (
+    ImageSource,
+    content_hashes,
+    image_in_turn,
+    name_of,
+    raise_together,
+)
+from promptlet.data.images.reading import named
 from promptlet.errors import ImageError, OptionError
 
 DECODERS = 4
@@ -77,7 +83,8 @@ class PixelInputs:
         return found
 
     def _read(self, row: int, view: int) -> np.ndarray:
-        image = open_image(self.sources[row])
-        if view == 0:
-            return preprocess(image, self.spec)
-        return augmented_view(image, self.spec, self.contents[row], view)
+        source = self.sources[row]
+        with image_in_turn(source) as image, named(name_of(source)):
+            if view == 0:
+                return preprocess(image, self.spec)
+            return augmented_view(image, self.spec, self.contents[row], view)

@@ -124,7 +124,7 @@ class LowRankContext(Context):
         if not (isinstance(v_rate, float | int | np.number) and 0.0 < v_rate < float("inf")):
             raise OptionError(f"v_rate={v_rate!r} must be a number above 0 and finite")
         self.register_buffer("P0", start.detach().clone())
-        self.U = nn.Parameter(torch.zeros(*layers, n_ctx, rank, device=start.device))
+        self.U = nn.Parameter(torch.zeros(*layers, n_ctx, rank, dtype=torch.float32, device=start.device))
         factor = torch.from_numpy(rng.normal(f"low-rank{stream}", seed, (*layers, rank, dim), init_std))
         self.V = nn.Parameter(factor.to(start.device))
         self.dropout = dropout

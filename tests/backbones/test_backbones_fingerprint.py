@@ -18,7 +18,7 @@ from promptlet.backbones.fingerprint import weights_digest
 from promptlet.backbones.image.preprocess import spec_from_transformers
 from promptlet.backbones.libraries.open_clip import wrap_open_clip
 from promptlet.backbones.libraries.transformers import wrap_transformers
-from promptlet.backbones.towers import settle
+from promptlet.backbones.parts import settle
 from promptlet.errors import WrongBackboneError
 
 CPU = torch.device("cpu")

@@ -86,3 +86,27 @@ def test_caltech101(realbed: Path) -> None:
     assert [len(part) for part in (split.train, split.val, split.test)] == [4128, 1649, 2465]
     assert len(split.class_names) == 100
     assert all(item.path.is_file() for item in split.every_item)
+
+
+def test_paths_written_on_windows(tmp_path: Path) -> None:
+    rows = [["a\\b\\1.jpg", 0, "ant"], ["c/2.jpg", 1, "bee"]]
+    split = read_coop_split(write(tmp_path, {"train": rows, "val": [], "test": []}))
+    assert [item.path for item in split.train] == [tmp_path / "a/b/1.jpg", tmp_path / "c/2.jpg"]
+
+
+@pytest.mark.parametrize("path", ["..\\a.jpg", "C:\\a.jpg", "\\\\host\\share\\a.jpg", "b\\..\\..\\a.jpg"])
+def test_paths_that_leave_the_folder_with_backslashes(tmp_path: Path, path: str) -> None:
+    file = write(tmp_path, {"train": [[path, 0, "a"]], "val": [], "test": []})
+    with pytest.raises(DataError, match=r"train\[0\]: the path .* is not inside the image folder"):
+        read_coop_split(file)
+
+
+@pytest.mark.parametrize("text", ["a\0", "\ud800", "\udcff", "x\udfffy"])
+@pytest.mark.parametrize("what", ["path", "class name"])
+def test_text_that_is_none(tmp_path: Path, text: str, what: str) -> None:
+    bad = [f"{text}.jpg", 1, "bee"] if what == "path" else ["1.jpg", 1, text]
+    file = write(tmp_path, {"train": [["0.jpg", 0, "ant"]], "val": [], "test": [["2.jpg", 0, "ant"], bad]})
+    with pytest.raises(
+        DataError, match=rf"Toy\.json: test\[1\]: the {what} '.*' (holds a NUL|is no text in UTF-8)"
+    ):
+        read_coop_split(file)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +71,19 @@ def test_reading(tmp_path: Path) -> None:
         ({"features": np.zeros(4)}, "features is float64 of shape (4,); expected floats with 2 dimension(s)"),
         ({"features": np.zeros((4, 2), int)}, "features is int64 of shape (4, 2); expected floats"),
         ({"features": np.zeros((4, 0))}, "features has shape (4, 0); expected at least one row"),
-        ({"features": np.full((4, 2), np.nan)}, "features[0] holds a number that is not finite"),
+        ({"features": np.full((4, 2), np.nan)}, "features[0] holds a number that is NaN or infinite"),
+        (
+            {"features": np.full((4, 2), 1e300)},
+            "features[0] holds a number that is NaN or infinite, or too large",
+        ),
+        (
+            {"features": np.array([[1, 0], [0, 2], [0, 0], [0, 0]], np.float16)},
+            "features[2] holds zeros alone, which have no direction (2 of 4 rows do)",
+        ),
+        ({"features": np.array([[1, 0], [0, 2], [1, 0], [0, 1e-60]])}, "features[3] holds zeros alone"),
+        ({"paths": np.array(["a", "b\0c", "d", "e"])}, "paths[1] 'b\\x00c' holds a NUL character"),
+        ({"paths": np.array(["a", "b", "\ud800", "e"])}, "paths[2] '\\ud800' is no text in UTF-8"),
+        ({"class_names": np.array(["a", "\udcff"])}, "class_names: the class name '\\udcff' is no text"),
         ({"labels": np.array([0, 1, 2, 0])}, "labels[2] is 2; allowed: 0 to 1 (1 of 4 entries are outside)"),
         ({"labels": np.array([0, 1])}, "labels has 2 entries and features 4 rows"),
         ({"labels": np.array([0.0, 1, 1, 0])}, "labels is float64 of shape (4,); expected whole numbers"),
@@ -144,7 +159,7 @@ def test_writing_errors(tmp_path: Path) -> None:
         FeatureFile.of(split, np.ones((3, 3)))
     with pytest.raises(OptionError, match="dtype='int8' is not known; allowed: float32, float16"):
         write_feature_file(tmp_path / "f.npz", good, "int8")
-    with pytest.raises(DataError, match=r"as float16: features\[0\] holds a number that is not finite"):
+    with pytest.raises(DataError, match=r"as float16: features\[0\] holds a number that is NaN or infinite"):
         write_feature_file(tmp_path / "f.npz", FeatureFile.of(split, np.full((2, 3), 1e9)), "float16")
     with pytest.raises(DataError, match=r"its row is 1, expected 0 to 0; FeatureFile\.of numbers"):
         write_feature_file(tmp_path / "f.npz", FeatureFile(good.split, good.features[:1]))
@@ -178,3 +193,45 @@ def test_the_caltech_features_follow_coops_order(realbed: Path) -> None:
     for part in ("train", "val", "test"):
         for ours, theirs in zip(getattr(features, part), getattr(images, part), strict=True):
             assert (ours.path, ours.label) == (theirs.path, theirs.label)
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-25, 1e25, 1e37])
+def test_any_length_is_read(tmp_path: Path, scale: float) -> None:
+    features = np.array([[3, 4], [1, 0], [0, 2], [5, 12]]) * scale
+    assert np.allclose(
+        read_feature_file(save(tmp_path, features=features)).features / scale, features / scale
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "bytes_"),
+    [
+        ("(10000000000,4)", 64),
+        ("(-4,4)", 64),
+        ("(4,4)", 60),
+        ("(4,4)", 68),
+        ("(4,)", 0),
+        ("(99999999999999999999,)", 8),
+    ],
+)
+def test_a_header_that_claims_other_than_is_there(tmp_path: Path, shape: str, bytes_: int) -> None:
+    path = save(tmp_path)
+    head = f"{{'descr':'<f4','fortran_order':False,'shape':{shape}}}\n".encode()
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is there twice now, and the later one counts
+        archive.writestr(
+            "features.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(bytes_)
+        )
+    with pytest.raises(
+        DataError, match=rf"features cannot be read: damaged \(its header asks .*{bytes_} bytes follow"
+    ):
+        read_feature_file(path)
+
+
+def test_a_file_that_unpacks_to_far_more(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "f.npz", **arrays(features=np.ones((20_000_000, 2), np.float16)))
+    assert (tmp_path / "f.npz").stat().st_size < 1 << 20
+    with pytest.raises(
+        DataError, match=r"features cannot be read: damaged \([0-9,]* bytes claim to be 80,000,128"
+    ):
+        read_feature_file(tmp_path / "f.npz")

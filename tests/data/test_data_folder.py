@@ -95,3 +95,63 @@ def test_files_passed_over_are_listed(tmp_path: Path) -> None:
         path.write_bytes(b"x")
     names = [path.relative_to(tmp_path).as_posix() for path in ignored_files(tmp_path, read_folder(tmp_path))]
     assert names == ["a/inner/2.png", "a/phone.heic"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["dataset/cat/1.jpg", "dataset/dog/1.jpg"],
+        ["r/cat/1.jpg", "r/dog/1.jpg"],
+        ["dataset/Dataset/cat/1.jpg", "dataset/Dataset/dog/1.jpg"],
+        ["cat/1.jpg", "dog/1.jpg", "__MACOSX/cat/1.jpg"],
+        ["cat/1.jpg", "dog/dog/1.jpg"],
+    ],
+)
+def test_folders_around_a_data_set(make_images: Make, names: list[str]) -> None:
+    root = make_images("r", *names)
+    (root / "licence.txt").touch()
+    split = read_folder(root)
+    assert split.class_names == ("cat", "dog")
+    expected = [root / name for name in names if "__MACOSX" not in name]
+    assert sorted(item.path for item in split.train) == sorted(expected)
+
+
+def test_parts_that_were_packed_twice(make_images: Make) -> None:
+    names = [f"{part}/{part}/{name}/1.jpg" for part in ("train", "test") for name in ("cat", "dog")]
+    split = read_folder(make_images("r", *names))
+    assert (split.class_names, len(split.train), len(split.test)) == (("cat", "dog"), 2, 2)
+    split = read_folder(make_images("s", *(f"data/{name}" for name in names)))
+    assert (split.class_names, len(split.train), len(split.test)) == (("cat", "dog"), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        # A class is not unwrapped: its folders may be years.
+        (
+            ["cat/2021/1.jpg", "cat/2022/1.jpg"],
+            "if the folders in {root}/cat are the classes, give that folder",
+        ),
+        (
+            ["seg_train/seg_train/a/1.jpg", "seg_test/seg_test/a/1.jpg"],
+            "if the folders in {root}/seg_test/seg_test are the classes, give that folder; if {root} holds "
+            "parts, call them train, val and test",
+        ),
+        (
+            ["cat/1.jpg", "dog/1.jpg", "pets/cat/1.jpg", "pets/dog/1.jpg"],
+            "{root}/pets: this class folder holds folders but no images; expected files ending in",
+        ),
+        (
+            ["cat/1.jpg", "dog/1.jpg", "pets/cat/1.jpg", "pets/dog/1.jpg"],
+            "it holds cat, dog once more, as archives packed twice do; move {root}/pets away",
+        ),
+        (["dataset/cat/1.jpg"], "there is only one class, 'cat'"),
+    ],
+)
+def test_what_to_do_with_folders_that_are_no_classes(
+    make_images: Make, names: list[str], message: str
+) -> None:
+    root = make_images("r", *names)
+    with pytest.raises(DataError) as caught:
+        read_folder(root)
+    assert message.replace("{root}", str(root)) in str(caught.value)

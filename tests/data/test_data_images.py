@@ -4,6 +4,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from promptlet.data import content_hash, list_images, open_image
+from promptlet.data.images import opening
+from promptlet.data.images.opening import image_in_turn
 from promptlet.errors import DataError, ImageError
 
 
@@ -252,3 +255,46 @@ def test_list_images(tmp_path: Path) -> None:
     assert [path.name for path in list_images(tmp_path)] == ["a.png", "b.JPG", "c.jpeg"]
     with pytest.raises(DataError, match="gone: cannot be listed"):
         list_images(tmp_path / "gone")
+
+
+def test_large_files_are_held_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LARGE_PIXELS", 399)
+    for name, side in (("small", 19), ("large", 20)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.png")
+    together = threading.Barrier(2)
+
+    def hold(name: str) -> bool:
+        """Whether another was held meanwhile."""
+        with image_in_turn(tmp_path / f"{name}.png") as image:
+            assert image.width in (19, 20)
+            try:
+                together.wait(0.3)
+            except threading.BrokenBarrierError:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        for names, expected in (
+            (("small", "small"), True),
+            (("small", "large"), True),
+            (("large", "large"), False),
+        ):
+            together.reset()
+            assert list(pool.map(hold, names)) == [expected] * 2
+    open_image(tmp_path / "large.png")
+    open_image(tmp_path / "large.png")  # it waits for nobody who has what he wanted
+
+
+def test_a_large_file_that_is_damaged_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "LARGE_PIXELS", 10)
+    path = tmp_path / "a.png"
+    Image.new("RGB", (40, 40)).save(path)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:60])
+    with pytest.raises(ImageError), image_in_turn(path):
+        pass
+    path.write_bytes(sound)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(open_image, path).result(timeout=10).size == (40, 40)

@@ -277,3 +277,48 @@ def test_imagenet_val_that_was_not_sorted(tmp_path: Path) -> None:
         DataError, match="images/val: has no class folders; images belong into one folder per"
     ):
         load_dataset("imagenet", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["eurosat/EuroSAT_RGB", "EuroSAT_RGB", "eurosat/2750"])
+@pytest.mark.parametrize("has_split", [True, False])
+def test_the_names_that_eurosats_folder_has(place: str, has_split: bool, tmp_path: Path) -> None:
+    """2750 in the older archive, EuroSAT_RGB in the newer one, which may lie beside eurosat/ as well."""
+    images = build("eurosat", tmp_path) / "2750"
+    expected = load("eurosat", tmp_path)
+    folder = tmp_path / place
+    images.rename(tmp_path / "moved")
+    (tmp_path / "moved").rename(folder)
+    if has_split:
+        rows = {
+            part: [
+                [item.path.relative_to(images).as_posix(), item.label, item.class_name]
+                for item in getattr(expected, part)
+            ]
+            for part in ("train", "val", "test")
+        }
+        (folder.parent / "split_zhou_EuroSAT.json").write_text(json.dumps(rows))
+    found = load("eurosat", tmp_path)
+    assert found.class_names == expected.class_names
+    for part in ("train", "val", "test"):
+        paths = [item.path.relative_to(images) for item in getattr(expected, part)]
+        assert [item.path.relative_to(folder) for item in getattr(found, part)] == paths
+    if has_split:
+        alone = load_dataset(folder.parent / "split_zhou_EuroSAT.json")
+        assert isinstance(alone, Split) and alone.train == found.train
+
+
+def test_what_to_unpack_of_eurosat_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"which holds split_zhou_EuroSAT\.json, 2750, or EuroSAT_RGB"):
+        load("eurosat", tmp_path)
+    (tmp_path / "eurosat/EuroSAT_MS").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"there is no .*eurosat/2750 \(nor EuroSAT_RGB\), nor split_zhou"):
+        load("eurosat", tmp_path)
+    assert "EuroSAT_MS, of 13 bands, is not" in DATASETS["eurosat"].get
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 1e30, -1, 0, 103])
+def test_class_numbers_that_are_none(number: float, tmp_path: Path) -> None:
+    folder = build("oxford_flowers", tmp_path)
+    savemat(folder / "imagelabels.mat", {"labels": np.array([1.0, 2.0, number])})
+    with pytest.raises(DataError, match=r"imagelabels\.mat: the class .* is not one of 1 to 102"):
+        load("oxford_flowers", tmp_path)

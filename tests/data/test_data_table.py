@@ -74,3 +74,40 @@ def test_unreadable_tables(make_images: Make) -> None:
         read_table(table(root, "1.jpg,caf\u00e9\n", encoding="latin-1"))
     with pytest.raises(DataError, match=r"gone\.csv: cannot be read"):
         read_table(root / "gone.csv")
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_paths_with_backslashes(make_images: Make, mark: str) -> None:
+    root = make_images("r", "cats/old/1.jpg", "dogs/1.jpg", "odd\\name.jpg")
+    rows = [("cats\\old\\1.jpg", "cat"), (".\\dogs\\1.jpg", "dog"), ("odd\\name.jpg", "cat")]
+    (root / "t.csv").write_text("".join(f"{path}{mark}{label}\n" for path, label in rows))
+    split = read_table(root / "t.csv")
+    assert [(item.path.relative_to(root).as_posix(), item.class_name) for item in split.train] == [
+        ("cats/old/1.jpg", "cat"),
+        ("dogs/1.jpg", "dog"),
+        ("odd\\name.jpg", "cat"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            "cats\\9.jpg,cat",
+            "line 2: there is no image file {root}/cats/9.jpg; its backslashes were read as Windows' "
+            "slashes, and paths start at the table's folder, {root}",
+        ),
+        (
+            "C:\\me\\1.jpg,cat",
+            "this is a path on another (Windows) machine; make it relative: its",
+        ),
+        ("a\0b.jpg,cat", "line 2: the path 'a\\x00b.jpg' holds a NUL character"),
+        ("1.jpg,c\0t", "line 2: the label 'c\\x00t' holds a NUL character"),
+    ],
+)
+def test_paths_of_other_machines(make_images: Make, row: str, message: str) -> None:
+    root = make_images("r", "0.jpg", "1.jpg")
+    (root / "t.csv").write_text(f"0.jpg,dog\n{row}\n")
+    with pytest.raises(DataError) as caught:
+        read_table(root / "t.csv")
+    assert message.replace("{root}", str(root)) in str(caught.value)

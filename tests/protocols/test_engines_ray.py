@@ -16,17 +16,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from test_engines_processes import image_bench, planned
 
 from promptlet.backbones import Backbone, load_backbone
+from promptlet.data import FeatureCache
 from promptlet.data.images import opening as images
 from promptlet.errors import EngineError, MissingExtraError
 from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
 from promptlet.protocols.engines import Engine, run_inline
 from promptlet.protocols.engines.ray import cluster as ray_cluster
-from promptlet.protocols.engines.ray.features import Encoder, encode_on_ray
+from promptlet.protocols.engines.ray.features import Encoder, _take, encode_on_ray
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
 
@@ -196,6 +198,23 @@ def test_the_encoder_leaves_out_what_cannot_be_read(tiny_backbone: Backbone, tmp
     assert batch["is_read"].tolist() == [True, False, *[True] * (len(paths) - 2)]
     expected = encode_images(tiny_backbone, [paths[0]], views=2)[:, 0]
     np.testing.assert_allclose(batch["features"][0].reshape(2, -1), expected, atol=1e-6)
+
+
+def test_features_are_cached_under_what_the_worker_computes_with(
+    tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    bench = image_bench(tmp_path, tiny_backbone, cache=False)
+    [dataset] = bench.datasets.values()
+    cache = FeatureCache(tmp_path / "cache")
+    rows = {"path": np.array([str(item.path) for item in dataset.split.test])}
+    torch.set_float32_matmul_precision("medium")
+    try:
+        batch = Encoder(tiny_backbone, views=1)(rows)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    _take(FeatureSource(tiny_backbone, cache), batch, 1)
+    [identity] = cache.stats().by_fingerprint
+    assert identity.startswith(f"{tiny_backbone.image_fingerprint}-")
 
 
 class OneNode:

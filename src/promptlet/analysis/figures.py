@@ -10,6 +10,7 @@ import numpy as np
 
 from promptlet.analysis.correlation import grouped, series
 from promptlet.analysis.rows import Row
+from promptlet.pages.canvas import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ WIDTH, HEIGHT = 1.9, 4.2
 """Inches, of a column and of the whole."""
 
 
+@drawn
 def density_figure(rows: Sequence[Row], k: int = 1) -> bytes:
     """Means over seeds, with bands from the smallest to the largest; a colour per data set."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -27,6 +27,7 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.run.fitting import OnEpoch, drawn_from, fit, new_method
 from promptlet.protocols.run.scoring import check_test, scores
+from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
 
 
@@ -92,6 +93,7 @@ def text_contexts(method: Method) -> Tensor:
     return method.context.merged()[None]
 
 
+@own_arithmetic()
 def execute(
     run: Run, dataset: BenchDataset, source: FeatureSource, on_epoch: OnEpoch | None = None
 ) -> dict[str, Any]:

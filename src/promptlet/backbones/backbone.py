@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.fingerprint import PART_NAMES, differing_parts
 from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.readings import NameRead, check_distinct
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
 
@@ -76,6 +77,11 @@ class Backbone(ABC):
         """``text-tokenizer-image``, 12 hexadecimal digits each; see `promptlet.backbones.fingerprint`."""
 
     @property
+    def former_fingerprint(self) -> str:
+        """What older versions called it, which looked at less: files of theirs are still read."""
+        return self.fingerprint
+
+    @property
     @abstractmethod
     def facts(self) -> Mapping[str, Any]:
         """What else is to be said of it, for people: plain values."""
@@ -89,17 +95,31 @@ class Backbone(ABC):
         texts = [template.replace("{}", name) for template in templates for name in class_names]
         return self.encode_texts(texts).view(len(templates), len(class_names), -1)
 
+    def check(self) -> None:  # noqa: B027 - there may be nothing to check
+        """Raise BackboneError for a model whose numbers cannot be trusted: done when it is loaded, or
+        else when it is used for the first time."""
+
     def check_images(self) -> None:
         """Raise BackboneError where images cannot be encoded."""
         _ = self.images
+
+    def check_names(self, class_names: Sequence[str]) -> None:
+        """Raise DataError for class names of which no prompt tells two apart, because they are read alike,
+        and for one of which nothing is read."""
+        check_distinct(self.names_read(class_names), self.name)
+
+    def names_read(self, class_names: Sequence[str]) -> Iterable[NameRead]:
+        """What is read of each name; here, nothing is known of it."""
+        return [NameRead(name, None, "") for name in class_names]
 
     def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         """What must be known of numbers that come of it, and of class names in these templates."""
         return ()
 
-    def check_fingerprint(self, expected: str, made_with: str, what: str) -> None:
-        """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint."""
-        if expected == self.fingerprint:
+    def check_fingerprint(self, expected: str, made_with: str, what: str, is_former: bool = False) -> None:
+        """Raise WrongBackboneError when ``expected`` is another backbone's fingerprint; ``is_former``: it may
+        be as older versions made it."""
+        if expected == self.fingerprint or (is_former and expected == self.former_fingerprint):
             return
         different = differing_parts(expected, self.fingerprint, self.part_names)
         parts = ", ".join(different) or "format of the fingerprint"

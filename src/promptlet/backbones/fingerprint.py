@@ -3,6 +3,7 @@
 Each part is the first 12 hexadecimal digits of a SHA-256. Weights enter as float16 values, so that storing
 them in float16 or float32 does not matter, and as a sorted set of tensors, so that names do not: they change
 between library versions. The tokenizer enters by what it does to some probe texts.
+What a tower computes beside its weights enters where it is not as in CLIP (`settings`).
 Storing in bfloat16 changes the weights themselves, and with them the fingerprint. Where there are no towers,
 `vectors` says what the three parts are of.
 """
@@ -64,6 +65,9 @@ def _tensor_digest(tensor: Tensor) -> str:
     values = tensor.to("cpu", torch.float16).contiguous()
     digest = hashlib.sha256(str(list(values.shape)).encode())
     digest.update(values.numpy().tobytes())
+    large = values.isinf()
+    if bool(large.any()):  # too large for float16: they count as they are
+        digest.update(tensor.to("cpu", torch.float32)[large].numpy().tobytes())
     return digest.hexdigest()
 
 

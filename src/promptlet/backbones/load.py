@@ -14,11 +14,13 @@ from promptlet.backbones.vectors.backbone import PREFIX as FEATURES
 from promptlet.backbones.vectors.backbone import load_features
 from promptlet.errors import BackboneError, OptionError, check_option
 from promptlet.mini.names import MINI, MODEL_FOLDER
+from promptlet.session import own_arithmetic
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+@own_arithmetic()
 def load_backbone(
     source: str | Path = DEFAULT_BACKBONE,
     device: str | torch.device | None = None,
@@ -36,6 +38,12 @@ def load_backbone(
 
     Raises BackboneError (what was given, what is missing, what to do), MissingExtraError.
     """
+    backbone = _load(source, device, dtype)
+    backbone.check()
+    return backbone
+
+
+def _load(source: str | Path, device: str | torch.device | None, dtype: str | torch.dtype | None) -> Backbone:
     if not isinstance(source, (str, Path)) or not str(source).strip():
         raise OptionError(
             f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, "
@@ -73,7 +81,7 @@ def _device(device: str | torch.device | None) -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(f"device={device!r}: this torch sees no CUDA device; give 'cpu'")
     try:
-        torch.empty(1, device=chosen)
+        torch.empty(1, dtype=torch.float32, device=chosen)
     except Exception as error:  # each kind of device raises its own
         raise OptionError(f"device={device!r} cannot be used: {str(error).strip()[:200]}") from error
     return chosen

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.agreement import compare_once
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.fingerprint import tokenizer_digest, weights_digest
+from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.numbers import check_preprocessing, check_weights
+from promptlet.backbones.parts import Towers
+from promptlet.backbones.plain import check_whole
+from promptlet.backbones.readings import NameRead, with_unknown
 from promptlet.backbones.text.encoder import TextEncoder
-
-
-@dataclass(frozen=True)
-class Towers:
-    """The modules whose weights make up each tower, and the image preprocessing (for the fingerprint)."""
-
-    text: Sequence[nn.Module]
-    image: Sequence[nn.Module]
-    preprocessing: dict[str, Any]
-
-    @cached_property
-    def text_digest(self) -> str:
-        """Identity of the text tower."""
-        return weights_digest(self.text)
-
-    @cached_property
-    def image_digest(self) -> str:
-        """Identity of the image tower and its preprocessing."""
-        return weights_digest(self.image, [self.preprocessing])
 
 
 @final
@@ -59,6 +44,9 @@ class TowerBackbone(Backbone):
         self._text = text
         self._images = images
         self._remarks = remarks
+        self._tokenizer_digest = tokenizer_digest(text.tokenizer)
+        for watch in (towers.text_watch, towers.image_watch):
+            watch.before_use = self.check
 
     @property
     def device(self) -> torch.device:
@@ -70,7 +58,7 @@ class TowerBackbone(Backbone):
 
     @cached_property
     def feature_dim(self) -> int:
-        return int(self._text.encode_texts(["a."]).shape[-1])
+        return int(self._text.encode_texts_reference(["a."]).shape[-1])
 
     @property
     def text(self) -> TextEncoder:
@@ -84,34 +72,60 @@ class TowerBackbone(Backbone):
     def model(self) -> nn.Module:
         return self._model
 
+    def check(self) -> None:
+        watches = (self.towers.text_watch, self.towers.image_watch)
+        if watches[0].before_use is None:
+            return
+        for watch in watches:  # what follows uses the towers itself
+            watch.before_use = None
+        try:
+            check_whole(self._model)
+            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            check_preprocessing(self.name, self._images.spec)
+            compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
+        except BaseException:
+            for watch in watches:
+                watch.before_use = self.check
+            raise
+
     @property
     def image_fingerprint(self) -> str:
+        self.check()
         return self.towers.image_digest
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        return f"{self.towers.text_digest}-{tokenizer_digest(self._text.tokenizer)}-{self.image_fingerprint}"
+        self.check()
+        return f"{self.towers.text_digest}-{self._tokenizer_digest}-{self.image_fingerprint}"
+
+    @property
+    def former_fingerprint(self) -> str:
+        return f"{self.towers.weights_of_text}-{self._tokenizer_digest}-{self.towers.weights_of_image}"
+
+    def names_read(self, class_names: Sequence[str]) -> Iterable[NameRead]:
+        readings = ((name, self._text.reading(name)) for name in class_names)
+        room = self._text.context_length - 2  # what stands behind is cut, at least in hand-written prompts
+        return (NameRead(name, one.ids[:room], repr(one.shown)) for name, one in readings)
+
+    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        self.check()
+        unknown = with_unknown((name for name in class_names if self._has_unknown(name)), self.name)
+        return (
+            *self._remarks,
+            *([unknown] if unknown else []),
+            *(
+                f"the {side} tower of {self.name} takes the plain path, the library's own forward, which is "
+                f"slower: {why}"
+                for side, why in self.towers.why_odd().items()
+            ),
+        )
+
+    def _has_unknown(self, class_name: str) -> bool:
+        return self._text.tokenizer.unknown is not None and self._text.reading(class_name).has_unknown
 
     @property
     def facts(self) -> Mapping[str, Any]:
         return {"dim": self._text.dim, "parameters": sum(p.numel() for p in self._model.parameters())}
 
-    def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
-        return self._remarks
-
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         return self._text.encode_texts(texts)
-
-
-def freeze(model: nn.Module) -> nn.Module:
-    """No parameter trains, no dropout acts."""
-    return model.requires_grad_(False).eval()
-
-
-def settle(model: nn.Module, towers: Towers, device: torch.device, dtype: torch.dtype) -> None:
-    """Move a float32 model to its device and dtype; its identity is taken before precision is lost.
-
-    Views into the weights must be made afterwards: they would keep the old numbers."""
-    if dtype != torch.float32:
-        _ = towers.text_digest, towers.image_digest
-    model.to(device=device, dtype=dtype)

@@ -39,6 +39,7 @@ from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import Method, build_method, register, registered
 from promptlet.pixels import PixelInputs
 from promptlet.promptfile import PromptFile, dumps, loads, save_prompt_file
+from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule, train
 
 
@@ -127,6 +128,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- fitting ---------------------------------------------------------------------------------------
 
+    @own_arithmetic()
     def fit(
         self,
         images: Images,
@@ -196,6 +198,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         best: np.ndarray = names[probabilities.argmax(axis=1)]
         return best
 
+    @own_arithmetic()
     def predict_proba(
         self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
     ) -> np.ndarray:
@@ -214,8 +217,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return answered(score, inputs, sources, self.backbone_.device, watch)
 
     def untaught(self, class_names: Iterable[str]) -> list[str]:
-        """Those of ``class_names`` that were not taught, where there is a choice how they are answered; none
-        where there is not, or nothing says which were taught."""
+        """Those of ``class_names`` that were not taught; none where nothing says so or there is no choice."""
         check_is_fitted(self, "method_")
         return self._answers.untaught(self._checked_names(class_names))
 
@@ -244,6 +246,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = in_words_of(self.classes_, checked_labels(inputs, labels))
         return float(np.average(self.predict(inputs) == names, weights=sample_weight))
 
+    @own_arithmetic()
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
         """The classifier itself: normalised class features (C, D), float32.
 
@@ -293,6 +296,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         precision = precision or self.method_.stored_precision()
         return save_prompt_file(path, self.prompt_file(), precision, compact)
 
+    @own_arithmetic()
     def round_to(self, precision: str | None) -> PromptClassifier:
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
         check_is_fitted(self, "method_")
@@ -301,6 +305,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._settle(self.method_, self.classes_)
         return self
 
+    @own_arithmetic()
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
         check_is_fitted(self, "method_")
@@ -308,6 +313,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return prompt_file_of(self.method_, names, self.training_)
 
     @classmethod
+    @own_arithmetic()
     def load(
         cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
     ) -> PromptClassifier:
@@ -322,7 +328,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             backbone=file.backbone if backbone is None else backbone, device=device, **parameters_of(file)
         )
         classifier._load_backbone()
-        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path))
+        former = not file.is_protected
+        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
         try:
             classifier._restore(file)
         except (OptionError, DataError) as error:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from promptlet.data import clean_class_name, read_folder, sample_shots, short_classes
 from promptlet.data.items import Item, Split
+from promptlet.data.vectors import usable_vectors
 from promptlet.errors import DataError, did_you_mean
 
 Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
@@ -20,7 +21,8 @@ Images = Any  # a path, a PIL image, an array, several of these, or features (N,
 def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
     """Features (1, N, D) given as vectors. Raises DataError when they are none of this backbone."""
     try:
-        stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
+        with np.errstate(over="ignore"):  # what does not fit is infinite, which is refused
+            stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
     except (TypeError, ValueError) as error:
         raise DataError(
             "the features differ in length or hold no numbers; give an array (N, D), or images alone"
@@ -30,12 +32,7 @@ def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
             f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
             "encode the images with the same backbone"
         )
-    wrong = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
-    if wrong.size:
-        raise DataError(
-            f"features[{wrong[0]}] holds a number that is NaN or infinite; encode that image again"
-        )
-    return stacked[None]
+    return usable_vectors(stacked, "features", again="encode that image again")[None]
 
 
 def as_list(images: Images) -> list[Any]:

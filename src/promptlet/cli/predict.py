@@ -68,6 +68,8 @@ def command(
     names = _names(classifier, classes)
     classifier.choose_new_names(new_names)
     _tell_new(file, classifier, names, new_names)
+    for note in classifier.backbone_.notes((), names) if classifier.method_.reads_names else ():
+        warn(f"note: {note}")
     paths, errors = _expand(images)
     answers: dict[str, list[tuple[str, float]]] = {}
     with bars(off=json) as shown:

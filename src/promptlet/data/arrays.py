@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+import sys
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,14 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from promptlet.data.files import open_regular, why
 from promptlet.errors import DataError
+
+SUFFIX = ".npy"
+FREE_BYTES = 1 << 24
+MOST_PACKED = 100
+"""An array may be so many times as large as it lies packed, where it is larger than `FREE_BYTES`."""
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -27,15 +35,13 @@ def read_arrays(
     for a file that cannot be read or has no array of a required name.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if not zipfile.is_zipfile(file):
                 raise DataError(f"{path}: is no .npz file, or is cut off; write it with {writer}")
             file.seek(0)
             return _read(file, path, required, optional, what)
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); give an existing .npz file"
-        ) from error
+        raise DataError(f"{path}: cannot be read ({why(error)}); give an existing .npz file") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -59,23 +65,59 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 def _read(file: IO[bytes], path: Path, required: Sequence[str], optional: Sequence[str], what: str) -> Arrays:
     name = "its directory"
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in required if name not in archive.files]
+        with zipfile.ZipFile(file) as archive:
+            held = {entry.removesuffix(SUFFIX): entry for entry in archive.namelist()}
+            missing = [name for name in required if name not in held]
             if missing:
                 raise DataError(
                     f"{path}: has no array {', '.join(missing)}; it has "
-                    f"{', '.join(archive.files) or 'none'}; {what} needs {', '.join(required)}"
+                    f"{', '.join(held) or 'none'}; {what} needs {', '.join(required)}"
                 )
             arrays: Arrays = {}
-            for name in (*required, *(name for name in optional if name in archive.files)):
-                arrays[name] = archive[name]
+            for name in (*required, *(name for name in optional if name in held)):
+                arrays[name] = _array(archive, held[name])
             return arrays
-    except DataError:
-        raise
-    except (ValueError, zlib.error, zipfile.BadZipFile, EOFError, MemoryError, NotImplementedError) as error:
+    except (DataError, OSError) as error:
+        if isinstance(error, DataError) or error.errno is not None:
+            raise
+        raise DataError(f"{path}: {name} cannot be read: damaged ({error}); copy the file again") from error
+    except Exception as error:  # zipfile, zlib and NumPy raise anything on damaged bytes
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: {name} is an array of Python objects, which is never loaded; save text as "
                 f"np.array({name}, dtype=str)"
             ) from error
-        raise DataError(f"{path}: {name} cannot be read: damaged ({error}); copy the file again") from error
+        said = str(error) or type(error).__name__
+        raise DataError(f"{path}: {name} cannot be read: damaged ({said}); copy the file again") from error
+
+
+def _array(archive: zipfile.ZipFile, entry: str) -> npt.NDArray[Any]:
+    """One array; nothing is set aside for it before its header agrees with the bytes that are there."""
+    about = archive.getinfo(entry)
+    most = max(FREE_BYTES, MOST_PACKED * about.compress_size)
+    if about.file_size > most:
+        raise ValueError(f"{about.compress_size:,} bytes claim to be {about.file_size:,} when unpacked")
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        header = HEADERS.get(version)
+        if header is None:
+            raise ValueError(f"the .npy format {version[0]}.{version[1]} is not one of 1.0 and 2.0")
+        shape, _, dtype = header(file)
+        needed = math.prod(shape) * dtype.itemsize
+        there = about.file_size - file.tell()
+        if not dtype.hasobject and (needed != there or any(side < 0 for side in shape)):
+            raise ValueError(
+                f"its header asks for the shape {_short(shape)} of {dtype}, but {there:,} bytes follow"
+            )
+        file.seek(0)
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == "U" and array.size and dtype.itemsize:
+        highest = int(np.ravel(array).view(dtype.str.replace("U", "u4")[:3]).max())
+        if highest > sys.maxunicode:
+            raise ValueError(f"{highest:#x} is no character")
+    return array
+
+
+def _short(shape: tuple[int, ...]) -> str:
+    text = str(shape)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -34,6 +34,7 @@ class DatasetSpec:
     ``counts``: images of train, val and test. ``rule``: of `RULES`; ``annotations``: the files that it reads,
     below ``folder``. ``template``: CoOp's hand-written prompt. ``page``, ``get``: where the images come from
     and what to do. ``split_digest``: `content_digest` of CoOp's split file, where it is known.
+    ``also_called``: other names that the image folder has come with.
     ``marks``, ``to_add``: of another layout, see `promptlet.data.known.places.Place`.
     """
 
@@ -51,6 +52,7 @@ class DatasetSpec:
     split_url: str = ""
     split_digest: str = ""
     image_folders: tuple[str, ...] = ()
+    also_called: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     licence: str = SEE_SOURCE
     marks: tuple[str, ...] = ()
@@ -223,12 +225,14 @@ NATURAL = (
         split_url=f"{DRIVE}/1Ip7yaCWFi0eaOFUGga0lUdVi_DDQth1o",
         split_digest="3932eeebcd11c5d4",
         image_folder="2750",
+        also_called=("EuroSAT_RGB",),
         template="a centered satellite photo of {}.",
         class_count=10,
         counts=(13_500, 5400, 8100),
         rule="pool",
         page="https://github.com/phelber/EuroSAT",
-        get="unpack EuroSAT.zip (the RGB version), which holds 2750/",
+        get="unpack the RGB version: EuroSAT.zip, which holds 2750/, or zenodo.org's newer EuroSAT_RGB.zip, "
+        "which holds EuroSAT_RGB/; both are read. EuroSAT_MS, of 13 bands, is not",
         licence="MIT",
     ),
     DatasetSpec(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec, spec_of_split_file
+from promptlet.data.files import is_file, is_folder, is_there, why
 from promptlet.data.hugging_face.source import SUFFIXES, is_hub_source, local_path
 from promptlet.data.images.checks import not_there, unreadable
 from promptlet.data.items import SPLIT_NAMES, Split, clean_class_name
@@ -58,7 +60,7 @@ class Checkup:
     def state(self) -> str:
         """``complete``, ``incomplete``, ``wrong`` or ``absent``."""
         kinds = {finding.kind for finding in self.findings}
-        if not self.place.exists():
+        if not _seen(self.place):
             return "absent"
         return "wrong" if "wrong" in kinds else "incomplete" if "missing" in kinds else "complete"
 
@@ -86,8 +88,21 @@ def examine(
     except PromptletError as error:
         checkup.add("wrong", str(error).partition(f"; {ASK}")[0])
     except OSError as error:
-        checkup.add("wrong", f"{checkup.place}: cannot be read ({error.strerror}); check its permissions")
+        checkup.add("wrong", f"{checkup.place}: cannot be read ({why(error)}); check its permissions")
+    except Exception as error:  # whatever is wrong with one data set, the others are examined
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(at.filename).name}, line {at.lineno}"
+        checkup.add(
+            "wrong", f"{checkup.name}: {type(error).__name__} in {place}: {error}; please report this"
+        )
     return checkup
+
+
+def _seen(path: Path) -> bool:
+    try:
+        return is_there(path)
+    except DataError:  # one may not look: it is not absent
+        return True
 
 
 def _find(checkup: Checkup, root: str | Path | None) -> DatasetSpec | None:
@@ -98,7 +113,7 @@ def _find(checkup: Checkup, root: str | Path | None) -> DatasetSpec | None:
     checkup.spec = DATASETS.get(checkup.name)
     if checkup.spec is not None and root is not None:
         checkup.spec, checkup.place = locate(checkup.spec, root)
-    elif checkup.spec is None and checkup.place.is_dir():
+    elif checkup.spec is None and is_folder(checkup.place):
         checkup.spec = spec_of_folder(checkup.place)
     return checkup.spec
 
@@ -108,10 +123,10 @@ def _examine_known(checkup: Checkup, spec: DatasetSpec, root: str | Path | None)
     if spec.name == checkup.name and root is None:
         checkup.add("missing", f"no root is given; say where {spec.folder}/ lies: --root ROOT")
         return None
-    if folder.is_file():
+    if is_file(folder):
         checkup.add("wrong", f"{folder} is a file")
         return None
-    if not folder.is_dir():
+    if not is_folder(folder):
         checkup.add("missing", f"there is no folder {folder}")
         return None
     has_split = has_split_file(spec, folder)
@@ -119,7 +134,8 @@ def _examine_known(checkup: Checkup, spec: DatasetSpec, root: str | Path | None)
     if spec.split_file and not has_split:
         checkup.add("missing", f"there is no {folder / spec.split_file}, CoOp's split: {spec.split_url}")
     for path in missing:
-        checkup.add("missing", f"there is no {path}")
+        others = "".join(f", nor {name} beside it" for name in spec.also_called)
+        checkup.add("missing", f"there is no {path}{others}")
     if missing:
         if spec.to_add:
             checkup.add("note", spec.to_add)
@@ -177,11 +193,11 @@ def _examine_path(checkup: Checkup, root: str | Path | None) -> Split | None:
     content = load_dataset(checkup.name, root)
     split = content.split if isinstance(content, FeatureFile) else content
     is_table = is_hub_source(checkup.name) or (
-        checkup.place.is_file() and checkup.place.suffix.lower() in SUFFIXES
+        is_file(checkup.place) and checkup.place.suffix.lower() in SUFFIXES
     )
-    if is_table or not checkup.place.exists():  # unpacked or drawn into the cache
+    if is_table or not is_there(checkup.place):  # unpacked or drawn into the cache
         images = Path(os.path.commonpath([item.path.parent for item in split.every_item]))
-        if checkup.place.exists():
+        if is_there(checkup.place):
             checkup.add("note", f"its images are in {images}")
         else:
             checkup.place = images
@@ -198,7 +214,7 @@ def _examine_path(checkup: Checkup, root: str | Path | None) -> Split | None:
         empty = [name for label, name in enumerate(split.class_names) if label not in filled]
         if filled and empty:
             checkup.add("note", f"{len(empty)} classes have no {part} images, such as {empty[0]!r}")
-    if checkup.place.is_dir() and not is_table:
+    if is_folder(checkup.place) and not is_table:
         others = ignored_files(checkup.place, split)
         if others:
             checkup.add("note", f"{len(others)} files are passed over, such as {others[0]}")

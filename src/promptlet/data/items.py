@@ -65,15 +65,37 @@ def clean_class_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
 
 
+def check_text(text: str, where: str, what: str) -> str:
+    """The text itself. Raises `DataError`, "where: what text ...", where UTF-8 cannot write it, or for NUL.
+
+    Half a character (a lone surrogate) is what Python makes of bytes in a file's name that are no UTF-8.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    if "\0" in text:
+        raise DataError(
+            f"{where}: {what} {text!r} holds a NUL character (code 0), which no name may hold; remove it"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where}: {what} {text!r} is no text in UTF-8: it holds half a character (a lone surrogate, "
+            f"number {error.start + 1} of it), as of a name in another encoding; rename it"
+        ) from error
+    return text
+
+
 def check_class_names(names: Iterable[str], where: str = "class_names") -> tuple[str, ...]:
     """The cleaned names, in order.
 
-    Raises `DataError`, beginning with ``where``, for an empty name, for two names that differ at most by
-    ``_``, case or spaces, and for fewer than 2 names.
+    Raises `DataError`, beginning with ``where``, for an empty name, for one that is no text, for two names
+    that differ at most by ``_``, case or spaces, and for fewer than 2 names.
     """
     seen: dict[str, str] = {}
     cleaned: list[str] = []
     for name in names:
+        check_text(name, where, "the class name")
         clean = clean_class_name(name)
         if not clean:
             raise DataError(f"{where}: the class name {name!r} is empty; give every class a name")

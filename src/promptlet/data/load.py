@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec
+from promptlet.data.files import is_file, is_folder, is_there
 from promptlet.data.hugging_face.reader import read_hugging_face
 from promptlet.data.hugging_face.source import is_hub_source, looks_saved
 from promptlet.data.items import Split
@@ -53,10 +54,12 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
 
         return read_mini(source)
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         return _read_folder(path)
-    if not path.exists():
+    if not is_there(path):
         raise _not_found(str(source), path)
+    if not is_file(path):
+        raise DataError(f"{path}: is not a regular file, but a device, a pipe or a socket; allowed: {KINDS}")
     match path.suffix.lower():
         case ".csv" | ".tsv":
             return read_table(path)

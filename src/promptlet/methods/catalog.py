@@ -149,7 +149,7 @@ def _digest_of(method: type[Method]) -> str:
     try:
         content = Path(inspect.getsourcefile(method) or "").read_bytes()
     except (OSError, TypeError):
-        functions = (value for value in vars(method).values() if inspect.isfunction(value))
+        functions = (inspect.unwrap(own) for own in vars(method).values() if inspect.isfunction(own))
         content = repr([_compiled(function.__code__) for function in functions]).encode()
     return hashlib.blake2b(content, digest_size=6).hexdigest()
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.methods.sound import check_logits
+from promptlet.session import own_arithmetic
 
 BATCH = 1024  # features scored at once
 IMAGE_BATCH = 32  # images, where the method changes the image tower
@@ -39,7 +40,7 @@ class FeatureInputs:
     """Features (V, N, D) of V views of N images; normalised here, float32."""
 
     def __init__(self, features: Tensor, device: torch.device | None = None) -> None:
-        self.features = F.normalize(features.to(device or features.device).float(), dim=-1)
+        self.features = unit(features.to(device or features.device))
 
     @property
     def views(self) -> int:
@@ -78,10 +79,11 @@ class TrainingData:
 
 def every_view(inputs: Inputs) -> Tensor:
     """All of ``inputs``: (V, N, ...)."""
-    rows = torch.arange(inputs.images)
+    rows = torch.arange(inputs.images, dtype=torch.int64, device="cpu")
     return torch.stack([inputs.take(torch.full_like(rows, view), rows) for view in range(inputs.views)])
 
 
+@own_arithmetic()
 def all_logits(
     score: Callable[[Tensor], Tensor],
     inputs: Inputs,
@@ -95,7 +97,7 @@ def all_logits(
     size = BATCH if isinstance(inputs, FeatureInputs) else IMAGE_BATCH
     logits = []
     for start in range(0, inputs.images, size):
-        rows = torch.arange(start, min(start + size, inputs.images))
+        rows = torch.arange(start, min(start + size, inputs.images), dtype=torch.int64, device="cpu")
         logits.append(score(inputs.take(torch.zeros_like(rows), rows).to(device)).float())
         if on_progress is not None:
             on_progress(start + len(rows), inputs.images)

@@ -20,6 +20,7 @@ from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
 from promptlet.prompts import Context
+from promptlet.session import own_arithmetic
 
 FEATURES, IMAGES = "features", "images"
 NOTHING, AT_ONCE, BY_STEPS = "nothing", "at once", "by steps"
@@ -79,6 +80,8 @@ class Method(nn.Module, ABC):
     """
 
     info: ClassVar[MethodInfo]
+    reads_names: ClassVar[bool] = True
+    """Whether its answers hang on what the backbone reads of the class names."""
     options: Mapping[str, Any] = MappingProxyType({})
     """All its options, where `build_method` has built it."""
     taught: tuple[str, ...] | None = None
@@ -88,6 +91,8 @@ class Method(nn.Module, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):  # parameters that are made in inference mode cannot be trained
+            cls.__init__ = own_arithmetic()(cls.__init__)  # type: ignore[method-assign]
         if "info" in vars(cls):
             cls.take_options()
 
@@ -109,7 +114,12 @@ class Method(nn.Module, ABC):
     backbone: Backbone
 
     def set_classes(self, class_names: Sequence[str]) -> None:
-        """Answer over these class names from now on, seen in training or not."""
+        """Answer over these class names from now on, seen in training or not.
+
+        Raises DataError where the backbone reads two of them alike, or nothing of one.
+        """
+        if self.reads_names:
+            self.backbone.check_names(class_names)
         self.class_names = tuple(class_names)
 
     @abstractmethod

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.methods.template_lists import TEMPLATE_LISTS
+from promptlet.session import own_arithmetic
 
 TEMPLATE = "a photo of a {}."
 BETWEEN = "|"  # of several templates in one text
@@ -24,9 +25,10 @@ def check_template(template: str) -> str:
     return template
 
 
+@own_arithmetic()
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
     """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
-    return F.normalize(backbone.encode_templates([template], class_names)[0].float(), dim=-1)
+    return unit(backbone.encode_templates([template], class_names)[0])
 
 
 def several_templates(templates: str) -> tuple[str, ...]:
@@ -45,6 +47,7 @@ def several_templates(templates: str) -> tuple[str, ...]:
     return tuple(check_template(template.strip()) for template in templates.split(BETWEEN))
 
 
+@own_arithmetic()
 def ensemble(
     backbone: Backbone, templates: Sequence[str], class_names: Sequence[str], normalised: bool = True
 ) -> Tensor:
@@ -53,10 +56,10 @@ def ensemble(
     ``normalised`` says whether each template's features are, before the mean: in CLIP's and CoOp's ensembles
     they are, in PromptSRC's they are not.
     """
-    total = torch.zeros((), device=backbone.device)
+    total = torch.zeros((), dtype=torch.float32, device=backbone.device)
     several = max(1, SENTENCES // len(class_names))
     for begin in range(0, len(templates), several):
         features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
-        features = F.normalize(features, dim=-1) if normalised else features
+        features = unit(features) if normalised else features
         total = total + features.sum(0)
-    return F.normalize(total / len(templates), dim=-1)
+    return unit(total / len(templates))

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.backbones.text.class_token import ClassToken
 from promptlet.backbones.text.encoder import Placement
 from promptlet.errors import OptionError
@@ -71,7 +71,7 @@ class TextPrompt(Method):
         """Normalised features (C, D) of the learned prompt, whatever was taught."""
         context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
-        return F.normalize(features.float(), dim=-1)
+        return unit(features)
 
     def decoupled(self) -> Decoupled | None:
         """How names that were not taught are answered; None where all names are answered as learned."""
@@ -84,7 +84,9 @@ class TextPrompt(Method):
         with torch.no_grad():
             learned = self.learned_features()
             blend = blended(learned, hand_written(self.backbone, self.template, self.class_names), weight)
-        return Decoupled(self.backbone, learned, blend, torch.tensor(taught, device=learned.device))
+        return Decoupled(
+            self.backbone, learned, blend, torch.tensor(taught, dtype=torch.bool, device=learned.device)
+        )
 
     def is_taught(self) -> list[bool]:
         """Which of the current names were taught: those that the tower reads as a taught one."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from promptlet.data import FeatureFile, Split, ignored_files, load_dataset, read_folder
+from promptlet.data.files import is_folder, is_there
 from promptlet.data.hugging_face.source import is_hub_source
 
 OwnData: TypeAlias = Split | FeatureFile
@@ -16,9 +17,9 @@ def read_own(path: Path) -> OwnData:
 
     Raises DataError.
     """
-    return load_dataset(path) if path.exists() or is_hub_source(path) else read_folder(path)
+    return load_dataset(path) if is_there(path) or is_hub_source(path) else read_folder(path)
 
 
 def ignored(path: Path, data: OwnData) -> list[Path]:
     """Files of a folder that look like photos and are passed over: lost to their owner without a word."""
-    return [] if isinstance(data, FeatureFile) or not path.is_dir() else list(ignored_files(path, data))
+    return [] if isinstance(data, FeatureFile) or not is_folder(path) else list(ignored_files(path, data))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from promptlet.errors import OptionError, PromptFileError
+from promptlet.session import own_numbers
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +23,7 @@ MAX_ROUNDS = 100
 LARGEST_HALF = 65504.0  # what fp16 holds
 
 
+@own_numbers()
 def cluster(values: Array, bits: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """The codebook (2^bits,) of ``values`` and the code of each, in the shape of ``values``.
 

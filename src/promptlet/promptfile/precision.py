@@ -19,6 +19,7 @@ import numpy.typing as npt
 from promptlet.errors import PromptFileError, did_you_mean
 from promptlet.promptfile.kmeans import KMEANS, LARGEST_HALF, from_kmeans, kmeans_bytes, to_kmeans
 from promptlet.promptfile.strict_json import shorten
+from promptlet.session import own_numbers
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,7 @@ MAX_PACKED = 2**25  # numbers that a file may pack: 128 MiB as float32
 _OF_DTYPE = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int4"}
 
 
+@own_numbers()
 def to_stored(tensors: Mapping[str, Array], precision: str) -> dict[str, Array]:
     """Float32 tensors as the arrays that a file holds at ``precision``."""
     check_precision(precision)
@@ -61,6 +63,7 @@ def precision_of(stored: Mapping[str, Array], version: int = 2) -> str:
     return _OF_DTYPE[kinds[0]] if kinds else "fp32"
 
 
+@own_numbers()
 def from_stored(
     stored: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], version: int = 2
 ) -> dict[str, Array]:

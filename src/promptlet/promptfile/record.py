@@ -196,7 +196,7 @@ def _checked_tensor(name: str, array: object) -> npt.NDArray[np.float32]:
             f"tensor {name!r} must be a NumPy array of floats, not {type(array).__name__}; "
             "for a torch tensor: tensor.detach().cpu().numpy()"
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         copy = np.array(array, np.float32, order="C")
     if not np.isfinite(copy).all():
         raise PromptFileError(f"tensor {name!r} holds numbers that are not finite")

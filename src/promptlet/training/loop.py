@@ -18,6 +18,7 @@ from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
 from promptlet.methods.method import NOTHING
+from promptlet.session import own_arithmetic
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -33,6 +34,7 @@ from promptlet.training.schedules import Schedule
 CHECKPOINT_SECONDS = 5.0
 
 
+@own_arithmetic()
 def train(
     method: Method,
     inputs: Tensor | Inputs,
@@ -203,7 +205,7 @@ def _batches(images: int, schedule: Schedule, epoch: int, seed: int) -> Iterator
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
     """Which view of each image this epoch takes (N,)."""
     if count == 1:
-        return torch.zeros(images, dtype=torch.int64)
+        return torch.zeros(images, dtype=torch.int64, device="cpu")
     return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -11,7 +12,9 @@ from promptlet.backbones.image.engine import ImageEngine
 from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.image.reference import PlainImageTower, encode_plain_images
 from promptlet.backbones.image.tower import ImageTower
+from promptlet.backbones.plain import Watch
 from promptlet.errors import BackboneError, OptionError
+from promptlet.session import own_arithmetic
 
 
 class ImageEncoder:
@@ -19,7 +22,7 @@ class ImageEncoder:
 
     Attributes: ``spec`` (preprocessing), ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens``
     (whether prompts can enter the tower), ``dim`` (width d of token states) and ``depth`` (layers), both 0
-    without tokens.
+    without tokens, ``watch`` (the tower's layers, which the engine reads while they are plain).
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class ImageEncoder:
         kind: str = "unknown",
         plain: PlainImageTower | None = None,
         tower: ImageTower | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._forward = forward
         self.spec = spec
@@ -38,17 +42,21 @@ class ImageEncoder:
         self.dtype = dtype
         self.kind = kind
         self.plain = plain
+        self.watch = Watch(()) if watch is None else watch
+        self.broken = ""  # why the library itself cannot run the tower
         self.engine = None if tower is None or plain is None else ImageEngine(tower)
-        self.dim = 0 if self.engine is None else self.engine.tower.dim
-        self.depth = 0 if self.engine is None else len(self.engine.tower.blocks)
+        self.dim = 0 if plain is None else plain.dim
+        self.depth = 0 if plain is None else len(plain.layers)
 
     @property
     def has_tokens(self) -> bool:
         """True for class-token ViTs, whose layers prompts can enter."""
-        return self.engine is not None
+        return self.plain is not None
 
+    @own_arithmetic()
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
+        self._check()
         # channels-last input: convolutional towers run about twice as fast on CPUs, others as before
         pixels = pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
@@ -62,27 +70,40 @@ class ImageEncoder:
         without positions. Context 0 is normalised with the patches before the first layer; context i
         replaces the prompts' states before layer i.
         """
-        engine, _ = self._prompted()
-        return engine.encode(pixel_values, self._checked(context))
+        self._prompted()
+        if self.engine is None or self.watch.added():
+            return self.encode_prompted_reference(pixel_values, context)
+        return self.engine.encode(pixel_values, self._checked(context))
 
     def check_tokens(self) -> None:
         """Raise BackboneError where prompts cannot enter the tower."""
-        self._prompted()
+        if self.plain is None:
+            self._refuse()
 
     def encode_prompted_reference(self, pixel_values: Tensor, context: Tensor) -> Tensor:
         """`encode_prompted` by the plain path: the library model's own forward."""
-        _, plain = self._prompted()
+        plain = self._prompted()
         pixels = pixel_values.to(self.device, self.dtype)
         return encode_plain_images(plain, pixels, self._checked(context)).float()
 
-    def _prompted(self) -> tuple[ImageEngine, PlainImageTower]:
-        if self.engine is None or self.plain is None:
-            raise BackboneError(
-                f"prompts cannot enter an image tower of kind {self.kind}. They can in class-token ViTs as "
-                "CLIP's, from transformers or open_clip. With this backbone, take a method that adapts the "
-                "text side, such as rlp or coop."
-            )
-        return self.engine, self.plain
+    def _check(self) -> None:
+        """Raise BackboneError for a tower that cannot run, or is not the one that was loaded."""
+        self.watch.check("image")
+        if self.broken:
+            raise BackboneError(self.broken)
+
+    def _prompted(self) -> PlainImageTower:
+        if self.plain is None:
+            self._refuse()
+        self._check()
+        return self.plain
+
+    def _refuse(self) -> NoReturn:
+        raise BackboneError(
+            f"prompts cannot enter an image tower of kind {self.kind}. They can in class-token ViTs as "
+            "CLIP's, from transformers or open_clip. With this backbone, take a method that adapts the "
+            "text side, such as rlp or coop."
+        )
 
     def _checked(self, context: Tensor) -> Tensor:
         if context.dim() != 3 or context.shape[-1] != self.dim or 0 in context.shape[:-2]:

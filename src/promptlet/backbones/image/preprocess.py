@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from promptlet import rng
+from promptlet.backbones.image.resize import Box, resized, resized_part
 from promptlet.backbones.image.settings import CHANNELS, MOST_PATCHES, MOST_SIDE, Settings
 from promptlet.errors import BackboneError
 
@@ -64,9 +65,12 @@ class ImageSpec:
 
 def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
     """View 0 of an RGB image: float32 (3, H, W)."""
-    image = _resize(image, spec)
+    size = _resized_size(image, spec)
     if spec.crop is not None:
-        image = _centre_crop(image, spec.crop, spec.crop_rounding)
+        box = _centre_box(size, spec.crop, spec.crop_rounding)
+        image = resized_part(image, size, spec.resample, box)
+    else:
+        image = resized(image, size, spec.resample)
     return _normalise(image, spec)
 
 
@@ -75,13 +79,13 @@ def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int)
     draw = rng.generator(f"view/{content}", view)
     box = _random_box(image.width, image.height, draw)
     height, width = spec.output_size
-    crop = image.crop(box).resize((width, height), resample=Image.Resampling(spec.resample))
+    crop = resized(image.crop(box), (width, height), spec.resample)
     if draw.random() < 0.5:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return _normalise(crop, spec)
 
 
-def _random_box(width: int, height: int, draw: np.random.Generator) -> tuple[int, int, int, int]:
+def _random_box(width: int, height: int, draw: np.random.Generator) -> Box:
     """A box of 8 to 100 % of the area, aspect 3/4 to 4/3; the image's centre if ten draws do not fit."""
     for _ in range(10):
         area = width * height * draw.uniform(0.08, 1.0)
@@ -96,9 +100,10 @@ def _random_box(width: int, height: int, draw: np.random.Generator) -> tuple[int
     return left, top, left + side, top + side
 
 
-def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
+def _resized_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
+    """(width, height) before the crop."""
     if spec.resize == "none":
-        return image
+        return image.size
     height, width = spec.size
     if spec.resize == "shortest":
         short = height
@@ -109,9 +114,7 @@ def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     if spec.patch_size is not None and spec.max_patches is not None:
         rows, columns = patch_grid(image.height, image.width, spec.patch_size, spec.max_patches)
         height, width = rows * spec.patch_size, columns * spec.patch_size
-    if (width, height) == image.size:
-        return image
-    return image.resize((width, height), resample=Image.Resampling(spec.resample))
+    return width, height
 
 
 def patch_grid(height: int, width: int, patch_size: int, max_patches: int) -> tuple[int, int]:
@@ -132,14 +135,15 @@ def patch_grid(height: int, width: int, patch_size: int, max_patches: int) -> tu
     return grid(low)
 
 
-def _centre_crop(image: Image.Image, crop: tuple[int, int], rounding: str) -> Image.Image:
-    """Crop; where the image is smaller than the crop, the rest is black, as in both libraries."""
+def _centre_box(size: tuple[int, int], crop: tuple[int, int], rounding: str) -> Box:
+    """Of a picture of ``size`` (width, height); where it is smaller than the crop, the box reaches beyond it,
+    and what lies there is black, as in both libraries."""
     height, width = crop
-    top, left = (image.height - height) / 2, (image.width - width) / 2
+    top, left = (size[1] - height) / 2, (size[0] - width) / 2
     if rounding == "nearest":
         top, left = round(top), round(left)
     top, left = math.floor(top), math.floor(left)
-    return image.crop((left, top, left + width, top + height))
+    return left, top, left + width, top + height
 
 
 def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:

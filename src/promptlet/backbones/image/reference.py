@@ -22,12 +22,14 @@ from promptlet.backbones.hooks import states_hook
 class PlainImageTower:
     """A library image tower: its forward (pixels (B, 3, H, W) -> features (B, D)) and where prompts enter.
 
-    ``embeddings`` is the module that returns token states (B, N, d) before the first normalisation.
+    ``embeddings`` is the module that returns token states (B, N, d) before the first normalisation;
+    ``dim`` is d.
     """
 
     forward: Callable[[Tensor], Tensor]
     embeddings: nn.Module
     layers: Sequence[nn.Module]
+    dim: int
     batch_first: bool = True
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
 from promptlet.backbones.libraries.asked import check_folder, read_asked
+from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.described import check_described, check_text
 from promptlet.backbones.libraries.no_code import no_foreign_code
@@ -22,10 +24,12 @@ from promptlet.backbones.libraries.read_as import ReadAs, read_as
 from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.weights import check_weights
+from promptlet.backbones.numbers import bias_of, scale_of
+from promptlet.backbones.parts import Towers, freeze, settle
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
-from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError, MissingExtraError
 
 WORDS = 49408
@@ -44,7 +48,7 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
         f"cannot load {source!r}: {REASON}. The weights must be in the local cache, at the path given, or "
         "the network must be reachable."
     )
-    with quiet(), no_foreign_code(source), refusing(source, fails):
+    with quiet(), no_foreign_code(source), own_building(), refusing(source, fails):
         if address.file is not None:
             known = read_as(address, source, open_clip)
             model = _from_file(address.file, known, source, open_clip)
@@ -149,8 +153,6 @@ def wrap_open_clip(
     tokens = _tokenizer(tokenizer, int(text.context_length), len(text.token_embedding.weight), name)
     tokens.check_vectors()
     _check_pooling(text, model, tokens, name)
-    settle(model, towers, device, dtype)
-    transformer = text.transformer
 
     def forward(ids: Tensor) -> Tensor:
         features: Tensor = model.encode_text(ids)
@@ -160,8 +162,11 @@ def wrap_open_clip(
         features: Tensor = model.encode_image(pixels)
         return features
 
-    tower = causal_tower(text, model)
-    prompted, eyes = image_tower(model.visual, forward_images) or (None, None)
+    towers.ask(forward, tokens, forward_images, spec)
+    settle(model, towers, device, dtype)
+    transformer, kind = text.transformer, type(model.visual).__name__
+    tower = towers.read("text", partial(causal_tower, text, model))
+    prompted, eyes = towers.read("image", partial(image_tower, model.visual, forward_images)) or (None, None)
     plain = PlainTower(
         forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
     )
@@ -170,10 +175,10 @@ def wrap_open_clip(
         framework="open_clip",
         model=model,
         towers=towers,
-        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight),
-        images=ImageEncoder(forward_images, spec, device, dtype, type(model.visual).__name__, prompted, eyes),
-        logit_scale=float(model.logit_scale.detach().float().exp()),
-        logit_bias=float(model.logit_bias.detach().float()) if _has_bias(model) else 0.0,
+        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight, towers.text_watch),
+        images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
+        logit_scale=scale_of(name, model.logit_scale),
+        logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
         remarks=remarks,
     )
 
@@ -192,10 +197,6 @@ class _TextParts(nn.Module):
             self.register_buffer("text_projection", projection.detach().t())
         else:
             self.text_projection = projection
-
-
-def _has_bias(model: Any) -> bool:
-    return getattr(model, "logit_bias", None) is not None
 
 
 def _import_open_clip() -> Any:
@@ -226,9 +227,12 @@ def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Token
         def simple(text: str) -> list[int]:
             return list(tokenizer.encode(text))
 
-        return Tokenizer(
-            simple, tokenizer.sot_token_id, tokenizer.eot_token_id, 0, length, vocabulary=vocabulary
-        )
+        ends = tokenizer.sot_token_id, tokenizer.eot_token_id
+
+        def pieces(ids: Sequence[int]) -> list[str]:
+            return [tokenizer.decoder[one] for one in ids]
+
+        return Tokenizer(simple, *ends, 0, length, None, pieces, vocabulary)
     inner, clean = getattr(tokenizer, "tokenizer", None), getattr(tokenizer, "clean_fn", None)
     if inner is None or clean is None or tokenizer.tokenizer_mode or tokenizer.strip_sep_token:
         raise BackboneError(
@@ -239,7 +243,10 @@ def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Token
         return list(inner(clean(text), add_special_tokens=False).input_ids)
 
     start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
-    return Tokenizer(words, start, end, int(inner.pad_token_id), length, vocabulary=vocabulary)
+    pieces = inner.convert_ids_to_tokens
+    return Tokenizer(
+        words, start, end, int(inner.pad_token_id), length, inner.unk_token_id, pieces, vocabulary
+    )
 
 
 def _check_pooling(text: Any, model: Any, tokens: Tokenizer, name: str) -> None:

@@ -14,8 +14,10 @@ from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.text.tower import CausalTower
 
 
-def causal_tower(text: Any, model: Any) -> CausalTower | None:
-    """The tower as plain data, or None where sharing is not exact or a part is not a plain block."""
+def causal_tower(text: Any, model: Any, is_plain: bool) -> CausalTower | None:
+    """The tower as plain data, or None where sharing is not exact or a layer is not plain."""
+    if not is_plain:
+        return None
     pool = getattr(text, "pool_type", None) or getattr(model, "text_pool_type", None)
     blocks = list(text.transformer.resblocks)
     plain = all(_is_plain(block) for block in blocks)
@@ -28,10 +30,7 @@ def causal_tower(text: Any, model: Any) -> CausalTower | None:
     activation = _activation(blocks[0].mlp.gelu)
     if activation is None:
         return None
-    if isinstance(projection, nn.Linear):
-        last = Linear(projection.weight, projection.bias)
-    else:
-        last = Linear(projection.t(), None)
+    last = _linear(projection) if isinstance(projection, nn.Linear) else Linear(projection.t(), None)
     return CausalTower(
         token_embedding=text.token_embedding.weight,
         position_embedding=text.positional_embedding,
@@ -44,9 +43,10 @@ def causal_tower(text: Any, model: Any) -> CausalTower | None:
 
 
 def image_tower(
-    visual: Any, forward: Callable[[Tensor], Tensor]
-) -> tuple[PlainImageTower, ImageTower] | None:
-    """A ViT of plain blocks that reads features from its class token; None for every other tower.
+    visual: Any, forward: Callable[[Tensor], Tensor], is_plain: bool
+) -> tuple[PlainImageTower, ImageTower | None] | None:
+    """A ViT of plain blocks that reads features from its class token; None for every other tower. The second
+    is None where a layer is not plain.
 
     ``forward`` is the way from pixels to features.
     """
@@ -55,6 +55,12 @@ def image_tower(
     if type(visual) is not VisionTransformer or not _reads_class_token(visual):
         return None
     blocks = list(visual.transformer.resblocks)
+    # `patch_dropout`, nothing while predicting, is the last module before the first normalisation
+    batch_first = bool(getattr(visual.transformer, "batch_first", True))
+    width = int(visual.positional_embedding.shape[1])
+    plain = PlainImageTower(forward, visual.patch_dropout, blocks, width, batch_first)
+    if not is_plain:
+        return plain, None
     if not all(_is_plain(block) for block in blocks):
         return None
     activation = _activation(blocks[0].mlp.gelu)
@@ -71,7 +77,7 @@ def image_tower(
         features: Tensor = states if visual.proj is None else states @ visual.proj
         return features
 
-    tower = ImageTower(
+    return plain, ImageTower(
         embed=embed,
         tokens=int(visual.positional_embedding.shape[0]),
         pre_norm=None if isinstance(visual.ln_pre, nn.Identity) else _norm(visual.ln_pre),
@@ -81,9 +87,6 @@ def image_tower(
         heads=int(blocks[0].attn.num_heads),
         activation=activation,
     )
-    batch_first = bool(getattr(visual.transformer, "batch_first", True))
-    # `patch_dropout`, nothing while predicting, is the last module before the first normalisation
-    return PlainImageTower(forward, visual.patch_dropout, blocks, batch_first), tower
 
 
 def _reads_class_token(visual: Any) -> bool:
@@ -92,7 +95,7 @@ def _reads_class_token(visual: Any) -> bool:
 
 def _is_plain(block: Any) -> bool:
     return (
-        isinstance(getattr(block, "attn", None), nn.MultiheadAttention)
+        type(getattr(block, "attn", None)) is nn.MultiheadAttention
         and isinstance(block.ls_1, nn.Identity)
         and isinstance(block.ls_2, nn.Identity)
         and block.attn.in_proj_weight is not None
@@ -108,7 +111,15 @@ def _activation(layer: Any) -> str | None:
     return None
 
 
+def _linear(layer: Any) -> Linear:
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
+    return Linear(layer.weight, layer.bias)
+
+
 def _norm(layer: Any) -> Norm:
+    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
+        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
     return Norm(layer.weight, layer.bias, float(layer.eps))
 
 
@@ -122,8 +133,8 @@ def _block(block: Any) -> Block:
         query=query,
         key=key,
         value=value,
-        out=Linear(block.attn.out_proj.weight, block.attn.out_proj.bias),
+        out=_linear(block.attn.out_proj),
         norm2=_norm(block.ln_2),
-        up=Linear(block.mlp.c_fc.weight, block.mlp.c_fc.bias),
-        down=Linear(block.mlp.c_proj.weight, block.mlp.c_proj.bias),
+        up=_linear(block.mlp.c_fc),
+        down=_linear(block.mlp.c_proj),
     )

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from promptlet import rng
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.libraries.building import own_building
+from promptlet.backbones.plain import why_not_plain
 from promptlet.errors import BackboneError, MissingExtraError, OptionError
 
 PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj"}
@@ -104,7 +106,7 @@ def add_lora(
     if not 1 <= r <= width:
         raise OptionError(f"r={r} is outside 1..{width}, the width of the {side} tower")
     config = peft.LoraConfig(r=r, lora_alpha=alpha, use_rslora=True, target_modules=[*PROJECTIONS.values()])
-    with torch.random.fork_rng(devices=[]):  # PEFT's own start draws from the global generator
+    with own_building():  # PEFT's own start draws from the global generator
         peft.inject_adapter_in_model(config, tower, adapter_name=ADAPTER)
     matrices = {}
     for i, layer in enumerate(tower.encoder.layers):
@@ -112,7 +114,10 @@ def add_lora(
             linear = getattr(layer.self_attn, name)
             linear.lora_dropout[ADAPTER] = dropout
             draw = rng.generator(f"lora/{side}/{i}/{short}", seed)
-            start = {"A": _uniform(draw, (r, width)), "B": torch.zeros(width, r)}
+            start = {
+                "A": _uniform(draw, (r, width)),
+                "B": torch.zeros(width, r, dtype=torch.float32, device="cpu"),
+            }
             for factor, parts in (("A", linear.lora_A), ("B", linear.lora_B)):
                 matrix = nn.Parameter(start[factor].to(linear.weight.device))
                 parts[ADAPTER].weight = matrices[f"{i}.{short}.{factor}"] = matrix
@@ -144,6 +149,12 @@ def _clip_tower(backbone: Backbone, side: str) -> Any:
         raise BackboneError(
             f"LoRA cannot be put into {backbone.name!r}: its {side} tower is a {type(tower).__name__}, not "
             f"CLIP's. {_advice()}"
+        )
+    odd = why_not_plain([tower])
+    if odd:
+        raise BackboneError(
+            f"LoRA cannot be put into {backbone.name!r}: its {side} tower is not of plain layers ({odd}). "
+            "Merge what is on it into the weights first; prompt methods such as rlp work with it as it is"
         )
     return tower
 

@@ -7,8 +7,8 @@ are of one size, which gives the same features without padding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
-from promptlet.backbones.image.settings import CHANNELS
 from promptlet.backbones.libraries.asked import check_folder, read_asked
+from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
@@ -26,11 +26,14 @@ from promptlet.backbones.libraries.refusal import REASON, reason, refusing
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
 from promptlet.backbones.libraries.weights import weights_in
+from promptlet.backbones.libraries.whole_weights import check_no_adapter, check_not_quantised
 from promptlet.backbones.libraries.words import words_of
+from promptlet.backbones.numbers import bias_of, scale_of
+from promptlet.backbones.parts import Towers, freeze, settle
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE
-from promptlet.backbones.towers import TowerBackbone, Towers, freeze, settle
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError
 
 OWN_ATTENTION = ("sdpa", "eager")
@@ -51,7 +54,7 @@ def load_transformers(
 
     Raises BackboneError that says what is missing and what to do.
     """
-    with quiet(), no_foreign_code(source):
+    with quiet(), no_foreign_code(source), own_building():
         try:
             with offline():  # beside peft, the library looks for adapters on the hub, whatever it is told
                 model, tokenizer, spec = _load_parts(source, local=True)
@@ -68,6 +71,8 @@ def load_transformers(
 
 def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
     config, folder = _load_config(source, local)
+    check_no_adapter(source, local)
+    check_not_quantised(source, config)
     return (
         _load_model(source, config, folder, local),
         _load_tokenizer(source, config, folder, local),
@@ -106,7 +111,7 @@ def wrap_transformers(
         return pooled if visual is None else visual(pooled)
 
     _check_patches(model.config.vision_config, spec, name)
-    _check_size(model.config.vision_config, spec, forward_images, name)
+    _check_size(model.config.vision_config, spec, name)
     causal = text_config.model_type == "clip_text_model"
     tokens = words_of(tokenizer, text_config)
     embedding = text_model.embeddings.token_embedding
@@ -116,21 +121,26 @@ def wrap_transformers(
         _present(model.vision_model, visual),
         spec.as_dict(),
     )
+    towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
-    plain = PlainTower(forward, embedding, list(text_model.encoder.layers))
-    tower = causal_tower(text_model, projection, text_config) if causal else None
-    prompted, eyes = image_tower(model.vision_model, visual, forward_images) or (None, None)
+    plain, kind = (
+        PlainTower(forward, embedding, list(text_model.encoder.layers)),
+        type(model.vision_model).__name__,
+    )
+    tower = (
+        towers.read("text", partial(causal_tower, text_model, projection, text_config)) if causal else None
+    )
+    found = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
+    prompted, eyes = found or (None, None)
     return TowerBackbone(
         name=name,
         framework="transformers",
         model=model,
         towers=towers,
-        text=TextEncoder(plain, tower, tokens, embedding.weight),
-        images=ImageEncoder(
-            forward_images, spec, device, dtype, type(model.vision_model).__name__, prompted, eyes
-        ),
-        logit_scale=float(model.logit_scale.detach().float().exp()),
-        logit_bias=float(model.logit_bias.detach().float()) if hasattr(model, "logit_bias") else 0.0,
+        text=TextEncoder(plain, tower, tokens, embedding.weight, towers.text_watch),
+        images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
+        logit_scale=scale_of(name, model.logit_scale),
+        logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
     )
 
 
@@ -142,7 +152,9 @@ def patches(pixels: Tensor, size: int) -> dict[str, Tensor]:
     return {
         "pixel_values": cut.reshape(batch, rows * columns, size * size * channels),
         "pixel_attention_mask": torch.ones(batch, rows * columns, dtype=torch.int32, device=pixels.device),
-        "spatial_shapes": torch.tensor([[rows, columns]] * batch),  # the tower reads them as Python numbers
+        "spatial_shapes": torch.tensor(
+            [[rows, columns]] * batch, dtype=torch.int64, device="cpu"
+        ),  # read as numbers
     }
 
 
@@ -159,10 +171,8 @@ def _check_patches(vision_config: Any, spec: ImageSpec, name: str) -> None:
         )
 
 
-def _check_size(
-    vision_config: Any, spec: ImageSpec, forward_images: Callable[[Tensor], Tensor], name: str
-) -> None:
-    """Towers with a place for each patch read images of one size; others are tried."""
+def _check_size(vision_config: Any, spec: ImageSpec, name: str) -> None:
+    """Towers with a place for each patch read images of one size; others are tried when they are compared."""
     side = getattr(vision_config, "image_size", None)
     reads = (side, side) if isinstance(side, int) else tuple(side or ())
     if vision_config.model_type in ONE_SIZE and reads != spec.output_size:
@@ -172,13 +182,6 @@ def _check_size(
             f"{gets} (size, crop_size): they do not belong together. Save the model's own image processor "
             "beside it."
         )
-    if vision_config.model_type not in ONE_SIZE and spec.patch_size is None:
-        size = "x".join(map(str, spec.output_size))
-        cannot = (
-            f"the image tower of {name!r} cannot read images of {size} pixels ({REASON}). {_advice(name)}"
-        )
-        with refusing(name, cannot), torch.inference_mode():
-            forward_images(torch.zeros(1, CHANNELS, *spec.output_size))
 
 
 def _present(*modules: nn.Module | None) -> list[nn.Module]:

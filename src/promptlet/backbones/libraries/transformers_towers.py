@@ -30,9 +30,9 @@ OLDER_VIT_PARTS = (  # transformers 5.0
 )
 
 
-def causal_tower(text_model: Any, projection: Any, config: Any) -> CausalTower | None:
-    """CLIP's text tower, or None where its activation is not known."""
-    if config.hidden_act not in ACTIVATIONS:
+def causal_tower(text_model: Any, projection: Any, config: Any, is_plain: bool) -> CausalTower | None:
+    """CLIP's text tower, or None where its activation is not known, or a layer is not plain."""
+    if not is_plain or config.hidden_act not in ACTIVATIONS:
         return None
     return CausalTower(
         token_embedding=text_model.embeddings.token_embedding.weight,
@@ -46,9 +46,10 @@ def causal_tower(text_model: Any, projection: Any, config: Any) -> CausalTower |
 
 
 def image_tower(
-    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor]
-) -> tuple[PlainImageTower, ImageTower] | None:
-    """CLIP's image tower, or ViT's; None where prompts have no place: other kinds, other poolings.
+    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor], is_plain: bool
+) -> tuple[PlainImageTower, ImageTower | None] | None:
+    """CLIP's image tower, or ViT's; None where prompts have no place: other kinds, other poolings. The second
+    is None where a layer is not plain.
 
     ``forward`` is the way from pixels to features, ``projection`` its last step.
     """
@@ -56,18 +57,21 @@ def image_tower(
     if projection is None or getattr(config, "hidden_act", None) not in ACTIVATIONS:
         return None
     if config.model_type == "clip_vision_model":
-        return _clip_tower(vision_model, projection, forward)
+        return _clip_tower(vision_model, projection, forward, is_plain)
     if config.model_type == "vit" and getattr(vision_model, "pooler", None) is not None:
-        return _vit_tower(vision_model, projection, forward)
+        return _vit_tower(vision_model, projection, forward, is_plain)
     return None
 
 
 def _clip_tower(
-    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor]
-) -> tuple[PlainImageTower, ImageTower]:
+    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor], is_plain: bool
+) -> tuple[PlainImageTower, ImageTower | None]:
     vision_model = getattr(vision_model, "vision_model", vision_model)  # older transformers wrap it once more
     layers, config = list(vision_model.encoder.layers), vision_model.config
-    tower = ImageTower(
+    plain = PlainImageTower(forward, vision_model.embeddings, layers, int(config.hidden_size))
+    if not is_plain:
+        return plain, None
+    return plain, ImageTower(
         embed=vision_model.embeddings,
         tokens=int(vision_model.embeddings.position_embedding.weight.shape[0]),
         pre_norm=_norm(vision_model.pre_layrnorm),
@@ -77,23 +81,25 @@ def _clip_tower(
         heads=int(config.num_attention_heads),
         activation=ACTIVATIONS[config.hidden_act],
     )
-    return PlainImageTower(forward, vision_model.embeddings, layers), tower
 
 
 def _vit_tower(
-    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor]
-) -> tuple[PlainImageTower, ImageTower] | None:
+    vision_model: Any, projection: Any, forward: Callable[[Tensor], Tensor], is_plain: bool
+) -> tuple[PlainImageTower, ImageTower | None] | None:
     layers = list(vision_model.layers if hasattr(vision_model, "layers") else vision_model.encoder.layer)
     config, pooler = vision_model.config, vision_model.pooler
     parts = next((parts for parts in (VIT_PARTS, OLDER_VIT_PARTS) if _has(layers[0], parts)), None)
     if parts is None:
         return None
+    plain = PlainImageTower(forward, vision_model.embeddings, layers, int(config.hidden_size))
+    if not is_plain:
+        return plain, None
 
     def head(states: Tensor) -> Tensor:
         features: Tensor = projection(pooler(states[:, None]))  # the pooler takes the first token
         return features
 
-    tower = ImageTower(
+    return plain, ImageTower(
         embed=vision_model.embeddings,
         tokens=int(vision_model.embeddings.position_embeddings.shape[1]),
         pre_norm=None,
@@ -103,7 +109,6 @@ def _vit_tower(
         heads=int(config.num_attention_heads),
         activation=ACTIVATIONS[config.hidden_act],
     )
-    return PlainImageTower(forward, vision_model.embeddings, layers), tower
 
 
 def _has(layer: nn.Module, parts: tuple[str, ...]) -> bool:
@@ -126,8 +131,12 @@ def _block(layer: nn.Module, parts: tuple[str, ...]) -> Block:
 
 
 def _linear(layer: Any) -> Linear:
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
     return Linear(layer.weight, layer.bias)
 
 
 def _norm(layer: Any) -> Norm:
+    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
+        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
     return Norm(layer.weight, layer.bias, float(layer.eps))

@@ -35,6 +35,8 @@ def words_of(tokenizer: Any, text_config: Any) -> Tokenizer:
         end,
         int(pad if pad is not None else 0),
         int(text_config.max_position_embeddings),
+        tokenizer.unk_token_id,
+        tokenizer.convert_ids_to_tokens,
         vocabulary=int(text_config.vocab_size),
     )
     tokens.check_vectors()

@@ -56,7 +56,7 @@ class Slots:
 
 
 def _repeat(index: Tensor, b: int, step: int) -> Tensor:
-    return (index + step * torch.arange(b, device=index.device)[:, None]).flatten()
+    return (index + step * torch.arange(b, dtype=torch.int64, device=index.device)[:, None]).flatten()
 
 
 def make_slots(class_slots: Tensor, visible: Tensor, prefix: int, heads: int) -> Slots:
@@ -65,10 +65,10 @@ def make_slots(class_slots: Tensor, visible: Tensor, prefix: int, heads: int) ->
     n, tile = class_slots.shape
     front = -(-prefix // tile)
     rows = class_slots.new_full((front + n, tile), -1)
-    rows.view(-1)[:prefix] = torch.arange(prefix, device=rows.device)
+    rows.view(-1)[:prefix] = torch.arange(prefix, dtype=torch.int64, device=rows.device)
     rows[front:] = torch.where(class_slots >= 0, class_slots + prefix, -1)
     real = rows >= 0
-    columns = torch.arange(prefix, device=rows.device)
+    columns = torch.arange(prefix, dtype=torch.int64, device=rows.device)
     seen = torch.zeros(front + n, tile, prefix + tile, dtype=torch.bool, device=rows.device)
     seen[:front, :, :prefix] = rows[:front, :, None] >= columns
     seen[front:, :, :prefix] = real[front:, :, None]
@@ -85,21 +85,23 @@ def make_leaf_slots(class_slots: Tensor, visible: Tensor, leaves: Tensor, prefix
     at, slot = place[torch.argsort(class_slots[class_slots >= 0])][leaves].unbind(1)
     order = torch.argsort(at, stable=True)
     at, slot = at[order], slot[order]
-    turn = torch.arange(len(at), device=at.device) - torch.searchsorted(at, at)  # which leaf of its tile
+    turn = torch.arange(len(at), dtype=torch.int64, device=at.device) - torch.searchsorted(
+        at, at
+    )  # which leaf of its tile
     asking = at.new_full((n, int(turn.max()) + 1), -1)
     asking[at, turn] = order
     seen = torch.zeros(*asking.shape, prefix + tile + 1, dtype=torch.bool, device=at.device)
     seen[at, turn, :prefix] = True
     seen[at, turn, prefix:-1] = visible[at, slot]
     seen[..., -1] = asking < 0
-    columns = torch.arange(prefix, device=at.device).expand(n, prefix)
+    columns = torch.arange(prefix, dtype=torch.int64, device=at.device).expand(n, prefix)
     own = torch.where(class_slots >= 0, class_slots + prefix, -1)
     return _slots(asking, torch.cat([columns, own, own.new_full((n, 1), -1)], dim=1), seen, prefix, heads)
 
 
 def _slots(asking: Tensor, keys: Tensor, seen: Tensor, prefix: int, heads: int) -> Slots:
     """`Slots` from the rows that ask (n, T) and the rows in key slots (n, K), each -1 where empty."""
-    units = torch.arange(heads, device=keys.device)
+    units = torch.arange(heads, dtype=torch.int64, device=keys.device)
     own = keys.clone()
     own[:, :prefix] = -1  # the prefix's keys stand in every tile
     return Slots(

@@ -54,4 +54,4 @@ def context_positions(names: Sequence[int], before: int, n_ctx: int, start: int)
     """Where each context vector stands in the whole prompt, int64 (C, n_ctx); ``start``: how many start
     tokens there are."""
     rows = [[start + k + (name if k >= before else 0) for k in range(n_ctx)] for name in names]
-    return torch.tensor(rows, dtype=torch.int64)
+    return torch.tensor(rows, dtype=torch.int64, device="cpu")

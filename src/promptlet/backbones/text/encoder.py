@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from promptlet.backbones.plain import Watch
 from promptlet.backbones.text.class_token import (
     CLASS_TOKENS,
     ClassToken,
@@ -23,9 +24,10 @@ from promptlet.backbones.text.engine import TextEngine
 from promptlet.backbones.text.reference import PlainTower, encode_plain, encode_plain_at
 from promptlet.backbones.text.tokenizer import Tokenizer
 from promptlet.backbones.text.tower import CausalTower
-from promptlet.errors import DataError, OptionError, check_option
+from promptlet.errors import BackboneError, DataError, OptionError, check_option
+from promptlet.session import own_arithmetic
 
-MAX_LISTS = 16
+MAX_LISTS, MAX_NAMES = 16, 1 << 16
 Placement = Literal["input", "deep", "per_class"]
 PLACEMENTS = ("input", "deep", "per_class")
 
@@ -34,13 +36,25 @@ class TextEncoder:
     """Encodes class prompts ``[start] context name "." [end]``; nothing in it is trainable.
 
     Attributes: ``dim`` (width d of token states), ``feature_dim`` (D), ``depth`` (layers),
-    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine).
+    ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine),
+    ``watch`` (the tower's layers, which the engine reads while they are plain).
     """
 
     def __init__(
-        self, plain: PlainTower, tower: CausalTower | None, tokenizer: Tokenizer, embedding: Tensor
+        self,
+        plain: PlainTower,
+        tower: CausalTower | None,
+        tokenizer: Tokenizer,
+        embedding: Tensor,
+        watch: Watch | None = None,
     ) -> None:
+        if not isinstance(embedding, Tensor):
+            raise BackboneError(
+                f"the token embedding is a {type(plain.token_embedding).__qualname__}, whose weights cannot "
+                "be read; load the model with its weights as they were trained"
+            )
         self.plain = plain
+        self.watch = Watch(()) if watch is None else watch
         self.tokenizer = tokenizer
         self.token_embedding = embedding
         self.engine = (
@@ -49,13 +63,21 @@ class TextEncoder:
         self.dim = int(embedding.shape[1])
         self.depth = len(plain.layers)
         self.context_length = tokenizer.length
+        self.reading = lru_cache(MAX_NAMES)(tokenizer.reading)
         self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
         self._placed = lru_cache(MAX_LISTS)(self._place)
 
     @property
     def exact_sharing(self) -> bool:
         """True for causal towers with end-of-text pooling; False where only the plain path is exact."""
-        return self.engine is not None
+        self.watch.use()
+        return self.engine is not None and not self.watch.added()
+
+    def _sharing(self) -> TextEngine | None:
+        """The engine, where it is exact now. Raises BackboneError where the layers are no longer those that
+        were loaded."""
+        self.watch.check("text")
+        return self.engine if self.exact_sharing else None
 
     @property
     def device(self) -> torch.device:
@@ -67,7 +89,9 @@ class TextEncoder:
         ids = self.tokenizer.words(text)
         if not ids:
             raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
-        return self.token_embedding[torch.tensor(ids, device=self.device)].detach().float()
+        with torch.no_grad():  # the layer, not its weights: it may be more than a table
+            words: Tensor = self.plain.token_embedding(self._ids(ids))
+        return words.float().clone()
 
     def sequences(self, class_names: Sequence[str], n_ctx: int) -> tuple[tuple[int, ...], ...]:
         """Token ids of each class behind the context. Raises DataError naming the class that does not fit."""
@@ -108,7 +132,8 @@ class TextEncoder:
         class_token: where the name stands, see `class_token`; "middle" and "front" for one context at
         the input, or one per class.
         """
-        if self.engine is None:
+        engine = self._sharing()
+        if engine is None:
             return self.encode_reference(context, class_names, placement, class_token)
         context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
@@ -116,12 +141,12 @@ class TextEncoder:
         if placement == "per_class" or class_token != "end":
             placed = self._placed(tuple(class_names), n_ctx, class_token)
             if placement == "per_class":
-                return self.engine.encode_per_class(context, placed)
+                return engine.encode_per_class(context, placed)
             before = vectors_before(class_token, n_ctx)
-            return self.engine.encode_among(context, [sequence[before:] for sequence in placed], before)
+            return engine.encode_among(context, [sequence[before:] for sequence in placed], before)
         batched = context.dim() == (4 if placement == "deep" else 3)
         full = context if placement == "deep" else context.unsqueeze(-3)
-        features = self.engine.encode(full if batched else full[None], sequences)
+        features = engine.encode(full if batched else full[None], sequences)
         return features if batched else features[0]
 
     def encode_reference(
@@ -132,6 +157,7 @@ class TextEncoder:
         class_token: ClassToken = "end",
     ) -> Tensor:
         """`encode` by the plain path: all positions of every prompt, the library model's own forward."""
+        self.watch.check("text")
         context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
         if placement != "per_class" and context.dim() == (4 if placement == "deep" else 3):
@@ -141,13 +167,14 @@ class TextEncoder:
         if class_token != "end":
             lengths, before = self._lengths(tuple(class_names), n_ctx), vectors_before(class_token, n_ctx)
             sequences = with_gaps(sequences, lengths, before, n_ctx)
-            ids = torch.tensor([self.tokenizer.full(s, 0) for s in sequences], device=self.device)
+            ids = self._ids([self.tokenizer.full(s, 0) for s in sequences])
             positions = context_positions(lengths, before, n_ctx, at).to(self.device)
             return encode_plain_at(self.plain, ids, context, positions).to(context.dtype)
-        ids = torch.tensor([self.tokenizer.full(s, n_ctx) for s in sequences], device=self.device)
+        ids = self._ids([self.tokenizer.full(s, n_ctx) for s in sequences])
         first, *deep = context if placement == "deep" else (context,)
         return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
 
+    @own_arithmetic()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of whole sentences, such as ``"a photo of a dog."``: (N, D), not normalised, no gradient.
 
@@ -157,10 +184,20 @@ class TextEncoder:
             raise DataError(f"texts={texts!r}; give a list of at least one sentence")
         sequences = [self.tokenizer.text(text) for text in texts]
         with torch.no_grad():
-            if self.engine is not None:
-                return self.engine.encode(torch.zeros(1, 1, 0, self.dim, device=self.device), sequences)[0]
-            rows = [self.tokenizer.full(sequence, 0) for sequence in sequences]
-            return self.plain.forward(torch.tensor(rows, device=self.device)).float()
+            engine = self._sharing()
+            if engine is not None:
+                nothing = torch.zeros(1, 1, 0, self.dim, dtype=torch.float32, device=self.device)
+                return engine.encode(nothing, sequences)[0]
+            return self.encode_texts_reference(texts)
+
+    def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
+        """`encode_texts` by the plain path."""
+        rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
+        with torch.no_grad():
+            return self.plain.forward(self._ids(rows)).float()
+
+    def _ids(self, rows: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor(rows, dtype=torch.int64, device=self.device)
 
     def _checked(self, context: Tensor, classes: int, placement: str, class_token: str) -> Tensor:
         check_option("placement", placement, PLACEMENTS)

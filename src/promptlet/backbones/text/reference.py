@@ -68,7 +68,7 @@ def encode_plain(tower: PlainTower, ids: Tensor, first: Tensor, deep: Sequence[T
 def encode_plain_at(tower: PlainTower, ids: Tensor, context: Tensor, positions: Tensor) -> Tensor:
     """Features (C, D) of full-length ids (C, L) with a context (n_ctx, d) or (C, n_ctx, d) put in before the
     first layer: vector k of class c at position ``positions[c, k]``, int64 (C, n_ctx)."""
-    rows = torch.arange(len(ids), device=ids.device)[:, None]
+    rows = torch.arange(len(ids), dtype=torch.int64, device=ids.device)[:, None]
 
     def embed(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
         vectors = context.to(output.dtype).expand(*positions.shape, output.shape[-1])

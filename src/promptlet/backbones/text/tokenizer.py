@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from promptlet.errors import BackboneError, DataError
 
 PROBE = "a photo of a dog, 2 cars & café №7."
 LEAD = "a"
+NOBODYS = "\U000f1234"
+"""A character without a meaning: what a tokenizer makes of it, it makes of all that it does not know."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a tokenizer reads of a class name: its tokens, in signs for people, and whether one of them stands
+    for characters that it does not know."""
+
+    ids: tuple[int, ...]
+    shown: str
+    has_unknown: bool
 
 
 @dataclass(frozen=True)
 class Tokenizer:
     """``words`` maps text to ids without special tokens. A prompt is ``[start] ids [end] pad ...``.
 
+    unknown: the id that stands for characters it does not know; None where it knows all.
+    pieces: ids in signs.
     ``vocabulary``: for how many tokens the text tower has vectors; None where nobody told.
     """
 
@@ -23,16 +38,18 @@ class Tokenizer:
     end: int | None
     pad: int
     length: int
+    unknown: int | None = None
+    pieces: Callable[[Sequence[int]], Sequence[str]] | None = None
     vocabulary: int | None = None
 
-    def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
-        """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
+    def reading(self, class_name: str) -> Reading:
+        """What it reads of ``class_name.`` behind other words.
 
         Raises DataError for a name without tokens, with a special token or one that the tower does not know,
-        or too long for the tower.
+        or of unknown characters alone.
         """
         ids = tuple(self.behind_words(f"{class_name}."))
-        if not self.words(class_name):
+        if not self.words(class_name) or ids == tuple(self.behind_words(".")):
             raise DataError(
                 f"class name {class_name!r} has no tokens for this backbone; give it a name in words"
             )
@@ -42,6 +59,29 @@ class Tokenizer:
                 "give it a name in words"
             )
         self._check_known(ids, f"class name {class_name!r}")
+        has_unknown = self.unknown in ids
+        if has_unknown and set(self.behind_words(class_name)) <= self._nothing:
+            raise DataError(
+                f"class name {class_name!r} is of nothing but characters that this backbone's tokenizer does "
+                "not know: all such names would be the same; give it a name in words that it knows"
+            )
+        return Reading(ids, self._shown(ids), has_unknown)
+
+    @cached_property
+    def _nothing(self) -> frozenset[int]:
+        """The tokens of characters that it does not know, as words of their own."""
+        return frozenset(self.behind_words(NOBODYS))
+
+    def _shown(self, ids: tuple[int, ...]) -> str:
+        signs = map(str, ids) if self.pieces is None else self.pieces(list(ids))
+        return " ".join(signs)
+
+    def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
+        """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
+
+        Raises DataError for a name that `reading` refuses, or that is too long for the tower.
+        """
+        ids = self.reading(class_name).ids
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - n_ctx - len(end)
         if len(ids) > room:

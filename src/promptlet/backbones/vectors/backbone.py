@@ -6,7 +6,7 @@ the file's sentences, that sentence's vector is used. Images come as features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from typing import Any, NoReturn, final
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.readings import NameRead
 from promptlet.backbones.vectors.file import TextFeatures, read_text_features
 from promptlet.data import clean_class_name
 from promptlet.errors import BackboneError, DataError, OptionError, did_you_mean
@@ -113,6 +114,14 @@ class FeatureBackbone(Backbone):
             "template": content.template or "not told",
             "image_backbone": content.image_backbone or "not told",
         }
+
+    def names_read(self, class_names: Sequence[str]) -> Iterable[NameRead]:
+        """Names with the same vector; of names that have none, `encode_templates` says so."""
+        for name in class_names:
+            alike = self._alike(name)
+            row = self._names[alike[0]] if len(alike) == 1 else None
+            key = None if row is None else self.content.name_vectors[row].tobytes()
+            yield NameRead(name, key, "the same vector")
 
     def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:
         notes = []

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from promptlet.data import clean_class_name
 from promptlet.data.arrays import Arrays, read_arrays, write_arrays
+from promptlet.data.vectors import usable_vectors
 from promptlet.errors import BackboneError, DataError, check_option
 
 Vectors = npt.NDArray[np.float32]
@@ -124,7 +125,7 @@ def _as_array(features: Any, name: str, dtype: str) -> npt.NDArray[Any]:
     if isinstance(features, Tensor):
         features = features.detach().cpu().float().numpy()
     try:
-        with np.errstate(over="ignore"):  # what does not fit is infinite, which is refused
+        with np.errstate(over="ignore", under="ignore"):  # what does not fit is infinite, which is refused
             return np.asarray(features, dtype=np.float64).astype(dtype)
     except (TypeError, ValueError) as error:
         raise BackboneError(
@@ -194,19 +195,7 @@ def _check_texts(texts: Sequence[str], where: str) -> None:
 
 
 def _usable(vectors: npt.NDArray[Any], where: str) -> Vectors:
-    with np.errstate(over="ignore"):
-        copy = np.array(vectors, dtype=np.float32, order="C")
-    finite = np.isfinite(copy).all(axis=1)
-    zero = finite & ~(np.linalg.norm(copy.astype(np.float64), axis=1) > 0)
-    for wrong, what in (
-        (~finite, "a number that is NaN or infinite"),
-        (zero, "zeros alone, without direction"),
-    ):
-        rows = np.flatnonzero(wrong)
-        if rows.size:
-            raise BackboneError(
-                f"{where}[{rows[0]}] holds {what} ({rows.size} of {len(copy)} rows do); encode it again"
-            )
+    copy: Vectors = usable_vectors(vectors, where, BackboneError, "encode it again")
     copy.setflags(write=False)
     return copy
 

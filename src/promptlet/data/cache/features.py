@@ -134,7 +134,7 @@ class FeatureCache:
             raise DataError(
                 f"the feature cache stores vectors (D,); the one for {key} has shape {vector.shape}"
             )
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             narrow = vector.astype("<f4")
         if np.isfinite(narrow).all():
             return narrow.tobytes()

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from promptlet.data.files import is_file, portable
 from promptlet.data.images.opening import IMAGE_SUFFIXES, PREFIX_BYTES, format_of
 from promptlet.errors import DataError
 
@@ -29,8 +30,8 @@ def store_image(value: Any, target: Path, beside: Path | None, where: str) -> Pa
     name = stored.get("path") or ""
     if stored["bytes"] is not None:
         return _write(stored["bytes"], target, name)
-    file = Path(name) if beside is None else beside / name
-    if not name or not file.is_file():
+    file = portable(beside or Path(), name)
+    if not name or not is_file(file):
         what = f"the file {name} is not on this machine" if name else "it has neither bytes nor a path"
         raise DataError(
             f"{where}: the image is not stored in the data set, and {what}; save it again where images are"
@@ -66,7 +67,11 @@ def _png(pixels: list[Any], where: str) -> bytes:
         if array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
             array = array.astype(np.uint8)
         image = array_to_rgb(array)
-    except ValueError as error:  # lists of several lengths, or what `array_to_rgb` says
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+    ) as error:  # lists of several lengths, or what `array_to_rgb` says
         raise DataError(f"{where}: {error}") from error
     encoded = io.BytesIO()
     image.save(encoded, "PNG")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from promptlet.data.files import is_file, read_text
 from promptlet.data.hugging_face.columns import Features
 from promptlet.data.hugging_face.source import DICT, STATE, SUFFIXES, HubSource
 from promptlet.errors import DataError, MissingExtraError
@@ -48,7 +49,7 @@ class Opened:
 def local_files(source: HubSource) -> tuple[Path, ...]:
     """Every file of a source on this disk, by path; hidden ones are left out."""
     place = Path(source.place)
-    if place.is_file():
+    if is_file(place):
         return (place,)
     found = []
     for folder, names, files in os.walk(place):
@@ -121,13 +122,13 @@ def quiet(datasets: Any) -> Iterator[None]:
 
 def _splits(datasets: Any, source: HubSource) -> dict[str, OpenSplit]:
     place = Path(source.place)
-    if place.is_file():
+    if is_file(place):
         return {"train": _open_file(datasets, place)}
-    if (place / DICT).is_file():
-        names = json.loads((place / DICT).read_bytes())["splits"]
+    if is_file(place / DICT):
+        names = json.loads(read_text(place / DICT))["splits"]
         return {str(name): _saved(datasets, place / name) for name in names}
-    if (place / STATE).is_file():
-        name = json.loads((place / STATE).read_bytes()).get("_split")
+    if is_file(place / STATE):
+        name = json.loads(read_text(place / STATE)).get("_split")
         return {str(name or "train"): _saved(datasets, place)}
     files = local_files(source)
     if not files:
@@ -140,7 +141,7 @@ def _splits(datasets: Any, source: HubSource) -> dict[str, OpenSplit]:
 
 def _saved(datasets: Any, folder: Path) -> OpenSplit:
     """What `Dataset.save_to_disk` has written; `datasets` itself cannot load one that is empty."""
-    if not json.loads((folder / STATE).read_bytes())["_data_files"]:
+    if not json.loads(read_text(folder / STATE))["_data_files"]:
         features = datasets.DatasetInfo.from_directory(str(folder)).features
         return OpenSplit(dict(features), lambda _: iter(()))
     return split_of(datasets.load_from_disk(str(folder)))
@@ -184,9 +185,10 @@ def _open_file(datasets: Any, path: Path) -> OpenSplit:
                 for batch in file.iter_batches(batch_size=ROWS, columns=columns):
                     yield pa.Table.from_batches([batch])
             return
-        with pa.memory_map(str(path)) as stored:
+        with pa.OSFile(str(path)) as stored:  # not mapped: what is cut off later would end the process
             reader = _arrow_reader(pa, stored)
             for batch in _arrow_batches(reader):
+                batch.validate(full=True)  # offsets that lead astray would end it, too
                 for start in range(0, batch.num_rows, ROWS):
                     yield pa.Table.from_batches([batch.slice(start, ROWS)]).select(columns)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from promptlet.data.files import is_file, is_folder, why
 from promptlet.data.hugging_face.columns import Columns, choose_columns, choose_parts
 from promptlet.data.hugging_face.hub import open_hub
 from promptlet.data.hugging_face.images import store_image
@@ -56,7 +58,9 @@ def _digest(source: HubSource, files: tuple[Path, ...]) -> str:
         try:
             status = path.stat()
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}); check it, or its link") from error
+            raise DataError(f"{path}: cannot be read ({why(error)}); check it, or its link") from error
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path}: is a device, a pipe or a socket among the files; remove it")
         about = (str(path.resolve()), status.st_size, status.st_mtime_ns)
         digest.update(repr(about).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
@@ -111,7 +115,7 @@ class _Reader:
         """The labelled images of a split, and why there are none."""
         where = f"{self.source.text}, {name}"
         place = Path(self.source.place) if self.source.is_local else None
-        beside = place if place is not None and place.is_dir() else None
+        beside = place if place is not None and is_folder(place) else None
         if self.columns.label not in split.features:
             return [], f"no column {self.columns.label}"
         rows: Labelled = []
@@ -150,7 +154,11 @@ class _Reader:
 
 
 def _values(column: Any) -> list[Any]:
-    """Of an Arrow column; pixels, which are of an extension's type, as what they are stored as."""
+    """Of an Arrow column; pixels, which are of an extension's type, as what they are stored as.
+
+    Raises what Arrow raises for a damaged one, whose offsets would lead out of memory.
+    """
+    column.validate(full=True)
     return [value for chunk in column.chunks for value in getattr(chunk, "storage", chunk).to_pylist()]
 
 
@@ -172,7 +180,7 @@ def _classes(
 
 def _rule(source: HubSource, opened: Opened, used: Mapping[str, str], left_out: Mapping[str, str]) -> str:
     """What fixed the parts, in words."""
-    if source.is_local and Path(source.place).is_file():
+    if source.is_local and is_file(Path(source.place)):
         return ALL_TRAIN
     said = [split if split == part else f"{split} as {part}" for part, split in used.items()]
     unused = [split for split in opened.splits if split not in used.values() and split not in left_out]

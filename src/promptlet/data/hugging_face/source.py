@@ -8,10 +8,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
+from promptlet.data.files import is_file, is_there
 from promptlet.errors import DataError, OptionError, did_you_mean
 
 PREFIX = "hf:"
@@ -52,7 +54,7 @@ class HubSource:
     def name(self) -> str:
         """In tables: the hub's id, or the name of folder or file; and the label, where one is chosen."""
         place = Path(self.place).resolve() if self.is_local else None
-        short = self.place if place is None else place.stem if place.is_file() else place.name
+        short = self.place if place is None else place.stem if is_file(place) else place.name
         return f"{short}{self._which}" + (f"?label={self.label}" if self.label is not None else "")
 
     @property
@@ -68,10 +70,12 @@ def is_hub_source(source: str | Path) -> bool:
 
 def looks_saved(folder: Path) -> bool:
     """Whether `datasets` has written this folder, or one of Parquet files."""
-    has_tables = any(
-        path.suffix.lower() in SUFFIXES for name in ("", "data") for path in (folder / name).glob("*")
-    )
-    return has_tables or any((folder / name).is_file() for name in (DICT, STATE))
+    names: list[str] = []
+    for place in (folder, folder / "data"):
+        with suppress(OSError):  # one may not look, or there is none
+            names += [path.name for path in place.iterdir()]
+    has_tables = any(name.lower().endswith(SUFFIXES) for name in names)
+    return has_tables or any(is_file(folder / name) for name in (DICT, STATE))
 
 
 def local_path(source: str | Path) -> Path | None:
@@ -106,10 +110,7 @@ def parse_source(source: str | Path) -> HubSource:
 
 
 def _is_there(place: str) -> bool:
-    try:
-        return bool(place) and Path(place).exists()
-    except OSError:  # a name too long for the disk
-        return False
+    return bool(place) and is_there(Path(place))
 
 
 def _options(query: str, text: str) -> dict[str, str]:

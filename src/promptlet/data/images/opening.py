@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from promptlet.data.files import why
 from promptlet.data.images.pixels import array_to_rgb, pillow_to_rgb
+from promptlet.data.images.png import open_without_text
+from promptlet.data.images.reading import named, opened
 from promptlet.errors import DataError, ImageError
 
 if TYPE_CHECKING:
@@ -26,6 +30,13 @@ ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
 
 MAX_PIXELS = 100_000_000
 """Width times height above which an image is refused: decoded, it would take more than 300 MB."""
+
+MAX_SIDE = 1_000_000
+"""Width or height above which an image is refused: Pillow keeps 8 bytes for every line, however short."""
+
+LARGE_PIXELS = 25_000_000
+"""Above this, decoded, 100 MB: threads hold one such image at a time."""
+_LARGE = threading.RLock()
 
 SHOWN_ERRORS = 20
 
@@ -53,20 +64,41 @@ def open_image(source: ImageSource) -> Image.Image:
     does.
     Raises `ImageError` naming the file, what is wrong with it and what to do.
     """
+    with ExitStack() as turn:
+        return _open(source, turn)
+
+
+@contextmanager
+def image_in_turn(source: ImageSource) -> Iterator[Image.Image]:
+    """`open_image`, for as long as the image is needed: of files of many pixels, one at a time is held."""
+    with ExitStack() as turn:
+        yield _open(source, turn)
+
+
+def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
     from PIL import Image
 
     if isinstance(source, np.ndarray):
         return array_to_rgb(source)
     if isinstance(source, Image.Image):
         name = f"a Pillow image ({source.mode}, {source.width} x {source.height})"
-        with _named(name):
+        with named(name):
             _check_size(source, name)
-            return pillow_to_rgb(source, name)
+            found = pillow_to_rgb(source, name)
+            return source.copy() if found is source else found
     if isinstance(source, str | Path):
-        return _open_path(Path(source))
+        return _open_path(Path(source), turn)
     raise ImageError(
         f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
     )
+
+
+def name_of(source: ImageSource) -> str:
+    """What messages call an image."""
+    if isinstance(source, str | Path):
+        return str(source)
+    shape = f" of shape {source.shape}" if isinstance(source, np.ndarray) else ""
+    return f"a {type(source).__name__}{shape}"
 
 
 def content_hash(source: ImageSource) -> str:
@@ -118,7 +150,7 @@ def list_images(folder: str | Path) -> list[Path]:
         return [folder / name for name in sorted(names)]
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be listed ({error.strerror}); give an existing folder that you may read"
+            f"{folder}: cannot be listed ({why(error)}); give an existing folder that you may read"
         ) from error
 
 
@@ -136,66 +168,38 @@ def _is_image_name(name: str) -> bool:
 
 def _file_hash(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16, person=b"promptlet-file")
-    with _readable(path) as file, _named(str(path)):
+    with opened(path) as file, named(str(path)):
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _open_path(path: Path) -> Image.Image:
-    with _readable(path) as file, _named(str(path)):
-        image = _open_plugin(file, path)
+def _open_path(path: Path, turn: ExitStack) -> Image.Image:
+    with named(str(path)):
         try:
-            _check_size(image, str(path))
-            return pillow_to_rgb(image, str(path))
-        finally:
+            with opened(path) as file:
+                return _decoded(_open_plugin(file, path), path, turn)
+        except (ImageError, MemoryError):
+            raise
+        except Exception:
+            with opened(path) as file:
+                image = open_without_text(file, str(path))
+            if image is None:
+                raise
+            return _decoded(image, path, turn)
+
+
+def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
+    found = None
+    try:
+        _check_size(image, str(path))
+        if image.width * image.height > LARGE_PIXELS:
+            turn.enter_context(_LARGE)
+        found = pillow_to_rgb(image, str(path))
+        return found
+    finally:
+        if found is not image:
             image.close()
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[IO[bytes]]:
-    """The opened file; missing, a folder, not regular, empty and forbidden files get their own message."""
-    if not path.is_file():
-        raise ImageError(_why_no_file(path))
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    with file:
-        if not file.read(1):
-            raise ImageError(f"{path}: the file is empty (0 bytes); download or copy it again")
-        file.seek(0)
-        yield file
-
-
-def _why_no_file(path: Path) -> str:
-    if path.is_dir():
-        return (
-            f"{path}: this is a folder, not an image file; promptlet.data.list_images gives those in a folder"
-        )
-    if path.exists():
-        return f"{path}: this is not a regular file; copy the image to a file first"
-    if path.is_symlink():
-        return f"{path}: this link points to nothing; restore the file it points to, or remove the link"
-    return f"{path}: there is no such file; check the path, relative paths start at {Path.cwd()}"
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into an `ImageError` about ``name``.
-
-    Decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError and more on
-    damaged bytes, so every `Exception` is meant here.
-    """
-    try:
-        yield
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(
-            f"{name}: cannot be decoded: damaged or cut off ({type(error).__name__}: {error}); "
-            "download or copy it again, or leave it out"
-        ) from error
 
 
 def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
@@ -229,6 +233,11 @@ def format_of(prefix: bytes) -> str:
 
 def _check_size(image: Image.Image, name: str) -> None:
     pixels = image.width * image.height
+    if max(image.size) > MAX_SIDE:
+        raise ImageError(
+            f"{name}: of {image.width} x {image.height} pixels, one side is above the {MAX_SIDE:,} that are "
+            "decoded; cut it first"
+        )
     if pixels == 0:
         raise ImageError(f"{name}: it has no pixels ({image.width} x {image.height}); leave it out")
     if pixels > MAX_PIXELS:

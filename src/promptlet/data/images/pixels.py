@@ -6,6 +6,7 @@ stored under transparent pixels are what the model was trained to see.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from promptlet.errors import ImageError
 if TYPE_CHECKING:
     from PIL import Image
 
+STRIP_PIXELS = 1 << 24
+"""As many are converted at a time."""
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
 
 def pillow_to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Upright RGB of an opened image's current frame.
+    """Upright RGB of an opened image's current frame; the image itself where it is large, and that already.
 
     Raises `ImageError`, or whatever Pillow's decoder raises.
     """
@@ -28,10 +31,30 @@ def pillow_to_rgb(image: Image.Image, name: str) -> Image.Image:
     upright = _rotate(image)
     if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
         return _deep_grey_to_rgb(upright, image.format, name)
-    if upright.mode in ("P", "PA"):
-        # By way of RGBA, or Pillow warns of transparency kept as bytes; the colours are the same.
-        upright = upright.convert("RGBA")
-    return upright.convert("RGB")
+    is_large = upright.width * upright.height > STRIP_PIXELS
+    if is_large and upright.mode == "RGB":
+        return upright
+    if upright.mode not in ("P", "PA"):
+        return upright.convert("RGB")
+    # By way of RGBA, or Pillow warns of transparency kept as bytes; the colours are the same.
+    return _from_strips(upright, lambda strip: strip.convert("RGBA").convert("RGB"))
+
+
+def _from_strips(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """RGB of an image, `STRIP_PIXELS` at a time, so that a large one is not held in a third form as well."""
+    from PIL import Image
+
+    whole = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        whole.paste(convert(strip), (0, top))
+    return whole
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        whole = rows >= image.height
+        yield top, image if whole else image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _rotate(image: Image.Image) -> Image.Image:
@@ -53,8 +76,9 @@ def _deep_grey_to_rgb(image: Image.Image, file_format: str | None, name: str) ->
             f"{name}: its pixels are 32-bit floats, whose range is not agreed; save it with 8 or 16 "
             "bits per channel"
         )
-    grey = np.asarray(image).astype(np.int64)
-    low, high = int(grey.min()), int(grey.max())
+    greys = (np.asarray(strip) for _, strip in _strips(image))
+    edges = [(int(grey.min()), int(grey.max())) for grey in greys]
+    low, high = min(low for low, _ in edges), max(high for _, high in edges)
     if low < 0 or high > 65535:
         raise ImageError(
             f"{name}: its grey values run from {low} to {high}; 8 bits (0 to 255) or 16 bits (0 to "
@@ -62,8 +86,9 @@ def _deep_grey_to_rgb(image: Image.Image, file_format: str | None, name: str) ->
         )
     # Mode "I" is 32-bit; older Pillows use it for 16-bit PNG, others also for 8-bit values.
     is_16_bit = image.mode != "I" or file_format == "PNG" or high > 255
-    eight = (grey * 255 + 32767) // 65535 if is_16_bit else grey
-    return Image.fromarray(eight.astype(np.uint8)).convert("RGB")
+    every = np.arange(65536)
+    table = ((every * 255 + 32767) // 65535 if is_16_bit else every).astype(np.uint8)
+    return _from_strips(image, lambda strip: Image.fromarray(table[np.asarray(strip)]))
 
 
 def array_to_rgb(array: npt.NDArray[Any]) -> Image.Image:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from promptlet.data.files import list_folders, open_regular, read_text, why
 from promptlet.errors import DataError
 
 AGAIN = "download or unpack it again"
@@ -18,9 +19,9 @@ AGAIN = "download or unpack it again"
 def read_fields(path: Path, expected: str, least: int = 1) -> Iterator[tuple[str, list[str]]]:
     """(where, fields) of every line that is not blank; fields are parted by spaces, at least ``least``."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
+        raise DataError(f"{path}: cannot be read ({why(error)}); {AGAIN}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no text in UTF-8 ({error.reason}); {AGAIN}") from error
     for number, line in enumerate(text.splitlines(), 1):
@@ -37,7 +38,12 @@ def read_mat(path: Path, key: str) -> Any:
     from scipy.io import loadmat
 
     try:
-        values = loadmat(path, simplify_cells=True)
+        file = open_regular(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)}); {AGAIN}") from error
+    try:
+        with file:
+            values = loadmat(file, simplify_cells=True)
     except Exception as error:  # damaged bytes raise anything
         raise DataError(f"{path}: is no MATLAB file that can be read ({error}); {AGAIN}") from error
     if key not in values:
@@ -49,10 +55,10 @@ def read_mat(path: Path, key: str) -> Any:
 def read_text_map(path: Path) -> dict[str, str]:
     """A JSON object of texts."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
-    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read ({why(error)}); {AGAIN}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"{path}: is not JSON ({error}); {AGAIN}") from error
     if not (isinstance(content, dict) and all(isinstance(value, str) for value in content.values())):
         raise DataError(f'{path}: expected {{"1": "pink primrose", ...}}; {AGAIN}')
@@ -61,10 +67,7 @@ def read_text_map(path: Path) -> dict[str, str]:
 
 def class_folders(root: Path) -> list[Path]:
     """The folders in ``root``, by name, hidden ones left out."""
-    try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{root}: cannot be listed ({error.strerror}); check its permissions") from error
+    folders = list_folders(root)
     if not folders:
         raise DataError(f"{root}: has no class folders; images belong into one folder per class")
     return folders

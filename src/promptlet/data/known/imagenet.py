@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from promptlet.data.catalog import DatasetSpec
+from promptlet.data.files import is_there
 from promptlet.data.images.opening import list_images
 from promptlet.data.known.annotations import AGAIN, class_folders, read_fields
 from promptlet.data.known.layout import Layout, Rows, images_of, label_of_name
@@ -22,7 +23,7 @@ CoOp keeps the equal names. No prompt tells them apart and a prompt file refuses
 def annotation_path(folder: Path, name: str) -> Path:
     """Where an annotation file is; the class names of a variant may be those of imagenet/ beside it."""
     own, beside = folder / name, folder.parent / "imagenet" / name
-    return beside if name == CLASSNAMES and not own.exists() and beside.exists() else own
+    return beside if name == CLASSNAMES and not is_there(own) and is_there(beside) else own
 
 
 def read_imagenet(spec: DatasetSpec, folder: Path) -> Layout:

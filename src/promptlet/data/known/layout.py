@@ -8,9 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from promptlet.data.images.opening import list_images
+from promptlet.data.items import check_text
 from promptlet.data.known.annotations import AGAIN
 from promptlet.errors import DataError
 
+MAX_DIGITS = 9
+"""Of a class number."""
 Rows = list[tuple[Path, int]]
 
 
@@ -39,7 +42,7 @@ def images_of(classes: Iterable[Path]) -> Rows:
 
 def inside(root: Path, name: str, where: str) -> Path:
     """``root`` / ``name``. Raises DataError when that leaves ``root``."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(check_text(name, where, "the path"))
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{where}: the path {name!r} is not inside {root}; {AGAIN}")
     return root / name
@@ -47,7 +50,7 @@ def inside(root: Path, name: str, where: str) -> Path:
 
 def number_of(text: str, where: str) -> int:
     """A class number as written. Raises DataError."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
         return int(text)
     raise DataError(f"{where}: {text!r} is no class number; {AGAIN}")
 
@@ -56,7 +59,7 @@ def label_of_number(number: Any, classes: int, where: str) -> int:
     """A label from 0 of a class number from 1. Raises DataError."""
     try:
         label = int(number) - 1
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         label = -1
     if not 0 <= label < classes:
         raise DataError(f"{where}: the class {number!r} is not one of 1 to {classes}; {AGAIN}")

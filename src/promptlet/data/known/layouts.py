@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from promptlet.data.catalog import DatasetSpec
+from promptlet.data.files import is_there
 from promptlet.data.known.annotations import AGAIN, class_folders, read_fields, read_mat, read_text_map
 from promptlet.data.known.flower_names import FLOWERS
 from promptlet.data.known.imagenet import read_imagenet, read_imagenet_v2, read_imagenet_variant
@@ -102,7 +103,7 @@ def _flowers(spec: DatasetSpec, folder: Path) -> Layout:
     """Names are those of cat_to_name.json where it is there, else the same from here."""
     names_file, labels_file = (folder / name for name in ("cat_to_name.json", "imagelabels.mat"))
     names = dict(enumerate(FLOWERS))
-    if names_file.exists():
+    if is_there(names_file):
         by_number = read_text_map(names_file)
         names = {number_of(key, str(names_file)) - 1: name for key, name in by_number.items()}
     images = folder / spec.image_folder

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from promptlet.data.catalog import DRAWN_RULES, RULES, DatasetSpec
+from promptlet.data.files import is_file, is_folder, is_there
 from promptlet.data.items import Item, Split, check_class_names
 from promptlet.data.known.cut import SEED, Parts, cut_pool, cut_trainval
 from promptlet.data.known.imagenet import annotation_path
@@ -63,18 +64,18 @@ def locate(spec: DatasetSpec, root: str | Path) -> tuple[DatasetSpec, Path]:
 
 
 def _rank(spec: DatasetSpec, folder: Path) -> int:
-    has_marks = not spec.marks or any((folder / mark).exists() for mark in spec.marks)
-    if not (folder.is_dir() and has_marks):
+    has_marks = not spec.marks or any(is_there(folder / mark) for mark in spec.marks)
+    if not (is_folder(folder) and has_marks):
         return 4
     has_split = has_split_file(spec, folder)
     if not missing_paths(spec, folder, has_split):
         return 0 if has_split else 1
-    return 2 if has_split or any((folder / part).is_dir() for part in spec.needed_folders) else 3
+    return 2 if has_split or any(is_folder(folder / part) for part in spec.needed_folders) else 3
 
 
 def has_split_file(spec: DatasetSpec, folder: Path) -> bool:
     """Whether CoOp's split file is there; False where CoOp has none."""
-    return bool(spec.split_file) and (folder / spec.split_file).is_file()
+    return bool(spec.split_file) and is_file(folder / spec.split_file)
 
 
 def spec_of_folder(folder: Path) -> DatasetSpec | None:
@@ -86,7 +87,7 @@ def spec_of_folder(folder: Path) -> DatasetSpec | None:
             for spec in every_layout()
             if (own := PurePosixPath(spec.folder).parts)
             and parts[-len(own) :] == own
-            and any((folder / part).is_dir() for part in spec.needed_folders)
+            and any(is_folder(folder / part) for part in spec.needed_folders)
         ),
         None,
     )
@@ -94,11 +95,11 @@ def spec_of_folder(folder: Path) -> DatasetSpec | None:
 
 def missing_paths(spec: DatasetSpec, folder: Path, has_split: bool) -> list[Path]:
     """What must be there and is not: image folders, and without a split file what the rule reads."""
-    images = [folder / name for name in spec.needed_folders if not (folder / name).is_dir()]
+    images = [folder / name for name in spec.needed_folders if not is_folder(folder / name)]
     if has_split:
         return images
     files = (annotation_path(folder, name) for name in spec.annotations)
-    return images + [path for path in files if not path.is_file()]
+    return images + [path for path in files if not is_file(path)]
 
 
 def split_of(spec: DatasetSpec, layout: Layout, folder: Path) -> Split:
@@ -130,18 +131,19 @@ def _said(spec: DatasetSpec, layout: Layout, counts: tuple[int, ...]) -> str:
 
 
 def _absent(spec: DatasetSpec, folder: Path, missing: Iterable[Path], root: str | Path) -> str:
-    if not folder.is_dir():
+    if not is_folder(folder):
         held = [*filter(None, (spec.split_file, *spec.needed_folders))]
+        held += [f"or {name}" for name in spec.also_called]
         others = ", ".join(
             f"{laid.folder}/" for laid in layouts_of(spec) if laid.folder not in ("", spec.folder)
         )
         what = f"folder {folder}, which holds {', '.join(held)}" + (
             f", nor torchvision's {others}" if others else ""
         )
-    elif spec.split_file and not has_split_file(spec, folder):
-        what = f"{', '.join(map(str, missing))}, nor {spec.split_file} in {folder}"
     else:
-        what = ", ".join(map(str, missing))
+        what = ", ".join(map(str, missing)) + "".join(f" (nor {name})" for name in spec.also_called)
+        if spec.split_file and not has_split_file(spec, folder):
+            what += f", nor {spec.split_file} in {folder}"
     add = f"{spec.to_add}; " if spec.to_add else ""
     return f"{spec.name}: there is no {what}; it comes from {spec.source_note}; {add}{_ask(spec, root)}"
 

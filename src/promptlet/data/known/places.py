@@ -69,8 +69,11 @@ TORCHVISION: dict[str, tuple[Place, ...]] = {
 
 
 def layouts_of(spec: DatasetSpec) -> Iterator[DatasetSpec]:
-    """The data set as CoOp lays it out, then as torchvision does."""
+    """The data set as CoOp lays it out, with its image folder by whatever name, then as torchvision does."""
     yield spec
+    for name in spec.also_called:
+        yield replace(spec, image_folder=name)
+        yield replace(spec, folder="", image_folder=name, marks=(name,))
     for place in TORCHVISION.get(spec.name, ()):
         changes = {
             name: value

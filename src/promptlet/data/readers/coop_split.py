@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from promptlet.data.catalog import spec_of_split_file
-from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names
+from promptlet.data.files import is_folder, portable, read_text, why
+from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, check_text
 from promptlet.errors import DataError
 
 EXPECTED = 'expected {"train": [["path.jpg", 0, "class name"], ...], "val": [...], "test": [...]}'
@@ -18,6 +19,7 @@ EXPECTED = 'expected {"train": [["path.jpg", 0, "class name"], ...], "val": [...
 def read_coop_split(json_path: str | Path, images_root: str | Path | None = None) -> Split:
     """The split with the file's own order and labels; paths are ``images_root`` / the file's paths.
 
+    A path may be written with Windows' backslashes.
     Without ``images_root``: CoOp's image folder beside a split file of a known name, else the file's own
     folder. The images themselves are not looked at, so that feature files can be used without them.
     Raises `DataError` for a file that is no CoOp split, labels that are not 0 to C - 1, or names that
@@ -32,7 +34,7 @@ def read_coop_split(json_path: str | Path, images_root: str | Path | None = None
     class_names = _class_names(rows, json_path)
     root = _images_root(json_path) if images_root is None else Path(images_root)
     items = {
-        name: tuple(Item(root / path, label, class_names[label]) for path, label, _ in rows[name])
+        name: tuple(Item(portable(root, path), label, class_names[label]) for path, label, _ in rows[name])
         for name in rows
     }
     parts_in_order = (items[name] for name in SPLIT_NAMES)
@@ -47,10 +49,10 @@ def content_digest(json_path: str | Path) -> str:
 
 def _load(path: Path) -> dict[str, list[object]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give an existing split file") from error
-    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read ({why(error)}); give an existing split file") from error
+    except (ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"{path}: is not JSON ({error}); download it again") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds a {type(content).__name__}; {EXPECTED}")
@@ -68,12 +70,24 @@ def _check_row(row: object, where: str) -> tuple[str, int, str]:
     path, label, name = row
     if not (isinstance(path, str) and type(label) is int and isinstance(name, str)):
         raise DataError(f"{where}: is {_short(row)}; expected a text, a whole number and a text")
-    relative = PurePosixPath(path)
-    if not path or relative.is_absolute() or ".." in relative.parts:
+    check_text(path, where, "the path")
+    check_text(name, where, "the class name")
+    if not _is_inside(path):
         raise DataError(
             f"{where}: the path {path!r} is not inside the image folder; expected a relative path"
         )
     return path, label, name
+
+
+def _is_inside(path: str) -> bool:
+    """Whether it stays in the folder that it starts at, read as a path of Windows, too."""
+    relative = PurePosixPath(path)
+    if not path or relative.is_absolute() or ".." in relative.parts:
+        return False
+    if "\\" not in path and ":" not in path:
+        return True
+    windows = PureWindowsPath(path)
+    return not windows.drive and not windows.root and ".." not in windows.parts
 
 
 def _class_names(rows: dict[str, list[tuple[str, int, str]]], path: Path) -> tuple[str, ...]:
@@ -96,7 +110,10 @@ def _class_names(rows: dict[str, list[tuple[str, int, str]]], path: Path) -> tup
 
 def _images_root(json_path: Path) -> Path:
     spec = spec_of_split_file(json_path.name)
-    return json_path.parent / spec.image_folder if spec else json_path.parent
+    if spec is None:
+        return json_path.parent
+    known = [json_path.parent / name for name in (spec.image_folder, *spec.also_called)]
+    return next((folder for folder in known if is_folder(folder)), known[0])
 
 
 def _name(json_path: Path) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from promptlet.data.arrays import Arrays, read_arrays, write_arrays
-from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names
+from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, check_text
+from promptlet.data.vectors import usable_vectors
 from promptlet.errors import DataError, check_option
 
 REQUIRED = ("features", "labels", "class_names", "split", "paths")
@@ -35,17 +36,18 @@ class FeatureFile:
     def of(cls, split: Split, features: npt.NDArray[Any]) -> FeatureFile:
         """Join features (N, D), in the order train, val, test, to the split's N items.
 
-        Raises `DataError` when the numbers disagree or a feature is not finite.
+        Raises `DataError` when the numbers disagree, or a row is not finite or zeros alone.
         """
         count = len(split.every_item)
         if features.ndim != 2 or len(features) != count:
             raise DataError(f"features have shape {features.shape}; expected ({count}, D), one row per item")
-        _check_finite(features, split.name)
         numbered = iter(range(count))
         parts = (
             tuple(replace(item, row=next(numbered)) for item in getattr(split, name)) for name in SPLIT_NAMES
         )
-        return cls(Split(split.name, split.class_names, *parts, rule=split.rule), _frozen(features))
+        return cls(
+            Split(split.name, split.class_names, *parts, rule=split.rule), _frozen(features, split.name)
+        )
 
 
 def read_feature_file(path: str | Path) -> FeatureFile:
@@ -59,12 +61,14 @@ def read_feature_file(path: str | Path) -> FeatureFile:
     _check_shapes(arrays, path)
     class_names = check_class_names(arrays["class_names"].tolist(), f"{path}: class_names")
     _check_values(arrays, path)
+    features = _frozen(arrays["features"], str(path))
     columns = zip(arrays["paths"].tolist(), arrays["labels"].tolist(), arrays["split"].tolist(), strict=True)
     parts: tuple[list[Item], ...] = ([], [], [])
     for row, (image, label, part) in enumerate(columns):
+        check_text(image, str(path), f"paths[{row}]")
         parts[part].append(Item(Path(image), label, class_names[label], row))
     split = Split(path.stem, class_names, *map(tuple, parts), rule=_rule(arrays, path))
-    return FeatureFile(split, _frozen(arrays["features"]))
+    return FeatureFile(split, features)
 
 
 def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float32") -> None:
@@ -76,9 +80,8 @@ def write_feature_file(path: str | Path, file: FeatureFile, dtype: str = "float3
     check_option("dtype", dtype, ("float32", "float16"))
     path = Path(path)
     items = file.split.every_item
-    with np.errstate(over="ignore"):
-        features = file.features[_rows(items, len(file.features))].astype(dtype)
-    _check_finite(features, f"{path} as {dtype}")
+    rows = file.features[_rows(items, len(file.features))]
+    features = usable_vectors(rows, f"{path} as {dtype}: features", dtype=dtype)
     parts = [number for number, name in enumerate(SPLIT_NAMES) for _ in getattr(file.split, name)]
     arrays: Arrays = {
         "features": features,
@@ -134,7 +137,6 @@ def _check_shapes(arrays: Arrays, path: Path) -> None:
 
 
 def _check_values(arrays: Arrays, path: Path) -> None:
-    _check_finite(arrays["features"], str(path))
     limits = {"labels": len(arrays["class_names"]), "split": len(SPLIT_NAMES)}
     for name, limit in limits.items():
         wrong = np.flatnonzero((arrays[name] < 0) | (arrays[name] >= limit))
@@ -145,16 +147,7 @@ def _check_values(arrays: Arrays, path: Path) -> None:
             )
 
 
-def _check_finite(features: npt.NDArray[Any], name: str) -> None:
-    wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if wrong.size:
-        raise DataError(
-            f"{name}: features[{wrong[0]}] holds a number that is not finite (NaN, infinity, or too "
-            f"large for its type), as do {wrong.size} of {len(features)} rows; compute them again in float32"
-        )
-
-
-def _frozen(features: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    copy = np.array(features, dtype=np.float32, order="C")
+def _frozen(features: npt.NDArray[Any], where: str) -> npt.NDArray[np.float32]:
+    copy: npt.NDArray[np.float32] = usable_vectors(features, f"{where}: features")
     copy.setflags(write=False)
     return copy

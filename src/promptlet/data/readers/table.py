@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split
+from promptlet.data.files import check_length, is_file, is_folder, is_there, open_regular, portable, why
+from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split, check_text
 from promptlet.errors import DataError, did_you_mean
 
 COLUMNS = ("path", "label", "split")
@@ -17,7 +19,7 @@ def read_table(path: str | Path) -> Split:
     """Read a .csv or .tsv file in UTF-8; labels are class names, sorted; without a split column all is train.
 
     A first line that names the columns is optional; with it, columns may come in any order and others are
-    passed over. Relative paths start at the table's folder.
+    passed over. Relative paths start at the table's folder; they may be written with Windows' backslashes.
     Raises `DataError` with the line number.
     """
     path = Path(path)
@@ -30,6 +32,7 @@ def read_table(path: str | Path) -> Split:
         first = lines_by_path.setdefault(file, line)
         if first != line:
             raise DataError(f"{where}: {image} was already in line {first}; keep one of the two")
+        check_text(label, where, "the label")
         has_parts = has_parts or part is not None
         parts[_check_split("train" if part is None else part, where)].append((file, label))
     if not lines_by_path:
@@ -57,7 +60,8 @@ def _rows(path: Path) -> Iterator[tuple[int, tuple[str, str, str | None]]]:
 
 def _raw_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_regular(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+            check_length(raw)
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=_delimiter(path, first), strict=True)
@@ -73,7 +77,7 @@ def _raw_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}: not in UTF-8 ({error.reason}); save it as 'CSV UTF-8'") from error
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}); give an existing .csv or .tsv file"
+            f"{path}: cannot be read ({why(error)}); give an existing .csv or .tsv file"
         ) from error
 
 
@@ -112,12 +116,19 @@ def _pick(row: list[str], columns: dict[str, int], where: str) -> tuple[str, str
 
 
 def _image_path(folder: Path, image: str, where: str) -> Path:
-    file = folder / image
-    if not file.is_file():
-        raise DataError(
-            f"{where}: there is no image file {file}; paths start at the table's folder, {folder}"
-        )
-    return file
+    check_text(image, where, "the path")
+    file = portable(folder, image)
+    if is_file(file):
+        return file
+    if is_there(file):
+        what = "a folder" if is_folder(file) else "no regular file, but a device, a pipe or a socket"
+        raise DataError(f"{where}: {file} is {what}; give the path of an image file")
+    hint = f"paths start at the table's folder, {folder}"
+    if file != folder / image:
+        hint = f"its backslashes were read as Windows' slashes, and {hint}"
+    if PureWindowsPath(image).drive:
+        hint = f"this is a path on another (Windows) machine; make it relative: {hint}"
+    raise DataError(f"{where}: there is no image file {file}; {hint}")
 
 
 def _check_split(part: str, where: str) -> str:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.methods.templates import ensemble, several_templates
 from promptlet.methods.text_prompt import check_weight
 
@@ -33,7 +34,7 @@ def frozen_classes(backbone: Backbone, class_names: Sequence[str]) -> Tensor:
 
 def frozen_images(backbone: Backbone, pixel_values: Tensor) -> Tensor:
     """Normalised features (B, D) of the images as the frozen tower sees them; no gradient."""
-    return F.normalize(backbone.images.encode(pixel_values), dim=-1)
+    return unit(backbone.images.encode(pixel_values))
 
 
 def consistency(

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
@@ -40,7 +40,7 @@ class DeepPrompt(Method):
         """The image tower's contexts (depth, n_ctx, d_v)."""
 
     def image_features(self, inputs: Tensor) -> Tensor:
-        return F.normalize(self.backbone.images.encode_prompted(inputs, self.image_context()), dim=-1)
+        return unit(self.backbone.images.encode_prompted(inputs, self.image_context()))
 
     def tensors(self) -> dict[str, Tensor]:
         """What a prompt file stores, by name: of every context, its own tensors."""
@@ -74,7 +74,7 @@ class TwoTowerPrompt(DeepPrompt):
     def class_features(self) -> Tensor:
         names = [f"{self.between} {name}".strip() for name in self.class_names]
         features = self.backbone.text.encode(self.text_context(), names, "deep")
-        return F.normalize(features.float(), dim=-1)
+        return unit(features)
 
 
 class IndependentPrompt(TwoTowerPrompt):

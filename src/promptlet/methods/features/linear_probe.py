@@ -18,6 +18,7 @@ from promptlet.errors import OptionError, TrainingError, did_you_mean
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo
 from promptlet.papers import bibtex
+from promptlet.session import generators_kept
 
 Array = npt.NDArray[np.float64]
 
@@ -52,11 +53,14 @@ class LinearProbe(Method):
 
     weight: Tensor
 
+    reads_names = False
+
     def __init__(self, backbone: Backbone, class_names: Sequence[str], C: float = 10.0) -> None:  # noqa: N803
         self.given = self.C = _check_strength(C)
         self.known: tuple[str, ...] = ()
         super().__init__(backbone, class_names)
-        self.register_buffer("weight", torch.zeros(0, backbone.feature_dim + 1, device=backbone.device))
+        empty = torch.zeros(0, backbone.feature_dim + 1, dtype=torch.float32, device=backbone.device)
+        self.register_buffer("weight", empty)
 
     def extra_repr(self) -> str:
         return f"C={self.C}"
@@ -151,8 +155,9 @@ class _Fits:
 
 
 def _fit(x: Array, y: npt.NDArray[np.int64], strength: float) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    with generators_kept():
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of a large C; lpclip stops there, too

@@ -59,7 +59,7 @@ class _Cache(Method):
         self.largest = check_weight("alpha_max", alpha_max), check_weight("beta_max", beta_max)
         self.cached_names: tuple[str, ...] = ()
         super().__init__(backbone, class_names)
-        self._put(torch.zeros(0, 0, backbone.feature_dim, device=backbone.device))
+        self._put(torch.zeros(0, 0, backbone.feature_dim, dtype=torch.float32, device=backbone.device))
 
     def extra_repr(self) -> str:
         return (
@@ -118,7 +118,7 @@ class _Cache(Method):
             return
         grid = alphas, betas = steps(self.largest[0], GRID[1]), steps(self.largest[1], GRID[0])
         keys, classes = self.keys, self.class_features()
-        hits = torch.zeros(len(betas), len(alphas), dtype=torch.int64)
+        hits = torch.zeros(len(betas), len(alphas), dtype=torch.int64, device="cpu")
         features = every_view(data.val)[0]
         for start in range(0, len(features), SEARCHED_AT_ONCE):
             part = slice(start, start + SEARCHED_AT_ONCE)
@@ -217,7 +217,8 @@ def by_class(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Features (N, D) by class (C, K, D), in their order; zeros behind where a class has fewer."""
     counts = labels.bincount(minlength=classes)
     order = labels.argsort(stable=True)
-    place = torch.arange(len(labels), device=labels.device) - (counts.cumsum(0) - counts)[labels[order]]
+    place = torch.arange(len(labels), dtype=torch.int64, device=labels.device)
+    place = place - (counts.cumsum(0) - counts)[labels[order]]
     keys = features.new_zeros(classes, int(counts.max()), features.shape[1])
     keys[labels[order], place] = features[order]
     return keys

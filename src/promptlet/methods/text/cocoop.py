@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from promptlet import rng
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
@@ -80,7 +81,7 @@ class CoCoOp(Method):
 
     def _logits(self, inputs: Tensor, class_names: Sequence[str]) -> Tensor:
         classes = self.backbone.text.encode(self.contexts(inputs), class_names)
-        cosines = (F.normalize(classes.float(), dim=-1) @ inputs[:, :, None])[..., 0]
+        cosines = (unit(classes) @ inputs[:, :, None])[..., 0]
         return self.backbone.logit_scale * cosines + self.backbone.logit_bias
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
@@ -132,7 +133,7 @@ class MetaNet(nn.Module):
 
 def _linear(name: str, inputs: int, outputs: int, seed: int) -> nn.Linear:
     """A layer whose start comes from ``seed``; torch's global generator is left alone."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    layer = nn.Linear(inputs, outputs, dtype=torch.float32, device="meta").to_empty(device="cpu")
     bound = inputs**-0.5
     for part, parameter in layer.named_parameters():
         drawn = rng.generator(f"meta.{name}.{part}", seed).uniform(-bound, bound, parameter.shape)

@@ -7,10 +7,10 @@ from typing import Any, final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.backbones.libraries.peft_lora import LoraTower, StepDropout, lora_image_tower, lora_text_tower
 from promptlet.errors import DataError, OptionError, check_option
 from promptlet.methods.method import IMAGES, Method, MethodInfo, frozen
@@ -81,11 +81,11 @@ class ClipLora(Method):
     def class_features(self) -> Tensor:
         if self._text is None:
             return self._frozen_features()
-        return F.normalize(self._text.encode(self._token_ids()), dim=-1)
+        return unit(self._text.encode(self._token_ids()))
 
     def image_features(self, inputs: Tensor) -> Tensor:
         encode = self.backbone.images.encode if self._image is None else self._image.encode
-        return F.normalize(encode(inputs), dim=-1)
+        return unit(encode(inputs))
 
     def begin_step(self, step: int) -> None:
         self.dropout.begin_step(step)
@@ -128,7 +128,7 @@ class ClipLora(Method):
             length = max(map(len, rows))
             padded = [(*row, *[tokenizer.pad] * (length - len(row))) for row in rows]
             with torch.inference_mode(False):  # made while predicting, they serve in training too
-                self._ids = torch.tensor(padded, device=self.backbone.device)
+                self._ids = torch.tensor(padded, dtype=torch.int64, device=self.backbone.device)
         return self._ids
 
     def _frozen_features(self) -> Tensor:

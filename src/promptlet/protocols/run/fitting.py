@@ -77,7 +77,7 @@ def fit(
 
 
 def _labels(items: Sequence[Item]) -> torch.Tensor:
-    return torch.tensor([item.label for item in items], dtype=torch.int64)
+    return torch.tensor([item.label for item in items], dtype=torch.int64, device="cpu")
 
 
 def file_of(run: Run, method: Method, split: Split) -> PromptFile:

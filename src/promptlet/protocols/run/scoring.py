@@ -15,6 +15,7 @@ from promptlet.evaluation import accuracy, calibration_error, macro_f1
 from promptlet.methods import Method
 from promptlet.methods.inputs import all_logits
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.session import own_arithmetic
 
 
 def check_test(dataset: BenchDataset, split: Split, protocol: str, whose: str = "") -> None:
@@ -63,6 +64,7 @@ class Answers:
         }
 
 
+@own_arithmetic()
 def answers(method: Method, dataset: BenchDataset, features: FeatureSource, split: Split) -> Answers:
     """Of the method on the test images of ``split``, which is cut from ``dataset``, among its classes."""
     method.set_classes(split.class_names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from promptlet.pages.canvas import drawn
 from promptlet.report.figures.drawing import (
     COLOURS,
     GREY,
@@ -45,6 +46,7 @@ WHISKER: dict[str, Any] = {"fmt": "none", "ecolor": "#333333", "elinewidth": 1, 
 """On bars."""
 
 
+@drawn
 def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
     """A point per row: base accuracy to the right, new accuracy up (percent), on lines of the same H."""
     methods = by_label(rows)
@@ -62,6 +64,7 @@ def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
     return png(figure, axes)
 
 
+@drawn
 def bars_by_dataset(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
@@ -91,6 +94,7 @@ def bars_by_dataset(
     return png(figure, axes)
 
 
+@drawn
 def dots_by_dataset(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
@@ -111,6 +115,7 @@ def dots_by_dataset(
     return png(figure)
 
 
+@drawn
 def dots_by_method(
     rows: Sequence[Row], value: str = "H", name: str = "H, %", names: Sequence[str] = ()
 ) -> bytes:
@@ -142,6 +147,7 @@ def _dots(
     axes.set_ylim(len(methods) - 0.5, -0.5)
 
 
+@drawn
 def accuracy_by_shots(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
     """A line per method: accuracy (percent, mean over data sets) against images per class, as few-shot rows
     have them. A point that lacks one of the data sets is left out, since it would not be comparable."""
@@ -152,6 +158,7 @@ def accuracy_by_shots(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
     return png(figure, axes)
 
 
+@drawn
 def accuracy_by_shots_each(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
     """The same for each data set in a panel of its own, each with a range of its own."""
     own = [row for row in rows if row["dataset"] != AVERAGE]
@@ -172,6 +179,7 @@ def accuracy_by_shots_each(rows: Sequence[Row], names: Sequence[str] = ()) -> by
     return png(figure, panels[0])
 
 
+@drawn
 def learning_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> bytes:
     """A line per name through its (x, y) points."""
     figure, axes = one_panel(len(curves))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from promptlet.pages.canvas import drawn
 from promptlet.report.figures.drawing import GREY, LINE, MARKERS, new_figure, percents, plain, png, styles
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Point:
     spread: float | None = None
 
 
+@drawn
 def accuracy_by_numbers(
     ours: Sequence[Point],
     published: Sequence[Point],

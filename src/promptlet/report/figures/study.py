@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptlet.pages.canvas import drawn
 from promptlet.protocols.plan.studies import Setting
 from promptlet.report.figures.drawing import COLOURS, GREY, MARKERS
 from promptlet.report.statistics.studies import Row, StudyResult, spread
@@ -47,6 +48,7 @@ class _Series:
     points: tuple[tuple[Setting, Row | None], ...]
 
 
+@drawn
 def study_figure(result: StudyResult) -> bytes:
     """The figure of a study; what is missing in ``result`` is missing in it.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError
-from promptlet.features import BATCH, find_cached, hash_and_encode, store_features
+from promptlet.features import BATCH, feature_identity, find_cached, hash_and_encode, store_features
 from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
@@ -108,11 +108,12 @@ def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
     vectors = vectors.reshape(len(known), views, -1)
     for path, own in zip(paths, vectors, strict=True):
         features.adopt([(path, view) for view in range(views)], own)
-    store_features(features.backbone, hashes, vectors, features.cache)
+    store_features(features.backbone, hashes, vectors, features.cache, str(batch["identity"][0]))
 
 
 class Encoder:
-    """An actor with the backbone: batches of paths in; content hashes, features (views x D numbers) out."""
+    """An actor with the backbone: batches of paths in; content hashes, features (views x D numbers) out,
+    and under what identity they are cached."""
 
     def __init__(self, backbone: Backbone, views: int) -> None:
         self.backbone, self.views = backbone, views
@@ -139,6 +140,7 @@ class Encoder:
         hashes, vectors = zip(*(unread if own is None else own for own in encoded), strict=True)
         return {
             "path": np.array(paths),
+            "identity": np.array([feature_identity(self.backbone)] * len(paths)),
             "is_read": np.array([own is not None for own in encoded]),
             "hash": np.array(hashes),
             "features": np.stack([vector.reshape(-1) for vector in vectors]),

@@ -1,0 +1,28 @@
+"""Vectors of length 1, whatever their length was: the one place where features are normalised."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SMALL, LARGE = 2.0**-20, 2.0**50
+"""Between these, the largest number of a row can be squared and summed in float32 as it is."""
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """``vectors`` (..., D) as float32 of length 1; a row of zeros stays one. Differentiable.
+
+    The squares of numbers above 1e19 or below 1e-19 leave float32, and so would the length. So a row whose
+    largest number is outside `SMALL` to `LARGE` is first multiplied by a power of two that brings this number
+    to 1/2 or more, and below 1. That is exact; other rows are multiplied by 1, so their bits do not change.
+    """
+    numbers = vectors.float()
+    with torch.no_grad():
+        largest = numbers.abs().amax(-1, keepdim=True)
+        exponent = torch.frexp(largest)[1]
+        odd = ((largest < SMALL) | (largest > LARGE)) & torch.isfinite(largest) & (largest > 0)
+        power = torch.where(odd, -exponent, torch.zeros_like(exponent)).float()
+        half = (power / 2).trunc()  # one power of two alone may be too large for float32
+        first, second = torch.exp2(half), torch.exp2(power - half)
+    return F.normalize(numbers * first * second, dim=-1)

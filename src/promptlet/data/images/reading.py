@@ -1,0 +1,78 @@
+"""An image file opened, and whatever goes wrong with one image told as an `ImageError` about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from promptlet.data.files import is_folder, is_there, open_regular, why
+from promptlet.errors import DataError, ImageError
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file; missing, a folder, not regular, empty, forbidden and broken ones get their own message."""
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        raise ImageError(_why_not(path, error)) from error
+    with file:
+        with named(str(path)):
+            is_empty = not file.read(1)
+            file.seek(0)
+        if is_empty:
+            raise ImageError(f"{path}: the file is empty (0 bytes); download or copy it again")
+        yield file
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Turn whatever is raised while one image is read into an `ImageError` about ``name``.
+
+    Decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError, KeyError and more on
+    damaged bytes, so every `Exception` is meant here. An OSError with a number is the disk's, no decoder's.
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError(f"{name}: there is not enough memory to decode it; make it smaller first") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(
+                f"{name}: cannot be read ({why(error)}); check the disk or the network that it lies on"
+            ) from error
+        raise ImageError(
+            f"{name}: cannot be decoded: damaged or cut off ({type(error).__name__}: {error}); "
+            "download or copy it again, or leave it out"
+        ) from error
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    try:
+        if is_folder(path):
+            return (
+                f"{path}: this is a folder, not an image file; promptlet.data.list_images gives those in a "
+                "folder"
+            )
+        if is_there(path):
+            forbidden = isinstance(error, PermissionError)
+            advice = "check its permissions" if forbidden else "copy the image to a file first"
+            return f"{path}: cannot be read ({why(error)}); {advice}"
+        if path.is_symlink():
+            return f"{path}: this link points to nothing; restore the file it points to, or remove the link"
+    except DataError as reason:
+        return str(reason)
+    except (OSError, ValueError):
+        pass
+    return f"{path}: there is no such file; check the path, relative paths start at {_here()}"
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "the folder you are in, which is gone"
