@@ -13,6 +13,7 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE
 from promptlet.data import FeatureCache
 from promptlet.errors import OptionError
+from promptlet.numbers import check_number
 from promptlet.protocols.bench import (
     Bench,
     Datasets,
@@ -64,6 +65,8 @@ def open_analysis(
     them. The rest as in `open_bench`. Raises OptionError for a method without one context at the text side.
     """
     chosen = checked_settings(settings)
+    for name, number in (("every", every), ("k", k)):
+        check_number(name, number)
     counts, numbers = whole_numbers("shots", shots, 1), whole_numbers("seeds", seeds, 0)
     if len(counts) > 1:
         raise OptionError(f"shots={shots!r}: an analysis is of one number of shots; open one for each")

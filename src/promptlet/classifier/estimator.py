@@ -23,7 +23,14 @@ from promptlet.classifier.files import (
     restore,
     usable_file,
 )
-from promptlet.classifier.fitting import new_method, schedule_of, training_record, validation, whole
+from promptlet.classifier.fitting import (
+    check_parameters,
+    new_method,
+    schedule_of,
+    training_record,
+    validation,
+    whole,
+)
 from promptlet.classifier.inputs import (
     Images,
     as_list,
@@ -141,6 +148,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``fit("folder")`` takes a folder with one sub-folder of images per class. Validation images are looked
         at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
+        check_parameters(self)
         if labels is None:
             images, labels = read_folder_items(images)
         inputs = as_list(images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
+from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
 
 
@@ -39,12 +39,17 @@ class Parameters(Protocol):
 
 
 def whole(given: Parameters, name: str) -> Any:
-    """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others."""
-    value = getattr(given, name)
-    try:
-        return None if value is None else operator.index(value)
-    except TypeError:
-        raise OptionError(f"{name}={value!r} is not allowed; give a whole number") from None
+    """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others, and for
+    what is out of bounds."""
+    return check_number(name, getattr(given, name))
+
+
+def check_parameters(given: Parameters) -> None:
+    """Raise OptionError for a number that is none or out of bounds: before images or a backbone are read."""
+    for name in ("rank", "n_ctx", "shots", "views", "epochs", "lr", "batch_size", "seed"):
+        check_number(name, getattr(given, name))
+    if isinstance(given.method_options, Mapping):
+        check_numbers(given.method_options)
 
 
 def schedule_of(given: Parameters) -> Schedule:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line. Exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
-    from promptlet.cli.app import app
+    """Run the command line.
 
-    app(prog_name="promptlet")
+    Exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted, 143 when SIGTERM stopped it.
+    """
+    from promptlet.cli.stopping import exit_code, stoppable
+
+    with stoppable():
+        try:
+            from promptlet.cli.app import app
+
+            app(prog_name="promptlet")
+        except KeyboardInterrupt:  # before the command began, or behind its end
+            raise SystemExit(exit_code()) from None
 
 
 __all__ = ["main"]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.characters import shown_lines
 from promptlet.cli.shell import Json, emit_json, examples, say, table
+from promptlet.cli.streams import emit_document
 
 if TYPE_CHECKING:
     from promptlet.methods import MethodInfo
@@ -94,4 +96,4 @@ def _show(info: MethodInfo) -> None:
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")
-    say(f"\n{info.bibtex}")
+    emit_document(f"\n{shown_lines(info.bibtex)}\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.options import allowed
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -53,7 +54,9 @@ def command(
     backbone: Annotated[
         str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to show for each image.")] = 3,
+    top: Annotated[
+        int, typer.Option(callback=allowed("top"), help="How many classes to show for each image.")
+    ] = 3,
     device: Device = None,
     no_cache: NoCache = False,
     csv_: Annotated[bool, typer.Option("--csv", help="Print path,rank,class_name,probability.")] = False,

@@ -1,4 +1,4 @@
-"""What the commands share: errors in words, JSON, progress, examples in the help."""
+"""What the commands share: options, tables, JSON, progress, examples in the help."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
-from typer.core import TyperGroup
 
-from promptlet.errors import OptionError, PromptletError
+from promptlet.characters import shown
+from promptlet.cli.streams import is_terminal, results
+from promptlet.cli.streams import say as say
+from promptlet.cli.streams import warn as warn
+from promptlet.numbers import MOST_OF_A_LIST, check_number, in_short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,54 +37,15 @@ NewNames = Annotated[
         show_default=False,
     ),
 ]
+MOST_DIGITS = 1000
+"""Python reads no more than 4,300."""
 FIRST_LINE, NEXT_LINE = 10.0, 30.0
 """Seconds until a bar in a log has its first line, and from each to the next."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a line saying how to go on."""
-
-
-class ErrorsInWords(TyperGroup):
-    """The root of the commands: expected errors become one line on standard error and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command. Exits with 2 for a wrong option, 1 for another expected error, 130 for Ctrl-C.
-
-        Anything else is a bug and shows as one.
-        """
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            hint = str(error) if isinstance(error, Interrupted) else "run the same command again"
-            typer.echo(f"\ninterrupted: {hint}", err=True)
-            raise typer.Exit(130) from None
-        except PromptletError as error:
-            typer.echo(f"error: {error}", err=True)
-            if "--json" in sys.argv:
-                emit_json({"error": str(error), "kind": type(error).__name__})
-            raise typer.Exit(_exit_code(error)) from None
-
-
-def _exit_code(error: PromptletError) -> int:
-    """2 for a wrong option, as typer has it; 1 where work failed, also when the system refused a file."""
-    is_usage = isinstance(error, OptionError) and not isinstance(error.__cause__, OSError)
-    return 2 if is_usage else 1
 
 
 def examples(*lines: str) -> str:
     """The examples at the end of a command's help, one per line."""
     return "\b\nExamples:\n" + "\n".join(f"  promptlet {line}" for line in lines)
-
-
-def say(text: str = "") -> None:
-    """A line for people, on standard output."""
-    typer.echo(text)
-
-
-def warn(text: str) -> None:
-    """A line on standard error."""
-    typer.echo(text, err=True)
 
 
 def end_with_failures(failed: int, runs: int) -> None:
@@ -93,7 +57,9 @@ def end_with_failures(failed: int, runs: int) -> None:
 
 def emit_json(document: dict[str, Any]) -> None:
     """The one document of ``--json``."""
-    typer.echo(json.dumps({"schema": 1, **document}, indent=1, allow_nan=False))
+    text = json.dumps({"schema": 1, **document}, indent=1, allow_nan=False)
+    with results():
+        typer.echo(text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
@@ -106,7 +72,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in head:
-        grid.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        grid.add_column(_plain(name), justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(_plain(value) for value in row))
     console = _console(sys.stdout)
@@ -114,20 +80,21 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
         wide = _console(sys.stdout)
         wide.width = 10_000
         console.width = max(console.width, wide.measure(grid).maximum)
-    console.print(grid)
+    with results():
+        console.print(grid)
 
 
 def _plain(value: str) -> Any:
     from rich.text import Text
 
-    return Text(value)
+    return Text(shown(value))
 
 
 def _console(stream: Any) -> Console:
     from rich.console import Console
 
-    is_terminal = stream.isatty()
-    return Console(file=stream, width=None if is_terminal else 200, highlight=False)
+    width = None if is_terminal(stream) else 200
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 class Bars(Protocol):
@@ -167,8 +134,8 @@ class DrawnBars:
     def show(self, name: str, done: int, total: int, note: str = "") -> None:
         """Move the bar ``name``; it appears when it is first moved."""
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total, note=note)
-        self._progress.update(self._tasks[name], completed=done, total=total, note=note)
+            self._tasks[name] = self._progress.add_task(shown(name), total=total, note="")
+        self._progress.update(self._tasks[name], completed=done, total=total, note=shown(note))
 
     def remove(self, name: str) -> None:
         """Take a bar away."""
@@ -177,7 +144,7 @@ class DrawnBars:
 
     def line(self, text: str) -> None:
         """A line above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(shown(text), markup=False, highlight=False, emoji=False)
 
 
 @dataclass
@@ -230,18 +197,18 @@ def _in_words(seconds: float) -> str:
 @contextmanager
 def bars(off: bool = False) -> Iterator[Bars]:
     """Bars for the time of a block: drawn on a terminal, else written; none when they are off."""
-    if off or not sys.stderr.isatty():
+    if off or not is_terminal(sys.stderr):
         yield NoBars() if off else WrittenBars()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description:10}"),
+        TextColumn("{task.description:10}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield DrawnBars(progress)
@@ -263,13 +230,25 @@ def tell_notes(cache: FeatureCache | None) -> None:
 def whole_numbers(text: str, what: str) -> list[int]:
     """``"1,2,3"`` or ``"1-3"`` as numbers; typer's usage error for anything else."""
     numbers: list[int] = []
+    kind = {"--seeds": "seed"}.get(what, what.removeprefix("--"))
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isascii() or not first.isdigit() or (dash and not (last.isascii() and last.isdigit())):
+        ends = [end.strip() for end in part.split("-")]
+        if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
             raise typer.BadParameter(
-                f"{text!r} is no list of whole numbers; write 1,2,3 or 1-3", param_hint=what
+                f"{in_short(text)} is no list of whole numbers; write 1,2,3 or 1-3", param_hint=what
             )
-        numbers += range(int(first), int(last or first) + 1)
+        first, last = (_one_of(what, end, kind) for end in (ends[0], ends[-1]))
+        if last - first >= MOST_OF_A_LIST - len(numbers):
+            raise typer.BadParameter(
+                f"{in_short(text)} names more than {MOST_OF_A_LIST:,} numbers; give fewer", param_hint=what
+            )
+        numbers += range(first, last + 1)
     if not numbers:
-        raise typer.BadParameter(f"{text!r} is an empty range; write 1,2,3 or 1-3", param_hint=what)
+        raise typer.BadParameter(f"{in_short(text)} is an empty range; write 1,2,3 or 1-3", param_hint=what)
     return list(dict.fromkeys(numbers))
+
+
+def _one_of(what: str, digits: str, kind: str) -> int:
+    """A number of a list; one with more digits than Python reads is too large for anything here."""
+    number = int(digits) if len(digits) <= MOST_DIGITS else 10 ** len(digits)
+    return int(check_number(what, number, kind))

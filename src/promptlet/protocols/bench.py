@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from promptlet.data.load import expand_names
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.catalog import OURS
+from promptlet.numbers import MOST_OF_A_LIST, check_number, check_numbers, in_short
 from promptlet.protocols import DEFAULT_METHODS, PROTOCOLS
 from promptlet.protocols.engines import Engine, OnEvent
 from promptlet.protocols.plan.refusals import Refused, sort_out
@@ -203,8 +205,8 @@ def checked_settings(settings: Settings | None) -> Settings:
         )
     chosen = Settings(**{name: plain(value) for name, value in vars(settings).items()})
     check_option("sampler", chosen.sampler, SAMPLERS)
-    if chosen.views < 1:
-        raise OptionError(f"views={chosen.views} must be 1 or more")
+    for name in ("epochs", "lr", "batch_size", "views"):
+        check_number(name, getattr(chosen, name))
     return chosen
 
 
@@ -221,14 +223,19 @@ def opened_backbone(backbone: str | Path | Backbone, device: str | None, dtype: 
 
 
 def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
-    """One or several numbers as a list, each once. Raises OptionError."""
+    """One or several numbers as a list, each once. Raises OptionError, also for more than anybody waits for."""
     try:
         listed = plain(given)
-        numbers = [plain(number) for number in (listed if isinstance(listed, Iterable) else [listed])]
+        every = islice(listed if isinstance(listed, Iterable) else [listed], MOST_OF_A_LIST + 1)
+        numbers = [plain(number) for number in every]
     except TypeError:
         numbers = []
     if not numbers or any(type(number) is not int or number < least for number in numbers):
-        raise OptionError(f"{name}={given!r} must be one or more whole numbers of {least} and more")
+        raise OptionError(f"{name}={in_short(given)} must be one or more whole numbers of {least} and more")
+    if len(numbers) > MOST_OF_A_LIST:
+        raise OptionError(f"{name}={in_short(given)}: more than {MOST_OF_A_LIST:,} numbers; give fewer")
+    for number in numbers:
+        check_number(name, number, "seed" if name == "seeds" else name)
     return list(dict.fromkeys(numbers))
 
 
@@ -254,6 +261,8 @@ def parse_given(methods: Methods) -> list[MethodSpec]:
             )
     if not specs:
         raise OptionError("methods is empty; name one or more, or leave it out")
+    for _, options in specs:
+        check_numbers(options)
     return specs
 
 
@@ -271,6 +280,7 @@ def names_of_datasets(datasets: Datasets) -> list[str]:
 def _chosen(methods: Methods | None, study: str | None, shared: Mapping[str, Any]) -> Sequence[MethodSpec]:
     """Those that are named, or those of a study."""
     shared = {name: plain(value) for name, value in shared.items()}
+    check_numbers(shared)
     if study is None:
         return share_options(parse_given(DEFAULT_METHODS if methods is None else methods), shared)
     if methods is not None:

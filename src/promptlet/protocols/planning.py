@@ -14,6 +14,7 @@ from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
 from promptlet.mini.names import EVERY_NAME
+from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
@@ -50,6 +51,8 @@ def parse_methods(text: str) -> Sequence[MethodSpec]:
             methods[-1][1].update([_parse_option(option)])
     if not methods:
         raise OptionError(f"methods={text!r} names no method; allowed: {', '.join(METHODS)}")
+    for _, options in methods:
+        check_numbers(options)
     return methods
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import MethodInfo
 from promptlet.methods.method import BY_STEPS
+from promptlet.numbers import check_number
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw")
+NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr")
 NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 
@@ -95,12 +96,8 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
         raise OptionError(f"schedule={schedule!r} is not allowed; give a name or a Schedule")
     chosen = replace(schedule, **{key: value for key, value in changes.items() if value is not None})
     check_option("optimizer", chosen.optimizer, OPTIMIZERS)
-    if chosen.epochs < 1:
-        raise OptionError(f"epochs={chosen.epochs} is outside 1 and more")
-    if not (isinstance(chosen.lr, float | int | np.number) and chosen.lr > 0 and math.isfinite(chosen.lr)):
-        raise OptionError(f"lr={chosen.lr!r} must be a number above 0 and finite")
-    if chosen.batch_size is not None and chosen.batch_size < 1:
-        raise OptionError(f"batch_size={chosen.batch_size} is outside 1 and more; None means all images")
+    for name in NUMBERS:
+        check_number(name, getattr(chosen, name))
     return chosen
 
 

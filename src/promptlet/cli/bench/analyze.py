@@ -17,6 +17,7 @@ from promptlet.cli.options import (
     ScheduleName,
     Seeds,
     Workers,
+    allowed,
 )
 from promptlet.cli.shell import (
     Device,
@@ -63,12 +64,12 @@ def command(
     ] = "coop,rlp",
     root: Root = None,
     backbone: BackboneName = "openai/clip-vit-base-patch16",
-    shots: Annotated[int, typer.Option(help="Images per class.", min=1)] = 16,
+    shots: Annotated[int, typer.Option(help="Images per class.", callback=allowed("shots"))] = 16,
     seeds: Seeds = "1,2,3",
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
-    every: Annotated[int, typer.Option(help="Measure after so many epochs.", min=1)] = 10,
-    k: Annotated[int, typer.Option(help="Of ID_k; the rows hold all of them.", min=1)] = 1,
+    every: Annotated[int, typer.Option(help="Measure after so many epochs.", callback=allowed("every"))] = 10,
+    k: Annotated[int, typer.Option(help="Of ID_k; the rows hold all of them.", callback=allowed("k"))] = 1,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of rows.")] = Path("density"),
     figure: Annotated[
         Path | None, typer.Option(help="Draw ID_k and new accuracy (PNG).", show_default=False)

@@ -24,6 +24,7 @@ from promptlet.cli.options import (
     ScheduleName,
     Seeds,
     Workers,
+    allowed,
 )
 from promptlet.cli.shell import (
     Device,
@@ -109,13 +110,17 @@ def run(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
-    views: Annotated[int, typer.Option(help="Readings of each training image.")] = 1,
+    views: Annotated[
+        int, typer.Option(help="Readings of each training image.", callback=allowed("views"))
+    ] = 1,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[
-        int | None, typer.Option(help="For every method that has one.", show_default=False)
+        int | None,
+        typer.Option(help="For every method that has one.", callback=allowed("rank"), show_default=False),
     ] = None,
     n_ctx: Annotated[
-        int | None, typer.Option(help="For every method that has one.", show_default=False)
+        int | None,
+        typer.Option(help="For every method that has one.", callback=allowed("n_ctx"), show_default=False),
     ] = None,
     new_names: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from promptlet.cli.shell import Json, emit_json, examples, say, table, warn
+from promptlet.cli.streams import emit_document
 
 REPORT = examples(
     "bench report runs",
@@ -84,7 +85,7 @@ def report(
         for problem in summary.problems:
             warn(f"note: {problem}")
     if out is None:
-        typer.echo(render(summary, chosen, **choices), nl=False)
+        emit_document(render(summary, chosen, **choices))
     else:
         say(f"wrote {out}")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from promptlet.cli.shell import Bars, Interrupted, end_with_failures, warn
+from promptlet.cli.shell import Bars, end_with_failures, warn
+from promptlet.cli.stopping import Interrupted
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:

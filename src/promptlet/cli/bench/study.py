@@ -9,6 +9,7 @@ import typer
 
 from promptlet.cli.bench.report import Folders
 from promptlet.cli.shell import Json, emit_json, examples, say
+from promptlet.cli.streams import emit_document
 
 if TYPE_CHECKING:
     from promptlet.protocols.plan.studies import Study
@@ -59,7 +60,7 @@ def study(
     if json:
         emit_json(study_json(summary, chosen))
     elif out is None:
-        typer.echo(study_markdown(summary, chosen), nl=False)
+        emit_document(study_markdown(summary, chosen))
     else:
         say(f"wrote {out}")
 

@@ -9,11 +9,10 @@ import typer
 
 from promptlet.cli.fit.checks import check_out, check_precision, clear, method_of
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
-from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName
+from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
 from promptlet.cli.shell import (
     Device,
     Dtype,
-    Interrupted,
     Json,
     NewNames,
     NoCache,
@@ -24,6 +23,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.stopping import Interrupted
 
 EXAMPLES = examples(
     "fit pets --out pets.prompt --shots 16",
@@ -57,12 +57,17 @@ def command(
         int | None,
         typer.Option(
             help="Rank of a low-rank method; RLP's own costs at most 600 numbers: 1 for CLIP ViT-B/16.",
+            callback=allowed("rank"),
             show_default=False,
         ),
     ] = None,
     n_ctx: Annotated[
         int | None,
-        typer.Option(help="Context vectors; else the method's own, 4 for rlp and coop.", show_default=False),
+        typer.Option(
+            help="Context vectors; else the method's own, 4 for rlp and coop.",
+            callback=allowed("n_ctx"),
+            show_default=False,
+        ),
     ] = None,
     ctx_init: Annotated[
         str | None,
@@ -74,10 +79,20 @@ def command(
     ] = None,
     new_names: NewNames = None,
     shots: Annotated[
-        int | None, typer.Option(help="Images per class drawn for training; else all.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Images per class drawn for training; else all.",
+            callback=allowed("shots"),
+            show_default=False,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For the draw, the start and the order.")] = 1,
-    views: Annotated[int, typer.Option(help="Readings of each image: 1 plain, more are augmented.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="For the draw, the start and the order.", callback=allowed("seed"))
+    ] = 1,
+    views: Annotated[
+        int,
+        typer.Option(help="Readings of each image: 1 plain, more are augmented.", callback=allowed("views")),
+    ] = 1,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptlet.errors import OptionError, check_option
+from promptlet.numbers import check_number
 from promptlet.protocols.engines.inline import OnEvent, run_inline
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
@@ -34,7 +35,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         check_option("engine", self.name, ENGINES)
-        if self.workers is not None and (self.name == "inline" or self.workers < 1):
+        check_number("workers", self.workers)
+        if self.workers is not None and self.name == "inline":
             raise OptionError(
                 f"workers={self.workers} with engine {self.name!r}: workers are 1 or more, and go with the "
                 "engines processes and ray"

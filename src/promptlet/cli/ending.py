@@ -1,0 +1,87 @@
+"""How a command ends: with an exit code and one sentence, whatever happened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from promptlet.characters import shown
+from promptlet.cli.shell import emit_json
+from promptlet.cli.stopping import Interrupted, exit_code, word
+from promptlet.cli.streams import bear_any_text, finish_output, warn
+from promptlet.errors import OptionError, PromptletError
+
+STOPPED = 130
+"""What typer ends with where a command was stopped before it began."""
+
+
+class ErrorsInWords(TyperGroup):
+    """The root of the commands: expected errors become one line on standard error and an exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line on streams that bear any text. Ends with 1 where its results could not be
+        written, quietly where nobody reads them."""
+        bear_any_text()
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as error:
+            problem = finish_output()
+            if problem:
+                warn(f"error: {problem}")
+                raise SystemExit(error.code or 1) from None
+            if error.code == STOPPED:
+                raise SystemExit(exit_code()) from None
+            raise
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """As typer does, with the words of a wrong usage shown safely."""
+        with _usage_in_words():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Exits with 2 for a wrong option, 1 for another expected error, 130 for Ctrl-C, 143
+        for SIGTERM.
+
+        Anything else is a bug and shows as one.
+        """
+        try:
+            with _usage_in_words():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            hint = str(error) if isinstance(error, Interrupted) else "run the same command again"
+            warn("")
+            warn(f"{word()}: {hint}")
+            raise typer.Exit(exit_code()) from None
+        except PromptletError as error:
+            warn(f"error: {error}")
+            if "--json" in sys.argv:
+                _emit(error)
+            raise typer.Exit(_exit_code(error)) from None
+
+
+@contextmanager
+def _usage_in_words() -> Iterator[None]:
+    """A wrong usage repeats what was given."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message") and isinstance(getattr(error, "message", None), str):
+            error.message = shown(error.message)  # type: ignore[attr-defined]
+        raise
+
+
+def _emit(error: PromptletError) -> None:
+    """The same for machines, unless it is that nothing can be written."""
+    with suppress(OSError, OptionError):
+        emit_json({"error": str(error), "kind": type(error).__name__})
+
+
+def _exit_code(error: PromptletError) -> int:
+    """2 for a wrong option, as typer has it; 1 where work failed, also when the system refused a file."""
+    is_usage = isinstance(error, OptionError) and not isinstance(error.__cause__, OSError)
+    return 2 if is_usage else 1

@@ -1,0 +1,84 @@
+"""Standard output and error: any text on any terminal, documents in UTF-8 where they are piped."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import typer
+
+from promptlet.characters import shown
+from promptlet.errors import OptionError
+
+
+def bear_any_text() -> None:
+    """From now on, what a terminal or pipe has no sign for is shown as its escape, and raises nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at it; a stream that was closed before the command began is none."""
+    return stream is not None and stream.isatty()
+
+
+@contextmanager
+def results() -> Iterator[None]:
+    """Around what is written to standard output. Raises OptionError where it cannot be, as on a full disk; a
+    reader that has gone is none of ours to complain about."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OptionError(_not_written(error)) from error
+
+
+def _not_written(error: OSError) -> str:
+    return f"standard output cannot be written ({error.strerror or error}); send it elsewhere"
+
+
+def say(text: str = "") -> None:
+    """A line for people, on standard output."""
+    with results():
+        typer.echo(shown(text))
+
+
+def warn(text: str) -> None:
+    """A line on standard error. Where nobody reads that any more, the work goes on."""
+    with suppress(OSError):
+        typer.echo(shown(text), err=True)
+
+
+def emit_document(text: str) -> None:
+    """A document of several lines (a table, a report), on standard output: UTF-8 wherever it is piped, since
+    that is what such files are; else in what the terminal can show."""
+    stream = sys.stdout
+    with results():
+        if is_terminal(stream) or not hasattr(stream, "buffer"):
+            typer.echo(text, nl=False)
+            return
+        stream.flush()
+        stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+        stream.buffer.flush()
+
+
+def finish_output() -> str:
+    """Write what is waiting; why that cannot be done, or nothing. A reader that has gone is no problem."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _to_nowhere()
+        return "" if isinstance(error, BrokenPipeError) else _not_written(error)
+    return ""
+
+
+def _to_nowhere() -> None:
+    """So that Python does not try again when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

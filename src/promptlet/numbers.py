@@ -1,0 +1,127 @@
+"""The numbers that a person may give, each kind with what is allowed: checked before any work begins."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from types import MappingProxyType
+from typing import Any, Final
+
+from promptlet.errors import OptionError
+
+MOST_OF_A_LIST: Final = 10_000
+"""How many seeds, or numbers of shots, one command may name."""
+LARGEST: Final = 10**9
+"""Of whole numbers without a kind of their own."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from ``least`` to ``most``; unset: what leaving it out means, in words."""
+
+    least: int
+    most: int
+    unset: str = ""
+
+
+@dataclass(frozen=True)
+class Finite:
+    """A finite number above ``least``, or ``least`` too."""
+
+    least: float
+    or_least: bool = False
+
+
+KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
+    {
+        "seed": Whole(0, 10**16 - 1),  # as prompt files tell it
+        "shots": Whole(1, 1_000_000),
+        "views": Whole(1, 10_000, "1 means the model's own preprocessing alone"),
+        "epochs": Whole(1, 1_000_000),
+        "batch_size": Whole(1, LARGEST, "None means all images"),
+        "rank": Whole(1, 1_000),
+        "n_ctx": Whole(1, 1_000),
+        "workers": Whole(1, 1_024),
+        "top": Whole(1, 1_000_000),
+        "every": Whole(1, 1_000_000),
+        "k": Whole(1, 1_000),
+        "lr": Finite(0.0),
+        "warmup_lr": Finite(0.0),
+        "momentum": Finite(0.0, or_least=True),
+        "weight_decay": Finite(0.0, or_least=True),
+    }
+)
+
+
+OF_METHODS = ("rank", "n_ctx", "seed")
+"""Kinds that options of methods have too, under the same name."""
+
+
+def check_number(name: str, value: Any, kind: str = "") -> Any:
+    """``value`` as an int or float when it is one that ``name`` may have, and None as it is.
+
+    NumPy's numbers count as such, truth values and text do not. kind: of `KINDS`, where it is not ``name``.
+    Raises OptionError that says what is allowed.
+    """
+    if value is None:
+        return None
+    allowed = KINDS[kind or name]
+    return _whole(name, value, allowed) if isinstance(allowed, Whole) else _finite(name, value, allowed)
+
+
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """The same for a table of options, of any names; other values than numbers pass."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            continue
+        if name in OF_METHODS:
+            check_number(name, value)
+        elif not (math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST):
+            raise OptionError(
+                f"{name}={in_short(value)} is not allowed; give a finite number, whole ones up to {LARGEST:,}"
+            )
+
+
+def in_short(value: Any) -> str:
+    """A value as it was given, as far as it has room in a sentence."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"(a number of about {int(value.bit_length() * math.log10(2)) + 1:,} digits)"
+    text = repr(value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _whole(name: str, value: Any, allowed: Whole) -> int:
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise OptionError(
+            f"{name}={in_short(value)} is not allowed; give a whole number from {allowed.least} to "
+            f"{allowed.most:,}"
+        )
+    after = f"; {allowed.unset}" if allowed.unset else ""
+    if number < allowed.least:
+        raise OptionError(f"{name}={in_short(number)} is outside {allowed.least} and more{after}")
+    if number > allowed.most:
+        raise OptionError(
+            f"{name}={in_short(number)} is outside {allowed.least} to {allowed.most:,}; give a number of "
+            f"these{after}"
+        )
+    return number
+
+
+def _finite(name: str, value: Any, allowed: Finite) -> float:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:
+        number = math.inf
+    is_inside = number >= allowed.least if allowed.or_least else number > allowed.least
+    if not (math.isfinite(number) and is_inside):
+        where = f"{allowed.least:g} or more" if allowed.or_least else f"above {allowed.least:g}"
+        raise OptionError(f"{name}={in_short(value)} must be a number {where} and finite")
+    return number
