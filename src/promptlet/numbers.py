@@ -79,7 +79,7 @@ def check_numbers(given: Mapping[str, Any]) -> None:
             continue
         if name in OF_METHODS:
             check_number(name, value)
-        elif not (math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST):
+        elif not (abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)):
             raise OptionError(
                 f"{name}={in_short(value)} is not allowed; give a finite number, whole ones up to {LARGEST:,}"
             )

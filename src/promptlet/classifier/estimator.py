@@ -91,6 +91,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> clf.fit(["cat1.jpg", "dog1.jpg"], ["cat", "dog"]).predict(["x.jpg"])   # doctest: +SKIP
     """
 
+    checkpoint_stays = False
+    """Set to True, a finished fit leaves its checkpoint, for who removes it once the prompt file stands."""
+
     def __init__(
         self,
         backbone: str | Path | Backbone = DEFAULT_BACKBONE,
@@ -172,6 +175,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             val=validation(method.info, read, val_images, val_labels, classes),
             on_epoch=self.on_epoch,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+            checkpoint_stays=self.checkpoint_stays,
         )
         self._settle(method, classes)
         self.history_ = result.history

@@ -223,7 +223,7 @@ def opened_backbone(backbone: str | Path | Backbone, device: str | None, dtype: 
 
 
 def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int]:
-    """One or several numbers as a list, each once. Raises OptionError, also for more than anybody waits for."""
+    """One or several numbers as a list, each once. Raises OptionError, also for too many."""
     try:
         listed = plain(given)
         every = islice(listed if isinstance(listed, Iterable) else [listed], MOST_OF_A_LIST + 1)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def pack_checkpoint(tensors: dict[str, Tensor], progress: Progress) -> bytes:
     metadata = {
         "settings": progress.settings,
         "history": json.dumps([asdict(report) for report in progress.history]),
+        "digest": digest(tensors.values()),
     }
     return bytes(save({name: t.cpu().contiguous() for name, t in tensors.items()}, metadata))
 
@@ -71,10 +73,28 @@ def write_checkpoint(path: Path, packed: bytes) -> None:
         temporary.write_bytes(packed)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise TrainingError(
             f"cannot write the checkpoint {path}: {error.strerror}; free space or give another place"
         ) from error
+
+
+def is_finished(path: Path) -> bool:
+    """Whether all epochs of a training are in a checkpoint: what was learned is there, and was not stored."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            history = json.loads((file.metadata() or {})["history"])
+        return bool(history) and history[-1]["epoch"] == history[-1]["epochs"]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return False
+
+
+def size_of(method: Method, epochs: int) -> int:
+    """Bytes that a checkpoint of ``method`` takes at the most: its numbers, the optimiser's, the history."""
+    learned = sum(p.numel() * p.element_size() for p in method.trainables().values())
+    state = sum(t.numel() * t.element_size() for t in method.training_state().values())
+    return 3 * learned + state + 512 * len(method.trainables()) + 256 * epochs + 2**14
 
 
 def check_writable(path: Path) -> None:
@@ -99,6 +119,8 @@ def read_checkpoint(
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         progress = _progress(path, metadata, fresh)
+        if metadata.get("digest", digest(tensors.values())) != digest(tensors.values()):
+            raise ValueError("its numbers do not match its digest")
         _restore(tensors, method, optimizer)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(f"the checkpoint {path} is damaged ({error}); remove it to start anew") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from promptlet import rng
+from promptlet.disk import Reserve
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
@@ -25,6 +26,7 @@ from promptlet.training.checkpoint import (
     digest,
     pack_checkpoint,
     read_checkpoint,
+    size_of,
     snapshot,
     write_checkpoint,
 )
@@ -45,6 +47,7 @@ def train(
     val: tuple[Tensor | Inputs, Tensor] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: Path | None = None,
+    checkpoint_stays: bool = False,
 ) -> TrainingResult:
     """Train ``method`` in place. It is left in evaluation mode.
 
@@ -52,7 +55,9 @@ def train(
     method's class names. Each epoch takes one view of each image, in an order of its own; both follow from
     ``seed`` and the epoch. val: as inputs and labels, for methods that tune something on validation images.
     checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there and fits;
-    removed at the end. Raises TrainingError for a loss that is not finite.
+    removed at the end. checkpoint_stays: the end is kept in it instead, for who has yet to store what was
+    learned; room for it is held on the disk from the beginning. Raises TrainingError for a loss that is not
+    finite, and where a checkpoint cannot be written.
     """
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
@@ -63,7 +68,7 @@ def train(
     result = TrainingResult((), 0)
     try:
         if method.trainables():
-            result = _by_steps(method, data, schedule, seed, on_epoch, checkpoint)
+            result = _by_steps(method, data, schedule, seed, on_epoch, checkpoint, checkpoint_stays)
     finally:
         method.eval()
     began = time.perf_counter()
@@ -106,6 +111,7 @@ def _by_steps(
     seed: int,
     on_epoch: Callable[[EpochReport], None] | None,
     checkpoint: Path | None,
+    checkpoint_stays: bool,
 ) -> TrainingResult:
     optimizer = schedule.make_optimizer(method.trainables(), method.rates())
     progress = Progress("")
@@ -113,8 +119,8 @@ def _by_steps(
         content = f"{data.inputs.digest()} {digest([data.labels])}"
         progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
-    saver = _Saver(checkpoint)
-    try:
+    room = size_of(method, schedule.epochs) if len(progress.history) < schedule.epochs else 0
+    with _Saver(checkpoint, checkpoint_stays, room) as saver:
         for epoch in range(len(progress.history), schedule.epochs):
             report = _epoch(method, data, schedule, optimizer, epoch, seed)
             method.after_epoch(epoch)
@@ -122,23 +128,48 @@ def _by_steps(
             saver.epoch_done(method, optimizer, progress)
             if on_epoch is not None:
                 on_epoch(report)
-    except TrainingError:
-        raise  # it would only fail again
-    except BaseException:
-        saver.write()
-        raise
-    saver.remove()
     passes = schedule.epochs * schedule.steps_per_epoch(data.inputs.images)
     return TrainingResult(tuple(progress.history), passes)
 
 
 class _Saver:
-    """Remembers the last whole epoch; writes it every few seconds, and when training is cut short."""
+    """Remembers the last whole epoch; writes it every few seconds, and when training is cut short.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    stays: also when training has ended; then ``room`` bytes are held for it on the disk.
+    """
+
+    def __init__(self, path: Path | None, stays: bool, room: int) -> None:
+        self.path, self.stays = path, stays
         self.latest: tuple[dict[str, Tensor], Progress] | None = None
         self.written_at = time.monotonic()
+        self.reserve: Reserve | None = None
+        if path is not None and stays and room:
+            self.reserve = Reserve(path.with_name(f".{path.name}.room"), room)
+
+    def __enter__(self) -> _Saver:
+        if self.reserve is None:
+            return self
+        try:
+            self.reserve.hold()
+        except OSError as error:
+            raise TrainingError(
+                f"there is no room for the checkpoint {self.path} ({error.strerror}); free "
+                f"{2 * self.reserve.size / 2**20:,.1f} MiB, or give another place"
+            ) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is None and not self.stays:
+                self.remove()
+            elif error is None:
+                with suppress(TrainingError):  # what was learned is not lost by that
+                    self.write()
+            elif not isinstance(error, TrainingError):  # that would only fail again
+                self.write()
+        finally:
+            if self.reserve is not None:
+                self.reserve.let_go()
 
     def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         if self.path is None:
@@ -148,9 +179,19 @@ class _Saver:
             self.write()
 
     def write(self) -> None:
-        if self.path is not None and self.latest is not None:
-            write_checkpoint(self.path, pack_checkpoint(*self.latest))
-            self.written_at = time.monotonic()
+        if self.path is None or self.latest is None:
+            return
+        packed = pack_checkpoint(*self.latest)
+        try:
+            write_checkpoint(self.path, packed)
+        except TrainingError:
+            if self.reserve is None:
+                raise
+            self.reserve.let_go()
+            write_checkpoint(self.path, packed)
+            with suppress(OSError):
+                self.reserve.hold()
+        self.written_at = time.monotonic()
 
     def remove(self) -> None:
         if self.path is not None:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from promptlet.cli.streams import warn
+from promptlet.disk import room_problem
 from promptlet.errors import OptionError, check_option
 
 
@@ -51,9 +53,25 @@ def method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
     return {"method": name, **chosen, **main, "method_options": further or None}
 
 
+def check_room(*files: Path) -> None:
+    """The prompt file and the checkpoint have room where they are to be written."""
+    for folder in dict.fromkeys(file.parent for file in files):
+        problem = room_problem(folder)
+        if problem:
+            raise OptionError(
+                f"nothing can be written into {folder} ({problem}); free some space, or write elsewhere"
+            ) from OSError(problem)
+
+
 def clear(checkpoint: Path, force: bool) -> None:
-    """No checkpoint of an earlier training is there; one that is, is removed only with ``force``."""
+    """No checkpoint of an earlier training is there; one that is, is removed only with ``force``. That of a
+    training that has ended, and whose prompt file could not be written, is gone on with."""
     if checkpoint.exists() and not force:
+        from promptlet.training.checkpoint import is_finished
+
+        if is_finished(checkpoint):
+            warn(f"note: {checkpoint} keeps a finished training that was not stored; it is taken up")
+            return
         raise OptionError(
             f"{checkpoint} keeps a training that was cut short; give --resume to go on with it, or --force "
             "to begin anew without it"

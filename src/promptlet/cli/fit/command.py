@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.fit.checks import check_out, check_precision, clear, method_of
+from promptlet.cli.fit.checks import check_out, check_precision, check_room, clear, method_of
+from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
 from promptlet.cli.shell import (
@@ -127,6 +128,7 @@ def command(
     check_out(out, force)
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
+    check_room(out, checkpoint)
     from promptlet.own_images.data import ignored, read_own
 
     data = read_own(folder)
@@ -159,13 +161,13 @@ def command(
         cache=cache or False,
         checkpoint=checkpoint,
     )
+    classifier.checkpoint_stays = True  # until the prompt file stands
     with bars(off=json) as shown:
         try:
             facts = fit(classifier, data, precision, shown.show).facts()
+            facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
-    precision = precision or classifier.method_.stored_precision()
-    facts |= {"file": str(out), "precision": precision, "bytes": classifier.save(out, precision, compact)}
     tell_notes(cache)
     if json:
         emit_json(facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from promptlet.errors import EngineError, ImageError
 from promptlet.protocols.engines.dispatch import Lost, dispatch
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt
+from promptlet.protocols.engines.temporary import bytes_of_features, no_room, temporary_folder
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
 
@@ -42,11 +42,12 @@ def run_in_processes(
     Images are encoded here first, once for all. A script that calls this needs the usual
     ``if __name__ == "__main__":``, since the processes are spawned.
     """
-    encode_here(runs, bench)
-    cards = _cards(str(bench.features.backbone.device))
-    count = min(workers or len(cards) or _processors(), len(runs)) or 1
-    with _pool(bench, count, cards) as pool:
-        dispatch(runs, pool, bench.store, on_event)
+    with temporary_folder(bytes_of_features(runs, bench)) as place:
+        encode_here(runs, bench)
+        cards = _cards(str(bench.features.backbone.device))
+        count = min(workers or len(cards) or _processors(), len(runs)) or 1
+        with _pool(bench, place, count, cards) as pool:
+            dispatch(runs, pool, bench.store, on_event)
 
 
 def encode_here(runs: Sequence[Run], bench: Workbench) -> None:
@@ -70,16 +71,19 @@ def _encode_in_parts(bench: Workbench, name: str, items: Sequence[Item], views: 
 
 
 @contextmanager
-def _pool(bench: Workbench, workers: int, cards: Sequence[str]) -> Iterator[_Processes]:
+def _pool(bench: Workbench, place: Path, workers: int, cards: Sequence[str]) -> Iterator[_Processes]:
     """The bench travels in a file: what a pipe cannot hold blocks when a worker dies before it reads."""
-    with tempfile.TemporaryDirectory(prefix="promptlet-") as place:
-        file = Path(place) / "bench"
-        file.write_bytes(_packed(bench))
-        pool = _Processes(file, workers, cards)
-        try:
-            yield pool
-        finally:
-            pool.close()
+    file = place / "bench"
+    packed = _packed(bench)
+    try:
+        file.write_bytes(packed)
+    except OSError as error:
+        raise no_room(place.parent, error.strerror or str(error)) from error
+    pool = _Processes(file, workers, cards)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 def _packed(bench: Workbench) -> bytes:

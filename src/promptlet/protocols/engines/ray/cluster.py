@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -39,7 +41,7 @@ def cluster(address: str | None) -> Iterator[Any]:
         ) from error
     were_here = ray.is_initialized()
     if not were_here:
-        with silence():
+        with silence(), _own_signals():
             _connect(ray, address)
     try:
         yield ray
@@ -47,6 +49,15 @@ def cluster(address: str | None) -> Iterator[Any]:
         if not were_here:
             with silence():
                 ray.shutdown()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray takes SIGTERM to itself, with an end of its own; who had it keeps it."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""Room on a disk: looked for before work begins, and held for what must be written at its end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The disk, a person's share of it, or what one file may take."""
+PROBE: Final = 2**16
+"""Bytes that are really written to see whether that is possible; room for more is asked of the system."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether it, or what it was raised from, says that there is no room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+def room_problem(folder: Path, needed: int = PROBE) -> str:
+    """Why ``needed`` bytes cannot be written into ``folder``, in a few words; nothing where they can."""
+    probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
+    try:
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            return f"{needed / 2**20:,.1f} MiB are needed there, {free / 2**20:,.1f} MiB are free"
+        _fill(probe, min(needed, PROBE))
+    except OSError as error:
+        return error.strerror or str(error)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
+
+
+class Reserve:
+    """Room that is held by a file for the time of a block, and let go when something must be written."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path, self.size = path, size
+
+    def __enter__(self) -> Reserve:
+        """Raises OSError where there is no room."""
+        self.hold()
+        return self
+
+    def hold(self) -> None:
+        """Take the room. Raises OSError where there is none."""
+        try:
+            _fill(self.path, self.size)
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Give the room back."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.let_go()
+
+
+def _fill(path: Path, size: int) -> None:
+    """With bytes that no disk can make smaller."""
+    with path.open("wb") as file:
+        file.write(os.urandom(size))
+        file.flush()
+        os.fsync(file.fileno())
