@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _CONTROLS = "\x00-\x1f\x7f-\x9f"
 _LINES = "\u2028\u2029"
@@ -15,6 +16,8 @@ _NO_CHARACTERS = "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff" + "".join(
     f"{chr(0x10000 * plane + 0xFFFE)}{chr(0x10000 * plane + 0xFFFF)}" for plane in range(1, 17)
 )
 _HIDDEN = re.compile(f"[{_CONTROLS}{_LINES}{_DIRECTIONS}{_INVISIBLE}{_NO_CHARACTERS}]")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OWN = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -31,6 +34,20 @@ def shown(text: object) -> str:
 def shown_lines(text: str) -> str:
     """The same for text of several lines, whose line feeds and tabs are meant."""
     return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else _escaped(found), text)
+
+
+def cell(value: object) -> object:
+    """A value as a cell of a table in CSV: text is `shown`, and has an apostrophe before it where a
+    spreadsheet would take it for a formula; numbers, also in words, stay what they are."""
+    if not isinstance(value, str):
+        return value
+    text = shown(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def markdown_row(values: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(shown(value.replace('|', '/').replace(chr(10), ' ')) for value in values)} |"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -75,7 +75,7 @@ def check_number(name: str, value: Any, kind: str = "") -> Any:
 def check_numbers(given: Mapping[str, Any]) -> None:
     """The same for a table of options, of any names; other values than numbers pass."""
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, Real):
+        if isinstance(value, bool) or not _is_real(value):
             continue
         if name in OF_METHODS:
             check_number(name, value)
@@ -91,6 +91,10 @@ def in_short(value: Any) -> str:
         return f"(a number of about {int(value.bit_length() * math.log10(2)) + 1:,} digits)"
     text = repr(value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real)
 
 
 def _whole(name: str, value: Any, allowed: Whole) -> int:
@@ -115,9 +119,8 @@ def _whole(name: str, value: Any, allowed: Whole) -> int:
 
 
 def _finite(name: str, value: Any, allowed: Finite) -> float:
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
     try:
-        number = float(value) if is_number else math.nan
+        number = float(value) if _is_real(value) and not isinstance(value, bool) else math.nan
     except OverflowError:
         number = math.inf
     is_inside = number >= allowed.least if allowed.or_least else number > allowed.least

@@ -9,6 +9,7 @@ import numpy as np
 
 from promptlet.analysis.correlation import PAIRS, correlations, grouped, series
 from promptlet.analysis.rows import Row
+from promptlet.characters import markdown_row
 
 FEW = 3
 """Runs whose rho are all shown; of more, the smallest and the largest."""
@@ -45,7 +46,7 @@ def markdown(rows: Sequence[Row], k: int = 1) -> str:
 
 def _markdown(table: Table) -> str:
     head, lines = table
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines))
+    return "\n".join(map(markdown_row, (head, ["---"] * len(head), *lines)))
 
 
 def _ends(rows: Sequence[Row], name: str, k: int, form: str) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import glob
+import io
 import os
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.characters import cell
 from promptlet.cli.options import allowed
 from promptlet.cli.shell import (
     Device,
@@ -26,7 +25,8 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
-from promptlet.errors import BackboneError, DataError, ImageError
+from promptlet.cli.streams import emit_document
+from promptlet.errors import BackboneError, DataError
 
 if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
@@ -65,6 +65,9 @@ def command(
     """Classify images with a prompt file. A bad image gets its own line of error, the others are answered."""
     if json and csv_:
         raise typer.BadParameter("give --json or --csv, not both")
+    from promptlet.own_images.answering import answer
+    from promptlet.own_images.finding import find_images
+
     classifier = _load(file, backbone, device)
     cache = open_cache(no_cache)
     classifier.set_params(cache=cache or False)
@@ -73,11 +76,11 @@ def command(
     _tell_new(file, classifier, names, new_names)
     for note in classifier.backbone_.notes((), names) if classifier.method_.reads_names else ():
         warn(f"note: {note}")
-    paths, errors = _expand(images)
+    paths, errors = find_images(images)
     answers: dict[str, list[tuple[str, float]]] = {}
     with bars(off=json) as shown:
         for start in range(0, len(paths), BATCH):
-            found, bad = _answer(classifier, paths[start : start + BATCH], names, top)
+            found, bad = answer(classifier, paths[start : start + BATCH], names, top)
             answers |= found
             errors |= bad
             if len(paths) > BATCH:
@@ -153,53 +156,6 @@ def _tell_new(
         )
 
 
-def _expand(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Paths of images, each once, and what is wrong with arguments that give none."""
-    paths: dict[str, None] = {}
-    errors: dict[str, str] = {}
-    for text in given:
-        found = list(_images(text))
-        if not found:
-            errors[text] = f"{text}: no image matches; give an image file, a folder of images, or a pattern"
-        paths |= dict.fromkeys(found)
-    return list(paths), errors
-
-
-def _images(text: str) -> Iterator[str]:
-    from promptlet.data import IMAGE_SUFFIXES
-
-    path = Path(text)
-    if path.is_dir():
-        for image in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in image.relative_to(path).parts)
-            if image.suffix.lower() in IMAGE_SUFFIXES and image.is_file() and not hidden:
-                yield str(image)
-    elif not path.exists() and glob.has_magic(text):
-        for match in sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 (patterns may be absolute)
-            yield from [match] if Path(match).is_file() else _images(match)
-    else:
-        yield text  # reading it says what is wrong with it
-
-
-def _answer(
-    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...], top: int
-) -> tuple[dict[str, list[tuple[str, float]]], dict[str, str]]:
-    """The likeliest classes of each image, and errors; a bad image is found by trying one by one."""
-    try:
-        rows = classifier.predict_proba(list(paths), class_names=names)
-    except ImageError as error:
-        if len(paths) == 1:
-            return {}, {paths[0]: str(error)}
-        parts = [_answer(classifier, [path], names, top) for path in paths]
-        found = {path: answer for part, _ in parts for path, answer in part.items()}
-        return found, {path: problem for _, part in parts for path, problem in part.items()}
-    best = (-rows).argsort(axis=1, kind="stable")[:, :top]
-    return {
-        path: [(names[i], float(row[i])) for i in order]
-        for path, row, order in zip(paths, rows, best, strict=True)
-    }, {}
-
-
 def _print(answers: dict[str, list[tuple[str, float]]], errors: dict[str, str], form: str) -> None:
     if form == "json":
         predictions: list[dict[str, Any]] = [
@@ -209,10 +165,12 @@ def _print(answers: dict[str, list[tuple[str, float]]], errors: dict[str, str], 
         problems = [{"path": path, "error": error} for path, error in errors.items()]
         emit_json({"predictions": predictions, "errors": problems})
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", "rank", "class_name", "probability"])
         for path, best in answers.items():
-            writer.writerows([path, i + 1, name, f"{p:.6f}"] for i, (name, p) in enumerate(best))
+            writer.writerows([cell(path), i + 1, cell(name), f"{p:.6f}"] for i, (name, p) in enumerate(best))
+        emit_document(text.getvalue())
     else:
         for path, best in answers.items():
             say(f"{path}: {', '.join(f'{name} {100 * p:.1f} %' for name, p in best)}")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What may not stand in a page, escaped or not."""
+from promptlet.characters import shown_lines
 
 
 def fit_for_pages(text: str) -> str:
-    """``text`` with a replacement character for each that no page can hold."""
-    return _UNFIT.sub("\ufffd", text)
+    """``text`` with an escape (``\\x1b``) for each character that no page can hold, or that hides there."""
+    return shown_lines(text)

@@ -17,8 +17,11 @@ def write_whole(path: str | Path, content: bytes) -> None:
         try:
             with temporary.open("xb") as file:
                 file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, path)  # noqa: PTH105 (atomic on every system, and named for it)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OptionError(f"{path} cannot be written ({error.strerror}); write elsewhere") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OptionError(f"{path} cannot be written ({reason}); write elsewhere") from error

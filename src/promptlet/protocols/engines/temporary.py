@@ -23,7 +23,9 @@ def temporary_folder(needed: int = AT_LEAST) -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="promptlet-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise EngineError(f"no temporary folder can be made ({error.strerror or error}); {NEXT_STEP}") from error
+        raise EngineError(
+            f"no temporary folder can be made ({error.strerror or error}); {NEXT_STEP}"
+        ) from error
     with folder as name:
         problem = room_problem(Path(name), needed)
         if problem:

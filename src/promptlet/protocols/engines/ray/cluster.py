@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -17,6 +18,10 @@ from promptlet.errors import EngineError, MissingExtraError
 
 TO_CONNECT, TO_ANSWER = 10.0, 40.0
 """Seconds that an address has to accept a connection, and to answer as Ray does."""
+SILENCE = 8.0
+"""Seconds after which a head that cannot be reached is given up."""
+LONGEST = 44
+"""Characters of a folder below which the names of Ray's sockets are not too long for the system."""
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # it would report to its makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # said in a warning otherwise
@@ -26,8 +31,10 @@ PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, log
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[Any]:
+def cluster(address: str | None, place: Path | None = None) -> Iterator[Any]:
     """A connection to Ray for the time of a block; one that was there before is used, and left open.
+
+    place: where the files of a cluster that is started here are, if its name is short enough for sockets.
 
     Raises EngineError for an address that does not answer, MissingExtraError without Ray.
     """
@@ -42,7 +49,11 @@ def cluster(address: str | None) -> Iterator[Any]:
     were_here = ray.is_initialized()
     if not were_here:
         with silence(), _own_signals():
-            _connect(ray, address)
+            try:
+                _connect(ray, address, place)
+            except BaseException:
+                ray.shutdown()
+                raise
     try:
         yield ray
     finally:
@@ -55,9 +66,16 @@ def cluster(address: str | None) -> Iterator[Any]:
 def _own_signals() -> Iterator[None]:
     """Ray takes SIGTERM to itself, with an end of its own; who had it keeps it."""
     before = signal.getsignal(signal.SIGTERM)
-    yield
-    if callable(before) and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    is_ours = callable(before) and threading.current_thread() is threading.main_thread()
+    try:
+        yield
+    except SystemExit as error:
+        if error.code == signal.SIGTERM and callable(before):
+            before(signal.SIGTERM, None)
+        raise
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -67,11 +85,13 @@ def silence() -> Iterator[None]:
         yield
 
 
-def _connect(ray: Any, address: str | None) -> None:
+def _connect(ray: Any, address: str | None, place: Path | None) -> None:
     if address is not None:
         _check_address(address)
         _check_answer(address)
-    own = {"include_dashboard": False} if address is None else {}
+    own: dict[str, Any] = {"include_dashboard": False} if address is None else {}
+    if address is None and place is not None and len(str(place)) <= LONGEST:
+        own["_temp_dir"] = str(place)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="CRITICAL", **own)
     except Exception as error:  # Ray raises its own, Python's, and plain ones
@@ -103,6 +123,31 @@ def _check_answer(address: str) -> None:
         raise _unusable(address, f"no answer within {TO_ANSWER:.0f} s") from None
     if done.returncode:
         raise _unusable(address, last_line(done.stderr))
+
+
+def head_of(ray: Any) -> str:
+    """The address, host:port, of the head that this process is connected to."""
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def check_head(address: str) -> None:
+    """Raise EngineError where the head of the cluster has been silent for `SILENCE` seconds: asked for
+    anything, Ray itself would wait for a minute and then end this process without a word."""
+    host, _, port = address.rpartition(":")
+    until = time.monotonic() + SILENCE
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), 2.0).close()
+        except (OSError, ValueError, OverflowError) as error:
+            if time.monotonic() > until:
+                raise EngineError(
+                    f"the head of the Ray cluster at {address} does not answer any more "
+                    f"({getattr(error, 'strerror', None) or error}): what was finished is stored; start the "
+                    "cluster again, and run the same command again to go on"
+                ) from error
+            time.sleep(1.0)
+        else:
+            return
 
 
 def _unusable(address: str | None, reason: str) -> EngineError:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,19 @@ from promptlet.errors import EngineError
 from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt, failure
-from promptlet.protocols.engines.ray.cluster import cluster, last_line, silence
+from promptlet.protocols.engines.ray.cluster import check_head, cluster, head_of, last_line, silence
+from promptlet.protocols.engines.temporary import bytes_of_features, temporary_folder
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.execution import Workbench
 from promptlet.protocols.run.trained import leave_training, take_training
 
+LOOK = 5.0
+"""Seconds after which it is looked whether the head of the cluster is there."""
 PATIENCE = 30.0
 """Seconds without a finished run after which it is told that the cluster has no room."""
+ROOM = 64 * 2**20
+"""Bytes of temporary files that a cluster started here needs at the least."""
 Training = tuple[bytes, bytes]
 
 
@@ -43,12 +49,13 @@ def run_on_ray(
     """
     from promptlet.protocols.engines.ray.features import encode_on_ray
 
-    with cluster(address) as ray:
+    needed = bytes_of_features(runs, bench) + (ROOM if address is None else 0)
+    with temporary_folder(needed) as place, cluster(address, place) as ray:
         _send_code_of(ray, bench)
         on_gpu = bench.features.backbone.device.type == "cuda"
         with silence():
             encode_on_ray(ray, runs, bench, on_gpu)
-        pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu)
+        pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu, str(place))
         dispatch(runs, pool, bench.store, on_event)
 
 
@@ -69,12 +76,14 @@ class _Tasks:
     tell: Callable[[str, Run, dict[str, Any]], None]
     workers: int | None
     on_gpu: bool
+    place: str
     under_way: dict[Any, Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         needs: dict[str, Any] = {"num_gpus": 1} if self.on_gpu else {"num_cpus": 1}
         self.task = self.ray.remote(**needs, max_retries=0)(_task)
         self.put = self.ray.put(self.bench)
+        self.head = head_of(self.ray)
 
     def is_free(self) -> bool:
         return len(self.under_way) < (self.workers or max(1, self._room()))
@@ -82,7 +91,7 @@ class _Tasks:
     def start(self, run: Run) -> None:
         key = training_of(run)
         training = None if key is None else take_training(self.bench.store, key)
-        self.under_way[self.task.remote([self.put], run, training, str(Path.cwd()))] = run
+        self.under_way[self.task.remote([self.put], run, training, str(Path.cwd()), self.place)] = run
 
     def next(self) -> tuple[Run, Record | Lost]:
         reference = self._wait()
@@ -99,28 +108,34 @@ class _Tasks:
         return run, record
 
     def _wait(self) -> Any:
-        while True:
+        for look in count(1):
             with silence():
-                ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=PATIENCE)
+                ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=LOOK)
             if ready:
                 return ready[0]
-            if self._room() < 1:
+            check_head(self.head)
+            if look % (PATIENCE // LOOK) == 0 and self._room() < 1:
                 what = "GPU" if self.on_gpu else "processor"
                 reason = f"the cluster has no {what} any more; add a node, or stop and run this again"
                 self.tell("waiting", next(iter(self.under_way.values())), {"reason": reason})
 
     def _room(self) -> int:
+        check_head(self.head)
         return int(self.ray.cluster_resources().get("GPU" if self.on_gpu else "CPU", 0))
 
 
 _opened: dict[str, Workbench] = {}
 
 
-def _task(put: list[Any], run: Run, training: Training | None, folder: str) -> tuple[Record, Training | None]:
-    """In a worker: the record of ``run``, and the training that it has left for other runs."""
+def _task(
+    put: list[Any], run: Run, training: Training | None, folder: str, place: str
+) -> tuple[Record, Training | None]:
+    """In a worker: the record of ``run``, and the training that it has left for other runs. place: the
+    folder for temporary ones, where it is there: it goes with the command, whatever ends the worker."""
     key = training_of(run)
-    with tempfile.TemporaryDirectory(prefix="promptlet-") as place:
-        store = RunStore(place)
+    own = place if Path(place).is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="promptlet-", dir=own, ignore_cleanup_errors=True) as drafts:
+        store = RunStore(drafts)
         if key is not None and training is not None:
             leave_training(store, key, training)
         record = attempt(run, lambda run: replace(_open(put, folder), store=store).execute(run))

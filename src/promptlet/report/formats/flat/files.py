@@ -6,17 +6,20 @@ import csv
 import io
 from typing import Any
 
+from promptlet.characters import cell
 from promptlet.errors import MissingExtraError
 from promptlet.report.formats.flat.table import NUMBER, TEXT, TEXTS, TRUTH, WHOLE, WHOLES, Flat
 
 
 def as_csv(flat: Flat) -> str:
-    """Comma-separated, with a head; a list is told with spaces between, what is not there as nothing."""
+    """Comma-separated, with a head; a list is told with spaces between, what is not there as nothing. Text
+    that a spreadsheet would take for a formula has an apostrophe before it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(flat.columns)
+    writer.writerow(map(cell, flat.columns))
     for row in flat.rows:
-        writer.writerow(" ".join(map(str, value)) if isinstance(value, list) else value for value in row)
+        told = (" ".join(map(str, value)) if isinstance(value, list) else value for value in row)
+        writer.writerow(map(cell, told))
     return text.getvalue()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
+from promptlet.characters import shown
+
 NONE = "--"
 WIDEST = 13
 """Letters in a line of a column's head."""
@@ -25,7 +27,7 @@ class Cell(NamedTuple):
 
 def escaped(text: str) -> str:
     """The text on one line, with nothing in it that LaTeX takes for a command."""
-    return "".join(SPECIAL.get(sign, sign) for sign in " ".join(text.split()))
+    return "".join(SPECIAL.get(sign, sign) for sign in shown(" ".join(text.split())))
 
 
 def stacked(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from promptlet.characters import markdown_row, shown
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.tables import head_of, tables
@@ -26,8 +27,8 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     lines += _differences(summary, against)
     lines += _published(summary) if published else []
     for title, entries in summary.papers.items():
-        lines += ["", f"{title}:", "", "```bibtex", "\n\n".join(entries), "```"]
-    return "\n".join(lines or ["no results yet"]).rstrip() + "\n"
+        lines += ["", f"{title}:", "", "```bibtex", *"\n\n".join(entries).splitlines(), "```"]
+    return one_a_line(lines or ["no results yet"])
 
 
 def _failures(summary: Summary) -> list[str]:
@@ -73,4 +74,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def markdown_line(values: Sequence[str]) -> str:
     """A row of a Markdown table."""
-    return f"| {' | '.join(value.replace('|', '/').replace(chr(10), ' ') for value in values)} |"
+    return markdown_row(values)
+
+
+def one_a_line(lines: Sequence[str]) -> str:
+    """The text of these lines, each on one line whatever stands in it, ending in a line feed."""
+    return "\n".join(map(shown, lines)).rstrip() + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from promptlet.protocols.plan.studies import Study
-from promptlet.report.formats.markdown.report import markdown_line
+from promptlet.report.formats.markdown.report import markdown_line, one_a_line
 from promptlet.report.statistics.studies import study_results, study_table, unplaced
 from promptlet.report.statistics.summary import Summary
 
@@ -20,4 +20,4 @@ def study_markdown(summary: Summary, study: Study) -> str:
     lines += ["no results yet", ""] if not found else []
     lines += [f"- {entry}" for entry in unplaced(summary, study)]
     lines += [f"- note: {problem}" for problem in summary.problems]
-    return "\n".join(lines).rstrip() + "\n"
+    return one_a_line(lines)
