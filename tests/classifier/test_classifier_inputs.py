@@ -285,7 +285,7 @@ def test_images_that_are_refused(images: Any, message: str, quick: Any, problem:
         ({"n_ctx": 2.5}, "n_ctx=2.5 is not allowed; give a whole number"),
         ({"n_ctx": 0}, "n_ctx=0 is outside"),
         ({"epochs": 1.5}, "epochs=1.5 is not allowed"),
-        ({"shots": 0}, "shots=0 is not allowed"),
+        ({"shots": 0}, "shots=0 is outside 1 and more"),
         ({"seed": "x"}, "seed='x' is not allowed"),
         ({"method": "coop", "rank": 2}, "method 'coop' has no option 'rank'"),
         ({"method": "zero_shot", "ctx_init": "a dog"}, "method 'zero_shot' has no option 'ctx_init'"),

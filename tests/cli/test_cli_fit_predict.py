@@ -134,7 +134,7 @@ def test_fit_says_what_is_wrong_with_options(
         *command, "--schedule", "slow"
     )
     assert "rank=9 is outside 1..4" in shell.refuses(*command, "--rank", 9)
-    assert "shots=0 is not allowed" in shell.refuses(*command, "--shots", 0)
+    assert "shots=0 is outside 1 and more" in shell.refuses(*command, "--shots", 0)
     assert "device='nowhere' is not known" in shell.refuses(*command, "--device", "nowhere")
 
 

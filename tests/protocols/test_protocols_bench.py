@@ -79,7 +79,7 @@ def test_methods_options_and_numbers_in_every_form(
         ({"methods": []}, "methods is empty"),
         ({"datasets": []}, "names no data set"),
         ({"protocol": "base"}, "protocol='base' is not known"),
-        ({"settings": Settings(views=0)}, "views=0 must be 1 or more"),
+        ({"settings": Settings(views=0)}, "views=0 is outside 1 and more"),
         ({"settings": Settings(sampler="mine")}, "sampler='mine' is not known"),
         ({"source": "x"}, "goes with cross-dataset and domain-shift alone"),
         ({"study": "rank", "methods": "coop"}, "cannot be given together"),

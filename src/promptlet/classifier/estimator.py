@@ -23,14 +23,7 @@ from promptlet.classifier.files import (
     restore,
     usable_file,
 )
-from promptlet.classifier.fitting import (
-    check_parameters,
-    new_method,
-    schedule_of,
-    training_record,
-    validation,
-    whole,
-)
+from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
 from promptlet.classifier.inputs import (
     Images,
     as_list,
@@ -151,7 +144,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``fit("folder")`` takes a folder with one sub-folder of images per class. Validation images are looked
         at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
-        check_parameters(self)
+        shots, seed, views = draw_of(self)
         if labels is None:
             images, labels = read_folder_items(images)
         inputs = as_list(images)
@@ -161,14 +154,13 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes = np.unique(names)
         class_names = check_class_names(classes.tolist(), "the labels")
         targets = np.searchsorted(classes, names)
-        shots, seed = whole(self, "shots"), whole(self, "seed")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method = new_method(self, self.backbone_, class_names)
         schedule = schedule_of(self)
         read = self._reader(method)
         result = train(
             method,
-            read([inputs[i] for i in rows], whole(self, "views")),
+            read([inputs[i] for i in rows], views),
             torch.from_numpy(targets[rows]),
             schedule,
             seed=seed,

@@ -44,12 +44,14 @@ def whole(given: Parameters, name: str) -> Any:
     return check_number(name, getattr(given, name))
 
 
-def check_parameters(given: Parameters) -> None:
-    """Raise OptionError for a number that is none or out of bounds: before images or a backbone are read."""
+def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
+    """Shots, seed and views. Raises OptionError for any number among the parameters that is none or out of
+    bounds: before images or a backbone are read."""
     for name in ("rank", "n_ctx", "shots", "views", "epochs", "lr", "batch_size", "seed"):
         check_number(name, getattr(given, name))
     if isinstance(given.method_options, Mapping):
         check_numbers(given.method_options)
+    return whole(given, "shots"), whole(given, "seed"), whole(given, "views")
 
 
 def schedule_of(given: Parameters) -> Schedule:

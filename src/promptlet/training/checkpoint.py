@@ -37,6 +37,10 @@ def digest(tensors: Iterable[Tensor]) -> str:
     return summary.hexdigest()
 
 
+def _of_numbers(tensors: dict[str, Tensor]) -> str:
+    return digest(tensors[name] for name in sorted(tensors))
+
+
 def describe(method: Method) -> str:
     """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone."""
     learned = {**method.trainables(), **method.training_state()}
@@ -61,7 +65,7 @@ def pack_checkpoint(tensors: dict[str, Tensor], progress: Progress) -> bytes:
     metadata = {
         "settings": progress.settings,
         "history": json.dumps([asdict(report) for report in progress.history]),
-        "digest": digest(tensors.values()),
+        "digest": _of_numbers(tensors),
     }
     return bytes(save({name: t.cpu().contiguous() for name, t in tensors.items()}, metadata))
 
@@ -119,7 +123,7 @@ def read_checkpoint(
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         progress = _progress(path, metadata, fresh)
-        if metadata.get("digest", digest(tensors.values())) != digest(tensors.values()):
+        if metadata.get("digest", _of_numbers(tensors)) != _of_numbers(tensors):
             raise ValueError("its numbers do not match its digest")
         _restore(tensors, method, optimizer)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
