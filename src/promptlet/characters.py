@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OWN = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def shown(text: object) -> str:
+def visible(text: object) -> str:
     """``text`` on one line, as it may reach a terminal, a table or a document.
 
     Control characters, what turns the direction of writing, what takes no room, and halves of characters
@@ -31,23 +31,23 @@ def shown(text: object) -> str:
     return _HIDDEN.sub(_escaped, str(text))
 
 
-def shown_lines(text: str) -> str:
+def visible_lines(text: str) -> str:
     """The same for text of several lines, whose line feeds and tabs are meant."""
     return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else _escaped(found), text)
 
 
 def cell(value: object) -> object:
-    """A value as a cell of a table in CSV: text is `shown`, and has an apostrophe before it where a
+    """A value as a cell of a table in CSV: text is `visible`, and has an apostrophe before it where a
     spreadsheet would take it for a formula; numbers, also in words, stay what they are."""
     if not isinstance(value, str):
         return value
-    text = shown(value)
+    text = visible(value)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def markdown_row(values: Sequence[str]) -> str:
     """A row of a table in Markdown."""
-    return f"| {' | '.join(shown(value.replace('|', '/').replace(chr(10), ' ')) for value in values)} |"
+    return f"| {' | '.join(visible(value.replace('|', '/').replace(chr(10), ' ')) for value in values)} |"
 
 
 def _escaped(found: re.Match[str]) -> str:

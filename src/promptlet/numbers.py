@@ -10,7 +10,7 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final
 
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, shown
 
 MOST_OF_A_LIST: Final = 10_000
 """How many seeds, or numbers of shots, one command may name."""
@@ -43,7 +43,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "epochs": Whole(1, 1_000_000),
         "batch_size": Whole(1, LARGEST, "None means all images"),
         "rank": Whole(1, 1_000),
-        "n_ctx": Whole(1, 1_000),
+        "n_ctx": Whole(1, 1_024),
         "workers": Whole(1, 1_024),
         "top": Whole(1, 1_000_000),
         "every": Whole(1, 1_000_000),
@@ -79,18 +79,10 @@ def check_numbers(given: Mapping[str, Any]) -> None:
             continue
         if name in OF_METHODS:
             check_number(name, value)
-        elif not (abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)):
+        elif not (abs(value) <= LARGEST if isinstance(value, int) else abs(value) <= 1e12):
             raise OptionError(
-                f"{name}={in_short(value)} is not allowed; give a finite number, whole ones up to {LARGEST:,}"
+                f"{name}={shown(value)} is not a number from -1e+12 to 1e+12, whole ones up to {LARGEST:,}"
             )
-
-
-def in_short(value: Any) -> str:
-    """A value as it was given, as far as it has room in a sentence."""
-    if isinstance(value, int) and abs(value) >= 10**40:
-        return f"(a number of about {int(value.bit_length() * math.log10(2)) + 1:,} digits)"
-    text = repr(value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _is_real(value: Any) -> bool:
@@ -104,15 +96,15 @@ def _whole(name: str, value: Any, allowed: Whole) -> int:
         number = None
     if number is None:
         raise OptionError(
-            f"{name}={in_short(value)} is not allowed; give a whole number from {allowed.least} to "
+            f"{name}={shown(value)} is not allowed; give a whole number from {allowed.least} to "
             f"{allowed.most:,}"
         )
     after = f"; {allowed.unset}" if allowed.unset else ""
     if number < allowed.least:
-        raise OptionError(f"{name}={in_short(number)} is outside {allowed.least} and more{after}")
+        raise OptionError(f"{name}={shown(number)} is outside {allowed.least} and more{after}")
     if number > allowed.most:
         raise OptionError(
-            f"{name}={in_short(number)} is outside {allowed.least} to {allowed.most:,}; give a number of "
+            f"{name}={shown(number)} is outside {allowed.least} to {allowed.most:,}; give a number of "
             f"these{after}"
         )
     return number
@@ -126,5 +118,5 @@ def _finite(name: str, value: Any, allowed: Finite) -> float:
     is_inside = number >= allowed.least if allowed.or_least else number > allowed.least
     if not (math.isfinite(number) and is_inside):
         where = f"{allowed.least:g} or more" if allowed.or_least else f"above {allowed.least:g}"
-        raise OptionError(f"{name}={in_short(value)} must be a number {where} and finite")
+        raise OptionError(f"{name}={shown(value)} must be a number {where} and finite")
     return number

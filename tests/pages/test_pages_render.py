@@ -26,7 +26,10 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>'
 HOSTILE = (
     """</style><script src="https://example.org/x.js">'"&amp;{{ 7 * 7 }}</script>\x00\x1b\x85\ud800\uffff"""
 )
-AS_TEXT = """</style><script src="https://example.org/x.js">'"&amp;{{ 7 * 7 }}</script>""" + r"\x00\x1b\x85\ud800\uffff"
+AS_TEXT = (
+    """</style><script src="https://example.org/x.js">'"&amp;{{ 7 * 7 }}</script>"""
+    + r"\x00\x1b\x85\ud800\uffff"
+)
 EVERYTHING = """
 {{ parts.heading(x) }}{{ parts.subheading(x) }}{{ parts.paragraph(x) }}{{ parts.note(x) }}
 {{ parts.items([x, x]) }}{{ parts.commands([x]) }}{{ parts.table(table) }}{{ parts.figure(figure) }}

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from promptlet.characters import shown
+from promptlet.characters import visible
 from promptlet.cli.shell import emit_json
 from promptlet.cli.stopping import Interrupted, exit_code, word
 from promptlet.cli.streams import bear_any_text, finish_output, warn
@@ -71,7 +71,7 @@ def _usage_in_words() -> Iterator[None]:
         yield
     except Exception as error:
         if hasattr(error, "format_message") and isinstance(getattr(error, "message", None), str):
-            error.message = shown(error.message)  # type: ignore[attr-defined]
+            error.message = visible(error.message)  # type: ignore[attr-defined]
         raise
 
 

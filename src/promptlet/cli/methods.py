@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptlet.characters import shown_lines
+from promptlet.characters import visible_lines
 from promptlet.cli.shell import Json, emit_json, examples, say, table
 from promptlet.cli.streams import emit_document
 
@@ -96,4 +96,4 @@ def _show(info: MethodInfo) -> None:
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")
-    emit_document(f"\n{shown_lines(info.bibtex)}\n")
+    emit_document(f"\n{visible_lines(info.bibtex)}\n")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from promptlet.characters import shown
+from promptlet.characters import visible
 from promptlet.cli.streams import is_terminal, results
 from promptlet.cli.streams import say as say
 from promptlet.cli.streams import warn as warn
-from promptlet.numbers import MOST_OF_A_LIST, check_number, in_short
+from promptlet.errors import shown
+from promptlet.numbers import MOST_OF_A_LIST, check_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +88,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
 def _plain(value: str) -> Any:
     from rich.text import Text
 
-    return Text(shown(value))
+    return Text(visible(value))
 
 
 def _console(stream: Any) -> Console:
@@ -134,8 +135,8 @@ class DrawnBars:
     def show(self, name: str, done: int, total: int, note: str = "") -> None:
         """Move the bar ``name``; it appears when it is first moved."""
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(shown(name), total=total, note="")
-        self._progress.update(self._tasks[name], completed=done, total=total, note=shown(note))
+            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="")
+        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note))
 
     def remove(self, name: str) -> None:
         """Take a bar away."""
@@ -144,7 +145,7 @@ class DrawnBars:
 
     def line(self, text: str) -> None:
         """A line above the bars."""
-        self._progress.console.print(shown(text), markup=False, highlight=False, emoji=False)
+        self._progress.console.print(visible(text), markup=False, highlight=False, emoji=False)
 
 
 @dataclass
@@ -235,16 +236,16 @@ def whole_numbers(text: str, what: str) -> list[int]:
         ends = [end.strip() for end in part.split("-")]
         if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
             raise typer.BadParameter(
-                f"{in_short(text)} is no list of whole numbers; write 1,2,3 or 1-3", param_hint=what
+                f"{shown(text)} is no list of whole numbers; write 1,2,3 or 1-3", param_hint=what
             )
         first, last = (_one_of(what, end, kind) for end in (ends[0], ends[-1]))
         if last - first >= MOST_OF_A_LIST - len(numbers):
             raise typer.BadParameter(
-                f"{in_short(text)} names more than {MOST_OF_A_LIST:,} numbers; give fewer", param_hint=what
+                f"{shown(text)} names more than {MOST_OF_A_LIST:,} numbers; give fewer", param_hint=what
             )
         numbers += range(first, last + 1)
     if not numbers:
-        raise typer.BadParameter(f"{in_short(text)} is an empty range; write 1,2,3 or 1-3", param_hint=what)
+        raise typer.BadParameter(f"{shown(text)} is an empty range; write 1,2,3 or 1-3", param_hint=what)
     return list(dict.fromkeys(numbers))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from promptlet.characters import shown
+from promptlet.characters import visible
 from promptlet.errors import OptionError
 
 
@@ -45,13 +45,13 @@ def _not_written(error: OSError) -> str:
 def say(text: str = "") -> None:
     """A line for people, on standard output."""
     with results():
-        typer.echo(shown(text))
+        typer.echo(visible(text))
 
 
 def warn(text: str) -> None:
     """A line on standard error. Where nobody reads that any more, the work goes on."""
     with suppress(OSError):
-        typer.echo(shown(text), err=True)
+        typer.echo(visible(text), err=True)
 
 
 def emit_document(text: str) -> None:

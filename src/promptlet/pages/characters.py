@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from promptlet.characters import shown_lines
+from promptlet.characters import visible_lines
 
 
 def fit_for_pages(text: str) -> str:
     """``text`` with an escape (``\\x1b``) for each character that no page can hold, or that hides there."""
-    return shown_lines(text)
+    return visible_lines(text)

@@ -19,10 +19,10 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.load import DEFAULT_BACKBONE
 from promptlet.data import SAMPLERS, FeatureCache, choose_cache
 from promptlet.data.load import expand_names
-from promptlet.errors import OptionError, check_option
+from promptlet.errors import OptionError, check_option, shown
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.catalog import OURS
-from promptlet.numbers import MOST_OF_A_LIST, check_number, check_numbers, in_short
+from promptlet.numbers import MOST_OF_A_LIST, check_number, check_numbers
 from promptlet.protocols import DEFAULT_METHODS, PROTOCOLS
 from promptlet.protocols.engines import Engine, OnEvent
 from promptlet.protocols.plan.refusals import Refused, sort_out
@@ -231,9 +231,9 @@ def whole_numbers(name: str, given: int | Sequence[int], least: int) -> list[int
     except TypeError:
         numbers = []
     if not numbers or any(type(number) is not int or number < least for number in numbers):
-        raise OptionError(f"{name}={in_short(given)} must be one or more whole numbers of {least} and more")
+        raise OptionError(f"{name}={shown(given)} must be one or more whole numbers of {least} and more")
     if len(numbers) > MOST_OF_A_LIST:
-        raise OptionError(f"{name}={in_short(given)}: more than {MOST_OF_A_LIST:,} numbers; give fewer")
+        raise OptionError(f"{name}={shown(given)}: more than {MOST_OF_A_LIST:,} numbers; give fewer")
     for number in numbers:
         check_number(name, number, "seed" if name == "seeds" else name)
     return list(dict.fromkeys(numbers))

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,9 @@ class _Tasks:
         return run, record
 
     def _wait(self) -> Any:
-        for look in count(1):
+        look = 0
+        while True:
+            look += 1
             with silence():
                 ready, _ = self.ray.wait(list(self.under_way), num_returns=1, timeout=LOOK)
             if ready:

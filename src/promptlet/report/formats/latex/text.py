@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from promptlet.characters import shown
+from promptlet.characters import visible
 
 NONE = "--"
 WIDEST = 13
@@ -27,7 +27,7 @@ class Cell(NamedTuple):
 
 def escaped(text: str) -> str:
     """The text on one line, with nothing in it that LaTeX takes for a command."""
-    return "".join(SPECIAL.get(sign, sign) for sign in shown(" ".join(text.split())))
+    return "".join(SPECIAL.get(sign, sign) for sign in visible(" ".join(text.split())))
 
 
 def stacked(name: str) -> str:

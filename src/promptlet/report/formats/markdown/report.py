@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptlet.characters import markdown_row, shown
+from promptlet.characters import markdown_row, visible
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.tables import head_of, tables
@@ -79,4 +79,4 @@ def markdown_line(values: Sequence[str]) -> str:
 
 def one_a_line(lines: Sequence[str]) -> str:
     """The text of these lines, each on one line whatever stands in it, ending in a line feed."""
-    return "\n".join(map(shown, lines)).rstrip() + "\n"
+    return "\n".join(map(visible, lines)).rstrip() + "\n"
