@@ -78,12 +78,14 @@ def clear(
         fingerprint = check_option(
             "fingerprint", fingerprint.rpartition("-")[2], cache.stats().by_fingerprint
         )
+    before = cache.stats().bytes
     removed = cache.clear(fingerprint)
     tell_notes(cache)
+    freed = max(0, before - cache.stats().bytes)
     if json:
-        emit_json({"removed": removed, "path": str(cache.path)})
+        emit_json({"removed": removed, "freed_bytes": freed, "path": str(cache.path)})
     else:
-        say(f"removed {removed:,} features from {cache.path}")
+        say(f"removed {removed:,} features from {cache.path}, which gave back {freed:,} bytes")
 
 
 def _clear_unpacked(json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from promptlet.cli.shell import (
     table,
     tell_notes,
     warn,
+    whole_numbers,
 )
 from promptlet.errors import OptionError
 
@@ -56,12 +58,11 @@ def command(
     Offline, about a minute on two cores. Makes runs/ (every run, with its numbers), a prompt file, a
     contact sheet and report.html. What is there already is not run again.
     """
-    from promptlet.backbones import load_backbone
-    from promptlet.cli.shell import whole_numbers
-
     began = time.perf_counter()
-    names = _known([name.strip() for name in datasets.split(",") if name.strip()])
     numbers = whole_numbers(seeds, "--seeds")
+    from promptlet.backbones import load_backbone
+
+    names = _known([name.strip() for name in datasets.split(",") if name.strip()])
     _make_folder(out)
     backbone = load_backbone("mini", device="cpu")
     cache = open_cache(no_cache=False)
@@ -70,10 +71,13 @@ def command(
         prompt, tiles, accuracy = _one_prompt(names[0], numbers[0], out, backbone, cache, shown)
     sheet = out / "contact-sheet.png"
     from promptlet.report.figures.contact_sheet import contact_sheet
+    from promptlet.report.files import write_whole
 
-    contact_sheet(tiles).save(sheet)
+    picture = io.BytesIO()
+    contact_sheet(tiles).save(picture, "PNG")
+    write_whole(sheet, picture.getvalue())
     page = out / "report.html"
-    page.write_text(_report(summary, names[0], prompt, sheet, accuracy), encoding="utf-8")
+    write_whole(page, _report(summary, names[0], prompt, sheet, accuracy).encode("utf-8"))
     tell_notes(cache)
     facts = {
         **summary.to_json(),

@@ -14,6 +14,7 @@ from promptlet.characters import visible
 from promptlet.cli.shell import emit_json
 from promptlet.cli.stopping import Interrupted, exit_code, word
 from promptlet.cli.streams import bear_any_text, finish_output, warn
+from promptlet.disk import is_full
 from promptlet.errors import OptionError, PromptletError
 
 STOPPED = 130
@@ -29,6 +30,12 @@ class ErrorsInWords(TyperGroup):
         bear_any_text()
         try:
             return super().main(*args, **kwargs)
+        except OSError as error:  # of typer's own, such as the help
+            if not is_full(error):
+                raise
+            problem = finish_output() or error.strerror
+            warn(f"error: {problem}")
+            raise SystemExit(1) from None
         except SystemExit as error:
             problem = finish_output()
             if problem:
@@ -57,6 +64,11 @@ class ErrorsInWords(TyperGroup):
             warn("")
             warn(f"{word()}: {hint}")
             raise typer.Exit(exit_code()) from None
+        except OSError as error:
+            if not is_full(error):
+                raise
+            warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
+            raise typer.Exit(1) from None
         except PromptletError as error:
             warn(f"error: {error}")
             if "--json" in sys.argv:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from promptlet.characters import visible
-from promptlet.cli.streams import is_terminal, results
+from promptlet.cli.streams import is_terminal, put_out, results
 from promptlet.cli.streams import say as say
 from promptlet.cli.streams import warn as warn
 from promptlet.errors import shown
@@ -59,8 +59,7 @@ def end_with_failures(failed: int, runs: int) -> None:
 def emit_json(document: dict[str, Any]) -> None:
     """The one document of ``--json``."""
     text = json.dumps({"schema": 1, **document}, indent=1, allow_nan=False)
-    with results():
-        typer.echo(text)
+    put_out(f"{text}\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import typer
-
 from promptlet.characters import visible
 from promptlet.errors import OptionError
 
@@ -42,29 +40,41 @@ def _not_written(error: OSError) -> str:
     return f"standard output cannot be written ({error.strerror or error}); send it elsewhere"
 
 
+def put_out(text: str) -> None:
+    """Write a result to standard output as it is, line feeds included."""
+    with results():
+        _write(sys.stdout, text)
+
+
 def say(text: str = "") -> None:
     """A line for people, on standard output."""
-    with results():
-        typer.echo(visible(text))
+    put_out(f"{visible(text)}\n")
 
 
 def warn(text: str) -> None:
     """A line on standard error. Where nobody reads that any more, the work goes on."""
     with suppress(OSError):
-        typer.echo(visible(text), err=True)
+        _write(sys.stderr, f"{visible(text)}\n")
 
 
 def emit_document(text: str) -> None:
     """A document of several lines (a table, a report), on standard output: UTF-8 wherever it is piped, since
     that is what such files are; else in what the terminal can show."""
     stream = sys.stdout
+    if is_terminal(stream) or not hasattr(stream, "buffer"):
+        put_out(text)
+        return
     with results():
-        if is_terminal(stream) or not hasattr(stream, "buffer"):
-            typer.echo(text, nl=False)
-            return
         stream.flush()
         stream.buffer.write(text.encode("utf-8", "backslashreplace"))
         stream.buffer.flush()
+
+
+def _write(stream: Any, text: str) -> None:
+    """To a stream that is there: a command may be started with none."""
+    if stream is not None:
+        stream.write(text)
+        stream.flush()
 
 
 def finish_output() -> str:

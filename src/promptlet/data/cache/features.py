@@ -109,10 +109,15 @@ class FeatureCache:
         return CacheStats(self.path, sum(rows.values()), size, rows)
 
     def clear(self, fingerprint: str | None = None) -> int:
-        """Remove the entries of one backbone, or all; how many were removed."""
+        """Remove the entries of one backbone, or all; how many were removed. Raises DataError, with the
+        reason, where they could not be."""
         if not self.path.exists():
             return 0
-        return self._run(lambda database: store.clear(database, fingerprint), 0)
+        removed = self._run(lambda database: store.clear(database, fingerprint), -1)
+        if removed < 0:
+            reason = self.notes[-1].replace("going on without the feature cache ", "")
+            raise DataError(f"the cache was not cleared: {reason}; try again, or remove {self.path} by hand")
+        return removed
 
     def _get(self, database: sqlite3.Connection, fingerprint: str, keys: Sequence[Key]) -> dict[Key, Vector]:
         found, damaged, used = store.read(database, fingerprint, keys)

@@ -174,7 +174,12 @@ def give_space_back(database: sqlite3.Connection) -> None:
 
 
 def clear(database: sqlite3.Connection, fingerprint: str | None) -> int:
-    """Remove the entries of one backbone, or all; how many there were."""
+    """Remove the entries of one backbone, or all; how many there were. Their room is given back.
+
+    The journal is in memory: a full disk has no room for one, and is why people clear. A kill in the middle
+    may cost the file, whose entries are all made again.
+    """
+    database.execute("PRAGMA journal_mode = MEMORY")
     with transaction(database):
         if fingerprint is None:
             removed = database.execute("DELETE FROM vectors").rowcount

@@ -127,9 +127,11 @@ def _fill(folder: Path, fill: Callable[[Path], Content]) -> Content:
         content = fill(draft)
         text = json.dumps({"schema": SCHEMA, **asdict(content)}, ensure_ascii=True)
         (draft / INDEX).write_text(text, encoding="ascii")
+        older = folder.with_name(f"{draft.name}-older")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(older)
         draft.rename(folder)
+        shutil.rmtree(older, ignore_errors=True)  # once the new one stands
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return content

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from promptlet.disk import PROBE
 from promptlet.errors import DataError, PackError, shown
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
@@ -178,8 +179,10 @@ class RunStore:
         probe = self.folder / f".{secrets.token_hex(8)}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe.touch(exist_ok=False)
-            probe.unlink()
+            try:
+                probe.write_bytes(bytes(PROBE))
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
         self.places.packs()

@@ -1,0 +1,133 @@
+"""Commands that are told to stop end in one way: kept is kept, temporary is gone, and the code says what."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptlet.cli import stopping
+
+CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+slow = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "_first", [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_once_and_its_repetition_does_not_cut_the_end_short(
+    number: signal.Signals,
+) -> None:
+    before = signal.getsignal(number)
+    with stopping.stoppable():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+        os.kill(os.getpid(), number)  # while things are put away
+        assert stopping.exit_code() == 128 + number and number.name in stopping.word()
+        stopping._first[0] = (number, time.monotonic() - stopping.GRACE - 1)
+        with pytest.raises(KeyboardInterrupt):  # somebody means it
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+    assert signal.getsignal(number) == before
+
+
+def test_what_is_ignored_stays_ignored_and_ctrl_c_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping.stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert stopping.exit_code() == 130 and stopping.word() == "interrupted"
+
+
+class Command:
+    """A real process with its own folder of temporary files."""
+
+    def __init__(self, place: Path, *words: object) -> None:
+        self.temporary = place / "tmp"
+        self.temporary.mkdir(exist_ok=True)
+        self.log = place / "log"
+        env = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
+        line = [sys.executable, "-m", "promptlet", *map(str, words)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=self.log.open("wb"), env=env)
+
+    def stop(self, number: signal.Signals, seconds: float) -> tuple[int, str]:
+        """After so many seconds; the code and what was said. A command that ended before is no test."""
+        time.sleep(seconds)
+        assert self.process.poll() is None, self.log.read_text()
+        workers = children(self.process.pid)
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        time.sleep(0.5)
+        assert not [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists() and is_ours(pid)]
+        assert not [path for path in self.temporary.iterdir() if path.name.startswith("promptlet-")]
+        return self.process.returncode, self.log.read_text()
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def is_ours(pid: int) -> bool:
+    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@slow
+@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+def test_fit_keeps_its_training(number: signal.Signals, pictures: Path, tmp_path: Path) -> None:
+    words = ("fit", pictures, "--backbone", "mini", "--out", tmp_path / "a.prompt", "--json")
+    long = Command(tmp_path, *words, "--epochs", 100_000)
+    until = time.monotonic() + 90
+    while not (tmp_path / "a.prompt.checkpoint").exists():
+        assert time.monotonic() < until and long.process.poll() is None
+        time.sleep(0.2)
+    code, said = long.stop(number, 1)
+    assert code == CODES[number] and "training is kept in" in said and "Traceback" not in said
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"a.prompt.checkpoint", "tmp", "log"}
+    again = Command(tmp_path, *words, "--epochs", 100_000, "--resume")
+    code, said = again.stop(number, 20)
+    assert code == CODES[number] and "damaged" not in said and "other settings" not in said
+
+
+@slow
+@pytest.mark.parametrize("seconds", [0.4, 2, 5, 9, 14])
+@pytest.mark.parametrize("engine", ["inline", "processes"])
+def test_bench_at_any_moment(engine: str, seconds: float, toy: Any, tmp_path: Path) -> None:
+    words = ("bench", "run", "--datasets", toy(dim=128), "--backbone", "mini", "--methods", "coop,rlp")
+    words += ("--schedule", "coop", "--engine", engine, "--out", tmp_path / "runs")
+    code, said = Command(tmp_path, *words, "--epochs", 50_000).stop(signal.SIGTERM, seconds)
+    assert code == 143 or (seconds < 1 and code == -signal.SIGTERM)
+    assert "Traceback" not in said and (code != 143 or "stopped by SIGTERM" in said)
+    assert not list(tmp_path.glob("runs/*.tmp")) and not list(tmp_path.glob("runs/.*.tmp"))
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*.json")]
+    assert all(record["status"] == "done" for record in records)
+
+
+@slow
+@pytest.mark.parametrize(
+    "words",
+    [("demo", "--out", "OUT"), ("datasets", "draw", "mini-land", "--out", "OUT")],
+    ids=["demo", "draw"],
+)
+def test_other_commands(words: tuple[str, ...], tmp_path: Path) -> None:
+    given = [tmp_path / "out" if word == "OUT" else word for word in words]
+    code, said = Command(tmp_path, *given).stop(signal.SIGTERM, 2.5)
+    assert code == 143 and "run the same command again" in said and "Traceback" not in said
+    assert not list(tmp_path.glob(".out-*"))
