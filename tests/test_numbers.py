@@ -102,5 +102,5 @@ def test_a_bench_refuses_before_it_reads_anything(name: str, given: dict[str, An
     "workers", [0, -1, 10**9, HUGE, 1.5, True], ids=["0", "-1", "1e9", "huge", "1.5", "true"]
 )
 def test_workers(workers: Any) -> None:
-    with pytest.raises(OptionError, match="^workers="):
+    with pytest.raises(OptionError, match=r"^workers="):
         Engine("processes", workers)

@@ -62,7 +62,8 @@ class Command:
         self.log = place / "log"
         env = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
         line = [sys.executable, "-m", "promptlet", *map(str, words)]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=self.log.open("wb"), env=env)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, env=env)
 
     def stop(self, number: signal.Signals, seconds: float) -> tuple[int, str]:
         """After so many seconds; the code and what was said. A command that ended before is no test."""

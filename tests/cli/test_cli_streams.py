@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,12 @@ def test_results_that_cannot_be_written_are_told(monkeypatch: pytest.MonkeyPatch
     for write in (say, lambda text: emit_json({"a": text}), emit_document, lambda t: table(("a",), [(t,)])):
         with open("/dev/full", "w") as full:  # noqa: PTH123
             monkeypatch.setattr(sys, "stdout", full)
-            with pytest.raises(OptionError, match="standard output cannot be written .No space left"):
+            with pytest.raises(OptionError, match=r"standard output cannot be written .No space left"):
                 write("x")
                 full.flush()
             monkeypatch.undo()
-            try:
+            with suppress(OSError):
                 full.close()
-            except OSError:
-                pass
 
 
 def shell(
@@ -137,9 +136,7 @@ def test_commands_in_poor_surroundings(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "words", [("datasets", "list"), ("methods", "--json"), ("methods", "rlp"), ("--help",)]
-)
+@pytest.mark.parametrize("words", [("datasets", "list"), ("methods", "--json"), ("--help",)])
 def test_a_reader_that_goes_and_a_disk_that_is_full(words: tuple[str, ...]) -> None:
     for pipe in ("| head -1", "| head -c 1", "| true"):
         done = shell(*words, pipe=pipe)

@@ -195,3 +195,19 @@ def test_what_was_there_stays_when_writing_fails(
         write_report(tmp_path / "a.csv", summary)
     assert (tmp_path / "a.csv").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "runs"]
+
+
+HOSTILE = "=cmd|' /C calc'!A0\x1b[2J\u202e\nforged,line\udcff"
+
+
+@pytest.mark.parametrize("format", ["csv", "markdown", "latex", "html"])
+def test_names_neither_act_nor_forge_lines(format: str, book: Any) -> None:
+    book.write("coop", 1, 70.0, 60.0, dataset=HOSTILE)
+    book.fail("coop", 2, HOSTILE)
+    text = render(summarise(book.store), format)
+    assert not set("\x1b\u202e\udcff\r") & set(text) and r"x1b[2J" in text.replace("{[}", "[")
+    assert not any(line.startswith("forged") for line in text.splitlines())
+    if format == "csv":
+        cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+        assert any(cell.startswith("'=cmd") for cell in cells)
+        assert not any(cell.startswith(("=", "+", "@")) for cell in cells)

@@ -19,7 +19,7 @@ fails when it is out of date.
 
 Every command takes `--json` and then prints exactly one JSON document on standard output; progress, notes and
 errors go to standard error. Exit code 0 means done, 1 a failure (said in one line), 2 wrong usage, 130
-interrupted.
+interrupted, 143 stopped by SIGTERM; [more](../how-to/command-line.md).
 """
 
 
