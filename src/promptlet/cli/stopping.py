@@ -15,38 +15,50 @@ GRACE = 10.0
 put away at the first must not be cut short by the second."""
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal. A class of its own: a plain KeyboardInterrupt on its way through code that Python compiles as
+    it runs makes Python end itself by SIGINT, whatever exit code is chosen."""
+
+
 class Interrupted(KeyboardInterrupt):
     """The command was stopped; with a line saying how to go on."""
 
 
 _first: list[tuple[int, float]] = []
-"""The signal that stopped the command, other than Ctrl-C, and when."""
+"""The signal that stopped the command, and when."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt inside, as Ctrl-C does; one that is ignored stays so."""
+    """SIGTERM and SIGHUP raise KeyboardInterrupt inside, as Ctrl-C does; what is ignored stays so."""
     numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    own = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    numbers.append(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    own = [
+        number
+        for number, handler in before.items()
+        if handler in (signal.SIG_DFL, signal.default_int_handler)
+    ]
     for number in own:
         signal.signal(number, _stop)
     try:
         yield
     finally:
         for number in own:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, before[number])
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     now = monotonic()
-    if _first and now - _first[0][1] < GRACE:
+    is_again = bool(_first) and now - _first[0][1] < GRACE
+    if is_again and number != signal.SIGINT:  # a person who presses twice means it
         return
     if not _first:
         _first.append((number, now))
-    raise KeyboardInterrupt
+    raise Stopped
 
 
 def exit_code() -> int:
@@ -56,4 +68,5 @@ def exit_code() -> int:
 
 def word() -> str:
     """How the end is called."""
-    return f"stopped by {signal.Signals(_first[0][0]).name}" if _first else "interrupted"
+    number = _first[0][0] if _first else signal.SIGINT
+    return "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
