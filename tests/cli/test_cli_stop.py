@@ -63,7 +63,7 @@ class Command:
         env = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
         line = [sys.executable, "-m", "promptlet", *map(str, words)]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, env=env)
+            self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, env=env)
 
     def stop(self, number: signal.Signals, seconds: float) -> tuple[int, str]:
         """After so many seconds; the code and what was said. A command that ended before is no test."""
@@ -129,6 +129,6 @@ def test_bench_at_any_moment(engine: str, seconds: float, toy: Any, tmp_path: Pa
 )
 def test_other_commands(words: tuple[str, ...], tmp_path: Path) -> None:
     given = [tmp_path / "out" if word == "OUT" else word for word in words]
-    code, said = Command(tmp_path, *given).stop(signal.SIGTERM, 2.5)
+    code, said = Command(tmp_path, *given).stop(signal.SIGTERM, 0.8)
     assert code == 143 and "run the same command again" in said and "Traceback" not in said
     assert not list(tmp_path.glob(".out-*"))
