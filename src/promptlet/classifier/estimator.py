@@ -297,15 +297,15 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "method_")
         if compact:
             check_compact(self.method)
-        precision = precision or self.method_.stored_precision()
-        return save_prompt_file(path, self.prompt_file(), precision, compact)
+        own = self.method_.stored_precision()
+        return save_prompt_file(path, self.prompt_file(), precision or own, compact)
 
     @own_arithmetic()
     def round_to(self, precision: str | None) -> PromptClassifier:
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
         check_is_fitted(self, "method_")
-        precision = precision or self.method_.stored_precision()
-        self.method_.load_state(loads(dumps(self.prompt_file(), precision)).tensors)
+        stored = dumps(self.prompt_file(), precision or self.method_.stored_precision())
+        self.method_.load_state(loads(stored).tensors)
         self._settle(self.method_, self.classes_)
         return self
 
@@ -313,8 +313,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
         check_is_fitted(self, "method_")
-        names = tuple(str(name) for name in self.classes_)
-        return prompt_file_of(self.method_, names, self.training_)
+        return prompt_file_of(self.method_, tuple(map(str, self.classes_)), self.training_)
 
     @classmethod
     @own_arithmetic()
@@ -322,15 +321,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
     ) -> PromptClassifier:
         """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
-        open_clip, or ``mini``; a place on a disk is given here.
-
-        Raises PromptFileError for a damaged file, WrongBackboneError for another backbone, BackboneError
-        where the file names a place.
+        open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
+        WrongBackboneError for another backbone, BackboneError where the file names a place.
         """
         file = usable_file(path, names_backbone=backbone is None)
-        classifier = cls(
-            backbone=file.backbone if backbone is None else backbone, device=device, **parameters_of(file)
-        )
+        given = file.backbone if backbone is None else backbone
+        classifier = cls(backbone=given, device=device, **parameters_of(file))
         classifier._load_backbone()
         former = not file.is_protected
         classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
