@@ -247,3 +247,35 @@ def test_precisions_do_not_share_cached_features(tiny_backbone: Backbone) -> Non
     half = SimpleNamespace(image_fingerprint=tiny_backbone.image_fingerprint, dtype=torch.bfloat16)
     assert feature_identity(tiny_backbone) == tiny_backbone.image_fingerprint
     assert feature_identity(half) == f"{tiny_backbone.image_fingerprint}-bfloat16"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
+def test_features_that_are_no_numbers_are_refused_by_image_and_not_kept(
+    value: float, pictures: Any, tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, cache = pictures(3), FeatureCache(tmp_path / "cache")
+    own = tiny_backbone.images.encode
+
+    def spoiled(pixels: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = own(pixels)
+        features[1] = value
+        return features
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_backbone.images, "encode", spoiled)
+        with pytest.raises(
+            ImageError, match=f"{paths[1].name}: the features that .* no numbers, or zeros alone"
+        ):
+            encode_images(tiny_backbone, paths, cache=cache)
+    assert np.isfinite(encode_images(tiny_backbone, paths, cache=cache)).all()
+
+
+def test_features_that_were_kept_and_are_no_numbers_are_made_anew(
+    pictures: Any, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    """Older versions kept what any backbone gave."""
+    paths, cache = pictures(2), FeatureCache(tmp_path / "cache")
+    hashes, right = hash_and_encode(tiny_backbone, paths)
+    wrong = np.full_like(right, np.nan).transpose(1, 0, 2)
+    store_features(tiny_backbone, hashes, wrong, cache)
+    np.testing.assert_array_equal(encode_images(tiny_backbone, paths, cache=cache), right)

@@ -64,6 +64,7 @@ def hash_and_encode(
     keys = [(content, str(view)) for content in hashes for view in range(views)]
     identity = feature_identity(backbone)
     found = {} if cache is None else cache.get_many(identity, keys)
+    found = {key: vector for key, vector in found.items() if np.isfinite(vector).all()}
     missing = [i for i, key in enumerate(keys) if key not in found]
     first = {keys[i]: i for i in reversed(missing)}  # the same picture twice is encoded once
     todo = sorted(first.values())
@@ -73,7 +74,12 @@ def hash_and_encode(
     errors: list[ImageError] = []
     for batch, pixels in _decoded(backbone, sources, keys, todo, views, errors):
         vectors = backbone.images.encode(torch.from_numpy(pixels)).cpu().numpy()
-        new = {keys[i]: vector for i, vector in zip(batch, vectors, strict=True)}
+        new = {}
+        for i, vector in zip(batch, vectors, strict=True):
+            if np.isfinite(vector).all() and vector.any():
+                new[keys[i]] = vector
+            else:
+                errors.append(_no_features(sources[i // views], backbone.name))
         found.update(new)
         if cache is not None:
             cache.put_many(identity, new)
@@ -85,6 +91,13 @@ def hash_and_encode(
         return hashes, np.zeros((views, 0, backbone.feature_dim), np.float32)
     stacked = np.stack([found[key] for key in keys])
     return hashes, stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+
+
+def _no_features(source: ImageSource, backbone: str) -> ImageError:
+    return ImageError(
+        f"{name_of(source)}: the features that {backbone!r} gives of it are no numbers, or zeros alone, and "
+        "nothing can be compared with them; leave the image out, or take a sound copy of the model"
+    )
 
 
 def find_cached(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("promptlet.characters")  # text reaches terminals as people see it
 sys.path.append(str(Path(__file__).parents[1] / "report"))
 
 from hostile import damages, lay, record_of, run_of
