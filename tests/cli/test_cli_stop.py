@@ -63,7 +63,9 @@ class Command:
         env = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
         line = [sys.executable, "-m", "promptlet", *map(str, words)]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=log, env=env)
+            self.process = subprocess.Popen(
+                line, stdout=subprocess.DEVNULL, stderr=log, env=env, preexec_fn=at_a_terminal
+            )
 
     def stop(self, number: signal.Signals, seconds: float) -> tuple[int, str]:
         """After so many seconds; the code and what was said. A command that ended before is no test."""
@@ -76,6 +78,12 @@ class Command:
         assert not [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists() and is_ours(pid)]
         assert not [path for path in self.temporary.iterdir() if path.name.startswith("promptlet-")]
         return self.process.returncode, self.log.read_text()
+
+
+def at_a_terminal() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would what they start."""
+    for number in CODES:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def children(pid: int) -> list[int]:
