@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, wraps
 from inspect import Parameter
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -92,7 +92,7 @@ class Method(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):  # parameters that are made in inference mode cannot be trained
-            cls.__init__ = own_arithmetic()(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _in_own_arithmetic(cls.__init__)  # type: ignore[method-assign]
         if "info" in vars(cls):
             cls.take_options()
 
@@ -213,6 +213,18 @@ class Method(nn.Module, ABC):
 
     def end_training(self, data: TrainingData) -> None:
         """Called once, in evaluation mode, after the last epoch."""
+
+
+def _in_own_arithmetic(build: Callable[..., None]) -> Callable[..., None]:
+    """A constructor inside `own_arithmetic`: as a function that Ray can send with its class to workers, which
+    `contextlib`'s own decorator is not."""
+
+    @wraps(build)
+    def inside(*args: Any, **kwargs: Any) -> None:
+        with own_arithmetic():
+            build(*args, **kwargs)
+
+    return inside
 
 
 def frozen(**options: Any) -> Mapping[str, Any]:
