@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from promptlet.characters import visible
 from promptlet.cli.shell import emit_json
 from promptlet.cli.stopping import Interrupted, exit_code, word
-from promptlet.cli.streams import bear_any_text, finish_output, warn
+from promptlet.cli.streams import bear_any_text, finish_output, not_written, warn
 from promptlet.disk import is_full
 from promptlet.errors import OptionError, PromptletError
 
@@ -33,7 +33,7 @@ class ErrorsInWords(TyperGroup):
         except OSError as error:  # of typer's own, such as the help
             if not is_full(error):
                 raise
-            problem = finish_output() or error.strerror
+            problem = finish_output() or not_written(error)
             warn(f"error: {problem}")
             raise SystemExit(1) from None
         except SystemExit as error:

@@ -33,10 +33,11 @@ def results() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OptionError(_not_written(error)) from error
+        raise OptionError(not_written(error)) from error
 
 
-def _not_written(error: OSError) -> str:
+def not_written(error: OSError) -> str:
+    """What is said where standard output cannot be written."""
     return f"standard output cannot be written ({error.strerror or error}); send it elsewhere"
 
 
@@ -84,7 +85,7 @@ def finish_output() -> str:
             sys.stdout.flush()
     except OSError as error:
         _to_nowhere()
-        return "" if isinstance(error, BrokenPipeError) else _not_written(error)
+        return "" if isinstance(error, BrokenPipeError) else not_written(error)
     return ""
 
 
