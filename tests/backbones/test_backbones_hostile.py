@@ -9,16 +9,15 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hostile_folders
 import pytest
 import torch
+from damaged_folders import edit, refused
 from tiny_models import OPEN_CLIP
 
-from promptlet.backbones import load_backbone
 from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.refusal import REASON, refusing
@@ -78,22 +77,6 @@ def test_some_hostile_folders(clip_folder: Path, siglip_folder: Path, tmp_path: 
     assert found["ends"]["refused"] > 2
     assert found["slowest"][0] < MOST_SECONDS
     assert found["largest"][0] < MOST_MEGABYTES
-
-
-def refused(source: Any, said: str) -> None:
-    with pytest.raises(BackboneError, match=said):
-        load_backbone(source, device="cpu")
-
-
-@pytest.fixture
-def copied(clip_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(clip_folder, tmp_path / "copy"))
-
-
-def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
 
 
 @pytest.mark.parametrize(

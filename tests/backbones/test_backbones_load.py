@@ -8,36 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from damaged_folders import edit, refused
 from tiny_models import CLIP_PIXELS, EYES, OPEN_CLIP, SIGLIP_PIXELS, TOWER, clip_model, clip_tokenizer, save
 
 from promptlet.backbones import load_backbone
 from promptlet.errors import BackboneError, MissingExtraError, OptionError
-
-
-@pytest.fixture
-def copied(clip_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny CLIP to damage."""
-    return Path(shutil.copytree(clip_folder, tmp_path / "copy"))
-
-
-def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change a JSON file in place."""
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def refused(source: Any, said: str, **options: Any) -> str:
-    """The message with which a backbone is refused."""
-    with pytest.raises(BackboneError, match=said) as caught:
-        load_backbone(source, **{"device": "cpu", **options})
-    return str(caught.value)
 
 
 def test_loaded_frozen(clip_folder: Path, open_clip_folder: Path) -> None:

@@ -69,23 +69,25 @@ def test_a_checkpoint_of_open_clip(write: Any, tmp_path: Path) -> None:
 
 
 @every_kind
-def test_weights_in_a_folder_of_open_clip(write: Any, open_clip_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sound", "evil"),
+    [
+        ("clip_folder", "model.safetensors", ["pytorch_model.bin"]),
+        (
+            "open_clip_folder",
+            "open_clip_model.safetensors",
+            ["open_clip_pytorch_model.bin", "open_clip_model.pt"],
+        ),
+    ],
+)
+def test_weights_in_a_folder(
+    write: Any, kind: str, sound: str, evil: list[str], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     copy, marker = tmp_path / "copy", tmp_path / "ran"
-    shutil.copytree(open_clip_folder, copy)
-    (copy / "open_clip_model.safetensors").unlink()
-    for name in ("open_clip_pytorch_model.bin", "open_clip_model.pt"):
+    shutil.copytree(request.getfixturevalue(kind), copy)
+    (copy / sound).unlink()
+    for name in evil:
         write(copy / name, marker)
     with pytest.raises(BackboneError):
-        load_backbone(f"open_clip:{copy}", device="cpu")
-    assert not marker.exists()
-
-
-@every_kind
-def test_weights_in_a_folder_of_transformers(write: Any, clip_folder: Path, tmp_path: Path) -> None:
-    copy, marker = tmp_path / "copy", tmp_path / "ran"
-    shutil.copytree(clip_folder, copy)
-    (copy / "model.safetensors").unlink()
-    write(copy / "pytorch_model.bin", marker)
-    with pytest.raises(BackboneError):
-        load_backbone(copy, device="cpu")
+        load_backbone(f"open_clip:{copy}" if kind == "open_clip_folder" else copy, device="cpu")
     assert not marker.exists()

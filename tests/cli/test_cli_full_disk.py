@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,16 @@ def fill(folder: Path) -> None:
             file.flush()
 
 
+def filling(folder: Path, own: Callable[..., Any]) -> Callable[..., Any]:
+    """The function ``own``, before which the disk fills."""
+
+    def filled(*given: Any) -> Any:
+        fill(folder)
+        return own(*given)
+
+    return filled
+
+
 @pytest.mark.slow
 def test_a_disk_that_fills_while_training(
     shell: Any, pictures: Path, clip_folder: Path, small: Path, monkeypatch: pytest.MonkeyPatch
@@ -129,15 +139,9 @@ def test_a_disk_that_fills_while_training(
     from promptlet.own_images import fitting
 
     words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 6, "--out", small / "a.prompt")
-    own = fitting._report
     with monkeypatch.context() as patch:
         patch.setattr("promptlet.training.loop.CHECKPOINT_SECONDS", 0.0)
-
-        def filled(*given: Any) -> Any:
-            fill(small)
-            return own(*given)
-
-        patch.setattr(fitting, "_report", filled)
+        patch.setattr(fitting, "_report", filling(small, fitting._report))
         told = shell.fails(*words)
     assert "the disk is full" in told and "run the same command again" in told
     assert [path.name for path in sorted(small.iterdir())] == ["a.prompt.checkpoint", "fill"]
@@ -155,14 +159,8 @@ def test_the_last_checkpoint_has_room_that_was_held(
     from promptlet.training import loop
 
     words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 6, "--out", small / "a.prompt")
-    own = loop._epoch
-
-    def filled(*given: Any) -> Any:
-        fill(small)
-        return own(*given)
-
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_epoch", filled)
+        patch.setattr(loop, "_epoch", filling(small, loop._epoch))
         shell.run(*words)
     assert sorted(path.name for path in small.iterdir()) == ["a.prompt", "fill"]
 

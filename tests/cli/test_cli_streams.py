@@ -94,19 +94,12 @@ ENVIRONMENTS = [
 ]
 
 
-@pytest.fixture
-def ansi() -> Path:
-    path = Path(__file__).parents[3] / "shared" / "cases" / "ansi.prompt"
-    if not path.exists():
-        pytest.skip(f"no cases: {path} is absent")
-    return path
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: " ".join(env.values()))
 def test_commands_in_poor_surroundings(
-    env: dict[str, str], ansi: Path, pictures: Path, tmp_path: Path
+    env: dict[str, str], cases: Path, pictures: Path, tmp_path: Path
 ) -> None:
+    ansi = cases / "ansi.prompt"
     image = tmp_path / "=é猫.png"
     image.write_bytes(next(pictures.rglob("*.png")).read_bytes())
     found = {

@@ -44,13 +44,3 @@ def hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     datasets.disable_progress_bars()
     return tmp_path / "cache"
-
-
-@pytest.fixture(scope="session")
-def cases() -> Path:
-    """The folder of small inputs that once went wrong: PROMPTLET_CASES, else ../shared/cases."""
-    chosen = os.environ.get("PROMPTLET_CASES")
-    folder = Path(chosen) if chosen else Path(__file__).parents[2].parent / "shared" / "cases"
-    if not (folder / "README.md").exists():
-        pytest.skip(f"no cases: {folder} is absent; set PROMPTLET_CASES")
-    return folder

@@ -24,7 +24,6 @@ from promptlet.protocols.engines.outcome import attempt
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run import datasets
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
 MISHAPS = {
     "RuntimeError: odd": RuntimeError("odd"),
     "RecursionError: ": RecursionError(),
@@ -169,10 +168,9 @@ def test_names_of_data_sets_are_what_the_disk_says(
     assert bench.run().kept == outcome.done and bench.store.read_all()[1] == []
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 @pytest.mark.parametrize("case", ["inf64.npz", "bighdr.npz"])
-def test_small_inputs_that_went_wrong(case: str, tmp_path: Path) -> None:
-    paths = [str(CASES / case), "mini-flowers"]
+def test_small_inputs_that_went_wrong(case: str, cases: Path, tmp_path: Path) -> None:
+    paths = [str(cases / case), "mini-flowers"]
     out = tmp_path / "runs"
     outcome = open_bench(paths, "zero_shot", backbone="mini", out=out, shots=2, seeds=1).run()
     assert [record["dataset"] for record in outcome.records] == ["mini-flowers"]

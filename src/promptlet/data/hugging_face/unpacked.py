@@ -74,7 +74,7 @@ def unpack_once(digest: str, fill: Callable[[Path], Content]) -> Split:
             content = _intact(folder)  # another process may have filled it
             if content is None:
                 content = _fill(folder, fill)
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
         raise DataError(
             f"{folder}: images cannot be unpacked here ({getattr(error, 'strerror', None) or error}); free "
             "some space, or set PROMPTLET_CACHE to another folder"

@@ -166,7 +166,7 @@ class RunStore:
         except Timeout:
             yield False
             return
-        except (OSError, NotImplementedError) as error:
+        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
             raise self._unusable(error) from error
         try:
             yield True
