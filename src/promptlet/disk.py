@@ -8,8 +8,9 @@ import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final
+
+from promptlet.errors import why
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The disk, a person's share of it, or what one file may take."""
@@ -35,7 +36,7 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
             return f"{needed / 2**20:,.1f} MiB are needed there, {free / 2**20:,.1f} MiB are free"
         _fill(probe, min(needed, PROBE))
     except OSError as error:
-        return error.strerror or str(error)
+        return why(error)
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
@@ -43,15 +44,10 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
 
 
 class Reserve:
-    """Room that is held by a file for the time of a block, and let go when something must be written."""
+    """Room that is held by a file, and let go when something must be written."""
 
     def __init__(self, path: Path, size: int) -> None:
         self.path, self.size = path, size
-
-    def __enter__(self) -> Reserve:
-        """Raises OSError where there is no room."""
-        self.hold()
-        return self
 
     def hold(self) -> None:
         """Take the room. Raises OSError where there is none."""
@@ -65,11 +61,6 @@ class Reserve:
         """Give the room back."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.let_go()
 
 
 def _fill(path: Path, size: int) -> None:

@@ -88,6 +88,11 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def why(error: Exception) -> str:
+    """The reason of a system's error in words."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """``" Did you mean 'rlp'?"`` when one of the allowed names is close, else the empty string."""
     close = get_close_matches(str(given)[:100], list(allowed), n=1)

@@ -64,7 +64,7 @@ def hash_and_encode(
     keys = [(content, str(view)) for content in hashes for view in range(views)]
     identity = feature_identity(backbone)
     found = {} if cache is None else cache.get_many(identity, keys)
-    found = {key: vector for key, vector in found.items() if np.isfinite(vector).all()}
+    found = {key: vector for key, vector in found.items() if _is_usable(vector)}
     missing = [i for i, key in enumerate(keys) if key not in found]
     first = {keys[i]: i for i in reversed(missing)}  # the same picture twice is encoded once
     todo = sorted(first.values())
@@ -76,7 +76,7 @@ def hash_and_encode(
         vectors = backbone.images.encode(torch.from_numpy(pixels)).cpu().numpy()
         new = {}
         for i, vector in zip(batch, vectors, strict=True):
-            if np.isfinite(vector).all() and vector.any():
+            if _is_usable(vector):
                 new[keys[i]] = vector
             else:
                 errors.append(_no_features(sources[i // views], backbone.name))
@@ -91,6 +91,10 @@ def hash_and_encode(
         return hashes, np.zeros((views, 0, backbone.feature_dim), np.float32)
     stacked = np.stack([found[key] for key in keys])
     return hashes, stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+
+
+def _is_usable(vector: np.ndarray) -> bool:
+    return bool(np.isfinite(vector).all() and vector.any())
 
 
 def _no_features(source: ImageSource, backbone: str) -> ImageError:
@@ -115,7 +119,7 @@ def find_cached(
     found = {}
     for path, content in hashes.items():
         vectors = [known.get((content, str(view))) for view in range(views)]
-        whole = [vector for vector in vectors if vector is not None]
+        whole = [vector for vector in vectors if vector is not None and _is_usable(vector)]
         if len(whole) == views:
             found[path] = np.stack(whole)
     return found

@@ -155,16 +155,21 @@ def test_every_other_method_can_be_saved_compact(method: str, tiny_backbone: Any
     np.testing.assert_allclose(answers, clf.predict_proba(images), atol=1e-6)
 
 
-HOSTILE = [10**6, 10**9, 2**53 - 1, -(10**9), 0, 1.5, 1e300, "x" * 1000, "{}" * 300, None, True]
+HOSTILE = [1e5, 10**6, 10**9, 2**53 - 1, -(10**9), 0, 1.5, 1e300, "x" * 1000, "{}" * 300, None, True]
 
 
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
         ("cocoop", {"hidden": 10**6}, "hidden=1000000 is larger than anything a method learns; up to 16,384"),
-        ("vpt", {"n_ctx": 16384}, "n_ctx=16384 is outside 1..1,024"),
+        ("vpt", {"n_ctx": 16384}, "n_ctx=16384 is outside 1 to 1,024"),
         ("clip_lora", {"towers": 3}, "towers=3 is not known; allowed: both"),
         ("coop", {"per_class": 1}, "per_class=1 is neither true nor false"),
+        (
+            "cocoop",
+            {"n_ctx": 5e5, "ctx_init": "random"},
+            "n_ctx=500000.0 is not allowed; give a",
+        ),
         ("linear_probe", {"C": "much"}, "C='much' is no number"),
         ("rlp", {"init_std": 1e300}, "init_std=1e+300 is not a number from -1e+12 to 1e+12"),
         ("kgcoop", {"weight": float("nan")}, "weight=nan is not a number from"),

@@ -29,13 +29,15 @@ def full(*_: object, **__: object) -> Any:
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert room_problem(tmp_path) == "" and "MiB are free" in room_problem(tmp_path, 10**18)
     assert room_problem(tmp_path / "absent") == "No such file or directory"
-    with Reserve(tmp_path / "held", 5000):
-        assert (tmp_path / "held").stat().st_size == 5000
+    reserve = Reserve(tmp_path / "held", 5000)
+    reserve.hold()
+    assert (tmp_path / "held").stat().st_size == 5000
+    reserve.let_go()
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(disk.os, "fsync", full)
     assert room_problem(tmp_path) == "No space left on device"
-    with pytest.raises(OSError, match="No space"), Reserve(tmp_path / "held", 5000):
-        pass
+    with pytest.raises(OSError, match="No space"):
+        reserve.hold()
     assert list(tmp_path.iterdir()) == []
     try:
         try:

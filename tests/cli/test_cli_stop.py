@@ -67,13 +67,22 @@ class Command:
                 line, stdout=subprocess.DEVNULL, stderr=log, env=env, preexec_fn=at_a_terminal
             )
 
+    def end(self) -> None:
+        """Whatever a test found: nothing goes on after it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def stop(self, number: signal.Signals, seconds: float) -> tuple[int, str]:
         """After so many seconds; the code and what was said. A command that ended before is no test."""
-        time.sleep(seconds)
-        assert self.process.poll() is None, self.log.read_text()
-        workers = children(self.process.pid)
-        self.process.send_signal(number)
-        self.process.communicate(timeout=60)
+        try:
+            time.sleep(seconds)
+            assert self.process.poll() is None, self.log.read_text()
+            workers = children(self.process.pid)
+            self.process.send_signal(number)
+            self.process.communicate(timeout=60)
+        finally:
+            self.end()
         time.sleep(0.5)
         assert not [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists() and is_ours(pid)]
         assert not [path for path in self.temporary.iterdir() if path.name.startswith("promptlet-")]
@@ -104,7 +113,9 @@ def test_fit_keeps_its_training(number: signal.Signals, pictures: Path, tmp_path
     long = Command(tmp_path, *words, "--epochs", 100_000)
     until = time.monotonic() + 90
     while not (tmp_path / "a.prompt.checkpoint").exists():
-        assert time.monotonic() < until and long.process.poll() is None
+        if time.monotonic() > until or long.process.poll() is not None:
+            long.end()
+            pytest.fail(f"no checkpoint: {long.log.read_text()}")
         time.sleep(0.2)
     code, said = long.stop(number, 1)
     assert code == CODES[number] and "training is kept in" in said and "Traceback" not in said

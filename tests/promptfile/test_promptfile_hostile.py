@@ -183,6 +183,7 @@ HEADERS = [
     (meta(class_names='["cat",1]'), "a class name must be"),
     (meta(class_names='["\\ud800"]'), "lone surrogate"),
     (meta(class_names="[" * 50_000), "nested too deeply"),
+    *((meta(class_names="[" * n + "]" * n), "class") for n in range(970, 1000)),
     (meta(training="[]"), "must be an object"),
     (meta(training='{"a":{}}'), "must be a text, a number"),
     (meta(training='{"a":1,"a":1}'), "occurs twice"),
@@ -204,6 +205,7 @@ HEADERS = [
     (entry("U", data_offsets=[-24, 0]), "has the data_offsets"),
     (entry("U", data_offsets=[24, 0]), "has the data_offsets"),
     (entry("U", data_offsets=[0]), "has the data_offsets"),
+    (lambda header: header.update({"\ud800": header.pop("V")}), "a tensor's name holds a lone surrogate"),
     (entry("U", data_offsets=[0, 2**50]), "has the data_offsets"),
     (entry("U", data_offsets=[0, 2**60]), "beyond 2**53 - 1"),
     (entry("U", data_offsets={"0": 24}), "has the data_offsets"),
@@ -366,6 +368,21 @@ def test_a_file_is_the_same_with_its_defaults_written_out() -> None:
         "shapes": '{"V":[1,5],"U":[4,1]}',
     }
     assert dumps(loads(signed(header, payload)), "kmeans1") == data
+
+
+def test_a_zero_below_zero_is_refused_as_other_readers_do() -> None:
+    data = dumps(LOW_RANK)
+    assert b'"data_offsets":[0,' in data
+    longer = data.replace(b'"data_offsets":[0,', b'"data_offsets":[-0,')
+    length = (int.from_bytes(data[:8], "little") + 1).to_bytes(8, "little")
+    assert "-0 is no whole number to other readers" in refused(length + longer[8:])
+
+
+def test_a_name_that_is_no_text_is_refused_in_every_format() -> None:
+    for data in (dumps(LOW_RANK), older("low-rank-fp32")):
+        header, payload = parts(data)
+        header["\ud800"] = header.pop("V")
+        assert "a tensor's name holds a lone surrogate" in refused(signed_where_it_can(join(header, payload)))
 
 
 def test_codes_that_no_writer_uses() -> None:

@@ -47,11 +47,11 @@ def whole(given: Parameters, name: str) -> Any:
 def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
     """Shots, seed and views. Raises OptionError for any number among the parameters that is none or out of
     bounds: before images or a backbone are read."""
-    for name in ("rank", "n_ctx", "shots", "views", "epochs", "lr", "batch_size", "seed"):
-        check_number(name, getattr(given, name))
+    names = ("shots", "seed", "views", "rank", "n_ctx", "epochs", "lr", "batch_size")
+    shots, seed, views, *_ = (whole(given, name) for name in names)
     if isinstance(given.method_options, Mapping):
         check_numbers(given.method_options)
-    return whole(given, "shots"), whole(given, "seed"), whole(given, "views")
+    return shots, seed, views
 
 
 def schedule_of(given: Parameters) -> Schedule:

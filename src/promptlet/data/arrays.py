@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from promptlet.data.files import open_regular, why
-from promptlet.errors import DataError
+from promptlet.data.files import open_regular
+from promptlet.errors import DataError, why
 
 SUFFIX = ".npy"
 FREE_BYTES = 1 << 24

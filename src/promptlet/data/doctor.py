@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptlet.data.catalog import DATASETS, DatasetSpec, spec_of_split_file
-from promptlet.data.files import is_file, is_folder, is_there, why
+from promptlet.data.files import is_file, is_folder, is_there
 from promptlet.data.hugging_face.source import SUFFIXES, is_hub_source, local_path
 from promptlet.data.images.checks import not_there, unreadable
 from promptlet.data.items import SPLIT_NAMES, Split, clean_class_name
@@ -26,7 +25,8 @@ from promptlet.data.load import load_dataset
 from promptlet.data.readers.coop_split import content_digest
 from promptlet.data.readers.feature_file import FeatureFile
 from promptlet.data.readers.folder import ignored_files
-from promptlet.errors import DataError, PromptletError
+from promptlet.errors import DataError, PromptletError, why
+from promptlet.reasons import reason_of
 
 KINDS = ("missing", "wrong", "note")
 SHOWN = 5
@@ -90,11 +90,7 @@ def examine(
     except OSError as error:
         checkup.add("wrong", f"{checkup.place}: cannot be read ({why(error)}); check its permissions")
     except Exception as error:  # whatever is wrong with one data set, the others are examined
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(at.filename).name}, line {at.lineno}"
-        checkup.add(
-            "wrong", f"{checkup.name}: {type(error).__name__} in {place}: {error}; please report this"
-        )
+        checkup.add("wrong", f"{checkup.name}: {reason_of(error)}")
     return checkup
 
 

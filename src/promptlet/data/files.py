@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from promptlet.errors import DataError
+from promptlet.errors import DataError, why
 
 MAX_TEXT_BYTES = 1 << 30
 """Of one text file; ImageNet's split file, the largest known, has an eighth of it."""
@@ -83,11 +83,6 @@ def portable(folder: Path, name: str) -> Path:
     """
     plain = folder / name
     return folder / name.replace("\\", "/") if "\\" in name and not is_there(plain) else plain
-
-
-def why(error: OSError) -> str:
-    """The reason in words."""
-    return error.strerror or str(error) or type(error).__name__
 
 
 def _mode(path: Path) -> int:

@@ -11,10 +11,10 @@ from promptlet.errors import BackboneError, OptionError, check_option, did_you_m
 from promptlet.methods.catalog import METHODS, OURS, adopt, code_of, register, registered
 from promptlet.methods.method import FEATURES, IMAGES, Method, MethodInfo
 from promptlet.methods.new_names import why_not
+from promptlet.numbers import check_numbers
 from promptlet.promptfile.record import MAX_DIM
 
 LARGEST_SIZE = MAX_DIM
-LARGEST_NUMBER = 1e12  # weights, rates and the like: beyond it float32 overflows
 NO_SIZES = ("seed", "budget")  # whole numbers that ask for no memory
 
 
@@ -26,6 +26,8 @@ def build_method(name: str, backbone: Backbone, class_names: Sequence[str], /, *
     check_option("method", str(name), METHODS)
     check_towers(METHODS[name].info, backbone)
     known = METHODS[name].info.options
+    if name in OURS:
+        check_numbers(options)
     for option in options:
         if option not in known:
             reason = f" ({why_not(METHODS[name].info)})" if option == "new_names" else ""
@@ -72,8 +74,6 @@ def _check_kind(method: str, option: str, value: Any, default: Any) -> None:
         raise OptionError(f"{said} is neither true nor false; the default is {default}")
     if isinstance(default, int | float) and not isinstance(default, bool) and not is_number:
         raise OptionError(f"{said} is no number; the default is {default}")
-    if isinstance(value, float) and method in OURS and not abs(value) <= LARGEST_NUMBER:
-        raise OptionError(f"{said} is not a number from -{LARGEST_NUMBER:.0e} to {LARGEST_NUMBER:.0e}")
     is_size = isinstance(value, int) and option not in NO_SIZES and method in OURS
     if is_size and abs(value) > LARGEST_SIZE:
         raise OptionError(f"{said} is larger than anything a method learns; up to {LARGEST_SIZE:,} goes")

@@ -18,6 +18,7 @@ from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.numbers import check_number
 from promptlet.prompts import DEFAULT_WORDS, FULL, Context, LowRank, context_from, start_from_seed
 
 WORDS = "words"
@@ -151,8 +152,7 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
     ``seed:...`` as stored in a prompt file, or None: the first n_ctx words of "a photo of a", and a random
     start for longer contexts.
     """
-    if n_ctx < 1:
-        raise OptionError(f"n_ctx={n_ctx} is outside 1 and more")
+    n_ctx = check_number("n_ctx", n_ctx)
     words = DEFAULT_WORDS.split()
     if ctx_init == WORDS:
         ctx_init = repeated_words(n_ctx)

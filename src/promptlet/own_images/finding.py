@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from promptlet.data import IMAGE_SUFFIXES
+from promptlet.errors import why
 from promptlet.reasons import reason_of
 
 
@@ -56,5 +57,5 @@ def _place(error: OSError, text: str) -> str:
 
 
 def _words(error: OSError, text: str) -> str:
-    reason = error.strerror or str(error)
+    reason = why(error)
     return f"{_place(error, text)}: cannot be looked into ({reason}); check the path and its permissions"

@@ -5,9 +5,8 @@ and arranges what it is given with the macros of ``parts.html``. All share one s
 nothing from anywhere, and the template language is not imported before a page is made.
 """
 
-from promptlet.pages.characters import fit_for_pages
 from promptlet.pages.figure import Figure
 from promptlet.pages.render import render
 from promptlet.pages.table import Table
 
-__all__ = ["Figure", "Table", "fit_for_pages", "render"]
+__all__ = ["Figure", "Table", "render"]

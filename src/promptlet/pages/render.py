@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from promptlet.pages.characters import fit_for_pages
+from promptlet.characters import visible_lines
 from promptlet.pages.contents import Contents
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ def _shown(value: object) -> object:
     if value is None:
         raise UndefinedError("a template shows None; leave the place out where there is nothing to say")
     if isinstance(value, Markup):
-        return Markup(fit_for_pages(value))
-    return fit_for_pages(value) if isinstance(value, str) else value
+        return Markup(visible_lines(value))
+    return visible_lines(value) if isinstance(value, str) else value

@@ -120,6 +120,7 @@ def tensors_of(header: Mapping[str, Any], payload: bytes) -> dict[str, Array]:
 
 
 def _entry(name: str, entry: object) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
+    check_text(name, "a tensor's name")
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise PromptFileError(f"tensor {shorten(name)} needs dtype, shape and data_offsets, nothing else")
     dtype = DTYPES.get(str(entry["dtype"]))

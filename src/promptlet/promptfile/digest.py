@@ -23,15 +23,19 @@ def digest_of(metadata: Mapping[str, str], stored: Mapping[str, Array]) -> str:
     metadata: its texts (the digest itself does not count); stored: its tensors as they lie in the file.
     """
     texts = {key: text for key, text in metadata.items() if key != DIGEST}
-    parts = [str(len(texts)).encode()]
-    for key, text in sorted(texts.items()):
-        parts += [key.encode(), text.encode()]
-    for name, array in sorted(stored.items()):
-        parts += [name.encode(), _NAMES[array.dtype].encode(), ",".join(map(str, array.shape)).encode()]
-        parts.append(array.tobytes())
     state = hashlib.sha256()
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little") + part)
+
+    def add(*parts: bytes) -> None:
+        for part in parts:
+            state.update(len(part).to_bytes(8, "little"))
+            state.update(part)
+
+    add(str(len(texts)).encode())
+    for key, text in sorted(texts.items()):
+        add(key.encode(), text.encode())
+    for name, array in sorted(stored.items()):
+        shape = ",".join(map(str, array.shape))
+        add(name.encode(), _NAMES[array.dtype].encode(), shape.encode(), array.tobytes())
     return state.hexdigest()[:DIGITS]
 
 

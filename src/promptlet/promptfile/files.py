@@ -8,7 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from promptlet.errors import PromptFileError
+from promptlet.errors import PromptFileError, why
 from promptlet.promptfile.codec import dumps, loads
 from promptlet.promptfile.container import MAX_FILE_BYTES
 from promptlet.promptfile.record import PromptFile
@@ -89,4 +89,4 @@ def _read_bounded(path: Path) -> bytes:
 
 def _reason(error: OSError | ValueError) -> str:
     number = error.errno if isinstance(error, OSError) else None
-    return _NEXT_STEP.get(number or 0) or getattr(error, "strerror", None) or str(error)
+    return _NEXT_STEP.get(number or 0) or why(error)

@@ -51,7 +51,7 @@ def to_stored(tensors: Mapping[str, Array], precision: str) -> dict[str, Array]:
     return steps | {SCALE: np.array(list(scales.values()), "<f2")} if steps else {}
 
 
-def precision_of(stored: Mapping[str, Array], version: int = 2) -> str:
+def precision_of(stored: Mapping[str, Array], version: int) -> str:
     """What the dtypes of the factors tell, or the name of the one tensor that holds all of them."""
     if version > 1 and KMEANS.keys() & stored.keys():
         if len(stored) > 1:
@@ -65,7 +65,7 @@ def precision_of(stored: Mapping[str, Array], version: int = 2) -> str:
 
 @own_numbers()
 def from_stored(
-    stored: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], version: int = 2
+    stored: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], version: int
 ) -> dict[str, Array]:
     """The float32 tensors, which must have the given shapes."""
     precision = precision_of(stored, version)

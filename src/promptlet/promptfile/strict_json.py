@@ -43,7 +43,10 @@ def check_text(value: object, what: str, limit: int = 1024) -> str:
 
 def shorten(value: object) -> str:
     """A printable picture of ``value`` for an error message: ASCII, 60 characters at most."""
-    text = ascii(value[:80] if isinstance(value, str | bytes | list | tuple) else value)
+    try:
+        text = ascii(value[:80] if isinstance(value, str | bytes | list | tuple) else value)
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deeply to be shown"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -57,6 +60,8 @@ def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _small_int(text: str) -> int:
+    if text == "-0":
+        raise ValueError("-0 is no whole number to other readers")
     if len(text) > 17 or abs(int(text)) > LARGEST_INT:
         raise ValueError(f"the number {shorten(text)} is beyond 2**53 - 1")
     return int(text)

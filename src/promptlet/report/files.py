@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, why
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -23,5 +23,5 @@ def write_whole(path: str | Path, content: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = why(error)
         raise OptionError(f"{path} cannot be written ({reason}); write elsewhere") from error

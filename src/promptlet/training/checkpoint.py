@@ -90,8 +90,13 @@ def is_finished(path: Path) -> bool:
         with safe_open(path, framework="pt") as file:
             history = json.loads((file.metadata() or {})["history"])
         return bool(history) and history[-1]["epoch"] == history[-1]["epochs"]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError):
         return False
+
+
+def room_of(path: Path) -> Path:
+    """The file beside a checkpoint that holds room on the disk for it."""
+    return path.with_name(f".{path.name}.room")
 
 
 def size_of(method: Method, epochs: int) -> int:
@@ -123,7 +128,8 @@ def read_checkpoint(
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         progress = _progress(path, metadata, fresh)
-        if metadata.get("digest", _of_numbers(tensors)) != _of_numbers(tensors):
+        found = _of_numbers(tensors)
+        if metadata.get("digest", found) != found:
             raise ValueError("its numbers do not match its digest")
         _restore(tensors, method, optimizer)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:

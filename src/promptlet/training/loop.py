@@ -26,6 +26,7 @@ from promptlet.training.checkpoint import (
     digest,
     pack_checkpoint,
     read_checkpoint,
+    room_of,
     size_of,
     snapshot,
     write_checkpoint,
@@ -144,7 +145,7 @@ class _Saver:
         self.written_at = time.monotonic()
         self.reserve: Reserve | None = None
         if path is not None and stays and room:
-            self.reserve = Reserve(path.with_name(f".{path.name}.room"), room)
+            self.reserve = Reserve(room_of(path), room)
 
     def __enter__(self) -> _Saver:
         if self.reserve is None:

@@ -17,6 +17,8 @@ def store(
     classifier: PromptClassifier, out: Path, precision: str | None, compact: bool, checkpoint: Path
 ) -> dict[str, Any]:
     """Write the prompt file; what is to be told of it. Raises PromptFileError that says what is kept."""
+    from promptlet.training.checkpoint import room_of
+
     precision = precision or classifier.method_.stored_precision()
     try:
         size = classifier.save(out, precision, compact)
@@ -35,7 +37,5 @@ def store(
             f"({error.strerror})"
         )
     with suppress(OSError):
-        checkpoint.with_name(f".{checkpoint.name}.room").unlink(
-            missing_ok=True
-        )  # of a process that was killed
+        room_of(checkpoint).unlink(missing_ok=True)  # of a process that was killed
     return {"file": str(out), "precision": precision, "bytes": size}

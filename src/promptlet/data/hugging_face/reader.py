@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.data.files import is_file, is_folder, why
+from promptlet.data.files import is_file, is_folder
 from promptlet.data.hugging_face.columns import Columns, choose_columns, choose_parts
 from promptlet.data.hugging_face.hub import open_hub
 from promptlet.data.hugging_face.images import store_image
@@ -25,7 +25,7 @@ from promptlet.data.hugging_face.open import (
 from promptlet.data.hugging_face.source import HubSource, parse_source
 from promptlet.data.hugging_face.unpacked import Content, unpack_once
 from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, check_class_names
-from promptlet.errors import DataError
+from promptlet.errors import DataError, why
 
 PER_FOLDER = 10_000
 """Images in one folder of the cache."""

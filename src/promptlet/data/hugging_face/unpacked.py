@@ -17,7 +17,7 @@ from pathlib import Path
 
 from promptlet.data.cache.features import default_folder
 from promptlet.data.items import SPLIT_NAMES, Item, Split
-from promptlet.errors import DataError
+from promptlet.errors import DataError, why
 
 SCHEMA = 1
 INDEX = "index.json"
@@ -76,7 +76,7 @@ def unpack_once(digest: str, fill: Callable[[Path], Content]) -> Split:
                 content = _fill(folder, fill)
     except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
         raise DataError(
-            f"{folder}: images cannot be unpacked here ({getattr(error, 'strerror', None) or error}); free "
+            f"{folder}: images cannot be unpacked here ({why(error)}); free "
             "some space, or set PROMPTLET_CACHE to another folder"
         ) from error
     return content.split(folder)

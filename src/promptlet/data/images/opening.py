@@ -17,11 +17,10 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from promptlet.data.files import why
 from promptlet.data.images.pixels import array_to_rgb, pillow_to_rgb
 from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
-from promptlet.errors import DataError, ImageError
+from promptlet.errors import DataError, ImageError, why
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from promptlet.data.files import is_folder, is_there, open_regular, why
-from promptlet.errors import DataError, ImageError
+from promptlet.data.files import is_folder, is_there, open_regular
+from promptlet.errors import DataError, ImageError, why
 
 
 @contextmanager

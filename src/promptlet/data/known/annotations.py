@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from promptlet.data.files import list_folders, open_regular, read_text, why
-from promptlet.errors import DataError
+from promptlet.data.files import list_folders, open_regular, read_text
+from promptlet.errors import DataError, why
 
 AGAIN = "download or unpack it again"
 

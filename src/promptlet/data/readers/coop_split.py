@@ -9,9 +9,9 @@ import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from promptlet.data.catalog import spec_of_split_file
-from promptlet.data.files import is_folder, portable, read_text, why
+from promptlet.data.files import is_folder, portable, read_text
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, check_text
-from promptlet.errors import DataError
+from promptlet.errors import DataError, why
 
 EXPECTED = 'expected {"train": [["path.jpg", 0, "class name"], ...], "val": [...], "test": [...]}'
 

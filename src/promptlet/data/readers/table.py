@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-from promptlet.data.files import check_length, is_file, is_folder, is_there, open_regular, portable, why
+from promptlet.data.files import check_length, is_file, is_folder, is_there, open_regular, portable
 from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split, check_text
-from promptlet.errors import DataError, did_you_mean
+from promptlet.errors import DataError, did_you_mean, why
 
 COLUMNS = ("path", "label", "split")
 EXPECTED = "expected the columns path,label or path,label,split"

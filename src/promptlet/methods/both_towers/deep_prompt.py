@@ -19,7 +19,7 @@ from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
-from promptlet.promptfile.record import MAX_N_CTX
+from promptlet.numbers import check_number
 from promptlet.prompts import DEFAULT_WORDS, Context, LowRank, context_from, deep_start, load_tensors
 
 DEPTH = 9
@@ -148,8 +148,7 @@ def text_start(
 
 def image_start(backbone: Backbone, n_ctx: int, depth: int, seed: int) -> Tensor:
     """The start (depth, n_ctx, d_v) of an image context. Raises BackboneError for a tower without tokens."""
-    if isinstance(n_ctx, bool) or not isinstance(n_ctx, int) or not 1 <= n_ctx <= MAX_N_CTX:
-        raise OptionError(f"n_ctx={n_ctx!r} is outside 1..{MAX_N_CTX:,}")
+    n_ctx = check_number("n_ctx", n_ctx)
     images = backbone.images
     return deep_start("image", seed, (depth, n_ctx, images.dim)).to(images.device)
 

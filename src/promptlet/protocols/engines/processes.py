@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.data.items import Item
-from promptlet.errors import EngineError, ImageError
+from promptlet.errors import EngineError, ImageError, why
 from promptlet.protocols.engines.dispatch import Lost, dispatch
 from promptlet.protocols.engines.inline import OnEvent
 from promptlet.protocols.engines.outcome import Record, attempt
@@ -78,7 +78,7 @@ def _pool(bench: Workbench, place: Path, workers: int, cards: Sequence[str]) -> 
     try:
         file.write_bytes(packed)
     except OSError as error:
-        raise no_room(place.parent, error.strerror or str(error)) from error
+        raise no_room(place.parent, why(error)) from error
     pool = _Processes(file, workers, cards)
     try:
         yield pool

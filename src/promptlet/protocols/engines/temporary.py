@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from promptlet.disk import room_problem
-from promptlet.errors import EngineError
+from promptlet.errors import EngineError, why
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
 
@@ -23,9 +23,7 @@ def temporary_folder(needed: int = AT_LEAST) -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="promptlet-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise EngineError(
-            f"no temporary folder can be made ({error.strerror or error}); {NEXT_STEP}"
-        ) from error
+        raise EngineError(f"no temporary folder can be made ({why(error)}); {NEXT_STEP}") from error
     with folder as name:
         problem = room_problem(Path(name), needed)
         if problem:

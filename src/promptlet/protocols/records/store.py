@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.disk import PROBE
-from promptlet.errors import DataError, PackError, shown
+from promptlet.errors import DataError, PackError, shown, why
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
 from promptlet.protocols.records.shapes import SCHEMA as SCHEMA
@@ -243,7 +243,7 @@ class RunStore:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> DataError:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = why(error)
         return DataError(
             f"{self.folder}: results cannot be stored here ({reason}); give --out a folder on a disk with "
             "room where you may write"

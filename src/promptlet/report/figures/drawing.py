@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptlet.pages import fit_for_pages
+from promptlet.characters import visible_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def plain_names(names: Iterable[str], longest: int = LONGEST) -> dict[str, str]:
     formula; still no two alike."""
     found: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        text = fit_for_pages(" ".join(name.split()))
+        text = visible_lines(" ".join(name.split()))
         text = text if len(text) <= longest else f"{text[: longest - 3]}..."
         text = text.replace("$", r"\$")
         text = f" {text}" if text.startswith("_") else text

@@ -123,8 +123,11 @@ def _row(group: Sequence[Done]) -> dict[str, Any]:
 
 
 def picked(described: Row, *names: str) -> dict[str, Any]:
-    """These fields of it."""
-    return {name: described[name] for name in names}
+    """These fields of it; a data set that has the name of the row of averages is told from it."""
+    found = {name: described[name] for name in names}
+    if found.get("dataset") == AVERAGE:
+        found["dataset"] = f"{AVERAGE} (data set)"
+    return found
 
 
 def backbone_of(record: Done) -> str | None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from promptlet.errors import EngineError, MissingExtraError
+from promptlet.errors import EngineError, MissingExtraError, why
 
 TO_CONNECT, TO_ANSWER = 10.0, 40.0
 """Seconds that an address has to accept a connection, and to answer as Ray does."""
@@ -111,7 +111,7 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), TO_CONNECT).close()
     except (OSError, OverflowError) as error:
-        raise _unusable(address, getattr(error, "strerror", None) or str(error)) from error
+        raise _unusable(address, why(error)) from error
 
 
 def _check_answer(address: str) -> None:
@@ -142,7 +142,7 @@ def check_head(address: str) -> None:
             if time.monotonic() > until:
                 raise EngineError(
                     f"the head of the Ray cluster at {address} does not answer any more "
-                    f"({getattr(error, 'strerror', None) or error}): what was finished is stored; start the "
+                    f"({why(error)}): what was finished is stored; start the "
                     "cluster again, and run the same command again to go on"
                 ) from error
             time.sleep(1.0)

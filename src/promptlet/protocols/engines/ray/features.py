@@ -108,7 +108,10 @@ def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
     vectors = vectors.reshape(len(known), views, -1)
     for path, own in zip(paths, vectors, strict=True):
         features.adopt([(path, view) for view in range(views)], own)
-    store_features(features.backbone, hashes, vectors, features.cache, str(batch["identity"][0]))
+    identities = [str(batch["identity"][i]) for i in known]
+    for identity in dict.fromkeys(identities):  # workers may compute in other ways
+        rows = [i for i, one in enumerate(identities) if one == identity]
+        store_features(features.backbone, [hashes[i] for i in rows], vectors[rows], features.cache, identity)
 
 
 class Encoder:
