@@ -30,6 +30,9 @@ VALUES: tuple[Any, ...] = (
 KEYS = (
     *(
         "num_labels",
+        "configuration_files",
+        "transformers_weights",
+        "fast_tokenizer_files",
         "num_hidden_layers",
         "hidden_size",
         "vocab_size",

@@ -20,7 +20,9 @@ from tiny_models import OPEN_CLIP
 
 from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
+from promptlet.backbones.libraries.described import check_text
 from promptlet.backbones.libraries.refusal import REASON, refusing
+from promptlet.backbones.libraries.weights import weights_in
 from promptlet.errors import BackboneError, DataError
 
 SLOW_COUNT, PARTS = 2000, 2
@@ -115,6 +117,41 @@ def test_what_a_configuration_asks_for(copied: Path, field: str, value: Any, sai
 def test_configurations_that_are_none(copied: Path, text: str, said: str) -> None:
     (copied / "config.json").write_text(text)
     refused(copied, said)
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "value"),
+    [
+        ("config.json", "configuration_files", ["config.4.0.0.json"]),
+        ("config.json", "transformers_weights", "sub/evil.safetensors"),
+        ("tokenizer_config.json", "fast_tokenizer_files", ["sub/tokenizer.4.0.0.json"]),
+    ],
+)
+def test_fields_that_lead_to_files_nobody_looked_at(copied: Path, file: str, field: str, value: Any) -> None:
+    (copied / "config.4.0.0.json").write_text('{"num_labels": 5000000}')
+    edit(copied / file, lambda config: config.update({field: value}))
+    refused(copied, f"{file}: {field} names other files, which are not followed")
+
+
+def test_the_weights_that_are_looked_at_are_those_that_are_read(copied: Path) -> None:
+    whole = (copied / "model.safetensors").stat().st_size
+    (copied / "extra.safetensors").write_bytes(b"\xff" * 80)
+    assert weights_in(copied, "toy") == whole
+    (copied / "model.safetensors").rename(copied / "a.safetensors")
+    assert weights_in(copied, "toy") == 0
+    index = {"weight_map": {"x": "a.safetensors", "y": "absent.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert weights_in(copied, "toy") == whole
+    torch.save({"x": torch.zeros(1).expand(10**9)}, copied / "pytorch_model.bin")
+    (copied / "model.safetensors.index.json").unlink()
+    with pytest.raises(BackboneError, match=r"pytorch_model.bin holds a tensor x of shape \(1000000000,\)"):
+        weights_in(copied, "toy")
+
+
+def test_a_text_tower_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(BackboneError, match="has a text tower of transformers"):
+        check_text({"hf_model_name": str(tmp_path)}, "toy")
 
 
 def test_bounds_hold_at_any_depth_and_in_lists(tmp_path: Path) -> None:

@@ -89,17 +89,26 @@ def test_a_known_architecture_is_loaded_without_the_code_beside_it(
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("kernel", ["somebody/kernel", "flash_attention_2"])
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "somebody/kernel",
+        "flash_attention_2",
+        {"text_config": "somebody/kernel"},
+        {"": "sdpa", "vision_config": "somebody/kernel"},
+    ],
+)
 @pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
 def test_attention_of_somebody_else_is_not_taken(
-    key: str, kernel: str, clip_folder: Path, tmp_path: Path
+    key: str, kernel: Any, clip_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(clip_folder, folder)
     change(folder / "config.json", **{key: kernel})
     backbone = load_backbone(folder)
     assert backbone.fingerprint == load_backbone(clip_folder).fingerprint
-    assert backbone.model.config._attn_implementation == "sdpa"
+    configs = (m.config for m in backbone.model.modules() if hasattr(m, "config"))
+    assert {config._attn_implementation for config in configs} == {"sdpa"}
 
 
 @pytest.mark.parametrize("kernel", ["somebody/kernel", {"": "flash_attention_2"}])

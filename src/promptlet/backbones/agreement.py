@@ -31,6 +31,7 @@ from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import encode_plain
 from promptlet.data.cache.agreed import remember, remembered
 from promptlet.errors import BackboneError
+from promptlet.session import precision
 
 TEXTS = ("a photo of a dog.", "a 7 b.")
 N_CTX = 2
@@ -66,7 +67,8 @@ class Case:
     @property
     def limit(self) -> float:
         """What two rows of features may differ by, relative to their length."""
-        exact = torch.get_float32_matmul_precision() == "highest" and not torch.cuda.is_available()
+        device = self.context.device
+        exact = device.type != "cuda" and not precision(device)
         return LIMITS[self.dtype] if exact or self.dtype != torch.float32 else ROUGH
 
 
@@ -136,7 +138,7 @@ def _image_case(images: ImageEncoder, odd: str) -> Case:
             "image",
             lambda _none: images.encode(pixels),
             None,
-            torch.empty(0, dtype=torch.float32, device="cpu"),
+            torch.empty(0, dtype=torch.float32, device=images.device),
             odd,
             dtype,
         )
@@ -234,6 +236,7 @@ def _key(towers: Towers, text: TextEncoder, images: ImageEncoder, tokenizer: str
         [towers.text_digest, tokenizer, towers.image_digest],
         [states_of(towers.text), states_of(towers.image)],
         [text.engine is not None, images.engine is not None, str(images.dtype), device.type, kind],
+        [precision(device)],
         [_version(package) for package in PACKAGES],
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

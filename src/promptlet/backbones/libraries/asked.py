@@ -8,13 +8,13 @@ model belongs to its weights is seen while it is built (`built`).
 from __future__ import annotations
 
 import json
-import math
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from promptlet.errors import BackboneError
+from promptlet.data.files import open_regular
+from promptlet.errors import BackboneError, why
 
 MOST_BYTES = 4 << 20
 """Of a configuration; the longest of real models hold 20,000 labels."""
@@ -42,6 +42,8 @@ BOUNDS = {
 FREE = ("model_max_length", "max_length")
 """Limits of texts, which tokenizers give as 10^30 where there are none."""
 AGAIN = "Save the whole model there, or copy it again."
+LEADS_AWAY = ("configuration_files", "transformers_weights")
+"""Fields that name other files, which libraries would read in the place of those that are looked at."""
 READ_AS_TEXT = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 
 
@@ -53,16 +55,32 @@ def read_asked(path: Path, source: str) -> dict[str, Any]:
     where = f"cannot load {source!r}: {path.name}"
     _check_bytes(path, MOST_BYTES, where)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            found = json.loads(file.read(MOST_BYTES + 1).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise BackboneError(
             f"{where} is no readable JSON ({type(error).__name__}: {str(error)[:120]}). {AGAIN}"
         ) from error
     if not isinstance(found, dict):
         raise BackboneError(f"{where} holds {_kind(found)} where an object is expected. {AGAIN}")
+    _check_stays(found, where)
     for field, value in _leaves(found, "", where):
         _check_number(field, value, where)
     return found
+
+
+def _check_stays(found: dict[str, Any], where: str) -> None:
+    """Raise BackboneError where a file leads to others that are not looked at."""
+    others = found.get("fast_tokenizer_files") or []  # those beside it are looked at, too
+    beside = isinstance(others, list) and all(
+        isinstance(one, str) and Path(one).name == one for one in others
+    )
+    for name in (*LEADS_AWAY, *(() if beside else ("fast_tokenizer_files",))):
+        if found.get(name) is not None:
+            raise BackboneError(
+                f"{where}: {name} names other files, which are not followed; take that field out, or save "
+                "the model anew"
+            )
 
 
 def check_folder(folder: Path, source: str, vocabulary: int) -> None:
@@ -92,7 +110,7 @@ def _check_bytes(path: Path, most: int, where: str) -> None:
     try:
         status = path.stat()
     except OSError as error:
-        raise BackboneError(f"{where} cannot be read ({error.strerror}). {AGAIN}") from error
+        raise BackboneError(f"{where} cannot be read ({why(error)}). {AGAIN}") from error
     if not stat.S_ISREG(status.st_mode):
         raise BackboneError(f"{where} is no plain file. {AGAIN}")
     if status.st_size > most:
@@ -130,7 +148,7 @@ def _check_number(field: str, value: Any, where: str) -> None:
         if not is_number or not whole or not least <= value <= most:
             allowed = str(least) if least == most else f"{least} to {most}"
             raise BackboneError(f"{where}: {field} is {_shown(value)}; allowed: {allowed}. {AGAIN}")
-    elif is_number and not (math.isfinite(value) and abs(value) <= MOST_NUMBER):
+    elif is_number and not abs(value) <= MOST_NUMBER:  # NaN is not, either
         raise BackboneError(
             f"{where}: {field} is {_shown(value)}; allowed: -{MOST_NUMBER} to {MOST_NUMBER}. {AGAIN}"
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptlet.backbones.libraries.asked import read_asked
 from promptlet.backbones.libraries.built import most_numbers
 from promptlet.backbones.libraries.no_code import refusal
 from promptlet.errors import BackboneError
@@ -65,8 +65,8 @@ def check_text(text: Mapping[str, Any], source: str) -> None:
 def _has_code(tower: Any) -> bool:
     """Whether a folder's own configuration names Python code."""
     try:
-        return "auto_map" in json.loads((Path(str(tower)) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, RecursionError):
+        return "auto_map" in read_asked(Path(str(tower)) / "config.json", str(tower))
+    except (BackboneError, ValueError):
         return False
 
 

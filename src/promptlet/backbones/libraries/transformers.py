@@ -60,10 +60,10 @@ def load_transformers(
                 model, tokenizer, spec = _load_parts(source, local=True)
         except ForeignCodeError:
             raise
-        except BackboneError:
+        except BackboneError as found:
             if Path(source).is_dir():
                 raise
-            _check_reachable(source)
+            _check_reachable(source, found)
             model, tokenizer, spec = _load_parts(source, local=False)
         with refusing(source, f"cannot use {source!r} as a backbone ({REASON}). {_advice(source)}"):
             return wrap_transformers(model, tokenizer, spec, name or source, device, dtype)
@@ -80,15 +80,18 @@ def _load_parts(source: str, local: bool) -> tuple[nn.Module, Any, ImageSpec]:
     )
 
 
-def _check_reachable(source: str) -> None:
-    """Ask the hub once: the library would try six times, for 23 seconds, before it gives up."""
+def _check_reachable(source: str, found: BackboneError) -> None:
+    """Ask the hub once: the library would try six times, for 23 seconds, before it gives up. ``found``: what
+    is wrong with what lies in the local cache."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
+    is_there = not isinstance(found.__cause__, OSError)  # else the cache does not have it
+    cached = f" What lies in the local cache is refused: {found}" if is_there else ""
     try:
         get_hf_file_metadata(hf_hub_url(source, "config.json"))
     except Exception as error:  # no network, no such repository, no permission, an id of the wrong form
         raise BackboneError(
-            f"cannot load backbone {source!r} ({reason(error)}). {_advice(source)}"
+            f"cannot load backbone {source!r} ({reason(error)}). {_advice(source)}{cached}"
         ) from error
 
 
@@ -262,7 +265,8 @@ def _load_model(source: str, config: Any, folder: Path, local: bool) -> nn.Modul
 def _attention(config: Any) -> dict[str, Any]:
     """PyTorch's own attention in the place of any other that a configuration names: a kernel of somebody's
     repository is code, and others need hardware or packages that may not be here."""
-    if getattr(config, "_attn_implementation", None) in (None, *OWN_ATTENTION):
+    parts = config, config.text_config, config.vision_config
+    if all(getattr(part, "_attn_implementation", None) in (None, *OWN_ATTENTION) for part in parts):
         return {}
     config._attn_implementation = OWN_ATTENTION[0]
     return {"config": config, "attn_implementation": OWN_ATTENTION[0]}

@@ -12,7 +12,8 @@ from promptlet.backbones.libraries.asked import AGAIN, MOST_BYTES, read_asked
 from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.errors import BackboneError
 
-READ_BY_TRANSFORMERS = ("*.safetensors", "pytorch_model*.bin")
+READ_BY_TRANSFORMERS = ("model.safetensors", "pytorch_model.bin")
+"""In the order in which it looks for them, each whole or as shards."""
 MOST_HEADER, MOST_TENSORS = 4 << 20, 20_000
 """Of a file: the largest CLIP has 2,000 tensors, and a header of 250 KB."""
 
@@ -21,8 +22,17 @@ def weights_in(folder: Path, source: str) -> int:
     """Bytes of the weights that transformers reads in a folder, each file checked. 0 where there are none."""
     for index in folder.glob("*.index.json"):
         _check_index(index, source)
-    kinds = ([path for path in folder.glob(kind) if path.is_file()] for kind in READ_BY_TRANSFORMERS)
+    kinds = (_files_of(folder, name, source) for name in READ_BY_TRANSFORMERS)
     return check_weights(next((paths for paths in kinds if paths), []), source)
+
+
+def _files_of(folder: Path, name: str, source: str) -> list[Path]:
+    """The file of weights of this name, or else the shards that its index names, as far as they are there."""
+    if (folder / name).is_file():
+        return [folder / name]
+    index = folder / f"{name}.index.json"
+    shards = set(read_asked(index, source)["weight_map"].values()) if index.is_file() else ()
+    return [folder / shard for shard in sorted(shards) if (folder / shard).is_file()]
 
 
 def check_weights(paths: Sequence[Path], source: str) -> int:
@@ -33,11 +43,10 @@ def check_weights(paths: Sequence[Path], source: str) -> int:
         ):
             if path.suffix == ".safetensors":
                 _check_header(path, source)
-            elif path.suffix in (".npz", ".npy"):
-                _check_stored(path, source)
             else:
                 _check_stored(path, source)
-                _check_tensors(path, source)
+                if path.suffix not in (".npz", ".npy"):
+                    _check_tensors(path, source)
     return sum(path.stat().st_size for path in paths)
 
 
