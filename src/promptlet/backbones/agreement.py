@@ -23,10 +23,10 @@ from torch import Tensor
 
 from promptlet import rng
 from promptlet.backbones.arithmetic.precision import own_precision
+from promptlet.backbones.computes import states_of
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.reference import encode_plain_images
 from promptlet.backbones.parts import Towers
-from promptlet.backbones.settings import states_of
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import encode_plain
 from promptlet.data.cache.agreed import remember, remembered

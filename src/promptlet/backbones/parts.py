@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.computes import answer, settings_of_odd, unusual_settings
 from promptlet.backbones.fingerprint import PROBES, weights_digest
 from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.plain import Watch
-from promptlet.backbones.settings import answer, settings_of_odd, unusual_settings
 from promptlet.backbones.text.tokenizer import Tokenizer
 
 Probe = Callable[[], Tensor]

@@ -13,10 +13,10 @@ from promptlet.backbones.agreement import compare_once
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
-from promptlet.backbones.numbers import check_preprocessing, check_weights
 from promptlet.backbones.parts import Towers
 from promptlet.backbones.plain import check_whole
 from promptlet.backbones.readings import NameRead, with_unknown
+from promptlet.backbones.sound import check_preprocessing, check_weights
 from promptlet.backbones.text.encoder import TextEncoder
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,17 @@ class Block:
     norm2: Norm
     up: Linear
     down: Linear
+
+
+def linear_of(layer: Any) -> Linear:
+    """Of a library's layer. Raises TypeError for one of another kind."""
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
+    return Linear(layer.weight, layer.bias)
+
+
+def norm_of(layer: Any) -> Norm:
+    """Of a library's layer. Raises TypeError for one of another kind, or without weight and bias."""
+    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
+        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
+    return Norm(layer.weight, layer.bias, float(layer.eps))

@@ -13,7 +13,7 @@ from promptlet.errors import BackboneError
 MOST_SIDE = 4096
 MOST_PATCHES = 1 << 16
 CHANNELS = 3
-LEAST_DEVIATION, MOST_VALUE = 1e-4, 1e4
+LEAST_DEVIATION, MOST_DEVIATION, MOST_MEAN = 1e-4, 1e4, 1e3
 
 
 class Settings:
@@ -62,19 +62,21 @@ class Settings:
 
     def means(self, field: str) -> tuple[float, ...]:
         """A number for each channel; one stands for all."""
-        return self._channels(field, -MOST_VALUE, "a finite number")
+        return self._channels(field, -MOST_MEAN, MOST_MEAN, "a finite number")
 
     def deviations(self, field: str) -> tuple[float, ...]:
         """As `means`; what is divided by is above zero."""
-        return self._channels(field, LEAST_DEVIATION, f"a number of at least {LEAST_DEVIATION:g}")
+        return self._channels(
+            field, LEAST_DEVIATION, MOST_DEVIATION, f"a number of at least {LEAST_DEVIATION:g}"
+        )
 
-    def _channels(self, field: str, least: float, each: str) -> tuple[float, ...]:
+    def _channels(self, field: str, least: float, most: float, each: str) -> tuple[float, ...]:
         value = self.fields.get(field)
         values = [value] * CHANNELS if _is_number(value) else value
         if (
             not isinstance(values, (list, tuple))
             or len(values) != CHANNELS
-            or not all(_is_number(one) and least <= one <= MOST_VALUE for one in values)
+            or not all(_is_number(one) and least <= one <= most for one in values)
         ):
             raise self.wrong(field, f"{CHANNELS} numbers, one a channel, each {each}")
         return tuple(float(one) for one in values)

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptlet.backbones.libraries.asked import read_asked
 from promptlet.backbones.libraries.built import most_numbers
-from promptlet.backbones.libraries.no_code import refusal
+from promptlet.backbones.libraries.no_code import foreign_code
 from promptlet.errors import BackboneError
 
 TOKENIZER_OPTIONS = ("clean", "strip_sep_token", "language", "reduction_mask")
@@ -47,7 +47,7 @@ def check_text(text: Mapping[str, Any], source: str) -> None:
     tower = text.get("hf_model_name")
     if tower is not None:
         if _has_code(tower):
-            raise refusal(source)
+            raise foreign_code(source)
         raise BackboneError(
             f"{source!r} has a text tower of transformers ({str(tower)[:80]}), which Promptlet does not know "
             "and which is not loaded; supported are open_clip's own text transformers (CLIP, SigLIP)"
@@ -55,7 +55,7 @@ def check_text(text: Mapping[str, Any], source: str) -> None:
     options = text.get("tokenizer_kwargs") or {}
     strange = [name for name in options if name not in TOKENIZER_OPTIONS]
     if "trust_remote_code" in strange:
-        raise refusal(source)
+        raise foreign_code(source)
     if strange or not isinstance(options, dict):
         raise BackboneError(
             f"{source!r}: tokenizer_kwargs has {strange or options}; allowed: {', '.join(TOKENIZER_OPTIONS)}"

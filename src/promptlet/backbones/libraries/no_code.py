@@ -39,7 +39,7 @@ def no_foreign_code(source: str) -> Iterator[None]:
 def check_no_code(source: str, error: BaseException) -> None:
     """Raise ForeignCodeError where an ``error`` of a loader comes of code that was not run."""
     if "trust_remote_code" in str(error):
-        raise refusal(source) from error
+        raise foreign_code(source) from error
     if any(word in str(error) for word in ("weights_only", "TorchScript")):
         raise ForeignCodeError(
             f"{source!r} has weights that cannot be read without running code (a pickle of more than "
@@ -51,10 +51,10 @@ def check_own_tokenizer(source: str, tokenizer: Any) -> None:
     """Raise ForeignCodeError for a tokenizer that was made for other code than the one that was loaded: its
     numbers would be others than its authors'."""
     if "AutoTokenizer" in (tokenizer.init_kwargs.get("auto_map") or {}):
-        raise refusal(source)
+        raise foreign_code(source)
 
 
-def refusal(source: str) -> ForeignCodeError:
+def foreign_code(source: str) -> ForeignCodeError:
     """The error for a model that needs code of its own."""
     return ForeignCodeError(
         f"{source!r} comes with Python code of its own, which Promptlet never runs; take a model whose "
@@ -77,7 +77,7 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         source = _source.get()
         if source:
-            raise refusal(source)
+            raise foreign_code(source)
         return function(*args, **kwargs)
 
     return guarded

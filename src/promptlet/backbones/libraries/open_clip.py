@@ -24,8 +24,8 @@ from promptlet.backbones.libraries.read_as import ReadAs, read_as
 from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.weights import check_weights
-from promptlet.backbones.numbers import bias_of, scale_of
 from promptlet.backbones.parts import Towers, freeze, settle
+from promptlet.backbones.sound import bias_of, scale_of
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.arithmetic.layers import Block, Linear, Norm
+from promptlet.backbones.arithmetic.layers import Block, Linear, linear_of, norm_of
 from promptlet.backbones.image.reference import PlainImageTower
 from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.text.tower import CausalTower
@@ -30,12 +30,12 @@ def causal_tower(text: Any, model: Any, is_plain: bool) -> CausalTower | None:
     activation = _activation(blocks[0].mlp.gelu)
     if activation is None:
         return None
-    last = _linear(projection) if isinstance(projection, nn.Linear) else Linear(projection.t(), None)
+    last = linear_of(projection) if isinstance(projection, nn.Linear) else Linear(projection.t(), None)
     return CausalTower(
         token_embedding=text.token_embedding.weight,
         position_embedding=text.positional_embedding,
         blocks=tuple(_block(block) for block in blocks),
-        final_norm=_norm(text.ln_final),
+        final_norm=norm_of(text.ln_final),
         projection=last,
         heads=int(blocks[0].attn.num_heads),
         activation=activation,
@@ -80,9 +80,9 @@ def image_tower(
     return plain, ImageTower(
         embed=embed,
         tokens=int(visual.positional_embedding.shape[0]),
-        pre_norm=None if isinstance(visual.ln_pre, nn.Identity) else _norm(visual.ln_pre),
+        pre_norm=None if isinstance(visual.ln_pre, nn.Identity) else norm_of(visual.ln_pre),
         blocks=tuple(_block(block) for block in blocks),
-        final_norm=_norm(visual.ln_post),
+        final_norm=norm_of(visual.ln_post),
         head=head,
         heads=int(blocks[0].attn.num_heads),
         activation=activation,
@@ -111,30 +111,18 @@ def _activation(layer: Any) -> str | None:
     return None
 
 
-def _linear(layer: Any) -> Linear:
-    if not isinstance(layer, nn.Linear):
-        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
-    return Linear(layer.weight, layer.bias)
-
-
-def _norm(layer: Any) -> Norm:
-    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
-        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
-    return Norm(layer.weight, layer.bias, float(layer.eps))
-
-
 def _block(block: Any) -> Block:
     """Views into the packed query-key-value weights; nothing is copied."""
     weights = block.attn.in_proj_weight.chunk(3)
     biases = block.attn.in_proj_bias.chunk(3)
     query, key, value = (Linear(w, b) for w, b in zip(weights, biases, strict=True))
     return Block(
-        norm1=_norm(block.ln_1),
+        norm1=norm_of(block.ln_1),
         query=query,
         key=key,
         value=value,
-        out=_linear(block.attn.out_proj),
-        norm2=_norm(block.ln_2),
-        up=_linear(block.mlp.c_fc),
-        down=_linear(block.mlp.c_proj),
+        out=linear_of(block.attn.out_proj),
+        norm2=norm_of(block.ln_2),
+        up=linear_of(block.mlp.c_fc),
+        down=linear_of(block.mlp.c_proj),
     )

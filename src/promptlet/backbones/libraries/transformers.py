@@ -28,8 +28,8 @@ from promptlet.backbones.libraries.transformers_towers import causal_tower, imag
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.backbones.libraries.whole_weights import check_no_adapter, check_not_quantised
 from promptlet.backbones.libraries.words import words_of
-from promptlet.backbones.numbers import bias_of, scale_of
 from promptlet.backbones.parts import Towers, freeze, settle
+from promptlet.backbones.sound import bias_of, scale_of
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE

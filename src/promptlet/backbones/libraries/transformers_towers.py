@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from promptlet.backbones.arithmetic.layers import Block, Linear, Norm
+from promptlet.backbones.arithmetic.layers import Block, linear_of, norm_of
 from promptlet.backbones.image.reference import PlainImageTower
 from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.text.tower import CausalTower
@@ -38,8 +38,8 @@ def causal_tower(text_model: Any, projection: Any, config: Any, is_plain: bool) 
         token_embedding=text_model.embeddings.token_embedding.weight,
         position_embedding=text_model.embeddings.position_embedding.weight,
         blocks=tuple(_block(layer, CLIP_PARTS) for layer in text_model.encoder.layers),
-        final_norm=_norm(text_model.final_layer_norm),
-        projection=_linear(projection),
+        final_norm=norm_of(text_model.final_layer_norm),
+        projection=linear_of(projection),
         heads=int(config.num_attention_heads),
         activation=ACTIVATIONS[config.hidden_act],
     )
@@ -74,9 +74,9 @@ def _clip_tower(
     return plain, ImageTower(
         embed=vision_model.embeddings,
         tokens=int(vision_model.embeddings.position_embedding.weight.shape[0]),
-        pre_norm=_norm(vision_model.pre_layrnorm),
+        pre_norm=norm_of(vision_model.pre_layrnorm),
         blocks=tuple(_block(layer, CLIP_PARTS) for layer in layers),
-        final_norm=_norm(vision_model.post_layernorm),
+        final_norm=norm_of(vision_model.post_layernorm),
         head=projection,
         heads=int(config.num_attention_heads),
         activation=ACTIVATIONS[config.hidden_act],
@@ -104,7 +104,7 @@ def _vit_tower(
         tokens=int(vision_model.embeddings.position_embeddings.shape[1]),
         pre_norm=None,
         blocks=tuple(_block(layer, parts) for layer in layers),
-        final_norm=_norm(vision_model.layernorm),
+        final_norm=norm_of(vision_model.layernorm),
         head=head,
         heads=int(config.num_attention_heads),
         activation=ACTIVATIONS[config.hidden_act],
@@ -119,24 +119,12 @@ def _has(layer: nn.Module, parts: tuple[str, ...]) -> bool:
 def _block(layer: nn.Module, parts: tuple[str, ...]) -> Block:
     norm1, query, key, value, out, norm2, up, down = (layer.get_submodule(part) for part in parts)
     return Block(
-        norm1=_norm(norm1),
-        query=_linear(query),
-        key=_linear(key),
-        value=_linear(value),
-        out=_linear(out),
-        norm2=_norm(norm2),
-        up=_linear(up),
-        down=_linear(down),
+        norm1=norm_of(norm1),
+        query=linear_of(query),
+        key=linear_of(key),
+        value=linear_of(value),
+        out=linear_of(out),
+        norm2=norm_of(norm2),
+        up=linear_of(up),
+        down=linear_of(down),
     )
-
-
-def _linear(layer: Any) -> Linear:
-    if not isinstance(layer, nn.Linear):
-        raise TypeError(f"{type(layer).__name__} in the place of a Linear")
-    return Linear(layer.weight, layer.bias)
-
-
-def _norm(layer: Any) -> Norm:
-    if not isinstance(layer, nn.LayerNorm) or layer.weight is None or layer.bias is None:
-        raise TypeError(f"{type(layer).__name__} in the place of a LayerNorm with weight and bias")
-    return Norm(layer.weight, layer.bias, float(layer.eps))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.backbones.image.settings import LEAST_DEVIATION, MOST_DEVIATION, MOST_MEAN, MOST_SIDE
 from promptlet.errors import BackboneError
 
 LARGEST = 1e8
@@ -16,7 +17,6 @@ LARGEST = 1e8
 SCALES = (1e-3, 1e4)
 """Between which a logit scale is: CLIP's is 100, SigLIP's about 110."""
 LARGEST_BIAS = 1e4
-LARGEST_SIDE = 4096
 
 
 def check_weights(name: str, modules: Iterable[nn.Module]) -> None:
@@ -58,13 +58,13 @@ def bias_of(name: str, bias: Tensor | None) -> float:
 def check_preprocessing(name: str, spec: ImageSpec) -> None:
     """Raise BackboneError for a mean, a standard deviation or a size of images that is not sane."""
     mean, std = spec.mean, spec.std
-    if not all(1 <= one <= LARGEST_SIDE for one in spec.output_size):
+    if not all(1 <= one <= MOST_SIDE for one in spec.output_size):
         raise BackboneError(
             f"{name!r} reads images of {' x '.join(map(str, spec.output_size))} pixels; expected 1 to "
-            f"{LARGEST_SIDE:,} a side. Save the model's own image processor beside it"
+            f"{MOST_SIDE:,} a side. Save the model's own image processor beside it"
         )
-    sound = all(math.isfinite(one) and abs(one) <= 1e3 for one in mean)
-    if not (sound and all(math.isfinite(one) and 1e-4 <= one <= 1e4 for one in std)):
+    sound = all(math.isfinite(one) and abs(one) <= MOST_MEAN for one in mean)
+    if not (sound and all(math.isfinite(one) and LEAST_DEVIATION <= one <= MOST_DEVIATION for one in std)):
         raise BackboneError(
             f"{name!r} subtracts a mean of {tuple(mean)} from images and divides by {tuple(std)}; expected "
             "finite numbers, such as CLIP's (0.48, 0.46, 0.41) and (0.27, 0.26, 0.28). Save the model's own "
