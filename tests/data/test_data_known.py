@@ -15,6 +15,7 @@ from scipy.io import savemat
 
 from promptlet.data import DATASETS, Split, load_dataset
 from promptlet.data.catalog import DRAWN_RULES
+from promptlet.data.known.annotations import read_mat
 from promptlet.errors import DataError
 
 
@@ -322,3 +323,18 @@ def test_class_numbers_that_are_none(number: float, tmp_path: Path) -> None:
     savemat(folder / "imagelabels.mat", {"labels": np.array([1.0, 2.0, number])})
     with pytest.raises(DataError, match=r"imagelabels\.mat: the class .* is not one of 1 to 102"):
         load("oxford_flowers", tmp_path)
+
+
+@pytest.mark.parametrize("order", ["whole", "in parts"])
+def test_a_matlab_file_that_unpacks_to_too_much_is_refused_before(
+    order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 1 if order == "whole" else 4
+    parts = {f"x{i}": np.zeros((1 << 20) // count, np.uint8) for i in range(count)}
+    savemat(tmp_path / "a.mat", {"labels": np.arange(5), **parts}, do_compression=True)
+    assert (tmp_path / "a.mat").stat().st_size < 5000
+    assert read_mat(tmp_path / "a.mat", "labels").tolist() == [0, 1, 2, 3, 4]
+    monkeypatch.setattr("promptlet.data.known.annotations.MOST_MAT_BYTES", 1 << 20)
+    monkeypatch.setattr("scipy.io.loadmat", None)
+    with pytest.raises(DataError, match="it unpacks to more than 1,048,576 bytes"):
+        read_mat(tmp_path / "a.mat", "labels")

@@ -67,6 +67,18 @@ def test_failures_of_one_method_are_told_apart(tmp_path: Path) -> None:
     assert "rlp (dropout=0.3) | fast | 16 | failed: seed 1" in render(summarise(store))
 
 
+@pytest.mark.parametrize("others", [[], ["pets"]])
+def test_a_data_set_called_average_is_not_the_average(others: list[str], tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    put(store, run("average"), 80.0, 60.0)
+    for name in others:
+        put(store, run(name), 40.0, 20.0)
+    rows = {row["dataset"]: row["base"] for row in summarise(store).rows}
+    assert rows["average (data set)"] == 80.0 and rows.get("average", 60.0) == 60.0
+    for form in ("markdown", "html", "latex", "csv"):
+        assert "average (data set)" in str(render(summarise(store), form))
+
+
 def test_average_h_is_that_of_the_averages(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     put(store, run("pets"), 90.0, 30.0)

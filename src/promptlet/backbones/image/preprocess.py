@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from promptlet import rng
-from promptlet.backbones.image.resize import Box, resized, resized_part
+from promptlet.backbones.image.resize import resized, resized_part
 from promptlet.backbones.image.settings import CHANNELS, MOST_PATCHES, MOST_SIDE, Settings
+from promptlet.data.images.pixels import Box
 from promptlet.errors import BackboneError
 
 INTERPOLATIONS = {
@@ -64,7 +65,7 @@ class ImageSpec:
 
 
 def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    """View 0 of an RGB image: float32 (3, H, W)."""
+    """View 0 of an image of 8 bits, as `image_in_turn` gives it: float32 (3, H, W)."""
     size = _resized_size(image, spec)
     if spec.crop is not None:
         box = _centre_box(size, spec.crop, spec.crop_rounding)
@@ -75,11 +76,11 @@ def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 
 def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int) -> np.ndarray:
-    """View ``view`` >= 1 of an RGB image whose content hash is ``content``: float32 (3, H, W)."""
+    """View ``view`` >= 1 of such an image whose content hash is ``content``: float32 (3, H, W)."""
     draw = rng.generator(f"view/{content}", view)
     box = _random_box(image.width, image.height, draw)
     height, width = spec.output_size
-    crop = resized(image.crop(box), (width, height), spec.resample)
+    crop = resized(image, (width, height), spec.resample, box)
     if draw.random() < 0.5:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return _normalise(crop, spec)

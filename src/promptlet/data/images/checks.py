@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from promptlet.data.images.opening import is_file, open_image
+from promptlet.data.images.opening import image_in_turn, is_file
 from promptlet.errors import ImageError
 
 CHUNK = 1024
@@ -51,7 +51,7 @@ def _files_in(folder: Path) -> set[str]:
 
 def _why_unreadable(path: Path) -> str:
     try:
-        open_image(path)
+        with image_in_turn(path):
+            return ""
     except ImageError as error:
         return str(error)
-    return ""

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from promptlet.data.images.pixels import array_to_rgb, pillow_to_rgb
+from promptlet.data.images.pixels import array_to_rgb, as_rgb, pillow_to_8_bits
 from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
 from promptlet.errors import DataError, ImageError, why
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
 
 MAX_PIXELS = 100_000_000
-"""Width times height above which an image is refused: decoded, it would take more than 300 MB."""
+"""Width times height above which an image is refused: decoded, as RGB it takes 400 MB."""
 
 MAX_SIDE = 1_000_000
 """Width or height above which an image is refused: Pillow keeps 8 bytes for every line, however short."""
@@ -64,12 +64,15 @@ def open_image(source: ImageSource) -> Image.Image:
     Raises `ImageError` naming the file, what is wrong with it and what to do.
     """
     with ExitStack() as turn:
-        return _open(source, turn)
+        return as_rgb(_open(source, turn))
 
 
 @contextmanager
 def image_in_turn(source: ImageSource) -> Iterator[Image.Image]:
-    """`open_image`, for as long as the image is needed: of files of many pixels, one at a time is held."""
+    """The image for as long as it is needed: upright, of 8 bits, for `as_rgb` to make RGB of it or of parts.
+
+    Of files of many pixels, one at a time is held. Raises as `open_image`.
+    """
     with ExitStack() as turn:
         yield _open(source, turn)
 
@@ -83,7 +86,7 @@ def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
         name = f"a Pillow image ({source.mode}, {source.width} x {source.height})"
         with named(name):
             _check_size(source, name)
-            found = pillow_to_rgb(source, name)
+            found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found
     if isinstance(source, str | Path):
         return _open_path(Path(source), turn)
@@ -194,7 +197,7 @@ def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
         _check_size(image, str(path))
         if image.width * image.height > LARGE_PIXELS:
             turn.enter_context(_LARGE)
-        found = pillow_to_rgb(image, str(path))
+        found = pillow_to_8_bits(image, str(path))
         return found
     finally:
         if found is not image:

@@ -6,7 +6,7 @@ stored under transparent pixels are what the model was trained to see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,47 +14,43 @@ import numpy.typing as npt
 
 from promptlet.errors import ImageError
 
+Box = tuple[int, int, int, int]
+
 if TYPE_CHECKING:
     from PIL import Image
 
-STRIP_PIXELS = 1 << 24
-"""As many are converted at a time."""
+STRIP_PIXELS = 1 << 20
+"""As many are converted at a time, so that a large image is not held in two forms."""
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
 
-def pillow_to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Upright RGB of an opened image's current frame; the image itself where it is large, and that already.
+def pillow_to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    """An opened image's current frame, upright, of 8 bits a channel: what `as_rgb` makes RGB of, whole or in
+    parts. The image itself where it is that already.
 
     Raises `ImageError`, or whatever Pillow's decoder raises.
     """
     image.load()
     upright = _rotate(image)
     if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return _deep_grey_to_rgb(upright, image.format, name)
-    is_large = upright.width * upright.height > STRIP_PIXELS
-    if is_large and upright.mode == "RGB":
-        return upright
-    if upright.mode not in ("P", "PA"):
-        return upright.convert("RGB")
-    # By way of RGBA, or Pillow warns of transparency kept as bytes; the colours are the same.
-    return _from_strips(upright, lambda strip: strip.convert("RGBA").convert("RGB"))
+        return _deep_grey_to_8_bits(upright, image.format, name)
+    return upright
 
 
-def _from_strips(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """RGB of an image, `STRIP_PIXELS` at a time, so that a large one is not held in a third form as well."""
-    from PIL import Image
-
-    whole = Image.new("RGB", image.size)
-    for top, strip in _strips(image):
-        whole.paste(convert(strip), (0, top))
-    return whole
+def as_rgb(image: Image.Image) -> Image.Image:
+    """RGB of an image of 8 bits; the image itself where it is RGB."""
+    if image.mode in ("P", "PA"):  # else Pillow warns of transparency kept as bytes; the colours are the same
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    rows = max(1, STRIP_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        whole = rows >= image.height
-        yield top, image if whole else image.crop((0, top, image.width, min(top + rows, image.height)))
+def strips(image: Image.Image, box: Box | None = None) -> Iterator[tuple[int, Image.Image]]:
+    """``box`` (left, top, right, bottom) of an image, or all of it, in parts of whole rows and of some
+    `STRIP_PIXELS`: (how far each is below the top, part)."""
+    left, top, right, bottom = box or (0, 0, *image.size)
+    rows = max(1, STRIP_PIXELS // (right - left))
+    for start in range(top, bottom, rows):
+        yield start - top, image.crop((left, start, right, min(start + rows, bottom)))
 
 
 def _rotate(image: Image.Image) -> Image.Image:
@@ -67,7 +63,7 @@ def _rotate(image: Image.Image) -> Image.Image:
         return image
 
 
-def _deep_grey_to_rgb(image: Image.Image, file_format: str | None, name: str) -> Image.Image:
+def _deep_grey_to_8_bits(image: Image.Image, file_format: str | None, name: str) -> Image.Image:
     """16-bit grey scaled to 8 bits; Pillow's own ``convert`` would clip everything above 255 to white."""
     from PIL import Image
 
@@ -76,7 +72,7 @@ def _deep_grey_to_rgb(image: Image.Image, file_format: str | None, name: str) ->
             f"{name}: its pixels are 32-bit floats, whose range is not agreed; save it with 8 or 16 "
             "bits per channel"
         )
-    greys = (np.asarray(strip) for _, strip in _strips(image))
+    greys = (np.asarray(strip) for _, strip in strips(image))
     edges = [(int(grey.min()), int(grey.max())) for grey in greys]
     low, high = min(low for low, _ in edges), max(high for _, high in edges)
     if low < 0 or high > 65535:
@@ -88,7 +84,10 @@ def _deep_grey_to_rgb(image: Image.Image, file_format: str | None, name: str) ->
     is_16_bit = image.mode != "I" or file_format == "PNG" or high > 255
     every = np.arange(65536)
     table = ((every * 255 + 32767) // 65535 if is_16_bit else every).astype(np.uint8)
-    return _from_strips(image, lambda strip: Image.fromarray(table[np.asarray(strip)]))
+    whole = Image.new("L", image.size)
+    for top, strip in strips(image):
+        whole.paste(Image.fromarray(table[np.asarray(strip)]), (0, top))
+    return whole
 
 
 def array_to_rgb(array: npt.NDArray[Any]) -> Image.Image:

@@ -6,14 +6,19 @@ Every error is a `DataError` naming the file, and the line where there is one.
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from promptlet.data.files import list_folders, open_regular, read_text
 from promptlet.errors import DataError, why
 
 AGAIN = "download or unpack it again"
+MOST_MAT_BYTES = 1 << 26
+PACKED = 15
+"""The kind of an element in a MATLAB file that is packed with zlib."""
 
 
 def read_fields(path: Path, expected: str, least: int = 1) -> Iterator[tuple[str, list[str]]]:
@@ -43,6 +48,7 @@ def read_mat(path: Path, key: str) -> Any:
         raise DataError(f"{path}: cannot be read ({why(error)}); {AGAIN}") from error
     try:
         with file:
+            _check_unpacked(file)
             values = loadmat(file, simplify_cells=True)
     except Exception as error:  # damaged bytes raise anything
         raise DataError(f"{path}: is no MATLAB file that can be read ({error}); {AGAIN}") from error
@@ -50,6 +56,22 @@ def read_mat(path: Path, key: str) -> Any:
         found = ", ".join(name for name in values if not name.startswith("__")) or "nothing"
         raise DataError(f"{path}: holds {found}, but not {key!r}; {AGAIN}")
     return values[key]
+
+
+def _check_unpacked(file: IO[bytes]) -> None:
+    """Raise ValueError for a file of more than `MOST_MAT_BYTES`, packed parts counted as they are unpacked: a
+    small file may ask for any memory (MAT-File Format, version 5: a header of 128 bytes, then elements)."""
+    data = file.read(MOST_MAT_BYTES + 1)
+    file.seek(0)
+    left, place = MOST_MAT_BYTES - len(data), 128
+    order = ">" if data[126:128] == b"MI" else "<"
+    while left >= 0 and place + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, place)
+        if kind == PACKED:
+            left -= len(zlib.decompressobj().decompress(data[place + 8 : place + 8 + size], left + 1))
+        place += 8 + size
+    if left < 0:
+        raise ValueError(f"it unpacks to more than {MOST_MAT_BYTES:,} bytes")
 
 
 def read_text_map(path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from promptlet.disk import PROBE
+from promptlet.disk import room_problem
 from promptlet.errors import DataError, PackError, shown, why
 from promptlet.protocols.records.packs import SUFFIX
 from promptlet.protocols.records.places import Found, Places
@@ -176,15 +176,13 @@ class RunStore:
     def check_writable(self) -> None:
         """Raise DataError at the start rather than after the first run, PackError for a damaged pack."""
         self.check_is_folder()
-        probe = self.folder / f".{secrets.token_hex(8)}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                probe.write_bytes(bytes(PROBE))
-            finally:
-                probe.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
+        problem = room_problem(self.folder)
+        if problem:
+            raise self._unusable(OSError(problem))
         self.places.packs()
 
     def check_holds(self, keys: Sequence[str]) -> None:

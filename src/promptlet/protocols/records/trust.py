@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from promptlet.errors import shown
+from promptlet.data.files import open_regular
+from promptlet.errors import shown, why
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.shapes import (
     FLAT,
@@ -41,13 +42,13 @@ LARGEST_FILE = 1 << 24
 def read_json(path: Path) -> tuple[dict[str, Any], str]:
     """The object in a file, and what is wrong with it (or an empty text)."""
     try:
-        if not path.is_file():  # a pipe would wait for somebody to write
-            return {}, f"{path}: cannot be read (it is no file)"
-        if path.stat().st_size > LARGEST_FILE:
+        with open_regular(path) as file:  # a pipe would wait for somebody to write
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
             return {}, f"{path}: more than {LARGEST_FILE >> 20} MiB, which no record of ours has; remove it"
-        content = strict_json(path.read_text(encoding="utf-8"))
+        content = strict_json(data.decode())
     except OSError as error:
-        return {}, f"{path}: cannot be read ({error.strerror})"
+        return {}, f"{path}: cannot be read ({why(error)})"
     except ValueError as error:
         return {}, f"{path}: damaged, is not JSON ({error}); remove it, and the run is made again"
     if not isinstance(content, dict):

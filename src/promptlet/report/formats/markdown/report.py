@@ -69,12 +69,7 @@ def _published(summary: Summary) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [markdown_line(head), markdown_line(["---"] * len(head)), *map(markdown_line, rows)]
-
-
-def markdown_line(values: Sequence[str]) -> str:
-    """A row of a Markdown table."""
-    return markdown_row(values)
+    return [markdown_row(head), markdown_row(["---"] * len(head)), *map(markdown_row, rows)]
 
 
 def one_a_line(lines: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from promptlet.characters import markdown_row
 from promptlet.protocols.plan.studies import Study
-from promptlet.report.formats.markdown.report import markdown_line, one_a_line
+from promptlet.report.formats.markdown.report import one_a_line
 from promptlet.report.statistics.studies import study_results, study_table, unplaced
 from promptlet.report.statistics.summary import Summary
 
@@ -15,7 +16,7 @@ def study_markdown(summary: Summary, study: Study) -> str:
     for result in found:
         head, rows = study_table(result)
         lines += [f"### {result.title}", "", result.circumstances, ""]
-        lines += [markdown_line(head), markdown_line(["---"] * len(head)), *map(markdown_line, rows), ""]
+        lines += [markdown_row(head), markdown_row(["---"] * len(head)), *map(markdown_row, rows), ""]
         lines += [*(f"- {note}" for note in result.notes), *([""] if result.notes else [])]
     lines += ["no results yet", ""] if not found else []
     lines += [f"- {entry}" for entry in unplaced(summary, study)]
