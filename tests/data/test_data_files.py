@@ -274,7 +274,7 @@ print(json.dumps(found))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another")
-def test_what_one_may_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_one_may_not_read() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         root = place / "r"

@@ -18,6 +18,7 @@ import torch
 from learning_toys import NAMES, toy_problem
 from safetensors import safe_open
 from safetensors.torch import save_file
+from terminals import at_a_terminal
 
 from promptlet.errors import TrainingError
 from promptlet.methods import Method, build_method
@@ -318,6 +319,7 @@ def test_a_real_ctrl_c(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=at_a_terminal,
     )
     assert first.stdout is not None
     for line in first.stdout:
