@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from terminals import at_a_terminal
 
 from promptlet.cli import stopping
 
@@ -88,6 +87,12 @@ class Command:
         assert not [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists() and is_ours(pid)]
         assert not [path for path in self.temporary.iterdir() if path.name.startswith("promptlet-")]
         return self.process.returncode, self.log.read_text()
+
+
+def at_a_terminal() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would what they start."""
+    for number in CODES:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def children(pid: int) -> list[int]:
