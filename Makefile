@@ -19,8 +19,8 @@ setup: $(TESTS)  ## all that the other targets need, in .venv
 demo: $(DEMO)  ## the paper's comparison on the embedded suite, offline; makes demo/report.html
 	.venv/bin/promptlet demo
 
-test: $(TESTS)  ## the tests: offline, CPU
-	$(PY) -m pytest
+test: $(TESTS)  ## the tests: offline, CPU, on up to four cores
+	$(PY) -m pytest -n auto --maxprocesses 4
 
 test-slow: $(TESTS)  ## the tests that take minutes
 	$(PY) -m pytest -m slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -78,6 +78,7 @@ def test_equals_one_row_at_a_time(sequences: list[tuple[int, ...]], share: bool,
 
 @settings(max_examples=30, deadline=None)
 @given(LISTS, st.booleans(), st.integers(1, 20), st.integers(1, 3))
+@example([(0, 9)] * 4, True, 1, 1)  # more leaves than rows
 def test_leaves_alone_get_the_same(
     sequences: list[tuple[int, ...]], share: bool, prefix: int, b: int
 ) -> None:
@@ -86,9 +87,8 @@ def test_leaves_alone_get_the_same(
     leaves = torch.from_numpy(chunk.leaf_rows)
     packed = torch.from_numpy(chunk.slots), torch.from_numpy(chunk.visible)
     slots = make_leaf_slots(*packed, leaves, prefix, HEADS)
-    *inputs, grad = draw(prefix + len(chunk.tokens), b)
-    query, key, value = (x.requires_grad_() for x in inputs)
-    rows, grad = prefix + leaves, grad[:, : len(leaves)]
+    query, key, value = (x.requires_grad_() for x in draw(prefix + len(chunk.tokens), b)[:3])
+    rows, grad = prefix + leaves, draw(len(leaves), b)[3]
     expected = plain(query, key, value, chunk, prefix)[:, rows]
     want = torch.autograd.grad(expected, (query, key, value), grad)
     with torch.no_grad():
