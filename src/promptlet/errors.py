@@ -88,6 +88,13 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def listed(names: Iterable[object], most: int = 5) -> str:
+    """``"cat, dog and 3 more"``: the first of several names in a message."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
 def why(error: Exception) -> str:
     """The reason of a system's error in words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

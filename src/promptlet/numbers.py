@@ -48,6 +48,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "top": Whole(1, 1_000_000),
         "every": Whole(1, 1_000_000),
         "k": Whole(1, 1_000),
+        "folds": Whole(2, 1_000),
         "lr": Finite(0.0),
         "warmup_lr": Finite(0.0),
         "momentum": Finite(0.0, or_least=True),

@@ -92,7 +92,8 @@ def test_fit_without_test_images_and_with_few(
         "--shots",
         9,
     )
-    assert "no test images" in result.stdout
+    assert "estimated accuracy on other images" in result.stdout
+    assert "by cross-validation of 12 images in 4 folds" in result.stdout
     assert "note: fewer than 9 images, all taken: box, cat, dog" in result.stderr
 
 

@@ -70,7 +70,7 @@ def test_temporary_files_without_room(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_fit_goes_on_from_a_finished_training(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 5, "--out")
+    words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 5, "--estimate", "none", "--out")
     whole = shell.json(*words, tmp_path / "whole.prompt")
     out, checkpoint = tmp_path / "a.prompt", tmp_path / "a.prompt.checkpoint"
     with monkeypatch.context() as patch:
@@ -141,6 +141,7 @@ def test_a_disk_that_fills_while_training(
     from promptlet.own_images import fitting
 
     words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 6, "--out", small / "a.prompt")
+    words = (*words, "--estimate", "none")
     with monkeypatch.context() as patch:
         patch.setattr("promptlet.training.loop.CHECKPOINT_SECONDS", 0.0)
         patch.setattr(fitting, "_report", filling(small, fitting._report))

@@ -40,7 +40,7 @@ def test_it_tells_what_it_did_as_plain_values(photos: Path, tiny_backbone: Backb
         ("blue", "red"),
     )
     assert report.test_accuracy == 100.0 * classifier.score(photos)
-    assert {what for what, *_ in told} == {"encoding", "training", "testing"}
+    assert {what for what, *_ in told} == {"encoding", "training", "testing", "estimating"}
     assert json.loads(json.dumps(report.facts()))["class_names"] == ["blue", "red"]
 
 

@@ -21,6 +21,7 @@ from promptlet.classifier.files import (
     parameters_of,
     prompt_file_of,
     restore,
+    round_method,
     usable_file,
 )
 from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
@@ -38,7 +39,7 @@ from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import Method, build_method, register, registered
 from promptlet.pixels import PixelInputs
-from promptlet.promptfile import PromptFile, dumps, loads, save_prompt_file
+from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule, train
 
@@ -304,8 +305,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def round_to(self, precision: str | None) -> PromptClassifier:
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
         check_is_fitted(self, "method_")
-        stored = dumps(self.prompt_file(), precision or self.method_.stored_precision())
-        self.method_.load_state(loads(stored).tensors)
+        round_method(self.method_, precision)
         self._settle(self.method_, self.classes_)
         return self
 

@@ -18,7 +18,9 @@ from promptlet.promptfile import (
     PromptFile,
     check_magnitudes,
     check_names_known_backbone,
+    dumps,
     load_prompt_file,
+    loads,
 )
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
@@ -132,6 +134,12 @@ def restore(method: Method, file: PromptFile, taught: tuple[str, ...] | None) ->
         method.new_names = check_rule(str(file.options["new_names"]))
         method.template = check_template(str(file.options.get("template", method.template)))
     return method.eval()
+
+
+def round_method(method: Method, precision: str | None) -> None:
+    """Round what was learned, in place, as a file of ``precision`` would; None takes the method's own."""
+    whole = prompt_file_of(method, method.class_names, {})
+    method.load_state(loads(dumps(whole, precision or method.stored_precision())).tensors)
 
 
 def parameters_of(file: PromptFile) -> dict[str, Any]:

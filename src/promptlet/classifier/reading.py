@@ -36,7 +36,7 @@ class Reader:
         """Features, or pictures of which ``keep_bytes`` are kept decoded. Raises DataError."""
         if self.info.reads == FEATURES:
             return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone.device)
-        if _are_vectors(sources):
+        if are_vectors(sources):
             raise DataError(
                 f"the method {self.info.name!r} changes the image tower, so it needs images, not features; "
                 "give images, or a method that reads features, such as 'rlp'"
@@ -49,11 +49,11 @@ class Reader:
 
     def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""
-        if _are_vectors(sources):
+        if are_vectors(sources):
             return given_features(sources, self.backbone.feature_dim)
         cache = choose_cache(self.cache)
         return encode_images(self.backbone, sources, views=views, cache=cache, on_progress=self.on_encode)
 
 
-def _are_vectors(sources: Sequence[Any]) -> bool:
+def are_vectors(sources: Sequence[Any]) -> bool:
     return len(sources) > 0 and isinstance(sources[0], VECTORS) and np.ndim(sources[0]) == 1

@@ -1,27 +1,35 @@
-"""One prompt from a person's own data: trained, rounded as it will be stored, and tested."""
+"""One prompt from a person's own data: trained, rounded as it will be stored, and judged."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from promptlet.classifier import PromptClassifier
-from promptlet.data import FeatureFile
-from promptlet.data.items import Item
+from promptlet.data.cache.features import choose_cache
+from promptlet.data.cache.kept import KeptFeatures
+from promptlet.evaluation.intervals import wilson
 from promptlet.own_images.data import OwnData
+from promptlet.own_images.estimate import AUTO
+from promptlet.own_images.judging import Judged, judge
+from promptlet.own_images.parts import Part, parts_of
 
 Progress = Callable[[str, int, int, str], None]
-"""Called with what is done ("encoding", "training", "testing"), how far, of how much, and a word on it."""
+"""Called with what is done ("encoding", "training", "testing", "estimating"), how far, of how much, and a
+word on it."""
 
 
 @dataclass(frozen=True)
 class FitReport:
     """What is to be told of a fit; numbers are None where there is nothing to say.
 
-    loss, train_accuracy: of the last epoch, in percent; test_accuracy: of the stored numbers, in percent.
-    seconds: of ``encoding`` and ``training``. learns: as in `promptlet.methods.MethodInfo`.
+    loss, train_accuracy: of the last epoch, in percent. test_accuracy: of the stored numbers on test images,
+    in percent, with its interval of 95 % (Wilson). estimate: of the accuracy on other images, from those that
+    were taught. seconds: of ``encoding``, ``training``, and the ``estimate``. learns: as in
+    `promptlet.methods.MethodInfo`.
     """
 
     method: str
@@ -38,7 +46,10 @@ class FitReport:
     loss: float | None
     train_accuracy: float | None
     test_accuracy: float | None
+    test_low: float | None
+    test_high: float | None
     test_images: int
+    estimate: dict[str, Any]
     seconds: dict[str, float]
     backbone: str
     fingerprint: str
@@ -56,35 +67,37 @@ def fit(
     data: OwnData,
     precision: str | None = None,
     on_progress: Progress | None = None,
+    estimate: str = AUTO,
 ) -> FitReport:
-    """Train ``classifier`` in place, round it to ``precision``, and test it as it will be stored.
+    """Train ``classifier`` in place, round it to ``precision``, and judge it as it will be stored.
 
+    estimate: how its accuracy on other images is found out: "cv", "holdout", "none", or "auto" by its cost.
     Raises PromptletError with what to do next.
     """
-    split = data.split if isinstance(data, FeatureFile) else data
-    features = data.features if isinstance(data, FeatureFile) else None
+    parts = parts_of(data)
     tell = on_progress or _nothing
-
-    def inputs(items: Sequence[Item]) -> tuple[list[Any], list[str]]:
-        sources = [item.path if features is None else features[item.row] for item in items]
-        return sources, [item.class_name for item in items]
-
-    encoding = _train(classifier, inputs(split.train), inputs(split.val) if split.val else (None, None), tell)
-    classifier.round_to(precision)
-    accuracy = None
-    if split.test:
-        classifier.on_encode = lambda done, total: tell("testing", done, total, "")
-        accuracy = 100.0 * classifier.score(*inputs(split.test))
-    return _report(classifier, encoding, accuracy, len(split.test))
+    with remembering(classifier):
+        encoding, training = _train(classifier, parts["train"], parts["val"], tell)
+        classifier.round_to(precision)
+        accuracy = _tested(classifier, parts["test"], tell)
+        judged = judge(classifier, parts["train"], parts["val"], precision, estimate, training, tell)
+    return _report(classifier, encoding, accuracy, parts["test"], judged)
 
 
-def _train(
-    classifier: PromptClassifier,
-    train: tuple[list[Any], list[str]],
-    val: tuple[list[Any], list[str]] | tuple[None, None],
-    tell: Progress,
-) -> float:
-    """Seconds until the last image was encoded."""
+@contextmanager
+def remembering(classifier: PromptClassifier) -> Iterator[None]:
+    """Each image is read and encoded once, also by a classifier without a cache."""
+    own = classifier.cache
+    classifier.cache = KeptFeatures(choose_cache(own))
+    try:
+        yield
+    finally:
+        classifier.cache = own
+        classifier.on_encode = classifier.on_epoch = None
+
+
+def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
+    """Seconds until the last image was encoded, and from there to the end."""
     took = [0.0]
     began = time.perf_counter()
 
@@ -96,13 +109,27 @@ def _train(
     classifier.on_epoch = lambda report: tell(
         "training", report.epoch, report.epochs, f"loss {report.loss:.3f}"
     )
-    classifier.fit(*train, *val)
-    return took[0]
+    classifier.fit(*train, *(val if val.labels else (None, None)))
+    before = sum(report.seconds for report in classifier.history_)  # also of a training that was gone on with
+    return took[0], max(before, time.perf_counter() - began - took[0])
 
 
-def _report(classifier: PromptClassifier, encoding: float, accuracy: float | None, tested: int) -> FitReport:
+def _tested(classifier: PromptClassifier, test: Part, tell: Progress) -> float | None:
+    """In percent."""
+    if not test.labels:
+        return None
+    classifier.on_encode = lambda done, total: tell("testing", done, total, "")
+    return 100.0 * classifier.score(*test)
+
+
+def _report(
+    classifier: PromptClassifier, encoding: float, accuracy: float | None, test: Part, judged: Judged
+) -> FitReport:
     method, history, training = classifier.method_, classifier.history_, classifier.training_
     last = history[-1] if history else None
+    low, high = (
+        (None, None) if accuracy is None else wilson(accuracy * len(test.labels) / 100, len(test.labels))
+    )
     return FitReport(
         method=classifier.method,
         rank=getattr(method, "rank", None),
@@ -118,8 +145,15 @@ def _report(classifier: PromptClassifier, encoding: float, accuracy: float | Non
         loss=last.loss if last else None,
         train_accuracy=last.accuracy if last else None,
         test_accuracy=accuracy,
-        test_images=tested,
-        seconds={"encoding": encoding, "training": sum(report.seconds for report in history)},
+        test_low=low,
+        test_high=high,
+        test_images=len(test.labels),
+        estimate={key: value for key, value in judged.estimate.facts().items() if key != "seconds"},
+        seconds={
+            "encoding": encoding,
+            "training": sum(report.seconds for report in history),
+            "estimate": judged.estimate.seconds,
+        },
         backbone=classifier.backbone_.name,
         fingerprint=classifier.backbone_.fingerprint,
         notes=tuple(method.notes()),

@@ -10,6 +10,8 @@ from promptlet.cli.streams import warn
 from promptlet.disk import room_problem
 from promptlet.errors import OptionError, check_option
 
+ESTIMATES = ("auto", "cv", "holdout", "none")
+
 
 def check_out(out: Path, force: bool) -> None:
     """The prompt file can be written there, and is over no other."""
@@ -31,6 +33,11 @@ def check_precision(precision: str | None) -> None:
     from promptlet.promptfile import KMEANS, PRECISIONS
 
     check_option("precision", precision, [*PRECISIONS, *KMEANS])
+
+
+def check_estimate(word: str) -> None:
+    """One of the ways to estimate accuracy."""
+    check_option("estimate", word, ESTIMATES)
 
 
 def method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:

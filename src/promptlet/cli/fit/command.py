@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.fit.checks import check_out, check_precision, check_room, clear, method_of
+from promptlet.cli.fit.checks import check_estimate, check_out, check_precision, check_room, clear, method_of
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
@@ -98,6 +98,13 @@ def command(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
+    estimate: Annotated[
+        str,
+        typer.Option(
+            help="How accuracy on other images is found out: cv (cross-validation), holdout, none; auto "
+            "takes what costs little."
+        ),
+    ] = "auto",
     precision: Annotated[
         str | None,
         typer.Option(
@@ -128,6 +135,7 @@ def command(
     check_out(out, force)
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
+    check_estimate(estimate)
     check_room(out, checkpoint)
     from promptlet.own_images.data import ignored, read_own
 
@@ -164,7 +172,7 @@ def command(
     classifier.checkpoint_stays = True  # until the prompt file stands
     with bars(off=json) as shown:
         try:
-            facts = fit(classifier, data, precision, shown.show).facts()
+            facts = fit(classifier, data, precision, shown.show, estimate).facts()
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None

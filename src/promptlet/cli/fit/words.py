@@ -7,14 +7,14 @@ from shlex import quote
 from typing import Any
 
 from promptlet.cli.shell import say, warn
+from promptlet.errors import listed
 
 
 def tell_ignored(ignored: list[Path]) -> None:
     """Photos that are passed over without a word are lost to their owner."""
     if ignored:
-        shown = ", ".join(str(path) for path in ignored[:5])
-        more = f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
-        warn(f"note: not taken (no image file by its name, or not directly in a class folder): {shown}{more}")
+        what = "no image file by its name, or not directly in a class folder"
+        warn(f"note: not taken ({what}): {listed(ignored)}")
 
 
 def how_to_go_on(checkpoint: Path, has_cache: bool) -> str:
@@ -45,15 +45,45 @@ def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
         say(f"{facts['method']}: made from the images at once, without epochs")
     else:
         say(f"{facts['method']}: nothing to learn")
-    if facts["test_accuracy"] is None:
-        say("no test images (a test/ folder beside train/): accuracy on other images is not known")
-    else:
-        say(f"test accuracy {facts['test_accuracy']:.1f} % of {facts['test_images']:,} images")
+    tell_accuracy(facts)
     if facts["new_names"] is not None:
         rule = facts["new_names"].replace("learned", "as learned")
         say(f"names given later, which were not taught: answered {rule} (--new-names)")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
     say(f"next: promptlet predict {out} IMAGE...{_to_give(facts['backbone'], compact)}")
+
+
+def tell_accuracy(facts: dict[str, Any]) -> None:
+    """On images that were not taught: of the test images, and as the taught ones let expect."""
+    if facts["test_accuracy"] is not None:
+        interval = f"{facts['test_low']:.1f} to {facts['test_high']:.1f}"
+        say(f"test accuracy {facts['test_accuracy']:.1f} % ({interval}) of {facts['test_images']:,} images")
+    found = facts["estimate"]
+    if found["way"] == "none":
+        if facts["test_accuracy"] is None:
+            say(f"accuracy on other images is not known: {found['reason']}")
+        return
+    say(
+        f"estimated accuracy on other images {found['accuracy']:.1f} % ({found['low']:.1f} to "
+        f"{found['high']:.1f}), {_how(found)}, {facts['seconds']['estimate']:.1f} s"
+    )
+    if found["reason"]:
+        say(f"  {found['reason']}")
+    beside = [f"by chance {found['chance']:.1f} %", f"always the largest class {found['majority']:.1f} %"]
+    if found["zero_shot"] is not None:
+        beside.append(f"the names alone (zero-shot) {found['zero_shot']:.1f} %")
+    say(f"  beside it: {', '.join(beside)}")
+    pairs = [f"{c['true']} taken for {c['said']} ({c['count']} of {c['of']})" for c in found["confused"]]
+    if pairs:
+        say(f"  most confused: {', '.join(pairs)}")
+    for note in found["notes"]:
+        warn(f"note: {note}")
+
+
+def _how(found: dict[str, Any]) -> str:
+    if found["way"] == "holdout":
+        return f"from {found['images']:,} images held back once"
+    return f"by cross-validation of {found['images']:,} images in {found['folds']} folds"
 
 
 def _to_give(backbone: str, compact: bool) -> str:

@@ -1,4 +1,4 @@
-"""Numbers about predictions: accuracy, macro-F1, calibration error, areas, harmonic mean. NumPy only."""
+"""Accuracy, macro-F1, calibration error, areas, harmonic mean."""
 
 from __future__ import annotations
 

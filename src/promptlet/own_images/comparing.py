@@ -1,0 +1,238 @@
+"""Which method for these images: all by the same folds, and one recommended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from promptlet.backbones import Backbone
+from promptlet.classifier import PromptClassifier
+from promptlet.classifier.files import prompt_file_of
+from promptlet.errors import PromptletError
+from promptlet.evaluation.intervals import bootstrap_difference, wilson
+from promptlet.methods import METHODS, Method
+from promptlet.own_images.duplicates import groups_of
+from promptlet.own_images.estimate import FEWER_FOLDS, usable_folds
+from promptlet.own_images.material import Material
+from promptlet.own_images.out_of_fold import OutOfFold, Validation, out_of_fold
+from promptlet.promptfile import dumps
+from promptlet.reasons import reason_of
+
+MethodSpec = tuple[str, Mapping[str, Any]]
+NAMES = ("zero_shot", "rlp", "coop", "kgcoop", "tip_adapter", "clip_adapter", "linear_probe")
+USUAL: Sequence[MethodSpec] = tuple((name, {}) for name in NAMES)
+"""Methods that read features and train in seconds: one or two of each kind."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One method on images that it was not taught.
+
+    accuracy, low, high: in percent, with the interval of 95 % (Wilson, over photos). behind, behind_low,
+    behind_high: percent that it is behind the best on the same images, with the paired interval (bootstrap).
+    seconds: of one training. bytes: of its prompt file. new_names: whether other names can be asked later.
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    accuracy: float
+    low: float
+    high: float
+    behind: float
+    behind_low: float
+    behind_high: float
+    seconds: float
+    bytes: int
+    trainable: int
+    new_names: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """rows: the best first. closed: the one to take where these classes are all; open_: where other names
+    will be asked; None where no method does that. failed: reasons by method. images, folds: that
+    were asked."""
+
+    rows: tuple[Compared, ...]
+    closed: str
+    open_: str | None
+    failed: Mapping[str, str]
+    images: int
+    folds: int
+    class_names: tuple[str, ...]
+    majority: float
+    seconds: float
+
+    @property
+    def recommendation(self) -> str:
+        """One sentence."""
+        if self.open_ is None:
+            return f"take {self.closed}; it answers these classes alone"
+        if self.closed == self.open_:
+            return f"take {self.closed}, for these classes and for names asked later"
+        return f"closed set (these classes alone): {self.closed}; to ask for new names later: {self.open_}"
+
+    def facts(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        facts = asdict(self)
+        facts["rows"] = [asdict(row) for row in self.rows]
+        facts["open"] = facts.pop("open_")
+        return {**facts, "recommendation": self.recommendation}
+
+
+@dataclass(frozen=True, eq=False)
+class _Answered:
+    """What one method gave."""
+
+    spec: MethodSpec
+    answers: OutOfFold
+    bytes: int
+    trainable: int
+
+
+def compare(
+    classifier: PromptClassifier,
+    backbone: Backbone,
+    material: Material,
+    methods: Sequence[MethodSpec] = USUAL,
+    *,
+    folds: int = FEWER_FOLDS,
+    val: Callable[[str], Validation | None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Comparison:
+    """Each method by cross-validation on the same folds; test images are never looked at.
+
+    classifier: whose further parameters (schedule, seed, views ...) all share. val: validation images of a
+    method by its name. on_progress: called with a method's name, and how many of its trainings are done.
+    Raises DataError where nothing can be held back, and what the last method raised where all fail.
+    """
+    groups = groups_of(material.hashes, material.features[0])
+    places = usable_folds(material, groups, folds)
+    found: list[_Answered] = []
+    failed: dict[str, str] = {}
+    for spec in methods:
+        try:
+            given = _parameters(classifier, spec)
+            found.append(
+                _answered(given, spec, backbone, material, places, val(spec[0]) if val else None, on_progress)
+            )
+        except PromptletError as error:
+            failed[label(spec)] = reason_of(error)
+            last = error
+    if not found:
+        raise last
+    return _compared(found, failed, material, groups)
+
+
+def label(spec: MethodSpec) -> str:
+    """A method with its options, as they are written: ``rlp:rank=2``."""
+    name, options = spec
+    return f"{name}:{','.join(f'{key}={value}' for key, value in options.items())}" if options else name
+
+
+def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassifier:
+    """An unfitted classifier for the method, without what belongs to another."""
+    name, options = spec
+    own = METHODS[name].info.options
+    main = {key: options.get(key) for key in ("rank", "n_ctx", "ctx_init", "new_names")}
+    shared = {key: getattr(classifier, key) for key in main if key in own and main[key] is None}
+    further = {key: value for key, value in options.items() if key not in main}
+    given = PromptClassifier(**classifier.get_params(deep=False))
+    given.set_params(method=name, **{**main, **shared}, method_options=further or None)
+    return given
+
+
+def _answered(
+    given: PromptClassifier,
+    spec: MethodSpec,
+    backbone: Backbone,
+    material: Material,
+    folds: np.ndarray,
+    val: Validation | None,
+    on_progress: Callable[[str, int, int], None] | None,
+) -> _Answered:
+    kept: list[Method] = []
+
+    def keep(method: Method) -> None:
+        kept[:] = [method]
+
+    def tell(done: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(label(spec), done, total)
+
+    answers = out_of_fold(given, backbone, material, folds, val=val, finish=keep, on_progress=tell)
+    [method] = kept
+    stored = dumps(prompt_file_of(method, material.class_names, {}), method.stored_precision())
+    return _Answered(spec, answers, len(stored), method.trainable_count())
+
+
+def _compared(
+    found: Sequence[_Answered], failed: Mapping[str, str], material: Material, groups: np.ndarray
+) -> Comparison:
+    asked = np.all([one.answers.asked for one in found], axis=0)
+    targets = material.targets[asked]
+    hits = [one.answers.predicted[asked] == targets for one in found]
+    photos = len(np.unique(groups[asked]))
+    folds = len(np.unique(found[0].answers.folds[asked]))
+    best = hits[_best(found, hits)]
+    rows = [_row(one, own, best, photos, folds) for one, own in zip(found, hits, strict=True)]
+    open_ = [i for i, row in enumerate(rows) if row.new_names]
+    counts = np.bincount(material.targets)
+    return Comparison(
+        rows=tuple(sorted(rows, key=lambda row: (-row.accuracy, row.bytes))),
+        closed=label(found[recommended(found, hits)].spec),
+        open_=_label_of_best([found[i] for i in open_], [hits[i] for i in open_]),
+        failed=failed,
+        images=int(asked.sum()),
+        folds=folds,
+        class_names=material.class_names,
+        majority=100.0 * float(counts.max() / counts.sum()),
+        seconds=sum(one.answers.seconds for one in found),
+    )
+
+
+def _row(one: _Answered, hits: np.ndarray, best: np.ndarray, photos: int, folds: int) -> Compared:
+    name, options = one.spec
+    low, high = wilson(float(hits.mean()) * photos, photos)
+    behind_low, behind_high = bootstrap_difference(best, hits)
+    return Compared(
+        method=name,
+        options=dict(options),
+        accuracy=100.0 * float(hits.mean()),
+        low=low,
+        high=high,
+        behind=100.0 * float(best.mean() - hits.mean()),
+        behind_low=behind_low,
+        behind_high=behind_high,
+        seconds=one.answers.seconds / folds,
+        bytes=one.bytes,
+        trainable=one.trainable,
+        new_names=METHODS[name].info.unseen_classes,
+    )
+
+
+def _best(found: Sequence[_Answered], hits: Sequence[np.ndarray]) -> int:
+    return max(range(len(found)), key=lambda i: (hits[i].mean(), -found[i].bytes))
+
+
+def recommended(found: Sequence[_Answered], hits: Sequence[np.ndarray]) -> int:
+    """The smallest file among those within one standard error of the best, on the same images.
+
+    The rule of one standard error (Breiman et al. 1984, section 3.4.3), for paired differences.
+    """
+    best = _best(found, hits)
+    near = [i for i in range(len(found)) if _is_near(hits[best], hits[i])]
+    return min(near, key=lambda i: (found[i].bytes, -hits[i].mean()))
+
+
+def _is_near(best: np.ndarray, hits: np.ndarray) -> bool:
+    differences = best.astype(float) - hits
+    return float(differences.mean()) <= float(differences.std()) / math.sqrt(len(differences))
+
+
+def _label_of_best(found: Sequence[_Answered], hits: Sequence[np.ndarray]) -> str | None:
+    return label(found[recommended(found, hits)].spec) if found else None

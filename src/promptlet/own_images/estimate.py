@@ -1,0 +1,187 @@
+"""How often a prompt will be right on other images, found out from the images it is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from promptlet.backbones import Backbone
+from promptlet.classifier.fitting import Parameters
+from promptlet.errors import DataError, PromptletError, check_option, listed
+from promptlet.evaluation import accuracy
+from promptlet.evaluation.confusion import Confused, confused_pairs, confusion_matrix
+from promptlet.evaluation.intervals import wilson
+from promptlet.methods import METHODS, Method, build_method
+from promptlet.methods.inputs import all_logits
+from promptlet.methods.method import BY_STEPS, FEATURES
+from promptlet.own_images.duplicates import groups_of
+from promptlet.own_images.folds import make_folds
+from promptlet.own_images.material import Material
+from promptlet.own_images.out_of_fold import OutOfFold, Validation, out_of_fold
+from promptlet.own_images.verdicts import too_few, worse_than_guessing, worse_than_names
+
+CV, HOLDOUT, NONE, AUTO = "cv", "holdout", "none", "auto"
+WAYS = (CV, HOLDOUT, NONE)
+MOST_FOLDS, FEWER_FOLDS, PART = 10, 5, 4
+"""Folds of a method that is made at once, and of one that is trained; a hold-out is one part of so many."""
+SECONDS = 120.0
+"""What folds that nobody asked for may cost, by what the training took."""
+SECONDS_OF_ONE = 300.0
+"""The same of one training more, where several cost too much."""
+SHOWN_PAIRS = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Accuracy on images that were not taught, in percent, as far as the taught ones tell it.
+
+    way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
+    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson), counted over
+    photos, of which copies count once. images: how many were asked about. folds: trainings.
+    chance: 100 / C. majority: the share of the largest class. zero_shot: of the same images, of names alone.
+    confused: (class, said instead, how often, of how many). notes: what its reader should know, as sentences.
+    """
+
+    way: str
+    reason: str = ""
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    images: int = 0
+    folds: int = 0
+    chance: float | None = None
+    majority: float | None = None
+    zero_shot: float | None = None
+    confused: tuple[Confused, ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {**asdict(self), "confused": [asdict(c) for c in self.confused], "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an estimate is made: cv, holdout or none, in how many folds, and why."""
+
+    way: str
+    folds: int = 0
+    reason: str = ""
+
+
+def choose_way(asked: str, method: str, seconds: float) -> Way:
+    """The way that was asked for; by ``auto`` the one that ``seconds``, of one training, allows.
+
+    Raises OptionError for a word that is none.
+    """
+    check_option("estimate", asked, (AUTO, *WAYS))
+    often = FEWER_FOLDS if METHODS[method].info.learns == BY_STEPS else MOST_FOLDS
+    if asked != AUTO:
+        return {CV: Way(CV, often), HOLDOUT: Way(HOLDOUT, PART), NONE: Way(NONE, 0, "it was not asked for")}[
+            asked
+        ]
+    reads_features = METHODS[method].info.reads == FEATURES
+    if reads_features and often * seconds <= SECONDS:
+        return Way(CV, often)
+    if seconds <= SECONDS_OF_ONE:
+        why = "several trainings would take long" if reads_features else f"{method} trains on the images"
+        return Way(HOLDOUT, PART, f"one hold-out, since {why}; --estimate cv takes {FEWER_FOLDS} trainings")
+    return Way(NONE, 0, f"it would take about {seconds:.0f} s more; --estimate holdout makes one")
+
+
+def estimate(
+    given: Parameters,
+    backbone: Backbone,
+    material: Material,
+    way: Way,
+    *,
+    val: Validation | None = None,
+    finish: Callable[[Method], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Estimate, OutOfFold | None]:
+    """The estimate, and the answers it is made of. Arguments as in `out_of_fold`; one hold-out is the first
+    of its folds. What makes it impossible is its ``reason``, and no error."""
+    if way.way == NONE:
+        return Estimate(NONE, way.reason), None
+    groups = groups_of(material.hashes, material.features[0])
+    try:
+        folds = usable_folds(material, groups, way.folds)
+    except DataError as error:
+        return Estimate(NONE, str(error)), None
+    only = 0 if way.way == HOLDOUT else None
+    answers = out_of_fold(
+        given, backbone, material, folds, only=only, val=val, finish=finish, on_progress=on_progress
+    )
+    return of_answers(way, backbone, material, groups, answers), answers
+
+
+def usable_folds(material: Material, groups: np.ndarray, count: int, seed: int = 1) -> np.ndarray:
+    """Folds over the images, no more than the largest class has photos.
+
+    Raises DataError where nothing can be asked about: no class has two photos.
+    """
+    photos = [len(np.unique(groups[material.targets == c])) for c in range(len(material.class_names))]
+    if max(photos, default=0) < 2:
+        raise DataError(
+            "no class has 2 different photos, so none can be held back; give more images of each class"
+        )
+    folds = make_folds(material.targets, groups, min(count, max(photos)), seed)
+    if not (folds >= 0).any():
+        raise DataError("all images are copies of one another; give different photos of each class")
+    return folds
+
+
+def of_answers(
+    way: Way, backbone: Backbone, material: Material, groups: np.ndarray, answers: OutOfFold
+) -> Estimate:
+    """What out-of-fold answers tell."""
+    asked, targets = answers.asked, material.targets
+    hits = answers.predicted[asked] == targets[asked]
+    share, photos = float(hits.mean()), len(np.unique(groups[asked]))
+    low, high = wilson(share * photos, photos)
+    counts = np.bincount(targets, minlength=len(material.class_names))
+    matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
+    found = Estimate(
+        way=way.way,
+        reason=way.reason,
+        accuracy=100.0 * share,
+        low=low,
+        high=high,
+        images=int(asked.sum()),
+        folds=len(np.unique(answers.folds[asked])),
+        chance=100.0 / len(material.class_names),
+        majority=100.0 * float(counts.max()) / len(targets),
+        zero_shot=zero_shot_accuracy(backbone, material, asked),
+        confused=confused_pairs(matrix, material.class_names, SHOWN_PAIRS),
+        seconds=answers.seconds,
+    )
+    return replace(found, notes=notes_of(found, material, asked))
+
+
+def zero_shot_accuracy(backbone: Backbone, material: Material, asked: np.ndarray) -> float | None:
+    """Of the class names alone, in percent; None where the backbone cannot tell them apart."""
+    try:
+        method = build_method("zero_shot", backbone, material.class_names)
+    except PromptletError:
+        return None
+    rows = np.flatnonzero(asked)
+    logits = all_logits(method.scorer(), material.feature_inputs(backbone, rows), backbone.device)
+    return accuracy(logits.argmax(1).cpu().numpy(), material.targets[rows])
+
+
+def notes_of(found: Estimate, material: Material, asked: np.ndarray) -> tuple[str, ...]:
+    """What the reader of an estimate should know, as sentences."""
+    never = [n for i, n in enumerate(material.class_names) if not asked[material.targets == i].any()]
+    of_few = f"not in the estimate, for want of a second photo: {listed(never)}" if never else ""
+    guess = max(found.chance or 0.0, found.majority or 0.0)
+    told = (
+        of_few,
+        worse_than_guessing(found.accuracy, guess),
+        too_few(found.accuracy, found.low, found.high, guess),
+        worse_than_names(found.high, found.zero_shot),
+    )
+    return tuple(note for note in told if note)

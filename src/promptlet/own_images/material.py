@@ -1,0 +1,86 @@
+"""Labelled images as they are learned from: encoded once, for all that is to be found out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from promptlet.backbones import Backbone
+from promptlet.classifier.inputs import draw_rows, given_features
+from promptlet.classifier.reading import are_vectors
+from promptlet.data import FeatureCache, check_class_names, choose_cache
+from promptlet.features import hash_and_encode
+from promptlet.methods.inputs import FeatureInputs, Inputs
+from promptlet.pixels import PixelInputs
+from promptlet.session import own_arithmetic
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """N images of C classes over one backbone.
+
+    sources: paths, pictures, or features. classes: the labels as given, sorted (C,); class_names: the same in
+    words. targets (N,) int64 index them. hashes: of what each image holds, "" where features were given.
+    features (V, N, D) float32: of V readings of each image, not normalised.
+    """
+
+    sources: tuple[Any, ...]
+    targets: np.ndarray
+    classes: np.ndarray
+    class_names: tuple[str, ...]
+    hashes: tuple[str, ...]
+    features: np.ndarray
+
+    def feature_inputs(self, backbone: Backbone, rows: np.ndarray) -> Inputs:
+        """The features of some rows, for a method that reads them."""
+        return FeatureInputs(torch.from_numpy(self.features[:, rows]), backbone.device)
+
+    def pixel_inputs(self, backbone: Backbone, rows: np.ndarray, views: int) -> Inputs:
+        """The pictures of some rows, for a method that changes the image tower."""
+        return PixelInputs([self.sources[i] for i in rows], backbone.images.spec, views)
+
+    def shots(self, shots: int | None, seed: int) -> Material:
+        """The images that a training with so many shots and this seed is given; all for None."""
+        rows, _ = draw_rows(self.targets, self.class_names, shots, seed)
+        return self.only(np.array(rows, int))
+
+    def only(self, rows: np.ndarray) -> Material:
+        """Some of the images, over the same classes."""
+        return Material(
+            tuple(self.sources[i] for i in rows),
+            self.targets[rows],
+            self.classes,
+            self.class_names,
+            tuple(self.hashes[i] for i in rows),
+            self.features[:, rows],
+        )
+
+
+@own_arithmetic()
+def read_material(
+    backbone: Backbone,
+    sources: Sequence[Any],
+    labels: Sequence[str],
+    *,
+    views: int = 1,
+    cache: bool | str | Path | FeatureCache = True,
+    on_encode: Callable[[int, int], None] | None = None,
+) -> Material:
+    """Encode what the cache does not hold. Raises ImageError that names all images that cannot be read, and
+    DataError for labels that are no class names, or features of another length."""
+    names = np.asarray(labels, dtype=str)
+    classes = np.unique(names)
+    class_names = check_class_names(classes.tolist(), "the labels")
+    if are_vectors(sources):
+        hashes, features = [""] * len(sources), given_features(sources, backbone.feature_dim)
+    else:
+        hashes, features = hash_and_encode(
+            backbone, sources, views=views, cache=choose_cache(cache), on_progress=on_encode
+        )
+    targets = np.searchsorted(classes, names)
+    return Material(tuple(sources), targets, classes, class_names, tuple(hashes), features)

@@ -1,0 +1,114 @@
+"""What a method answers of images it was not taught: cross-validation on one material."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from promptlet.backbones import Backbone
+from promptlet.classifier.fitting import Parameters, new_method, schedule_of, whole
+from promptlet.methods import METHODS, Method
+from promptlet.methods.inputs import Inputs, all_logits
+from promptlet.methods.method import FEATURES, NOTHING
+from promptlet.own_images.material import Material
+from promptlet.session import own_arithmetic
+from promptlet.training import train
+
+Validation = tuple[Inputs, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """logits (N, C) float32 of a method that was not taught the image; rows of NaN were never asked.
+
+    folds (N,): as `promptlet.own_images.folds.make_folds` gives them. seconds: of all trainings.
+    """
+
+    logits: np.ndarray
+    folds: np.ndarray
+    seconds: float
+
+    @property
+    def asked(self) -> np.ndarray:
+        """Which images were asked about (N,) bool."""
+        asked: np.ndarray = ~np.isnan(self.logits[:, 0])
+        return asked
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(N, C) float32; rows of NaN where nothing was asked."""
+        return torch.from_numpy(self.logits).softmax(-1).numpy()
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The likeliest class (N,) int64, -1 where nothing was asked."""
+        return np.where(self.asked, np.nan_to_num(self.logits).argmax(1), -1)
+
+
+@own_arithmetic()
+def out_of_fold(
+    given: Parameters,
+    backbone: Backbone,
+    material: Material,
+    folds: np.ndarray,
+    *,
+    only: int | None = None,
+    val: Validation | None = None,
+    finish: Callable[[Method], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> OutOfFold:
+    """Train ``given`` anew for each fold, on all other images, and ask it about those of the fold.
+
+    only: one fold alone, a hold-out. val: validation images, for methods that tune something on them. finish:
+    what is done to a trained method before it is asked, such as rounding it as it will be stored.
+    Raises what training raises.
+    """
+    began = time.perf_counter()
+    logits = np.full((len(material.targets), len(material.class_names)), np.nan, np.float32)
+    parts = _parts(given.method, folds, only)
+    for done, (taught, asked) in enumerate(parts):
+        method = _taught(given, backbone, material, taught, val)
+        if finish is not None:
+            finish(method)
+        logits[asked] = _asked(method, backbone, material, asked)
+        if on_progress is not None:
+            on_progress(done + 1, len(parts))
+    return OutOfFold(logits, np.asarray(folds), time.perf_counter() - began)
+
+
+def _parts(method: str, folds: np.ndarray, only: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to be taught, and asked about; what learns nothing is asked about all of them at once."""
+    chosen = np.unique(folds[folds >= 0]) if only is None else np.array([only])
+    if METHODS[method].info.learns == NOTHING:
+        return [(np.arange(len(folds)), np.flatnonzero(np.isin(folds, chosen)))]
+    return [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in chosen]
+
+
+def _taught(
+    given: Parameters, backbone: Backbone, material: Material, rows: np.ndarray, val: Validation | None
+) -> Method:
+    method = new_method(given, backbone, material.class_names)
+    train(
+        method,
+        _inputs(given.method, backbone, material, rows, whole(given, "views")),
+        torch.from_numpy(material.targets[rows]),
+        schedule_of(given),
+        seed=whole(given, "seed"),
+        val=val,
+    )
+    return method
+
+
+def _asked(method: Method, backbone: Backbone, material: Material, rows: np.ndarray) -> np.ndarray:
+    inputs = _inputs(method.info.name, backbone, material, rows, 1)
+    return all_logits(method.scorer(), inputs, backbone.device).cpu().numpy()
+
+
+def _inputs(method: str, backbone: Backbone, material: Material, rows: np.ndarray, views: int) -> Inputs:
+    if METHODS[method].info.reads == FEATURES:
+        return material.feature_inputs(backbone, rows)
+    return material.pixel_inputs(backbone, rows, views)
