@@ -34,6 +34,7 @@ from promptlet.classifier.inputs import (
     in_words_of,
     read_folder_items,
 )
+from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
@@ -41,7 +42,7 @@ from promptlet.methods import Method, build_method, register, registered
 from promptlet.pixels import PixelInputs
 from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.session import own_arithmetic
-from promptlet.training import EpochReport, Schedule, train
+from promptlet.training import EpochReport, Schedule
 
 
 class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -156,18 +157,19 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_names = check_class_names(classes.tolist(), "the labels")
         targets = np.searchsorted(classes, names)
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
-        method = new_method(self, self.backbone_, class_names)
-        schedule = schedule_of(self)
+        method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
         read = self._reader(method)
-        result = train(
-            method,
+        method, result = learn(
+            self,
+            self.backbone_,
+            class_names,
             read([inputs[i] for i in rows], views),
             torch.from_numpy(targets[rows]),
             schedule,
-            seed=seed,
-            val=validation(method.info, read, val_images, val_labels, classes),
+            validation(method.info, read, val_images, val_labels, classes),
+            method=method,
             on_epoch=self.on_epoch,
-            checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
+            checkpoint=self.checkpoint,
             checkpoint_stays=self.checkpoint_stays,
         )
         self._settle(method, classes)
@@ -200,8 +202,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         asked = None if class_names is None else as_names(class_names)
         probabilities = self.predict_proba(images, asked, new_names)
         names = self.classes_ if asked is None else np.array(asked)
-        best: np.ndarray = names[probabilities.argmax(axis=1)]
-        return best
+        return np.asarray(names[probabilities.argmax(axis=1)])
 
     @own_arithmetic()
     def predict_proba(
@@ -341,8 +342,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         method = build_method(file.method, self.backbone_, names, **options_of(file))
         restore(method, file, names or None)
         self.training_ = dict(file.training)
-        self.history_ = ()
-        self.short_classes_ = ()
+        self.history_ = self.short_classes_ = ()
         self._settle(method, np.array(file.class_names))
 
     def history_records(self) -> list[dict[str, float]]:
