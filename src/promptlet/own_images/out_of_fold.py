@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from promptlet.backbones import Backbone
-from promptlet.classifier.fitting import Parameters, new_method, schedule_of, whole
+from promptlet.classifier.fitting import Parameters, schedule_of, whole
+from promptlet.classifier.learning import learn
 from promptlet.methods import METHODS, Method
 from promptlet.methods.inputs import Inputs, all_logits
 from promptlet.methods.method import FEATURES, NOTHING
 from promptlet.own_images.material import Material
 from promptlet.session import own_arithmetic
-from promptlet.training import train
 
 Validation = tuple[Inputs, torch.Tensor]
 
@@ -91,15 +91,9 @@ def _parts(method: str, folds: np.ndarray, only: int | None) -> list[tuple[np.nd
 def _taught(
     given: Parameters, backbone: Backbone, material: Material, rows: np.ndarray, val: Validation | None
 ) -> Method:
-    method = new_method(given, backbone, material.class_names)
-    train(
-        method,
-        _inputs(given.method, backbone, material, rows, whole(given, "views")),
-        torch.from_numpy(material.targets[rows]),
-        schedule_of(given),
-        seed=whole(given, "seed"),
-        val=val,
-    )
+    inputs = _inputs(given.method, backbone, material, rows, whole(given, "views"))
+    targets = torch.from_numpy(material.targets[rows])
+    method, _ = learn(given, backbone, material.class_names, inputs, targets, schedule_of(given), val)
     return method
 
 
