@@ -10,7 +10,17 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import chunks, cocoop_step, engines, image_step, machine, memory, report, text_step
+from benchmarks import (
+    chunks,
+    cocoop_step,
+    engines,
+    image_step,
+    machine,
+    memory,
+    own_images,
+    report,
+    text_step,
+)
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -19,6 +29,7 @@ BENCHMARKS = {
     "cocoop-step": cocoop_step,
     "image-step": image_step,
     "engines": engines,
+    "own-images": own_images,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
