@@ -18,9 +18,9 @@ def test_wilson_is_scipys(hits: int, n: int, level: float) -> None:
     assert wilson(hits, n, level) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
 
 
-def test_wilson_of_none_says_nothing_and_its_ends_are_exact() -> None:
+def test_wilson_of_none_says_nothing_and_its_ends_are_reached() -> None:
     assert wilson(0, 0) == (0.0, 100.0)
-    assert wilson(0, 7)[0] == 0.0 and wilson(7, 7)[1] == 100.0
+    assert (wilson(0, 7)[0], wilson(7, 7)[1]) == pytest.approx((0.0, 100.0))
     assert wilson(np.int64(3), np.int64(10)) == wilson(3, 10)
 
 
