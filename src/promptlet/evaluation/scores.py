@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from promptlet.evaluation.confidence import bin_of
+
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Top-1 accuracy over all images, in percent; predicted and labels (N,) int."""
@@ -34,7 +36,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
         return float("nan")
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    where = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    where = bin_of(confidence, bins)
     total = 0.0
     for i in range(bins):
         inside = where == i
