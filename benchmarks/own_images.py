@@ -20,7 +20,7 @@ from promptlet.own_images.comparing import Comparison, compare
 from promptlet.own_images.material import Material, read_material
 
 METHODS_COMPARED = ("zero_shot", "rlp", "coop", "tip_adapter", "clip_adapter", "linear_probe")
-EMBEDDED = ("mini-flowers", "mini-people", "mini-land", "mini-textures-colours")
+EMBEDDED = ("mini-flowers", "mini-people", "mini-cats", "mini-textures-colours")
 CLASSES = 20
 COLUMNS = (
     ("data", "data", "s"),
@@ -71,9 +71,11 @@ def _beds() -> Iterator[Bed]:
 def _record(bed: Bed, shots: int, seed: int, epochs: int | None) -> dict[str, Any]:
     split = sample_shots(bed.content.split, shots, seed)
     train, test = (_material(bed, items) for items in (split.train, split.test))
-    given = PromptClassifier(bed.backbone, seed=seed, epochs=epochs, cache=False)
+    given = [item.label for item in bed.content.split.train]  # all, of which shots are drawn
+    train = replace(train, shares=np.bincount(given) / len(given))
+    classifier = PromptClassifier(bed.backbone, seed=seed, epochs=epochs, cache=False)
     methods = [(name, {}) for name in METHODS_COMPARED]
-    found = compare(given, bed.backbone, train, methods, folds=5)
+    found = compare(classifier, bed.backbone, train, methods, folds=5)
     true = {name: _true(bed, name, train, test, seed, epochs) for name in METHODS_COMPARED}
     return {"found": found, "true": true}
 

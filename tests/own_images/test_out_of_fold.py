@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,14 +103,7 @@ def test_one_photo_of_each_class_is_no_estimate(material: Material) -> None:
 
 def test_labels_that_say_nothing_are_told(material: Material) -> None:
     """As many images of each class, and the label of each in turn."""
-    turned = Material(
-        material.sources,
-        np.tile(np.arange(4), 4),
-        material.classes,
-        material.class_names,
-        material.hashes,
-        material.features,
-    )
+    turned = replace(material, targets=np.tile(np.arange(4), 4))
     found, _ = estimate(
         PromptClassifier(load_backbone("mini"), "linear_probe"), load_backbone("mini"), turned, Way("cv", 4)
     )

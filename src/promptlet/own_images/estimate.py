@@ -11,9 +11,8 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.classifier.fitting import Parameters
 from promptlet.errors import DataError, PromptletError, check_option, listed
-from promptlet.evaluation import accuracy
 from promptlet.evaluation.confusion import Confused, confused_pairs, confusion_matrix
-from promptlet.evaluation.intervals import wilson
+from promptlet.evaluation.weighted import weighted_accuracy, weights_of
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
@@ -40,7 +39,8 @@ class Estimate:
 
     way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
     interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson), counted over
-    photos, of which copies count once. images: how many were asked about. folds: trainings.
+    photos, of which copies count once. Classes count as often as they are among the images that were given,
+    also where shots drew as many of each. images: how many were asked about. folds: trainings.
     chance: 100 / C. majority: the share of the largest class. zero_shot: of the same images, of names alone.
     confused: (class, said instead, how often, of how many). notes: what its reader should know, as sentences.
     """
@@ -141,28 +141,30 @@ def of_answers(
     """What out-of-fold answers tell."""
     asked, targets = answers.asked, material.targets
     hits = answers.predicted[asked] == targets[asked]
-    share, photos = float(hits.mean()), len(np.unique(groups[asked]))
-    low, high = wilson(share * photos, photos)
-    counts = np.bincount(targets, minlength=len(material.class_names))
+    weights = weights_of(targets[asked], material.shares)
+    copies = len(hits) / len(np.unique(groups[asked]))
+    accuracy, low, high = weighted_accuracy(hits, weights, copies)
     matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
     found = Estimate(
         way=way.way,
         reason=way.reason,
-        accuracy=100.0 * share,
+        accuracy=accuracy,
         low=low,
         high=high,
         images=int(asked.sum()),
         folds=len(np.unique(answers.folds[asked])),
         chance=100.0 / len(material.class_names),
-        majority=100.0 * float(counts.max()) / len(targets),
-        zero_shot=zero_shot_accuracy(backbone, material, asked),
+        majority=100.0 * float(material.shares.max()),
+        zero_shot=zero_shot_accuracy(backbone, material, asked, weights),
         confused=confused_pairs(matrix, material.class_names, SHOWN_PAIRS),
         seconds=answers.seconds,
     )
     return replace(found, notes=notes_of(found, material, asked))
 
 
-def zero_shot_accuracy(backbone: Backbone, material: Material, asked: np.ndarray) -> float | None:
+def zero_shot_accuracy(
+    backbone: Backbone, material: Material, asked: np.ndarray, weights: np.ndarray
+) -> float | None:
     """Of the class names alone, in percent; None where the backbone cannot tell them apart."""
     try:
         method = build_method("zero_shot", backbone, material.class_names)
@@ -170,7 +172,8 @@ def zero_shot_accuracy(backbone: Backbone, material: Material, asked: np.ndarray
         return None
     rows = np.flatnonzero(asked)
     logits = all_logits(method.scorer(), material.feature_inputs(backbone, rows), backbone.device)
-    return accuracy(logits.argmax(1).cpu().numpy(), material.targets[rows])
+    hits = logits.argmax(1).cpu().numpy() == material.targets[rows]
+    return weighted_accuracy(hits, weights)[0]
 
 
 def notes_of(found: Estimate, material: Material, asked: np.ndarray) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ class Material:
 
     sources: paths, pictures, or features. classes: the labels as given, sorted (C,); class_names: the same in
     words. targets (N,) int64 index them. hashes: of what each image holds, "" where features were given.
-    features (V, N, D) float32: of V readings of each image, not normalised.
+    features (V, N, D) float32: of V readings of each image, not normalised. shares (C,): of each class among
+    all images that were given, of which shots may draw as many of each.
     """
 
     sources: tuple[Any, ...]
@@ -35,6 +36,7 @@ class Material:
     class_names: tuple[str, ...]
     hashes: tuple[str, ...]
     features: np.ndarray
+    shares: np.ndarray
 
     def feature_inputs(self, backbone: Backbone, rows: np.ndarray) -> Inputs:
         """The features of some rows, for a method that reads them."""
@@ -58,6 +60,7 @@ class Material:
             self.class_names,
             tuple(self.hashes[i] for i in rows),
             self.features[:, rows],
+            self.shares,
         )
 
 
@@ -83,4 +86,5 @@ def read_material(
             backbone, sources, views=views, cache=choose_cache(cache), on_progress=on_encode
         )
     targets = np.searchsorted(classes, names)
-    return Material(tuple(sources), targets, classes, class_names, tuple(hashes), features)
+    shares = np.bincount(targets, minlength=len(classes)) / len(targets)
+    return Material(tuple(sources), targets, classes, class_names, tuple(hashes), features, shares)
