@@ -10,7 +10,8 @@ from promptlet.cli.streams import warn
 from promptlet.disk import room_problem
 from promptlet.errors import OptionError, check_option
 
-ESTIMATES = ("auto", "cv", "holdout", "none")
+AUTO = "auto"
+ESTIMATES = (AUTO, "cv", "holdout", "none")
 
 
 def check_out(out: Path, force: bool) -> None:
@@ -58,6 +59,22 @@ def method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
         raise OptionError(f"{twice[0]} is given twice, in --method and by itself; give it once")
     main: dict[str, Any] = {k: further.pop(k) for k in given if k in further}
     return {"method": name, **chosen, **main, "method_options": further or None}
+
+
+def is_auto(text: str, closed: bool, given: dict[str, Any], compact: bool) -> bool:
+    """Whether the method is to be found by comparison. Raises OptionError for options that belong to one
+    method, which none was named for."""
+    if text.strip() != AUTO:
+        if closed:
+            raise OptionError("--closed goes with --method auto; a method by its name is taken as it is")
+        return False
+    own = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if own or compact:
+        raise OptionError(
+            f"{', '.join([*own, *(['--compact'] if compact else [])])} belongs to one method, and auto "
+            "compares several; leave it out, or name the method"
+        )
+    return True
 
 
 def check_room(*files: Path) -> None:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.fit.checks import check_estimate, check_out, check_precision, check_room, clear, method_of
+from promptlet.cli.fit.checks import (
+    check_estimate,
+    check_out,
+    check_precision,
+    check_room,
+    clear,
+    is_auto,
+    method_of,
+)
+from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
@@ -52,8 +61,15 @@ def command(
     ] = "openai/clip-vit-base-patch16",
     method: Annotated[
         str,
-        typer.Option(help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4."),
+        typer.Option(
+            help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4. auto: what promptlet "
+            "compare recommends for these images."
+        ),
     ] = "rlp",
+    closed: Annotated[
+        bool,
+        typer.Option("--closed", help="With --method auto: no other class names will be asked for later."),
+    ] = False,
     rank: Annotated[
         int | None,
         typer.Option(
@@ -142,7 +158,8 @@ def command(
     data = read_own(folder)
     tell_ignored(ignored(folder, data))
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
-    chosen = method_of(method, given)
+    by_comparison = is_auto(method, closed, given, compact)
+    chosen = {} if by_comparison else method_of(method, given)
     if compact:
         from promptlet.classifier.files import check_compact
 
@@ -172,7 +189,8 @@ def command(
     classifier.checkpoint_stays = True  # until the prompt file stands
     with bars(off=json) as shown:
         try:
-            facts = fit(classifier, data, precision, shown.show, estimate).facts()
+            compared = choose(classifier, data, closed, shown) if by_comparison else {}
+            facts = compared | fit(classifier, data, precision, shown.show, estimate).facts()
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
