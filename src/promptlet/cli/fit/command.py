@@ -9,7 +9,7 @@ import typer
 
 from promptlet.cli.fit.checks import check_out, check_precision, check_room, clear, method_of
 from promptlet.cli.fit.storing import store
-from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
 from promptlet.cli.shell import (
     Device,
@@ -136,6 +136,8 @@ def command(
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
     tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
+    if not json:
+        tell_parts(taken.split)
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     chosen = method_of(method, given)
     if compact:
