@@ -15,7 +15,7 @@ from promptlet.cli.shell import emit_json
 from promptlet.cli.stopping import Interrupted, exit_code, word
 from promptlet.cli.streams import bear_any_text, finish_output, not_written, warn
 from promptlet.disk import is_full
-from promptlet.errors import OptionError, PromptletError
+from promptlet.errors import ImageError, OptionError, PromptletError
 
 STOPPED = 130
 """What typer ends with where a command was stopped before it began."""
@@ -70,7 +70,10 @@ class ErrorsInWords(TyperGroup):
             warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
             raise typer.Exit(1) from None
         except PromptletError as error:
-            warn(f"error: {error}")
+            first, *further = error.lines if isinstance(error, ImageError) else [str(error)]
+            warn(f"error: {first}")
+            for line in further:
+                warn(f"  {line}")
             if "--json" in sys.argv:
                 _emit(error)
             raise typer.Exit(_exit_code(error)) from None

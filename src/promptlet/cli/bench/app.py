@@ -37,6 +37,7 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
+from promptlet.cli.skipping import SkipBad, tell_left_out
 from promptlet.protocols import DEFAULT_METHODS
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def run(
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
+    skip_bad: SkipBad = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
     json: Json = False,
 ) -> None:
@@ -171,7 +173,10 @@ def run(
         cache=cache or False,
         device=device,
         dtype=dtype,
+        skip_bad=skip_bad,
     )
+    for name, left_out in bench.left_out.items():
+        tell_left_out(left_out, name)
     if dry_run:
         tell_plan(bench, json)
         return

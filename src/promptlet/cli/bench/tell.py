@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptlet.cli.bench.run import end, keys_of, labels_of, refusals
 from promptlet.cli.shell import emit_json, say, table, warn
+from promptlet.cli.skipping import facts_of
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
@@ -62,7 +63,8 @@ def tell_results(bench: Bench, outcome: Outcome, study: str | None, json: bool) 
     folder = bench.store.folder
     summary = summarise(bench.store, {cell_of(run.describe()) for run in bench.runs})
     if json:
-        emit_json({**summary.to_json(), **keys_of(outcome), "folder": str(folder)})
+        facts = {**summary.to_json(), **keys_of(outcome), "folder": str(folder)}
+        emit_json({**facts, "left_out": {name: facts_of(bad) for name, bad in bench.left_out.items()}})
     else:
         _tables(summary, study)
         say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")

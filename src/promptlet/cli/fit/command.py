@@ -18,7 +18,7 @@ from promptlet.cli.fit.checks import (
 )
 from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.storing import store
-from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
 from promptlet.cli.shell import (
     Device,
@@ -33,6 +33,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
 EXAMPLES = examples(
@@ -145,6 +146,7 @@ def command(
         bool, typer.Option("--resume", help="Go on with a training that was cut short.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing prompt file.")] = False,
+    skip_bad: SkipBad = False,
     json: Json = False,
 ) -> None:
     """Learn a prompt from images and write it to a file of about 2 KB."""
@@ -153,10 +155,13 @@ def command(
     check_precision(precision)
     check_estimate(estimate)
     check_room(out, checkpoint)
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.own_images.data import ignored
 
-    data = read_own(folder)
-    tell_ignored(ignored(folder, data))
+    taken = take(folder, skip_bad, quiet=json)
+    data = taken.data
+    tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
+    if not json:
+        tell_parts(taken.split)
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     by_comparison = is_auto(method, closed, given, compact)
     chosen = {} if by_comparison else method_of(method, given)
@@ -187,7 +192,7 @@ def command(
         checkpoint=checkpoint,
     )
     classifier.checkpoint_stays = True  # until the prompt file stands
-    with bars(off=json) as shown:
+    with bars(off=json) as shown, naming_unreadable(data):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}
             facts = compared | fit(classifier, data, precision, shown.show, estimate).facts()
@@ -196,6 +201,6 @@ def command(
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
     tell_notes(cache)
     if json:
-        emit_json(facts)
+        emit_json(facts | {"left_out": facts_of(taken.left_out)})
     else:
         tell(facts, shots, compact)

@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.shell import say, warn
 from promptlet.errors import listed
 
+if TYPE_CHECKING:
+    from promptlet.data import Split
+
 
 def tell_ignored(ignored: list[Path]) -> None:
     """Photos that are passed over without a word are lost to their owner."""
+    from promptlet.data.images.formats import INSTALL_HEIC, has_heic_name, reads_heic
+
+    photos = [] if reads_heic() else [path for path in ignored if has_heic_name(path.name)]
+    if photos:
+        shown = ", ".join(map(str, photos[:5])) + (
+            f" and {len(photos) - 5:,} more" if len(photos) > 5 else ""
+        )
+        warn(
+            f"note: HEIC photos are not taken without the extra 'heic' ({INSTALL_HEIC}); or convert them to "
+            f"JPEG: {shown}"
+        )
+        ignored = [path for path in ignored if not has_heic_name(path.name)]
     if ignored:
         what = "no image file by its name, or not directly in a class folder"
         warn(f"note: not taken ({what}): {listed(ignored)}")
+
+
+def tell_parts(split: Split) -> None:
+    """What parts the data has, where it has several; val alone is neither learned from nor tested."""
+    if not (split.val or split.test):
+        return
+    counts = {"training": len(split.train), "validation": len(split.val), "test": len(split.test)}
+    say(f"{split.rule}: {', '.join(f'{count:,} {part}' for part, count in counts.items())} images")
+    if not split.test:
+        warn(
+            "note: validation images are looked at by methods that choose something with them (tip_adapter, "
+            "linear_probe); none is learned from. Call that part test to have them tested"
+        )
 
 
 def how_to_go_on(checkpoint: Path, has_cache: bool) -> str:

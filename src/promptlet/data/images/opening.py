@@ -12,11 +12,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from promptlet.data.files import is_passed_over
+from promptlet.data.images.formats import has_image_name, open_plugin
 from promptlet.data.images.pixels import array_to_rgb, as_rgb, pillow_to_8_bits
 from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
@@ -38,20 +40,6 @@ LARGE_PIXELS = 25_000_000
 _LARGE = threading.RLock()
 
 SHOWN_ERRORS = 20
-
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
-"""Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
-
-PREFIX_BYTES = 16
-"""As many of a file's first bytes as tell its format."""
-
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"),
-        *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "jp2"),
-    )
-)
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -135,9 +123,10 @@ def raise_together(errors: Sequence[ImageError]) -> None:
     if len(texts) == 1:
         raise errors[0]
     if texts:
-        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
-        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
-        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
+        more = [f"... and {len(texts) - SHOWN_ERRORS} more"] if len(texts) > SHOWN_ERRORS else []
+        raise ImageError(
+            f"{len(texts)} images cannot be read; replace or remove them:", [*texts[:SHOWN_ERRORS], *more]
+        )
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -148,12 +137,16 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         with os.scandir(folder) as entries:  # which knows what is a file without asking for each
-            names = [entry.name for entry in entries if _is_image_name(entry.name) and is_file(entry)]
+            names = [entry.name for entry in entries if _is_listed(entry.name) and is_file(entry)]
         return [folder / name for name in sorted(names)]
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be listed ({why(error)}); give an existing folder that you may read"
         ) from error
+
+
+def _is_listed(name: str) -> bool:
+    return has_image_name(name) and not is_passed_over(name)
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
@@ -162,10 +155,6 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:  # a link to itself
         return False
-
-
-def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
 
 
 def _file_hash(path: Path) -> str:
@@ -180,7 +169,7 @@ def _open_path(path: Path, turn: ExitStack) -> Image.Image:
     with named(str(path)):
         try:
             with opened(path) as file:
-                return _decoded(_open_plugin(file, path), path, turn)
+                return _decoded(open_plugin(file, path), path, turn)
         except (ImageError, MemoryError):
             raise
         except Exception:
@@ -202,35 +191,6 @@ def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
     finally:
         if found is not image:
             image.close()
-
-
-def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
-    """Read the header with the plugin that accepts the first bytes; nothing is decoded yet."""
-    from PIL import Image
-
-    prefix = file.read(PREFIX_BYTES)
-    name = format_of(prefix)
-    if name:
-        file.seek(0)
-        return Image.OPEN[name][0](file, str(path))
-    raise ImageError(
-        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
-        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
-    )
-
-
-def format_of(prefix: bytes) -> str:
-    """The one of `FORMATS` whose files begin like this (16 bytes), or an empty text."""
-    from PIL import Image
-
-    Image.preinit()
-    for name in FORMATS:
-        if name not in Image.OPEN:
-            Image.init()
-        factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory is not None and accepts is not None and accepts(prefix) is True:
-            return name
-    return ""
 
 
 def _check_size(image: Image.Image, name: str) -> None:
