@@ -1,0 +1,159 @@
+"""An evaluation as one HTML page that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from promptlet.errors import listed
+from promptlet.own_images.evaluating import words
+from promptlet.own_images.evaluating.charts import matrix_chart, reliability_chart, threshold_chart
+from promptlet.own_images.evaluating.result import Evaluation, Judged
+from promptlet.own_images.thumbnails import picture_of
+from promptlet.pages import Figure, Gallery, Matrix, Picture, Table, render
+from promptlet.pages.gallery import MOST, bounded
+
+WHOLE = 30
+"""Classes of which the matrix is a table with all of them; of more, it is a picture, and a table of some."""
+OF_MANY = 15
+"""As many of the classes with the most mistakes."""
+PAIRS = 15
+UNREAD = 50
+"""Files that could not be read, listed by name."""
+OTHERS = "all others"
+OF_RELIABILITY = (
+    "Answers by the probability that was given: across, the probability; up, how many of them are right, "
+    "with 95 % intervals. Below the dashed line more is claimed than is right. Larger points stand for more "
+    "images."
+)
+OF_THRESHOLD = (
+    "What is left where answers below a probability are held back, for a person to look at: the share of "
+    "images that is still answered (dashed), and how many of these answers are right (solid)."
+)
+OF_MATRIX = (
+    "All classes, numbered as in the table of classes: each row shows what images of one class were taken "
+    "for. Right answers lie on the diagonal."
+)
+
+
+def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[str] = ()) -> str:
+    """The page. of: what was judged, as a title. made_of: facts of it, as sentences."""
+    wrong = [one for one in found.images if not one.right]
+    gallery = Gallery("Images answered wrongly", bounded(_pictures(found.worst(MOST))))
+    is_large = len(found.class_names) > WHOLE
+    return render(
+        "promptlet.own_images.evaluating:evaluation.html",
+        f"{of} on {found.data}",
+        headline=words.headline(found),
+        between=words.between(found),
+        notes=[*found.notes, *words.left_out(found)],
+        numbers=_numbers(found),
+        pairs=words.pairs(found.confused(PAIRS)),
+        matrix=_matrix(found),
+        matrix_figure=Figure(matrix_chart(found), OF_MATRIX) if is_large else "",
+        gallery=gallery,
+        gallery_note=_gallery_note(len(gallery.pictures), len(wrong)),
+        classes=_classes(found, is_large),
+        calibration=words.calibration(found),
+        reliability=Figure(reliability_chart(found), OF_RELIABILITY),
+        bins=_bins(found),
+        threshold=Figure(threshold_chart(found), OF_THRESHOLD),
+        thresholds=_thresholds(found),
+        unread=[f"{path}: {reason}" for path, reason in list(found.unreadable.items())[:UNREAD]],
+        made_of=list(made_of),
+    )
+
+
+def _numbers(found: Evaluation) -> Table:
+    rows = [
+        ("accuracy", f"{found.accuracy:.1f} %", "images that are given their own class"),
+        (
+            "95 % interval",
+            f"{found.low:.1f} to {found.high:.1f} %",
+            "where it most likely lies on more such images",
+        ),
+        ("chance", f"{found.chance:.1f} %", "right by guessing"),
+        ("majority class", f"{found.majority:.1f} %", "right by always saying the largest class"),
+        ("macro-F1", f"{found.macro_f1:.1f} %", "every class counts the same, however few its images"),
+        (
+            "calibration error",
+            f"{found.calibration_error:.1f} %",
+            "between the probability given and what is right",
+        ),
+    ]
+    return Table("Numbers", ("number", "value", "what it says"), rows, wraps=True)
+
+
+def _pictures(worst: Sequence[Judged]) -> Iterator[Picture]:
+    for one in worst:
+        said = f"said {one.said}, {100 * one.probability:.0f} %"
+        alt = f"{one.path}: {said}, is {one.label}"
+        yield picture_of(one.source, alt, (said, f"is {one.label}", one.path))
+
+
+def _gallery_note(shown: int, wrong: int) -> str:
+    if not wrong:
+        return "No image was answered wrongly."
+    first = f"The {shown:,} most confident of " if shown < wrong else ""
+    return f"{first}{words.counted(wrong, 'wrong answer')}, the most confident first. Is the label right?"
+
+
+def _matrix(found: Evaluation) -> Matrix:
+    """The whole; of many classes those with the most mistakes, and the others together."""
+    names, counts = found.class_names, found.matrix
+    if len(names) <= WHOLE:
+        return Matrix("What each class was taken for", names, names, counts.tolist())
+    mistakes = counts.sum(axis=1) + counts.sum(axis=0) - 2 * counts.diagonal()
+    kept = sorted(sorted(range(len(names)), key=lambda i: -int(mistakes[i]))[:OF_MANY])
+    rest = [i for i in range(len(names)) if i not in kept]
+    rows = [[*counts[i, kept].tolist(), int(counts[i, rest].sum())] for i in kept]
+    own = [names[i] for i in kept]
+    return Matrix(f"The {OF_MANY} classes with the most mistakes", own, [*own, OTHERS], rows)
+
+
+def _classes(found: Evaluation, numbered: bool) -> Table:
+    """The worst first."""
+    number = {name: str(index + 1) for index, name in enumerate(found.class_names)}
+    rows = [words.class_row(one) for one in words.by_f1(found.classes)]
+    head: tuple[str, ...] = words.CLASS_HEAD
+    if numbered:
+        head, rows = (*head, "number"), [(*row, number[row[0]]) for row in rows]
+    return Table("Each class", head, rows)
+
+
+def _bins(found: Evaluation) -> Table:
+    rows = [
+        (
+            f"{100 * one.over:.0f} to {100 * one.up_to:.0f} %",
+            f"{one.count:,}",
+            words.percent(one.confidence),
+            "-" if one.accuracy is None else f"{one.accuracy:.1f} [{one.low:.0f}, {one.high:.0f}]",
+        )
+        for one in found.reliability
+        if one.count
+    ]
+    return Table("Answers by probability", ("probability", "answers", "on average, %", "right, %"), rows)
+
+
+def _thresholds(found: Evaluation) -> Table:
+    rows = [
+        (
+            f"{100 * one.threshold:.0f} %",
+            f"{one.count:,}",
+            f"{one.share:.1f}",
+            "-" if one.accuracy is None else f"{one.accuracy:.1f} [{one.low:.0f}, {one.high:.0f}]",
+        )
+        for one in found.thresholds
+    ]
+    return Table("Thresholds", ("at least", "answered", "of all, %", "right, of these, %"), rows)
+
+
+def of_classifier(classifier: Any) -> list[str]:
+    """Facts of a classifier, as sentences."""
+    training = classifier.training_
+    told = [
+        f"method {classifier.method}, backbone {classifier.backbone_.name}",
+        f"taught classes: {listed(classifier.class_names_, 30)}" if classifier.class_names_ else "",
+        f"taught with {training['images']:,} images" if "images" in training else "",
+    ]
+    return [sentence for sentence in told if sentence]
