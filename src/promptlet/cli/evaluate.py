@@ -28,7 +28,7 @@ from promptlet.cli.shell import (
     warn,
 )
 from promptlet.cli.streams import emit_document
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, check_option
 
 if TYPE_CHECKING:
     from promptlet.own_images.evaluating import Evaluation
@@ -38,6 +38,7 @@ EXAMPLES = examples(
     "evaluate pets.prompt photos --out pets.html",
     "evaluate pets.prompt other-animals --names data --json",
 )
+NAMES = ("prompt", "data")
 SUFFIXES = (".html", ".htm")
 SHOWN_CLASSES, SHOWN_PAIRS, SHOWN_IMAGES, SHOWN_UNREAD = 20, 5, 5, 20
 
@@ -82,7 +83,10 @@ def command(
     json: Json = False,
 ) -> None:
     """Judge a prompt file on labelled images: accuracy, classes that are confused, the worst images."""
-    _check(json and csv_, out)
+    _check(json and csv_, out, names)
+    from promptlet.promptfile import load_prompt_file
+
+    load_prompt_file(file)  # before the data: a wrong file is told at once
     from promptlet.own_images.data import ignored, read_own
     from promptlet.own_images.evaluating.labelled import labelled
 
@@ -122,10 +126,11 @@ def command(
         say(f"wrote {out}")
 
 
-def _check(both: bool, out: Path | None) -> None:
+def _check(both: bool, out: Path | None, names: str) -> None:
     """Before anything is read."""
     if both:
         raise typer.BadParameter("give --json or --csv, not both")
+    check_option("names", names, NAMES)
     if out is None:
         return
     if out.suffix.lower() not in SUFFIXES:

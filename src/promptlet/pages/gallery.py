@@ -50,7 +50,7 @@ class Gallery:
 
 
 def thumbnail(image: Image, side: int = SIDE) -> bytes:
-    """A small JPEG of an upright RGB image: its pixels alone, nothing that the file tells of place and camera."""
+    """A small JPEG of an upright RGB image: pixels alone, nothing that its file tells of place or time."""
     from PIL import Image as Pillow
 
     small = image.convert("RGB")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from promptlet.errors import listed
 from promptlet.own_images.evaluating import words
 from promptlet.own_images.evaluating.charts import matrix_chart, reliability_chart, threshold_chart
@@ -18,6 +20,8 @@ WHOLE = 30
 OF_MANY = 15
 """As many of the classes with the most mistakes."""
 PAIRS = 15
+AT_ONCE = 16
+"""Pictures that are not folded away."""
 UNREAD = 50
 """Files that could not be read, listed by name."""
 OTHERS = "all others"
@@ -39,7 +43,9 @@ OF_MATRIX = (
 def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[str] = ()) -> str:
     """The page. of: what was judged, as a title. made_of: facts of it, as sentences."""
     wrong = [one for one in found.images if not one.right]
-    gallery = Gallery("Images answered wrongly", bounded(_pictures(found.worst(MOST))))
+    worst = found.worst(MOST)
+    has_pictures = not all(isinstance(one.source, np.ndarray) and one.source.ndim == 1 for one in worst)
+    pictures = bounded(_pictures(worst, found.data)) if has_pictures else []
     is_large = len(found.class_names) > WHOLE
     return render(
         "promptlet.own_images.evaluating:evaluation.html",
@@ -51,10 +57,11 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
         pairs=words.pairs(found.confused(PAIRS)),
         matrix=_matrix(found),
         matrix_figure=Figure(matrix_chart(found), OF_MATRIX) if is_large else "",
-        gallery=gallery,
-        gallery_note=_gallery_note(len(gallery.pictures), len(wrong)),
+        galleries=_galleries(pictures),
+        worst="" if has_pictures else _worst(worst),
+        gallery_note=_gallery_note(len(pictures) or len(worst), len(wrong)),
         classes=_classes(found, is_large),
-        calibration=words.calibration(found),
+        calibration=words.calibration(found).capitalize(),
         reliability=Figure(reliability_chart(found), OF_RELIABILITY),
         bins=_bins(found),
         threshold=Figure(threshold_chart(found), OF_THRESHOLD),
@@ -64,31 +71,34 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
     )
 
 
-def _numbers(found: Evaluation) -> Table:
-    rows = [
-        ("accuracy", f"{found.accuracy:.1f} %", "images that are given their own class"),
-        (
-            "95 % interval",
-            f"{found.low:.1f} to {found.high:.1f} %",
-            "where it most likely lies on more such images",
-        ),
-        ("chance", f"{found.chance:.1f} %", "right by guessing"),
-        ("majority class", f"{found.majority:.1f} %", "right by always saying the largest class"),
-        ("macro-F1", f"{found.macro_f1:.1f} %", "every class counts the same, however few its images"),
-        (
-            "calibration error",
-            f"{found.calibration_error:.1f} %",
-            "between the probability given and what is right",
-        ),
+def _numbers(found: Evaluation) -> list[str]:
+    """The lede's numbers are not said again."""
+    calibration = words.calibration(found)
+    return [
+        f"macro-F1 {found.macro_f1:.1f} %: as the accuracy, but every class counts the same, however few its "
+        "images",
+        f"{calibration}; 0 would be as often right as it says",
     ]
-    return Table("Numbers", ("number", "value", "what it says"), rows, wraps=True)
 
 
-def _pictures(worst: Sequence[Judged]) -> Iterator[Picture]:
+def _pictures(worst: Sequence[Judged], data: str) -> Iterator[Picture]:
     for one in worst:
-        said = f"said {one.said}, {100 * one.probability:.0f} %"
-        alt = f"{one.path}: {said}, is {one.label}"
-        yield picture_of(one.source, alt, (said, f"is {one.label}", one.path))
+        path = one.path.removeprefix(f"{data.rstrip('/')}/")
+        said = f"said {one.said}, {100 * one.probability:.0f}\N{NO-BREAK SPACE}%"
+        yield picture_of(one.source, f"{path}: {said}, is {one.label}", (said, f"is {one.label}", path))
+
+
+def _worst(worst: Sequence[Judged]) -> Table:
+    """Instead of a gallery, where images came as features."""
+    rows = [(one.path, one.said, f"{100 * one.probability:.1f}", one.label) for one in worst]
+    return Table("Images answered wrongly", ("image", "said", "probability, %", "is"), rows)
+
+
+def _galleries(pictures: Sequence[Picture]) -> list[Gallery]:
+    """Those that are shown at once, and those that are folded away."""
+    cut = AT_ONCE if len(pictures) > AT_ONCE + 4 else len(pictures)
+    parts = (("Images answered wrongly", pictures[:cut]), ("More images answered wrongly", pictures[cut:]))
+    return [Gallery(label, part) for label, part in parts if part]
 
 
 def _gallery_note(shown: int, wrong: int) -> str:
