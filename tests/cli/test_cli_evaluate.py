@@ -98,9 +98,11 @@ def test_an_unreadable_image_is_told_and_the_others_are_judged(
     shutil.copytree(pictures, tmp_path / "photos")
     bad = next((tmp_path / "photos" / "test" / "dog").iterdir())
     bad.write_bytes(b"no image")
-    result = shell.run(*given, tmp_path / "photos")
-    assert "of 5 images" in result.stdout and str(bad) in result.stderr
-    assert shell.json(*given, tmp_path / "photos")["unreadable"][0]["path"] == str(bad)
+    result = shell.run(*given, tmp_path / "photos", exit_code=1)
+    assert "of 5 images" in result.stdout and f"error: {bad}" in result.stderr
+    document = shell.json(*given, tmp_path / "photos", exit_code=1)
+    assert document["unreadable"][0]["path"] == str(bad)
+    assert f"note: {bad}" in shell.run(*given, tmp_path / "photos", "--skip-bad").stderr
 
 
 def test_data_without_a_known_class_and_two_formats_are_refused(

@@ -19,7 +19,7 @@ from promptlet.data import FeatureFile, read_folder
 from promptlet.errors import DataError, OptionError
 from promptlet.evaluation import wilson
 from promptlet.features import encode_images
-from promptlet.own_images.evaluating.page import evaluation_html
+from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
 
 COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200), "dark_green": (10, 90, 20)}
 
@@ -160,7 +160,8 @@ def test_the_page_shows_wrong_images_and_holds_against_hostile_names(
 ) -> None:
     (photos / "test" / "red" / "1.png").rename(photos / "test" / "red" / '<img onerror="x">.png')
     found = promptlet.evaluate(classifier, photos)
-    page = evaluation_html(found, "a.prompt", ["<script>"])
+    page = evaluation_html(found, "a.prompt", ["<script>", *of_classifier(classifier)])
+    assert str(photos.parent) not in page and str(Path(classifier.backbone_.name).parent) not in page
     assert "<script" not in page and "<img onerror" not in page
     assert re.findall(r"(?:src|href)=\"(?!data:|#)", page) == []
     shown = found.worst(60)

@@ -75,6 +75,9 @@ def command(
     backbone: Annotated[
         str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Images that cannot be read are no failure: they are told.")
+    ] = False,
     device: Device = None,
     no_cache: NoCache = False,
     csv_: Annotated[
@@ -120,10 +123,12 @@ def command(
         _print_rows(judged)
     else:
         _tell(judged)
-    _warn(judged)
+    _warn(judged, "note" if skip_bad else "error")
     tell_notes(cache)
     if out is not None and not (json or csv_):
         say(f"wrote {out}")
+    if judged.unreadable and not skip_bad:
+        raise typer.Exit(1)
 
 
 def _check(both: bool, out: Path | None, names: str) -> None:
@@ -182,7 +187,7 @@ def _part_in_words(part: str) -> str:
     return "all images" if part == "all" else f"its {part} images"
 
 
-def _warn(judged: Evaluation) -> None:
+def _warn(judged: Evaluation, kind: str) -> None:
     """What the numbers leave out, on standard error."""
     from promptlet.own_images.evaluating import words
 
@@ -190,6 +195,6 @@ def _warn(judged: Evaluation) -> None:
         warn(f"note: {note}")
     unread = list(judged.unreadable.items())
     for path, reason in unread[:SHOWN_UNREAD]:
-        warn(f"error: {reason}" if path in reason else f"error: {path}: {reason}")
+        warn(f"{kind}: {reason}" if path in reason else f"{kind}: {path}: {reason}")
     if len(unread) > SHOWN_UNREAD:
-        warn(f"error: and {len(unread) - SHOWN_UNREAD} more; --json lists them all")
+        warn(f"{kind}: and {len(unread) - SHOWN_UNREAD} more; --json lists them all")

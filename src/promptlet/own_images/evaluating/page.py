@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
     is_large = len(found.class_names) > WHOLE
     return render(
         "promptlet.own_images.evaluating:evaluation.html",
-        f"{of} on {found.data}",
+        f"{of} on {Path(found.data).name or found.data}",
         headline=words.headline(found),
         between=words.between(found),
         notes=[*found.notes, *words.left_out(found)],
@@ -162,8 +163,13 @@ def of_classifier(classifier: Any) -> list[str]:
     """Facts of a classifier, as sentences."""
     training = classifier.training_
     told = [
-        f"method {classifier.method}, backbone {classifier.backbone_.name}",
+        f"method {classifier.method}, backbone {_without_place(classifier.backbone_.name)}",
         f"taught classes: {listed(classifier.class_names_, 30)}" if classifier.class_names_ else "",
         f"taught with {training['images']:,} images" if "images" in training else "",
     ]
     return [sentence for sentence in told if sentence]
+
+
+def _without_place(name: str) -> str:
+    """A page is passed on: a backbone in a folder is called by the folder's name alone."""
+    return Path(name).name if Path(name).expanduser().is_absolute() else name
