@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.ending import Suggesting
 from promptlet.cli.shell import Json, bars, emit_json, examples, say, table
 from promptlet.errors import OptionError
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from promptlet.data.doctor import Checkup
 
 app = typer.Typer(
-    help="The data sets known by name, and the embedded ones.", no_args_is_help=True, rich_markup_mode=None
+    cls=Suggesting,
+    help="The data sets known by name, and the embedded ones.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 EXAMPLES = examples("datasets list", "datasets list --root data")
 DOCTOR = examples(

@@ -13,6 +13,7 @@ from promptlet.cli.bench.run import run_all
 from promptlet.cli.bench.study import STUDY
 from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
+from promptlet.cli.ending import Suggesting
 from promptlet.cli.options import (
     Address,
     BackboneName,
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
     from promptlet.protocols.records.runs import Run
 
 app = typer.Typer(
-    help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
+    cls=Suggesting,
+    help="Run a protocol, and report what was run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
