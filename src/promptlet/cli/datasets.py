@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptlet.cli.ending import Suggesting
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import Json, bars, emit_json, examples, say, table
 from promptlet.errors import OptionError
 
@@ -100,6 +101,7 @@ def draw(
     dataset = EVERY_DATASET[check_option("NAME", name, EVERY_DATASET)]
     if out.exists():
         raise OptionError(f"--out {out} exists already; give the name of a folder to be made")
+    check_folder(out)
     try:
         with bars(off=json) as shown:
             draw_dataset(name, out, lambda done, total: shown.show("drawing", done, total))

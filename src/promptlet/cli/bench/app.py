@@ -27,6 +27,7 @@ from promptlet.cli.options import (
     Workers,
     allowed,
 )
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -156,7 +157,10 @@ def run(
     from promptlet.protocols.bench import open_bench
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.planning import Settings
+    from promptlet.protocols.records.store import RunStore
 
+    if not RunStore(out).is_pack:
+        check_folder(out)
     chosen = Engine(engine, workers, address)
     cache = open_cache(no_cache)
     bench = open_bench(

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.fit.checks import check_estimate, check_out, check_precision, check_room, clear, method_of
+from promptlet.cli.fit.checks import check_estimate, check_out, check_precision, clear, method_of
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -136,7 +137,7 @@ def command(
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
     check_estimate(estimate)
-    check_room(out, checkpoint)
+    check_file(checkpoint, "--checkpoint")
     from promptlet.own_images.data import ignored, read_own
 
     data = read_own(folder)
