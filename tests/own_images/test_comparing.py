@@ -76,8 +76,8 @@ def test_options_are_told_and_a_method_that_cannot_costs_itself_alone(material: 
     methods = [("zero_shot", {}), ("rlp", {"rank": 99}), ("tip_adapter", {"alpha": 2.0})]
     found = compare(PromptClassifier(backbone), backbone, material, methods, folds=2)
     assert (
-        set(found.failed) == {"rlp:rank=99"} and "tip_adapter:alpha=2.0" in str(found.facts()) or found.rows
-    )
+        set(found.failed) == {"rlp:rank=99"} and "tip_adapter:alpha=2.0" in str(found.facts())
+    ) or found.rows
     assert {row.method for row in found.rows} == {"zero_shot", "tip_adapter"}
     with pytest.raises(OptionError, match="rank"):
         compare(PromptClassifier(backbone), backbone, material, methods[1:2], folds=2)

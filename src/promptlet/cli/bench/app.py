@@ -13,6 +13,7 @@ from promptlet.cli.bench.run import run_all
 from promptlet.cli.bench.study import STUDY
 from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
+from promptlet.cli.ending import Suggesting
 from promptlet.cli.options import (
     Address,
     BackboneName,
@@ -26,6 +27,7 @@ from promptlet.cli.options import (
     Workers,
     allowed,
 )
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -44,7 +46,10 @@ if TYPE_CHECKING:
     from promptlet.protocols.records.runs import Run
 
 app = typer.Typer(
-    help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
+    cls=Suggesting,
+    help="Run a protocol, and report what was run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
@@ -154,7 +159,10 @@ def run(
     from promptlet.protocols.bench import open_bench
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.planning import Settings
+    from promptlet.protocols.records.store import RunStore
 
+    if not RunStore(out).is_pack:
+        check_folder(out)
     chosen = Engine(engine, workers, address)
     cache = open_cache(no_cache)
     bench = open_bench(

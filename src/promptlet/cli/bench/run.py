@@ -9,7 +9,6 @@ import typer
 
 from promptlet.cli.shell import Bars, end_with_failures, warn
 from promptlet.cli.stopping import Interrupted
-from promptlet.errors import OptionError
 
 LONG = 300
 """Characters of a reason that is not said twice."""
@@ -25,9 +24,9 @@ def run_all(
     bench: Bench, engine: Engine, shown: Bars, words_of: Callable[[Run, dict[str, Any]], str]
 ) -> Outcome:
     """Make the bench's runs, and say before which ones cannot be. words_of: what the line of a finished one
-    says. Raises OptionError where none can be made."""
+    says. Raises OptionError, or DataError, where none can be made."""
     if bench.refused and not bench.runs:
-        raise OptionError("; ".join(refused.words for refused in bench.refused))
+        raise bench.refused[0].error("; ".join(refused.words for refused in bench.refused))
     for refused in bench.refused:
         warn(f"note: {refused.words}")
     finished: dict[str, int] = dict.fromkeys(("done", "kept", "failed"), 0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from promptlet.cli.outputs import check_file
 from promptlet.cli.streams import warn
-from promptlet.disk import room_problem
 from promptlet.errors import OptionError, check_option
 
 AUTO = "auto"
@@ -16,13 +15,7 @@ ESTIMATES = (AUTO, "cv", "holdout", "none")
 
 def check_out(out: Path, force: bool) -> None:
     """The prompt file can be written there, and is over no other."""
-    parent = out.parent
-    if out.is_dir():
-        raise OptionError(f"--out {out} is a folder; give the name of a file, such as {out / 'my.prompt'}")
-    if not parent.is_dir():
-        raise OptionError(f"--out {out}: the folder {parent} does not exist; create it, or write elsewhere")
-    if not os.access(parent, os.W_OK):
-        raise OptionError(f"--out {out}: the folder {parent} cannot be written; write elsewhere")
+    check_file(out)
     if out.exists() and not force:
         raise OptionError(f"--out {out} exists already; give another name, or --force to write over it")
 
@@ -75,16 +68,6 @@ def is_auto(text: str, closed: bool, given: dict[str, Any], compact: bool) -> bo
             "compares several; leave it out, or name the method"
         )
     return True
-
-
-def check_room(*files: Path) -> None:
-    """The prompt file and the checkpoint have room where they are to be written."""
-    for folder in dict.fromkeys(file.parent for file in files):
-        problem = room_problem(folder)
-        if problem:
-            raise OptionError(
-                f"nothing can be written into {folder} ({problem}); free some space, or write elsewhere"
-            ) from OSError(problem)
 
 
 def clear(checkpoint: Path, force: bool) -> None:

@@ -11,7 +11,6 @@ from promptlet.cli.fit.checks import (
     check_estimate,
     check_out,
     check_precision,
-    check_room,
     clear,
     is_auto,
     method_of,
@@ -20,6 +19,7 @@ from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -154,7 +154,7 @@ def command(
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
     check_estimate(estimate)
-    check_room(out, checkpoint)
+    check_file(checkpoint, "--checkpoint")
     from promptlet.own_images.data import ignored
 
     taken = take(folder, skip_bad, quiet=json)
