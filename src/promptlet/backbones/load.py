@@ -68,7 +68,16 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
         raise BackboneError(
             f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained"
         )
-    return load_transformers(str(path) if path.is_dir() else text, chosen, kind)
+    if path.is_dir():
+        return load_transformers(str(path), chosen, kind, name=name_of_folder(path))
+    return load_transformers(text, chosen, kind)
+
+
+def name_of_folder(path: Path) -> str:
+    """A folder's name as what it is: ``./models/my-clip`` and not ``models/my-clip``, which elsewhere would be
+    taken for the id of a model on the hub."""
+    is_plain = not path.is_absolute() and path.parts[:1] != ("..",)
+    return f"./{path}" if is_plain else str(path)
 
 
 def _device(device: str | torch.device | None) -> torch.device:
