@@ -74,8 +74,8 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
 
 
 def name_of_folder(path: Path) -> str:
-    """A folder's name as what it is: ``./models/my-clip`` and not ``models/my-clip``, which elsewhere would be
-    taken for the id of a model on the hub."""
+    """A folder's name as what it is: ``./models/my-clip`` and not ``models/my-clip``, which elsewhere would
+    be taken for the id of a model on the hub."""
     is_plain = not path.is_absolute() and path.parts[:1] != ("..",)
     return f"./{path}" if is_plain else str(path)
 
