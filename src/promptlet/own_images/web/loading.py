@@ -95,7 +95,8 @@ class Loader:
                 "Accept-Encoding": "identity",
             }
             connection.request("GET", path + query, headers=headers)
-            return self._read(connection.getresponse(), file, until)
+            with connection.getresponse() as answer:
+                return self._read(answer, file, until)
         finally:
             watch.cancel()
             connection.close()
