@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.cli.fit.checks import check_out as check_place
-from promptlet.cli.fit.checks import check_room
+from promptlet.cli.outputs import check_file
 from promptlet.cli.streams import warn
 from promptlet.data.files import read_text
 from promptlet.errors import BackboneError, DataError, OptionError, why
@@ -52,7 +51,7 @@ def check_out(out: Path, force: bool, resume: bool) -> None:
     if force and resume:
         raise OptionError("--resume goes on with a file and --force begins it anew; give one of the two")
     form_of(out)
-    check_place(out, force=True)
+    check_file(out)
     parts = [out, out.with_name(f"{out.name}.part")]
     there = [path for path in parts if os.path.lexists(path)]
     for path in there:
@@ -63,7 +62,6 @@ def check_out(out: Path, force: bool, resume: bool) -> None:
             f"--out {out} exists already; give --resume to go on with it, --force to write over it, or "
             "another name"
         )
-    check_room(out)
 
 
 def names_of(classes: str | None, classes_file: Path | None) -> tuple[str, ...] | None:
