@@ -160,6 +160,8 @@ def _tell(judged: Evaluation) -> None:
 
     say(f"{judged.data} ({_part_in_words(judged.part)}): {words.headline(judged)}")
     say(words.between(judged))
+    for line in filter(None, [words.against_names(judged)]):
+        say(line)
     say(f"macro-F1 {judged.macro_f1:.1f} %; {words.calibration(judged)}")
     worst = words.by_f1([one for one in judged.classes if one.count])
     more = f"; the {SHOWN_CLASSES} worst of {len(worst)} classes" if len(worst) > SHOWN_CLASSES else ""
