@@ -1,65 +1,74 @@
-"""The page of `promptlet demo`: a comparison, one prompt, and what to do next."""
+"""The page of `promptlet demo`: the main job in chapters, a short comparison, and what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from promptlet.pages import Figure, Table, render
+from promptlet.pages import Figure, Gallery, Table, render
 from promptlet.pages.table import AVERAGE as SUMMING_UP
-from promptlet.pages.table import MISSING
 from promptlet.papers import bibliography
-from promptlet.report.figures.charts import bars_by_dataset, base_against_new
-from promptlet.report.formats.tables import HEAD, cells, incomplete_cells
+from promptlet.report.figures.charts import bars_by_dataset
 from promptlet.report.statistics.comparisons import AVERAGE
 from promptlet.report.statistics.summary import Summary
 
-TITLE = "Promptlet demo: zero-shot, CoOp and RLP on a drawn world"
+TITLE = "Promptlet demo: what {count:,} learned numbers change"
 INTRODUCTION = (
-    "Each method saw 16 pictures of each base class of a small drawn world; new classes are named only "
-    "afterwards. Accuracies are in percent, means over seeds. They show how the methods behave on this "
-    "world and its small backbone, and say nothing about CLIP on photographs."
+    "A frozen model that knows pictures and words is shown a few pictures of each class, and learns "
+    "{count:,} numbers from them. Everything here is drawn, and the model is small: it shows how the methods "
+    "behave, and says nothing about CLIP on photographs."
 )
 OF_BARS = (
-    "Harmonic mean of base and new accuracy, by data set, with its deviation over seeds; the axis "
+    "H, the harmonic mean of taught and new accuracy, by data set, with its deviation over seeds; the axis "
     "does not begin at 0"
 )
-OF_POINTS = "A point per data set and method; on the line, both are equal"
-OF_SHEET = "Test pictures with the answer; red: wrong. The second half are new classes."
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A step of the main job: what it is, what it shows in words, and pictures where there are any."""
+
+    title: str
+    text: str
+    gallery: Gallery | None = None
 
 
 def demo_html(
-    summary: Summary, dataset: str, prompt: Mapping[str, Any], sheet: bytes, note: str, steps: Sequence[str]
+    summary: Summary,
+    count: int,
+    chapters: Sequence[Chapter],
+    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    texts: Sequence[str],
+    steps: Sequence[str],
 ) -> str:
-    """The page. dataset: that of the one prompt. prompt: its ``name``, ``bytes``, and how often (percent) it
-    is right on ``base`` and ``new`` classes. sheet: its contact sheet (PNG). note: on other names.
-    steps: commands to go on with."""
+    """The page. count: numbers learned in the main job. table: head and rows of the comparison, a row for
+    each of the summary's. texts: what stands before it, what it says, and what its columns are. steps:
+    commands to go on with."""
+    head, rows = table
+    kinds = [SUMMING_UP if row["dataset"] == AVERAGE else "" for row in summary.rows]
+    before, *after = texts
     return render(
         "promptlet.report.formats.html:demo.html",
-        TITLE,
-        introduction=[INTRODUCTION, note],
-        results=_results(summary),
-        problems=summary.problems,
+        TITLE.format(count=count),
+        introduction=INTRODUCTION.format(count=count),
+        chapters=[
+            (f"{number}. {one.title}", one.text, [one.gallery] if one.gallery else [])
+            for number, one in enumerate(chapters, 1)
+        ],
+        before=before,
+        results=Table("Methods compared", head, rows, kinds),
+        after=after,
+        problems=[*summary.problems, *map(_missing, summary.incomplete)],
         figures=_figures(summary),
-        dataset=dataset,
-        of_prompt=(
-            f"{prompt['name']} has {prompt['bytes']:,} bytes. It is right on {prompt['base']:.1f} % of the "
-            f"base classes' test pictures and on {prompt['new']:.1f} % of those of classes never trained on."
-        ),
-        sheet=Figure(sheet, OF_SHEET),
         papers=bibliography(summary.methods),
         next_steps=steps,
     )
 
 
-def _results(summary: Summary) -> Table:
-    rows = [*map(cells, summary.rows), *map(incomplete_cells, summary.incomplete)]
-    kinds = [SUMMING_UP if row["dataset"] == AVERAGE else "" for row in summary.rows]
-    return Table("Base and new classes", HEAD, rows, [*kinds, *[MISSING] * len(summary.incomplete)])
+def _missing(entry: dict[str, object]) -> str:
+    return f"{entry['dataset']}, {entry['label']}: some runs are missing or failed"
 
 
 def _figures(summary: Summary) -> list[Figure]:
     rows = [row for row in summary.rows if row["dataset"] != AVERAGE]
-    if not rows:
-        return []
-    return [Figure(bars_by_dataset(rows), OF_BARS), Figure(base_against_new(rows), OF_POINTS)]
+    return [Figure(bars_by_dataset(rows), OF_BARS)] if rows else []
