@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone
 from promptlet.classifier.answering import answered
+from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
-from promptlet.classifier.inputs import (
-    Images,
-    as_list,
-    as_names,
-    checked_labels,
-    draw_rows,
-    in_words_of,
-    read_folder_items,
-)
+from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
+from promptlet.classifier.given.take import labelled, take
+from promptlet.classifier.inputs import Images, as_names, draw_rows
+from promptlet.classifier.labels import LabelNames, classes_of, in_words, read_labels
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
 from promptlet.classifier.saving import LearnedPrompt
+from promptlet.classifier.showing import in_words as told_in_words
+from promptlet.classifier.watching import Watch, watched
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError
 from promptlet.methods import Method
 from promptlet.pixels import PixelInputs
+from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
 
@@ -58,14 +58,20 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     checkpoint : a file that lets an interrupted fit go on; None for none.
     on_epoch : called with an `EpochReport` after each epoch.
     on_encode : called with (done, total) while images are encoded.
+    label_names : what labels that are whole numbers mean: a list of names, counted from 0, or a dict by
+        number. Labels in words need none.
+    image_column, label_column : columns of a data frame or data set; None finds them by their names.
+    verbose : whether a bar shows how far encoding and training are. None: on a terminal or in a notebook,
+        when it takes long and there is no on_encode or on_epoch; elsewhere the logger "promptlet" is told.
 
     Attributes
     ----------
-    classes_ : the labels as given, sorted (C,).
-    class_names_ : the same as they stand in the prompts: spaces for "_".
+    classes_ : the labels as given, words or whole numbers, sorted (C,).
+    class_names_ : their names as they stand in the prompts: spaces for "_".
     method_ : what was learned, a `promptlet.methods.Method`.
     history_ : an `EpochReport` for each epoch.
     short_classes_ : class names with fewer images than shots.
+    n_features_in_ : D, where features were given; feature_names_in_ : their columns in a data frame.
 
     Raises DataError, ImageError, OptionError, BackboneError, TrainingError, each with what to do next.
 
@@ -99,6 +105,10 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
         on_encode: Callable[[int, int], None] | None = None,
+        label_names: LabelNames | None = None,
+        image_column: str | None = None,
+        label_column: str | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.backbone = backbone
         self.method = method
@@ -119,6 +129,10 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
         self.on_encode = on_encode
+        self.label_names = label_names
+        self.image_column = image_column
+        self.label_column = label_column
+        self.verbose = verbose
 
     # -- fitting ---------------------------------------------------------------------------------------
 
@@ -126,48 +140,58 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     def fit(
         self,
         images: Images,
-        labels: Iterable[str] | None = None,
+        labels: Iterable[Any] | None = None,
         val_images: Images | None = None,
-        val_labels: Iterable[str] | None = None,
+        val_labels: Iterable[Any] | None = None,
     ) -> PromptClassifier:
-        """Learn from images (paths, PIL images, arrays, or features (N, D)) and their class names.
+        """Learn from images (paths, PIL images, arrays, bytes, tensors, or features (N, D)) and their labels:
+        class names, or whole numbers that ``label_names`` gives a name.
 
-        ``fit("folder")`` takes a folder with one sub-folder of images per class. Validation images are looked
-        at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
+        Without labels, ``images`` brings them: a folder with one sub-folder of images per class, a table
+        (.csv), a data frame, a list of (image, label), a Hugging Face or torch data set. Validation images
+        are looked at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
         shots, seed, views = draw_of(self)
-        if labels is None:
-            images, labels = read_folder_items(images)
-        inputs = as_list(images)
-        names = checked_labels(inputs, labels)
+        given = take(images, TRAIN, self._asked(labels is None))
+        words = read_labels(given, labels, self.label_names)
+        val = labelled(val_images, val_labels, given.val if labels is None else None, self._asked(True))
         self.__dict__.pop("method_", None)  # a fit that fails leaves no mixture of old and new
         self._load_backbone()
-        classes = np.unique(names)
-        class_names = check_class_names(classes.tolist(), "the labels")
-        targets = np.searchsorted(classes, names)
+        classes, targets = classes_of(words, self.label_names)
+        class_names = check_class_names(classes.words, "the labels")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
-        read = self._reader(method)
-        method, result = learn(
-            self,
-            self.backbone_,
-            class_names,
-            read([inputs[i] for i in rows], views),
-            torch.from_numpy(targets[rows]),
-            schedule,
-            validation(method.info, read, val_images, val_labels, classes),
-            method=method,
-            on_epoch=self.on_epoch,
-            checkpoint=self.checkpoint,
-            checkpoint_stays=self.checkpoint_stays,
-        )
+        val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
+        with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
+            read = self._reader(method, watch)
+            method, result = learn(
+                self,
+                self.backbone_,
+                class_names,
+                read([given.images[i] for i in rows], views),
+                torch.from_numpy(targets[rows]),
+                schedule,
+                validation(method.info, read, val_sources, val_words, np.array(classes.words)),
+                method=method,
+                on_epoch=watch.on_epoch,
+                checkpoint=self.checkpoint,
+                checkpoint_stays=self.checkpoint_stays,
+            )
         self._settle(method, classes)
+        for name in FEATURES_IN:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(features_in(given))
         self.history_ = result.history
         self.training_ = training_record(self, method, schedule, len(rows))
+        if LOGGER.isEnabledFor(logging.INFO):
+            LOGGER.info("%s", told_in_words(self))
         return self
 
-    def _reader(self, method: Method) -> Reader:
-        return Reader(method.info, self.backbone_, self.cache, self.on_encode)
+    def _reader(self, method: Method, watch: Watch) -> Reader:
+        return Reader(method.info, self.backbone_, self.cache, watch.on_encode)
+
+    def _asked(self, needs_labels: bool) -> Asked:
+        return Asked(self.image_column, self.label_column, needs_labels)
 
     # -- answering -------------------------------------------------------------------------------------
 
@@ -194,12 +218,19 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         is a number, ImageError where that of one image is none.
         """
         check_is_fitted(self, "method_")
-        names, sources = self._checked_names(class_names), as_list(images)
-        if not sources:
+        names, given = self._checked_names(class_names), take(images, ALL, self._asked(False))
+        if not given.images:
             return np.zeros((0, len(names)), np.float32)
-        score, inputs = self._answers.scorer(names, new_names), self._reader(self.method_).once(sources)
-        watch = self.on_encode if isinstance(inputs, PixelInputs) else None
-        return answered(score, inputs, sources, self.backbone_.device, watch)
+        check_columns(given, getattr(self, "feature_names_in_", None))
+        score = self._answers.scorer(names, new_names)
+        with watched(self.verbose, self.on_encode, None) as watch:
+            inputs = self._reader(self.method_, watch).once(given.images)
+            tell = watch.on_encode if isinstance(inputs, PixelInputs) else None
+            return answered(score, inputs, given.images, self.backbone_.device, tell)
+
+    def images_in(self, images: Images) -> list[Any]:
+        """The images in the order in which `predict` answers them: of a folder, a table or a data set."""
+        return take(images, ALL, self._asked(False)).images
 
     def untaught(self, class_names: Iterable[str]) -> list[str]:
         """Those of ``class_names`` that were not taught; none where nothing says so or there is no choice."""
@@ -217,19 +248,19 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         return self
 
     def score(
-        self, images: Images, labels: Iterable[str] | None = None, sample_weight: np.ndarray | None = None
+        self, images: Images, labels: Iterable[Any] | None = None, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Share of images (0 to 1) whose predicted class is their label; a folder of classes will do.
+        """Share of images (0 to 1) whose predicted class is their label. What brings labels to `fit` does so
+        here; of data that has parts, its test images are asked.
 
         Labels may differ from those of fit by "_", spaces and case. Unknown ones count as wrong; if all are,
         that is a DataError.
         """
         check_is_fitted(self, "method_")
-        if labels is None:
-            images, labels = read_folder_items(images, part="test")
-        inputs = as_list(images)
-        names = in_words_of(self.classes_, checked_labels(inputs, labels))
-        return float(np.average(self.predict(inputs) == names, weights=sample_weight))
+        given = take(images, TEST, self._asked(labels is None))
+        rows = self._classes.rows_of(read_labels(given, labels, self.label_names), self.label_names)
+        hits = (self.predict(given.images) == self.classes_[rows]) & (rows >= 0)
+        return float(np.average(hits, weights=sample_weight))
 
     @own_arithmetic()
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import Backbone, load_backbone
@@ -22,6 +26,8 @@ from promptlet.classifier.files import (
     round_method,
     usable_file,
 )
+from promptlet.classifier.labels import Classes, LabelNames, classes_named
+from promptlet.classifier.showing import as_html, in_words
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import Method, build_method, register, registered
@@ -46,16 +52,21 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
     short_classes_: tuple[str, ...]
     history_: tuple[EpochReport, ...]
     training_: dict[str, Any]
+    _words: tuple[str, ...]
 
     def _load_backbone(self) -> None:
         given = self.backbone
         self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
 
-    def _settle(self, method: Method, classes: np.ndarray) -> None:
+    def _settle(self, method: Method, classes: Classes) -> None:
         self.method_ = method
-        self.classes_ = classes
+        self.classes_, self._words = classes.values, classes.words
         self.class_names_ = method.class_names
         self.__dict__.pop("_answers", None)
+
+    @property
+    def _classes(self) -> Classes:
+        return Classes(self.classes_, getattr(self, "_words", None) or tuple(map(str, self.classes_)))
 
     @cached_property
     def _answers(self) -> Answers:
@@ -80,43 +91,51 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
         check_is_fitted(self, "method_")
         round_method(self.method_, precision)
-        self._settle(self.method_, self.classes_)
+        self._settle(self.method_, self._classes)
         return self
 
     @own_arithmetic()
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
         check_is_fitted(self, "method_")
-        return prompt_file_of(self.method_, tuple(map(str, self.classes_)), self.training_)
+        return prompt_file_of(self.method_, self._classes.words, self.training_)
 
     @classmethod
     @own_arithmetic()
     def load(
-        cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
+        cls,
+        path: str | Path,
+        backbone: str | Path | Backbone | None = None,
+        device: str | None = None,
+        label_names: LabelNames | None = None,
     ) -> Self:
         """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
         open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
         WrongBackboneError for another backbone, BackboneError where the file names a place.
+
+        The file holds names, which the labels then are; label_names makes them whole numbers again. Raises
+        DataError where it lacks one.
         """
         file = usable_file(path, names_backbone=backbone is None)
         given = file.backbone if backbone is None else backbone
-        classifier = cls(backbone=given, device=device, **parameters_of(file))
+        classes = classes_named(file.class_names, label_names)
+        classifier = cls(backbone=given, device=device, label_names=label_names, **parameters_of(file))
         classifier._load_backbone()
         former = not file.is_protected
         classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
         try:
-            classifier._restore(file)
+            classifier._restore(file, classes)
         except (OptionError, DataError) as error:
             raise PromptFileError(f"cannot use {path}: {error}") from error
         return classifier
 
-    def _restore(self, file: PromptFile) -> None:
+    def _restore(self, file: PromptFile, classes: Classes) -> None:
         names = check_class_names(file.class_names, "its class names") if file.class_names else ()
         method = build_method(file.method, self.backbone_, names, **options_of(file))
         restore(method, file, names or None)
         self.training_ = dict(file.training)
         self.history_ = self.short_classes_ = ()
-        self._settle(method, np.array(file.class_names))
+        self._settle(method, classes)
 
     def history_records(self) -> list[dict[str, float]]:
         """The history as plain records, for JSON."""
@@ -133,4 +152,27 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
         state = dict(state)
         for method in state.pop("_own", ()):
             register(method)
-        super().__setstate__(state)
+        parameters = signature(type(self)).parameters.items()  # a pickle may be older than some of them
+        super().__setstate__({**{name: p.default for name, p in parameters if name not in state}, **state})
+
+    # -- showing ---------------------------------------------------------------------------------------
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - as scikit-learn calls it
+        parameters: str = super().__repr__(N_CHAR_MAX)
+        return f"{parameters}\n{in_words(self)}" if hasattr(self, "method_") else parameters
+
+    def _in_notebook(self) -> str:
+        diagram: str = estimator_html_repr(self)
+        return as_html(self) + diagram if hasattr(self, "method_") else diagram
+
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        if get_config()["display"] != "diagram":
+            raise AttributeError("_repr_html_ is there where scikit-learn's option display is 'diagram'")
+        return self._in_notebook
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        bundle = {"text/plain": repr(self)}
+        return (
+            {**bundle, "text/html": self._in_notebook()} if get_config()["display"] == "diagram" else bundle
+        )
