@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 UV := .venv/bin/uv
-EXTRAS := open-clip,lora,huggingface,parquet,ray
+EXTRAS := open-clip,lora,huggingface,parquet,ray,heic
 
 DEMO := .venv/.demo-installed
 TESTS := .venv/.tests-installed

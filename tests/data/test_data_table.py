@@ -51,7 +51,25 @@ def test_tabs_and_absolute_paths(make_images: Make, tmp_path: Path) -> None:
             "split 'tset' is not known; allowed: train, val, test. Did you mean 'test'?",
         ),
         ("path,label\n1.jpg,a\n\n1.jpg,b\n", "t.csv, line 4: 1.jpg was already in line 2"),
-        ("path,class\n1.jpg,a\n", "there is no column 'label' among path, class"),
+        (
+            "path,breed\n1.jpg,a\n",
+            "no column of 'path', 'breed' is called as the label of an image is; call one",
+        ),
+        ("who,class\n1.jpg,a\n", "is called as the path of an image is; call one 'path', or 'filename'"),
+        (
+            "filename,image_path,class\n1.jpg,1.jpg,a\n",
+            "line 1: the columns 'filename' and 'image_path' are all called as the path of an image is; call",
+        ),
+        (
+            "file,target,Category\n1.jpg,a,b\n",
+            "the columns 'target' and 'Category' are all called as the label",
+        ),
+        (
+            "file,label,class_name\n1.jpg,0,a\n",
+            "line 2: the column 'label' holds numbers and 'class_name' words; class names are read as words",
+        ),
+        ("1.jpg,a\n8.jpg,a\n9.jpg,b\n", "line 2: there is no image file"),
+        ("1.jpg,a\n8.jpg,a\n9.jpg,b\n", "(1 more like it: line 3)"),
         ("path,label,label\n", "the column 'label' is there twice"),
         ("1.jpg\n", "line 1: has 1 columns; expected the columns path,label"),
         ("path,label\n", "the table has no images"),
@@ -111,3 +129,75 @@ def test_paths_of_other_machines(make_images: Make, row: str, message: str) -> N
     with pytest.raises(DataError) as caught:
         read_table(root / "t.csv")
     assert message.replace("{root}", str(root)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "filename,class",
+        "File,Class_Name",
+        "IMAGE,category",
+        "image_path,target",
+        "filepaths,labels",
+        "File Name,className",
+        "image_id,Label",
+    ],
+)
+def test_columns_by_any_of_their_names(make_images: Make, header: str) -> None:
+    root = make_images("r", "1.jpg", "2.jpg")
+    split = read_table(table(root, f"breed,{header}\nx,1.jpg,ant\ny,2.jpg,bee\n"))
+    assert [(item.path.name, item.class_name) for item in split.train] == [("1.jpg", "ant"), ("2.jpg", "bee")]
+
+
+def test_the_plain_names_come_before_others(make_images: Make) -> None:
+    root = make_images("r", "1.jpg", "2.jpg")
+    text = "filename,class,path,label,set,split\nx,9,1.jpg,ant,test,train\ny,8,2.jpg,bee,test,train\n"
+    split = read_table(table(root, text))
+    assert [item.class_name for item in split.train] == ["ant", "bee"]
+
+
+@pytest.mark.parametrize("column", ["split", "Set", "subset", "data set"])
+def test_parts_in_a_table_by_any_of_their_names(make_images: Make, column: str) -> None:
+    words = ("train", "Training", "valid", "VALIDATION", "val", "test", "testing")
+    root = make_images("r", *(f"{i}.jpg" for i in range(7)))
+    rows = "".join(f"{i}.jpg,{'ab'[i % 2]},{word}\n" for i, word in enumerate(words))
+    split = read_table(table(root, f"path,label,{column}\n{rows}"))
+    assert [len(part) for part in (split.train, split.val, split.test)] == [2, 3, 2]
+
+
+def test_a_column_that_may_hold_parts_and_does_not_is_passed_over(make_images: Make) -> None:
+    root = make_images("r", "1.jpg", "2.jpg")
+    split = read_table(table(root, "path,label,part\n1.jpg,ant,leg\n2.jpg,bee,test\n"))
+    assert (len(split.train), split.rule) == (2, "every image is a training image")
+
+
+def test_without_a_header_a_class_may_have_the_name_of_a_column(make_images: Make) -> None:
+    root = make_images("r", "1.jpg", "2.jpg")
+    split = read_table(table(root, "1.jpg,target\n2.jpg,label\n"))
+    assert split.class_names == ("label", "target")
+
+
+def test_accents_in_two_forms_are_one_name(make_images: Make) -> None:
+    composed, parted = "caf\u00e9", "cafe\u0301"
+    root = make_images("r", f"{parted}/{parted}.jpg", f"{composed}.jpg", "x.jpg")
+    rows = f"{composed}\\{composed}.jpg,{composed}\n{composed}.jpg,{parted}\nx.jpg,x\n"
+    split = read_table(table(root, rows))
+    assert split.class_names == (composed, "x")
+    assert [item.path.relative_to(root).as_posix() for item in split.train] == [
+        f"{parted}/{parted}.jpg",
+        f"{composed}.jpg",
+        "x.jpg",
+    ]
+
+
+@pytest.mark.parametrize("given", ["1.jpg", "1", "../elsewhere/1.jpg"])
+def test_an_image_in_a_folder_beside_the_table_is_pointed_at(make_images: Make, given: str) -> None:
+    root = make_images("r", "train_images/1.jpg")
+    with pytest.raises(DataError, match=r"Did you mean train_images/1\.jpg\?"):
+        read_table(table(root, f"image_id,label\n{given},a\n"))
+
+
+def test_images_that_are_not_there_are_kept_when_asked(make_images: Make) -> None:
+    root = make_images("r", "1.jpg")
+    split = read_table(table(root, "1.jpg,a\n2.jpg,b\n"), check_files=False)
+    assert [item.path for item in split.train] == [root / "1.jpg", root / "2.jpg"]

@@ -4,7 +4,9 @@ from promptlet.data.cache.features import CacheStats, FeatureCache, choose_cache
 from promptlet.data.catalog import DATASETS, DatasetSpec
 from promptlet.data.halves import base_new, select_classes, together
 from promptlet.data.hugging_face.reader import read_hugging_face
-from promptlet.data.images.opening import IMAGE_SUFFIXES, ImageSource, content_hash, list_images, open_image
+from promptlet.data.images.checks import find_unreadable, without_unreadable
+from promptlet.data.images.formats import IMAGE_SUFFIXES
+from promptlet.data.images.opening import ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
 from promptlet.data.load import load_dataset
 from promptlet.data.readers.coop_split import read_coop_split
@@ -30,6 +32,7 @@ __all__ = [
     "choose_cache",
     "clean_class_name",
     "content_hash",
+    "find_unreadable",
     "ignored_files",
     "list_images",
     "load_dataset",
@@ -43,5 +46,6 @@ __all__ = [
     "select_classes",
     "short_classes",
     "together",
+    "without_unreadable",
     "write_feature_file",
 ]

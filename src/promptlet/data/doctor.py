@@ -10,7 +10,7 @@ from pathlib import Path
 from promptlet.data.catalog import DATASETS, DatasetSpec, spec_of_split_file
 from promptlet.data.files import is_file, is_folder, is_there
 from promptlet.data.hugging_face.source import SUFFIXES, is_hub_source, local_path
-from promptlet.data.images.checks import not_there, unreadable
+from promptlet.data.images.checks import find_unreadable, not_there
 from promptlet.data.items import SPLIT_NAMES, Split, clean_class_name
 from promptlet.data.known.layouts import read_layout
 from promptlet.data.known.load import (
@@ -248,7 +248,7 @@ def _open_every(checkup: Checkup, paths: Sequence[Path], on_progress: Progress |
         if on_progress is not None:
             on_progress(checkup.name, done, total)
 
-    checkup.unreadable = unreadable(paths, tell)
+    checkup.unreadable = list(find_unreadable(paths, tell).values())
     if checkup.unreadable:
         shown = "; ".join(checkup.unreadable[:SHOWN])
         checkup.add("wrong", f"{len(checkup.unreadable):,} of {len(paths):,} images cannot be read: {shown}")

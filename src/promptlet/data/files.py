@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,8 +19,22 @@ from promptlet.errors import DataError, why
 
 MAX_TEXT_BYTES = 1 << 30
 """Of one text file; ImageNet's split file, the largest known, has an eighth of it."""
-PASSED_OVER = ("__MACOSX",)
-"""Folders that packing programs leave behind."""
+PASSED_OVER = frozenset(
+    (
+        *("__macosx", "icon\r", "network trash folder", "temporary items"),  # macOS
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
+        *(
+            "@eadir",
+            "#recycle",
+            "#snapshot",
+            "@recycle",
+            "@recently-snapshot",
+            "@__thumb",
+        ),  # disks in a network
+        *("lost+found", "__pycache__", "picasa.ini"),
+    )
+)
+"""What systems and programs leave in people's folders, in small letters; hidden names are not in it."""
 _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _HOW = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -38,13 +54,28 @@ def is_there(path: Path) -> bool:
     return _mode(path) != 0
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether a file or folder of this name is none of a person's own: hidden, or one of `PASSED_OVER`."""
+    return name.startswith(".") or name.casefold() in PASSED_OVER
+
+
 def list_folders(root: Path) -> list[Path]:
-    """The folders in ``root``, by name; hidden ones and `PASSED_OVER` are left out. Raises DataError."""
+    """The folders in ``root``, by name; what `is_passed_over` is left out. Raises DataError."""
     try:
-        found = [path for path in root.iterdir() if not path.name.startswith(".")]
+        found = [path for path in root.iterdir() if not is_passed_over(path.name)]
     except OSError as error:
         raise DataError(f"{root}: cannot be listed ({why(error)}); check its permissions") from error
-    return sorted(path for path in found if path.name not in PASSED_OVER and is_folder(path))
+    return sorted(path for path in found if is_folder(path))
+
+
+def files_below(root: Path, on_error: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """Every file below ``root``, folder by folder and by name; what `is_passed_over` is left out.
+
+    on_error: called where a folder cannot be listed; else such a folder counts as empty.
+    """
+    for folder, names, files in os.walk(root, onerror=on_error):
+        names[:] = sorted(name for name in names if not is_passed_over(name))
+        yield from (Path(folder, name) for name in sorted(files) if not is_passed_over(name))
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -77,12 +108,31 @@ def check_length(file: IO[bytes]) -> None:
 
 
 def portable(folder: Path, name: str) -> Path:
-    """``folder`` / ``name``, where ``name`` may be written with Windows' backslashes.
+    """``folder`` / ``name``, where ``name`` may be written with Windows' backslashes, and with its accents
+    composed or not: ``é`` is one character (NFC) or two (NFD), as the system liked that wrote it.
 
-    A file whose own name holds backslashes comes first.
+    A file with just that name comes first.
     """
     plain = folder / name
-    return folder / name.replace("\\", "/") if "\\" in name and not is_there(plain) else plain
+    if (name.isascii() and "\\" not in name) or is_there(plain):
+        return plain
+    slashed = name.replace("\\", "/")
+    if is_there(folder / slashed):
+        return folder / slashed
+    return _in_other_accents(folder, slashed) or folder / slashed
+
+
+def _in_other_accents(folder: Path, name: str) -> Path | None:
+    """What is there under a name that differs by its accents' form alone, in each part of the path."""
+    place = folder
+    for part in Path(name).parts:
+        if not is_there(place / part):
+            forms = (unicodedata.normalize(form, part) for form in ("NFC", "NFD"))
+            part = next((form for form in forms if is_there(place / form)), "")
+            if not part:
+                return None
+        place /= part
+    return place
 
 
 def _mode(path: Path) -> int:

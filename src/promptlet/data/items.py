@@ -62,7 +62,12 @@ class Split:
 
 def clean_class_name(name: str) -> str:
     """``_`` becomes a space, runs of white space one space, ends are stripped, accents are composed (NFC)."""
-    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
+    return " ".join(composed(name).replace("_", " ").split())
+
+
+def composed(name: str) -> str:
+    """The name with its accents composed (NFC). Systems store one name in two forms, which look alike."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def check_text(text: str, where: str, what: str) -> str:
@@ -111,6 +116,11 @@ def check_class_names(names: Iterable[str], where: str = "class_names") -> tuple
 def _same_name(where: str, first: str, second: str) -> str:
     if first == second:
         return f"{where}: the class name {first!r} is there twice; rename one class, or merge the two"
+    if composed(first) == composed(second):
+        return (
+            f"{where}: the class name {first!r} is there twice, with its accents composed (NFC) and not "
+            "(NFD); write it one way"
+        )
     return (
         f"{where}: the class names {first!r} and {second!r} differ only by '_', case or spaces, so "
         "their prompts would be the same; rename one class, or merge the two"
@@ -123,14 +133,18 @@ def _too_few(where: str, names: Sequence[str]) -> str:
 
 
 def build_split(name: str, parts: Mapping[str, Sequence[tuple[Path, str]]], where: str, rule: str) -> Split:
-    """A split of (path, class name) pairs per split name; classes are sorted by their uncleaned name."""
-    raw = sorted({class_name for pairs in parts.values() for _, class_name in pairs})
+    """A split of (path, class name) pairs per split name; classes are sorted by their uncleaned name.
+
+    Names that differ by the form of their accents alone are one.
+    """
+    raw = sorted({composed(class_name) for pairs in parts.values() for _, class_name in pairs})
     names = check_class_names(raw, where)
     labels = {class_name: label for label, class_name in enumerate(raw)}
 
     def items(part: str) -> tuple[Item, ...]:
         return tuple(
-            Item(path, labels[raw_name], names[labels[raw_name]]) for path, raw_name in parts.get(part, ())
+            Item(path, labels[composed(raw_name)], names[labels[composed(raw_name)]])
+            for path, raw_name in parts.get(part, ())
         )
 
     return Split(name, names, *(items(part) for part in SPLIT_NAMES), rule=rule)

@@ -35,13 +35,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Names that stand for several data sets: those of the field's tables, and of the mini world."""
 
 
-def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | FeatureFile:
+def load_dataset(
+    source: str | Path, root: str | Path | None = None, check_files: bool = True
+) -> Split | FeatureFile:
     """Read a data set by known name, from a folder, a table, a split file, a feature file, or Hugging Face.
 
     A known name is looked up below ``root``, as in ``load_dataset("caltech101", "data")``; those of the mini
     world (``"mini-flowers"``) are drawn when they are first asked for.
     For a split file ``root`` is the folder that its paths start at; otherwise it is not used. What begins
     with ``hf:`` is described in `promptlet.data.hugging_face.source`.
+    check_files: False keeps the images of a table that are not there, for `without_unreadable` to leave out.
     Raises `OptionError` for a name that is not known or lacks ``root``, `DataError` for what cannot be read,
     and `MissingExtraError` for Hugging Face data without their package.
     """
@@ -62,7 +65,7 @@ def load_dataset(source: str | Path, root: str | Path | None = None) -> Split | 
         raise DataError(f"{path}: is not a regular file, but a device, a pipe or a socket; allowed: {KINDS}")
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            return read_table(path)
+            return read_table(path, check_files)
         case ".json":
             return read_coop_split(path, root)
         case ".npz":

@@ -12,12 +12,14 @@ from promptlet.data.hugging_face.source import is_hub_source
 OwnData: TypeAlias = Split | FeatureFile
 
 
-def read_own(path: Path) -> OwnData:
+def read_own(path: Path, check_files: bool = True) -> OwnData:
     """What lies at ``path``. A bare name is a folder here, never a data set known by name.
 
-    Raises DataError.
+    check_files: as in `load_dataset`. Raises DataError.
     """
-    return load_dataset(path) if is_there(path) or is_hub_source(path) else read_folder(path)
+    if is_there(path) or is_hub_source(path):
+        return load_dataset(path, check_files=check_files)
+    return read_folder(path)
 
 
 def ignored(path: Path, data: OwnData) -> list[Path]:

@@ -41,6 +41,8 @@ def take_frame(frame: Any, asked: Asked) -> Given:
         raise DataError(f"{WHERE}: the column {twice[0]!r} is there twice; rename one")
     image = _image_column(frame, columns, asked.image)
     label = _label_column(columns, asked, image)
+    if label is None and asked.needs_labels:
+        raise no_column(LABEL, columns, WHERE)
     labels = None if label is None else _values(frame, label)
     if labels is not None and asked.needs_labels:
         check_none_missing(labels, f"the column {label!r}", WHERE)

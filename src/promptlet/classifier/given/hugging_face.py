@@ -54,6 +54,8 @@ def _take(data: Any, asked: Asked) -> Given:
         raise DataError(f"{WHERE} does not say what its columns hold (features is None): data.cast(features)")
     image = _image_column(features, asked)
     label = _label_column(features, asked, image)
+    if label is None and asked.needs_labels:
+        raise no_column(LABEL, list(features), WHERE)
     rows = _plain_rows(data, features, image, label)
     images = [row[image] for row in rows]
     check_none_missing(images, f"the column {image!r}", WHERE)

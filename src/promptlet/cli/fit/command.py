@@ -24,6 +24,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
 EXAMPLES = examples(
@@ -129,6 +130,7 @@ def command(
         bool, typer.Option("--resume", help="Go on with a training that was cut short.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing prompt file.")] = False,
+    skip_bad: SkipBad = False,
     json: Json = False,
 ) -> None:
     """Learn a prompt from images and write it to a file of about 2 KB."""
@@ -137,10 +139,11 @@ def command(
     check_precision(precision)
     check_estimate(estimate)
     check_room(out, checkpoint)
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.own_images.data import ignored
 
-    data = read_own(folder)
-    tell_ignored(ignored(folder, data))
+    taken = take(folder, skip_bad, quiet=json)
+    data = taken.data
+    tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     chosen = method_of(method, given)
     if compact:
@@ -170,7 +173,7 @@ def command(
         checkpoint=checkpoint,
     )
     classifier.checkpoint_stays = True  # until the prompt file stands
-    with bars(off=json) as shown:
+    with bars(off=json) as shown, naming_unreadable(data):
         try:
             facts = fit(classifier, data, precision, shown.show, estimate).facts()
             facts |= store(classifier, out, precision, compact, checkpoint)
@@ -178,6 +181,6 @@ def command(
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
     tell_notes(cache)
     if json:
-        emit_json(facts)
+        emit_json(facts | {"left_out": facts_of(taken.left_out)})
     else:
         tell(facts, shots, compact)

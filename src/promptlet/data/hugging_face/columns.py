@@ -6,19 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from promptlet.data.words import LABEL, PARTS, role_of
 from promptlet.errors import DataError, OptionError, did_you_mean
 
 Features = Mapping[str, Any]
 """`datasets.Features`: what each column holds."""
-
-LABEL_NAMES = (
-    *("label", "labels", "class", "class_name", "classname", "class_label", "category"),
-    *("label_name", "label_text", "label_str", "target"),
-)
-"""Columns of text that are labels by their name."""
-
-TRAIN, VAL, TEST = ("train", "training"), ("validation", "valid", "val", "dev"), ("test", "testing")
-SPLITS = {"train": TRAIN, "val": VAL, "test": TEST}
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ def choose_parts(splits: Collection[str], where: str) -> dict[str, str]:
     known = {split.casefold(): split for split in splits}
     parts = {
         part: next(known[name] for name in names if name in known)
-        for part, names in SPLITS.items()
+        for part, names in PARTS.items()
         if known.keys() & set(names)
     }
     if parts:
@@ -96,8 +88,7 @@ def _only_image(features: Features, where: str) -> str:
 def _only_label(features: Features, where: str) -> str:
     found = [name for name, feature in features.items() if _is(feature, "ClassLabel")]
     if not found:
-        texts = {name.casefold(): name for name, feature in features.items() if _is_text(feature)}
-        found = [texts[name] for name in LABEL_NAMES if name in texts]
+        found = [name for name, feature in features.items() if _is_text(feature) and role_of(name) == LABEL]
     return _only(found, "label", features, where)
 
 
@@ -117,7 +108,7 @@ def _only(found: Sequence[str], option: str, features: Features, where: str) -> 
 
 _EXPECTED = {
     "image": "an Image, or encoded files (binary), or pixels (Array2D, Array3D)",
-    "label": f"a ClassLabel, or text in a column called {', '.join(LABEL_NAMES[:4])}, ... (numbers have no "
+    "label": "a ClassLabel, or text in a column called label, class, category, target, ... (numbers have no "
     "names; `datasets` casts them to a ClassLabel)",
 }
 

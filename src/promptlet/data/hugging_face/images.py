@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from promptlet.data.files import is_file, portable
-from promptlet.data.images.opening import IMAGE_SUFFIXES, PREFIX_BYTES, format_of
+from promptlet.data.images.formats import HEIC_SUFFIXES, IMAGE_SUFFIXES, PREFIX_BYTES, format_of
 from promptlet.errors import DataError
 
 SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
@@ -52,7 +52,7 @@ def _suffix(content: bytes, name: str) -> str:
     if found:
         return SUFFIXES.get(found, f".{found.lower()}")
     given = Path(name).suffix.lower()
-    return given if given in IMAGE_SUFFIXES else NO_IMAGE
+    return given if given in IMAGE_SUFFIXES | HEIC_SUFFIXES else NO_IMAGE
 
 
 def _png(pixels: list[Any], where: str) -> bytes:

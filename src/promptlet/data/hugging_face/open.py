@@ -7,7 +7,6 @@ becomes a `DataError`.
 from __future__ import annotations
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.data.files import is_file, read_text
+from promptlet.data.files import files_below, is_file, read_text
 from promptlet.data.hugging_face.columns import Features
 from promptlet.data.hugging_face.source import DICT, STATE, SUFFIXES, HubSource
 from promptlet.errors import DataError, MissingExtraError
@@ -51,11 +50,7 @@ def local_files(source: HubSource) -> tuple[Path, ...]:
     place = Path(source.place)
     if is_file(place):
         return (place,)
-    found = []
-    for folder, names, files in os.walk(place):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        found += [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
-    return tuple(found)
+    return tuple(files_below(place))
 
 
 def open_local(source: HubSource) -> Opened:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from promptlet.data.images.opening import image_in_turn, is_file
-from promptlet.errors import ImageError
+from promptlet.data.items import SPLIT_NAMES, Split
+from promptlet.errors import DataError, ImageError
+
+Location = TypeVar("Location", bound=str | Path)
 
 CHUNK = 1024
+SHOWN = 5
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -25,20 +31,49 @@ def not_there(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def unreadable(paths: Sequence[Path], on_progress: Callable[[int, int], None]) -> list[str]:
-    """What is wrong with each image that cannot be opened; they are decoded in several threads.
+def find_unreadable(
+    paths: Sequence[Location], on_progress: Callable[[int, int], None] | None = None
+) -> dict[Location, str]:
+    """Those of ``paths`` that cannot be opened as images, with what is wrong; none is changed.
 
-    on_progress(done, total) after every `CHUNK` of them.
+    ``bad = find_unreadable(paths); good = [path for path in paths if path not in bad]``. Images are decoded
+    in several threads; on_progress(done, total) is called after every `CHUNK` of them.
     """
     rest = iter(paths)
     done = 0
-    problems: list[str] = []
+    problems: dict[Location, str] = {}
     with ThreadPoolExecutor(THREADS) as pool:
         while chunk := list(islice(rest, CHUNK)):
-            problems += filter(None, pool.map(_why_unreadable, chunk))
+            reasons = zip(chunk, pool.map(_why_unreadable, chunk), strict=True)
+            problems |= {path: reason for path, reason in reasons if reason}
             done += len(chunk)
-            on_progress(done, len(paths))
+            if on_progress is not None:
+                on_progress(done, len(paths))
     return problems
+
+
+def without_unreadable(
+    split: Split, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[Split, dict[Path, str]]:
+    """The data set without the images that cannot be opened: as if they were not there; and what is wrong
+    with each of them.
+
+    Raises DataError where that leaves a class without training images.
+    """
+    paths = list(dict.fromkeys(item.path for item in split.every_item))
+    bad = find_unreadable(paths, on_progress)
+    train, val, test = (
+        tuple(item for item in getattr(split, part) if item.path not in bad) for part in SPLIT_NAMES
+    )
+    left = {item.label for item in train}
+    lost = {item.class_name: bad[item.path] for item in split.train if item.label not in left}
+    if lost:
+        names = ", ".join(map(repr, list(lost)[:SHOWN])) + (", ..." if len(lost) > SHOWN else "")
+        raise DataError(
+            f"{split.name}: without the images that cannot be read, no training image is left of {names}; "
+            f"replace them, or remove the class. The first: {next(iter(lost.values()))}"
+        )
+    return replace(split, train=train, val=val, test=test), bad
 
 
 def _files_in(folder: Path) -> set[str]:
@@ -49,7 +84,7 @@ def _files_in(folder: Path) -> set[str]:
         return set()
 
 
-def _why_unreadable(path: Path) -> str:
+def _why_unreadable(path: str | Path) -> str:
     try:
         with image_in_turn(path):
             return ""

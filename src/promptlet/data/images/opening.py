@@ -12,11 +12,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from promptlet.data.files import is_passed_over
+from promptlet.data.images.formats import has_image_name, open_plugin
 from promptlet.data.images.pixels import array_to_rgb, as_rgb, pillow_to_8_bits
 from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
@@ -25,7 +27,7 @@ from promptlet.errors import DataError, ImageError, why
 if TYPE_CHECKING:
     from PIL import Image
 
-ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
+ImageSource: TypeAlias = "str | Path | bytes | Image.Image | npt.NDArray[Any]"
 
 MAX_PIXELS = 100_000_000
 """Width times height above which an image is refused: decoded, as RGB it takes 400 MB."""
@@ -39,26 +41,12 @@ _LARGE = threading.RLock()
 
 SHOWN_ERRORS = 20
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
-"""Pillow's names of the formats read. EPS and its like, which start other programs, are left out."""
-
-PREFIX_BYTES = 16
-"""As many of a file's first bytes as tell its format."""
-
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"),
-        *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "jp2"),
-    )
-)
-
 
 def open_image(source: ImageSource) -> Image.Image:
     """The image as upright RGB.
 
-    ``source`` is a path, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or floats in
-    [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
+    ``source`` is a path, a file's bytes, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or
+    floats in [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
     current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped, as CLIP
     does.
     Raises `ImageError` naming the file, what is wrong with it and what to do.
@@ -88,10 +76,11 @@ def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
             _check_size(source, name)
             found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found
-    if isinstance(source, str | Path):
-        return _open_path(Path(source), turn)
+    if isinstance(source, str | Path | bytes):
+        return _open_file(source if isinstance(source, bytes) else Path(source), turn)
     raise ImageError(
-        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
+        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, a NumPy array (H, W, 3), or "
+        "the bytes of an image file"
     )
 
 
@@ -99,6 +88,8 @@ def name_of(source: ImageSource) -> str:
     """What messages call an image."""
     if isinstance(source, str | Path):
         return str(source)
+    if isinstance(source, bytes):
+        return f"an image of {len(source):,} bytes"
     shape = f" of shape {source.shape}" if isinstance(source, np.ndarray) else ""
     return f"a {type(source).__name__}{shape}"
 
@@ -108,8 +99,8 @@ def content_hash(source: ImageSource) -> str:
 
     Raises `ImageError` when the image cannot be read.
     """
-    if isinstance(source, str | Path):
-        return _file_hash(Path(source))
+    if isinstance(source, str | Path | bytes):
+        return _file_hash(source if isinstance(source, bytes) else Path(source))
     image = open_image(source)
     digest = hashlib.blake2b(digest_size=16, person=b"promptlet-pixels")
     digest.update(f"{image.mode} {image.width}x{image.height}\n".encode("ascii"))
@@ -148,12 +139,16 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         with os.scandir(folder) as entries:  # which knows what is a file without asking for each
-            names = [entry.name for entry in entries if _is_image_name(entry.name) and is_file(entry)]
+            names = [entry.name for entry in entries if _is_listed(entry.name) and is_file(entry)]
         return [folder / name for name in sorted(names)]
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be listed ({why(error)}); give an existing folder that you may read"
         ) from error
+
+
+def _is_listed(name: str) -> bool:
+    return has_image_name(name) and not is_passed_over(name)
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
@@ -164,73 +159,41 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
-
-
-def _file_hash(path: Path) -> str:
+def _file_hash(path: Path | bytes) -> str:
     digest = hashlib.blake2b(digest_size=16, person=b"promptlet-file")
-    with opened(path) as file, named(str(path)):
+    with opened(path, name_of(path)) as file, named(name_of(path)):
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _open_path(path: Path, turn: ExitStack) -> Image.Image:
-    with named(str(path)):
+def _open_file(source: Path | bytes, turn: ExitStack) -> Image.Image:
+    name = name_of(source)
+    with named(name):
         try:
-            with opened(path) as file:
-                return _decoded(_open_plugin(file, path), path, turn)
+            with opened(source, name) as file:
+                return _decoded(open_plugin(file, Path(name)), name, turn)
         except (ImageError, MemoryError):
             raise
         except Exception:
-            with opened(path) as file:
-                image = open_without_text(file, str(path))
+            with opened(source, name) as file:
+                image = open_without_text(file, name)
             if image is None:
                 raise
-            return _decoded(image, path, turn)
+            return _decoded(image, name, turn)
 
 
-def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
+def _decoded(image: Image.Image, name: str, turn: ExitStack) -> Image.Image:
     found = None
     try:
-        _check_size(image, str(path))
+        _check_size(image, name)
         if image.width * image.height > LARGE_PIXELS:
             turn.enter_context(_LARGE)
-        found = pillow_to_8_bits(image, str(path))
+        found = pillow_to_8_bits(image, name)
         return found
     finally:
         if found is not image:
             image.close()
-
-
-def _open_plugin(file: IO[bytes], path: Path) -> Image.Image:
-    """Read the header with the plugin that accepts the first bytes; nothing is decoded yet."""
-    from PIL import Image
-
-    prefix = file.read(PREFIX_BYTES)
-    name = format_of(prefix)
-    if name:
-        file.seek(0)
-        return Image.OPEN[name][0](file, str(path))
-    raise ImageError(
-        f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
-        f"allowed: {', '.join(FORMATS)}; convert it, or leave it out"
-    )
-
-
-def format_of(prefix: bytes) -> str:
-    """The one of `FORMATS` whose files begin like this (16 bytes), or an empty text."""
-    from PIL import Image
-
-    Image.preinit()
-    for name in FORMATS:
-        if name not in Image.OPEN:
-            Image.init()
-        factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory is not None and accepts is not None and accepts(prefix) is True:
-            return name
-    return ""
 
 
 def _check_size(image: Image.Image, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from promptlet.data.catalog import spec_of_split_file
 from promptlet.data.files import is_folder, portable, read_text
-from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, check_text
+from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, check_text, composed
 from promptlet.errors import DataError, why
 
 EXPECTED = 'expected {"train": [["path.jpg", 0, "class name"], ...], "val": [...], "test": [...]}'
@@ -94,7 +94,7 @@ def _class_names(rows: dict[str, list[tuple[str, int, str]]], path: Path) -> tup
     names: dict[int, str] = {}
     for part in rows.values():
         for _, label, name in part:
-            if names.setdefault(label, name) != name:
+            if names.setdefault(label, composed(name)) != composed(name):
                 raise DataError(
                     f"{path}: label {label} is called {names[label]!r} and {name!r}; expected one name "
                     "per label"

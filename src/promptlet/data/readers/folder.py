@@ -1,153 +1,179 @@
-"""A folder of images per class, with or without train / val / test folders above."""
+"""A folder of images per class, with or without folders of parts (train, val, test) above."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from promptlet.data.files import is_folder, is_there, list_folders
-from promptlet.data.images.opening import IMAGE_SUFFIXES, list_images
-from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split
+from promptlet.data.files import files_below, is_folder, is_there, list_folders
+from promptlet.data.images.formats import INSTALL_HEIC, has_heic_name, image_suffixes, reads_heic
+from promptlet.data.images.opening import list_images
+from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split, clean_class_name
+from promptlet.data.readers.nesting import meant_instead, twin_images, unwrapped, what_to_do
+from promptlet.data.words import part_of
 from promptlet.errors import DataError, did_you_mean
 
-WRAPPINGS = 3
-"""Folders around a data set, at most."""
-WRAPPERS = frozenset(("data", "dataset", "datasets", "images", "image", "imgs", "archive", *SPLIT_NAMES))
-SHOWN = 3
+SHOWN = 5
 EXPECTED = "expected one folder of images per class (root/cat/1.jpg, root/dog/2.jpg)"
+
+Found = list[tuple[Path, str]]
+"""(path, class name) of images."""
 
 
 def read_folder(root: str | Path) -> Split:
     """Classes are the folders of ``root``, sorted by name; all their images go to train.
 
-    When ``root`` holds ``train`` and ``test`` (and perhaps ``val``) and these hold the class folders, they
-    are the splits. Hidden files and files that are no images are passed over, and so are folders around it
-    all, which archives packed twice have (``dataset/dataset/cat``, ``train/train/cat``, ``cat/cat``).
+    Where ``root`` holds ``train``, and perhaps ``val`` and ``test`` (by whatever of `words.PARTS`), and these
+    hold the class folders, they are the parts; one that holds no class folders is passed over. So are hidden
+    files, files that are no images, and folders around it all, which archives packed twice have
+    (``dataset/dataset/cat``, ``train/train/cat``, ``cat/cat``).
     Raises `DataError` saying which folder is at fault, what was expected and what to do.
     """
     root = Path(root)
     if not is_folder(root):
         what = "is a file, not a folder" if is_there(root) else "does not exist"
-        raise DataError(f"{root}: {what}; {EXPECTED}")
-    root = _unwrapped(root)
-    names = {path.name for path in list_folders(root)}
-    if _holds_splits(root, names):
-        return _read_splits(root, [name for name in SPLIT_NAMES if name in names])
+        raise DataError(f"{root}: {what}; {EXPECTED}.{_like(root)}")
+    root = unwrapped(root)
+    parts = _parts_in(root)
+    if parts:
+        return _read_parts(root, parts)
     return build_split(root.resolve().name, {"train": _class_images(root)}, str(root), ALL_TRAIN)
 
 
-def _unwrapped(root: Path) -> Path:
-    """The folder itself, or the one that packing has wrapped in it: ``dataset/dataset/cat/1.jpg``.
-
-    A folder that holds one folder and no images is no data set, which has 2 classes or more. The one in it is
-    taken where its name says that it is no class: that of the folder around it, or one of `WRAPPERS`.
-    """
-    for _ in range(WRAPPINGS):
-        inside = list_folders(root)
-        if len(inside) != 1 or list_images(root):
-            break
-        name = inside[0].name.casefold()
-        is_class = name != root.resolve().name.casefold() and name not in WRAPPERS
-        if is_class or list_images(inside[0]) or not list_folders(inside[0]):
-            break
-        [root] = inside
-    return root
+def _like(root: Path) -> str:
+    """The name of a folder beside one that is not there."""
+    try:
+        return did_you_mean(root.name, [path.name for path in list_folders(root.parent)])
+    except DataError:
+        return ""
 
 
-def _holds_splits(root: Path, names: set[str]) -> bool:
-    """Whether the folders are train, test and perhaps val; classes that merely have such names are not."""
-    splits = names & set(SPLIT_NAMES)
-    if not splits or not all(list_folders(root / name) for name in splits):
-        return False
-    if names - set(SPLIT_NAMES):
-        raise DataError(
-            f"{root}: has the split folders {_listed(splits)} beside {_listed(names - splits)}; "
-            "expected only train, val and test there; move the other folders away"
-        )
-    if not {"train", "test"} <= splits:
-        raise DataError(
-            f"{root}: has {_listed(splits)} but splits need both train and test (val may be left out); "
-            f"add or rename a folder, or give {root / min(splits)} to use only that one"
-        )
-    return True
-
-
-def _read_splits(root: Path, names: list[str]) -> Split:
-    parts = {name: _class_images(_unwrapped(root / name)) for name in names}
-    known = {class_name for _, class_name in parts["train"]}
-    for name in names:
-        for path, class_name in parts[name]:
-            if class_name not in known:
-                raise DataError(
-                    f"{path.parent}: there is no class {class_name!r} in {root / 'train'}; expected the "
-                    f"same class folders in every split: rename or remove "
-                    f"it.{did_you_mean(class_name, known)}"
-                )
-    return build_split(root.resolve().name, parts, str(root), f"its folders {', '.join(names)}")
-
-
-def _class_images(root: Path) -> list[tuple[Path, str]]:
-    """(path, class name) of every image, by class folder and then by file name."""
-    loose = list_images(root)
-    if loose:
-        raise DataError(
-            f"{root}: has images directly in it, such as {loose[0].name}; {EXPECTED}: move them into one"
-        )
+def _parts_in(root: Path) -> dict[str, Path]:
+    """The folder of each part; none where these are classes, which may have any name."""
     folders = list_folders(root)
-    if not folders:
-        raise DataError(f"{root}: has no class folders; {EXPECTED}")
-    return [(image, folder.name) for folder in folders for image in _images_of(folder)]
+    named = {folder: part for folder in folders if (part := part_of(folder.name))}
+    parts: dict[str, Path] = {}
+    for folder, part in named.items():
+        if not _has_classes(folder, part):
+            continue
+        if part in parts:
+            raise DataError(
+                f"{root}: {parts[part].name!r} and {folder.name!r} both mean {part}; merge them, or move one "
+                "away"
+            )
+        parts[part] = folder
+    if not parts:
+        return {}
+    _check_alone(root, parts, [folder for folder in folders if folder not in named])
+    if "train" not in parts:
+        [*shown] = sorted(folder.name for folder in parts.values())
+        if any(part == "train" for part in named.values()):
+            return {"train": next(folder for folder, part in named.items() if part == "train"), **parts}
+        raise DataError(
+            f"{root}: has {', '.join(shown)} but no train, which is learned from; add or rename a folder, or "
+            f"give {root / shown[0]} to use only that one"
+        )
+    return parts
 
 
-def _images_of(folder: Path) -> list[Path]:
-    images = list_images(folder) or _twin_images(folder)
-    if images:
-        return images
-    deeper = list_folders(folder)
-    inside = "folders but no images" if deeper else "no images"
-    raise DataError(
-        f"{folder}: this class folder holds {inside}; expected files ending in "
-        f"{', '.join(sorted(IMAGE_SUFFIXES))} "
-        f"directly in it: {_what_to_do(folder, deeper)}"
+def _has_classes(folder: Path, part: str) -> bool:
+    """Whether a folder holds class folders; ``test/test/1.jpg`` are images of no class."""
+    inside = list_folders(folder)
+    is_twin = len(inside) == 1 and part_of(inside[0].name) == part
+    return bool(inside) and not (is_twin and list_images(inside[0]))
+
+
+def _check_alone(root: Path, parts: Mapping[str, Path], others: Iterable[Path]) -> None:
+    """Raise DataError for folders of images beside parts."""
+    lost = [folder.name for folder in others if _holds_images(folder)]
+    if lost:
+        shown = ", ".join(sorted(folder.name for folder in parts.values()))
+        raise DataError(
+            f"{root}: has the split folders {shown} beside {', '.join(lost)}; expected only train, val and "
+            "test there; move the other folders away"
+        )
+
+
+def _holds_images(folder: Path) -> bool:
+    return bool(list_images(folder)) or any(map(list_images, list_folders(folder)))
+
+
+def _read_parts(root: Path, folders: Mapping[str, Path]) -> Split:
+    """Class folders of the same name but for ``_``, spaces, case and accents' form are one class."""
+    in_order = {part: folders[part] for part in SPLIT_NAMES if part in folders}
+    found = {part: _class_images(unwrapped(folder), part == "train") for part, folder in in_order.items()}
+    known = {_key(name): name for _, name in found["train"]}
+    for part, images in found.items():
+        unknown = {name: path.parent for path, name in images if _key(name) not in known}
+        if unknown:
+            raise DataError(_not_taught(unknown, folders["train"], list(known.values())))
+        if part != "train":
+            found[part] = [(path, known[_key(name)]) for path, name in images]
+    names = ", ".join(folder.name for folder in in_order.values())
+    return build_split(root.resolve().name, found, str(root), f"its folders {names}")
+
+
+def _key(name: str) -> str:
+    return clean_class_name(name).casefold()
+
+
+def _not_taught(unknown: Mapping[str, Path], train: Path, known: list[str]) -> str:
+    first, place = next(iter(unknown.items()))
+    rest = [repr(name) for name in unknown][1:]
+    more = f", nor {', '.join(rest[:SHOWN])}{' ...' if len(rest) > SHOWN else ''}" if rest else ""
+    return (
+        f"{place}: there is no class {first!r}{more} in {train}; expected the same class folders in every "
+        f"part: rename or remove {'these' if rest else 'it'}.{did_you_mean(first, known)}"
     )
 
 
-def _twin_images(folder: Path) -> list[Path]:
-    """Those of ``cat/cat``, where it is all that ``cat`` holds."""
-    inside = list_folders(folder)
-    is_twin = len(inside) == 1 and inside[0].name == folder.name
-    return list_images(inside[0]) if is_twin else []
-
-
-def _what_to_do(folder: Path, deeper: list[Path]) -> str:
-    """With a class folder without images of its own."""
-    beside = {path.name for path in list_folders(folder.parent)} - {folder.name}
-    again = sorted(beside & {path.name for path in deeper})
-    if len(again) > 1:
-        return (
-            f"it holds {', '.join(again[:SHOWN])} once more, as archives packed twice do; move {folder} away"
+def _class_images(root: Path, is_train: bool = True) -> Found:
+    """The images, by class folder and then by file name. Empty class folders are passed over where nothing is
+    learned from them."""
+    loose = list_images(root)
+    if loose:
+        raise DataError(
+            f"{root}: has images directly in it, such as {loose[0].name}; {EXPECTED}: move them into one, or "
+            f"away.{meant_instead(root)}"
         )
-    wrapped = _unwrapped(folder)
-    if any(map(list_images, list_folders(wrapped))):
-        return (
-            f"if the folders in {wrapped} are the classes, give that folder; if {folder.parent} holds parts, "
-            "call them train, val and test"
-        )
-    return "add images or remove the folder"
+    folders = list_folders(root)
+    if not folders:
+        raise DataError(f"{root}: has no class folders; {EXPECTED}{_of_heic([root])}")
+    found = {folder: list_images(folder) or twin_images(folder) for folder in folders}
+    empty = [folder for folder, images in found.items() if not images]
+    if empty and not is_train:
+        empty = [folder for folder in empty if next(files_below(folder), None) is not None]
+    if empty:
+        raise DataError(_no_images(empty))
+    return [(image, folder.name) for folder, images in found.items() for image in images]
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def _no_images(empty: list[Path]) -> str:
+    """What is wrong with class folders that have no images directly in them."""
+    first = empty[0]
+    kind = "folders but no images" if list_folders(first) else "no images"
+    rest = [folder.name for folder in empty[1:]]
+    also = ""
+    if rest:
+        more = f" and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
+        also = f", nor do {', '.join(rest[:SHOWN])}{more} hold any"
+    return (
+        f"{first}: this class folder holds {kind}{also}; expected files ending in "
+        f"{', '.join(sorted(image_suffixes()))} directly in it: {what_to_do(first)}{_of_heic(empty)}"
+    )
+
+
+def _of_heic(folders: Iterable[Path]) -> str:
+    """What HEIC photos in them need, where they are not read."""
+    if reads_heic():
+        return ""
+    count = sum(has_heic_name(path.name) for folder in folders for path in files_below(folder))
+    return f"; its {count:,} HEIC photos are read with the extra 'heic': {INSTALL_HEIC}" if count else ""
 
 
 def ignored_files(root: str | Path, split: Split) -> list[Path]:
     """What is below ``root``, and no folder, that its ``split`` does not hold: files of other kinds or in
-    folders within a class, devices, links to nothing.
+    folders within a class, devices, links to nothing. What systems leave behind is not told.
     """
-    root = Path(root)
     taken = {item.path for item in split.every_item}
-    found: list[Path] = []
-    for folder, names, files in os.walk(root):
-        names[:] = [name for name in names if not name.startswith(".")]
-        found += [Path(folder, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path not in taken)
+    return sorted(path for path in files_below(Path(root)) if path not in taken)
