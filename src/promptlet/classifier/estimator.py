@@ -221,7 +221,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         names, given = self._checked_names(class_names), take(images, ALL, self._asked(False))
         if not given.images:
             return np.zeros((0, len(names)), np.float32)
-        check_columns(given, getattr(self, "feature_names_in_", None))
+        check_columns(given, self)
         score = self._answers.scorer(names, new_names)
         with watched(self.verbose, self.on_encode, None) as watch:
             inputs = self._reader(self.method_, watch).once(given.images)

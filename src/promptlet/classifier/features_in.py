@@ -23,8 +23,16 @@ def features_in(given: Given) -> dict[str, Any]:
     return facts
 
 
-def check_columns(given: Given, known: np.ndarray | None) -> None:
-    """Raise DataError where a data frame's features are called or ordered otherwise than those of fit."""
+def check_columns(given: Given, fitted: Any) -> None:
+    """Raise DataError, in scikit-learn's words, where features are not as wide as those of fit, or a data
+    frame's are called or ordered otherwise."""
+    width, known = getattr(fitted, "n_features_in_", None), getattr(fitted, "feature_names_in_", None)
+    own = np.size(given.images[0]) if are_vectors(given.images) else width
+    if width is not None and own != width:
+        raise DataError(
+            f"X has {own} features, but {type(fitted).__name__} is expecting {width} features as input: "
+            f"features of {own} numbers do not fit this backbone, which has {width}"
+        )
     if known is None or given.columns is None or list(known) == list(given.columns):
         return
     lists = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from scipy.sparse import issparse
 
 from promptlet.classifier.tensors import array_of, as_source
 from promptlet.data import clean_class_name, sample_shots, short_classes
@@ -28,6 +29,11 @@ def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
         raise DataError(
             "the features differ in length or hold no numbers; give an array (N, D), or images alone"
         ) from error
+    if stacked.shape[1] == 0:
+        raise DataError(
+            f"the features have 0 feature(s) (shape={stacked.shape}) while a minimum of 1 is required; give "
+            f"an array (N, {dim})"
+        )
     if stacked.shape[1] != dim:
         raise DataError(
             f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
@@ -40,6 +46,7 @@ def as_list(images: Images) -> list[Any]:
     """A list of sources; a single path, picture or file becomes a list of one. Raises DataError."""
     if isinstance(images, torch.Tensor):
         return _rows_of(images)
+    images = _as_array(images)
     single = as_source(images)
     if isinstance(single, (str, Path, bytes, Image.Image)):
         return [single]
@@ -58,6 +65,17 @@ def as_list(images: Images) -> list[Any]:
     return rows
 
 
+def _as_array(images: Images) -> Images:
+    """What only says how it becomes an array, as that. Raises DataError for numbers that are no features."""
+    if issparse(images):
+        raise DataError("sparse input is not supported: features are dense; give X.toarray()")
+    is_plain = isinstance(images, np.ndarray | Iterable | Image.Image)
+    array = np.asarray(images) if hasattr(images, "__array__") and not is_plain else images
+    if isinstance(array, np.ndarray) and array.dtype.kind == "c":
+        raise DataError("Complex data not supported: features are real numbers; give their real part, X.real")
+    return array
+
+
 def _rows_of(tensor: torch.Tensor) -> list[Any]:
     """Features (N, D) as vectors; one image, or a batch of them, as arrays."""
     if tensor.ndim < 2:
@@ -68,11 +86,11 @@ def _rows_of(tensor: torch.Tensor) -> list[Any]:
 def _one_vector(shape: tuple[int, ...]) -> str:
     return (
         f"images is one row of {shape[0] if shape else 1} numbers, neither an image nor features (N, D); for "
-        "one vector of features give X[:1] or X[0].reshape(1, -1), not X[0]"
+        "one vector of features give X[:1], not X[0]. Reshape your data: X[0].reshape(1, -1)"
     )
 
 
-def checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
+def checked_labels(inputs: Sequence[Any], labels: Iterable[Any]) -> np.ndarray:
     """Labels as an array of text (N,). Raises DataError for another length, or labels that are not names."""
     if isinstance(labels, str):
         raise DataError(f"labels is the text {labels!r}; give one class name per image")
@@ -83,9 +101,10 @@ def checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
         raise DataError("no images given; give at least one image of each class")
     wrong = [label for label in given if not isinstance(label, str)]
     if wrong:
+        unknown = "Unknown label type: " if isinstance(wrong[0], float | np.floating) else ""
         raise DataError(
-            f"label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words (the "
-            "backbone reads them), such as 'dog'. Map numbers to names first, or say what they mean: "
+            f"{unknown}label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words "
+            "(the backbone reads them), such as 'dog'. Map numbers to names first, or say what they mean: "
             "PromptClassifier(label_names=[...])"
         )
     return np.array(given)

@@ -69,7 +69,7 @@ def read_labels(given: Given, labels: Iterable[Any] | None, names: LabelNames | 
     of_source = given.names if labels is None else None
     table = of_source if names is None else names
     if table is None or not all(map(_is_whole, found)):
-        return checked_labels(given.images, found)
+        return checked_labels(given.images, list(labels) if isinstance(labels, np.ndarray) else found)
     numbers = np.array(found, np.int64)
     own_words = words_of(numbers, table)
     return np.array(own_words) if names is None else numbers
@@ -135,8 +135,10 @@ def table_of(names: LabelNames) -> dict[int, str]:
     return {int(number): name for number, name in pairs}
 
 
-def _column(labels: Iterable[Any]) -> Iterable[Any]:
+def _column(labels: Any) -> Iterable[Any]:
     """Labels in one column (N, 1) as (N,), with scikit-learn's own warning."""
+    if hasattr(labels, "__array__") and not isinstance(labels, Iterable):
+        labels = np.asarray(labels)
     if isinstance(labels, np.ndarray) and labels.ndim == 2 and labels.shape[1] == 1:
         column_or_1d(labels, warn=True)
         return labels.ravel()
@@ -144,10 +146,11 @@ def _column(labels: Iterable[Any]) -> Iterable[Any]:
 
 
 def _plain(label: Any) -> Any:
-    """A tensor or array of one number as that number."""
-    if isinstance(label, torch.Tensor) and label.ndim == 0:
-        return label.item()
-    return label.item() if isinstance(label, np.ndarray) and label.ndim == 0 else label
+    """A tensor or array of one number as that number, and a whole one as an int."""
+    if isinstance(label, torch.Tensor | np.ndarray) and label.ndim == 0:
+        label = label.item()
+    is_whole = isinstance(label, float | np.floating) and float(label).is_integer()
+    return int(label) if is_whole else label  # what pandas makes of whole numbers beside a gap
 
 
 def _is_whole(label: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,7 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
     short_classes_: tuple[str, ...]
     history_: tuple[EpochReport, ...]
     training_: dict[str, Any]
+    _answers: Answers
     _words: tuple[str, ...]
 
     def _load_backbone(self) -> None:
@@ -62,15 +62,11 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
         self.method_ = method
         self.classes_, self._words = classes.values, classes.words
         self.class_names_ = method.class_names
-        self.__dict__.pop("_answers", None)
+        self._answers = Answers(method)
 
     @property
     def _classes(self) -> Classes:
         return Classes(self.classes_, getattr(self, "_words", None) or tuple(map(str, self.classes_)))
-
-    @cached_property
-    def _answers(self) -> Answers:
-        return Answers(self.method_)
 
     def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
         """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
@@ -154,6 +150,8 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
             register(method)
         parameters = signature(type(self)).parameters.items()  # a pickle may be older than some of them
         super().__setstate__({**{name: p.default for name, p in parameters if name not in state}, **state})
+        if hasattr(self, "method_"):
+            self._answers = Answers(self.method_)
 
     # -- showing ---------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ from promptlet.errors import DataError
 TOGETHER = "val_images and val_labels go together; give both or neither"
 MISSING = (
     "labels are missing: give one class name per image, or a folder with one folder per class, a table "
-    "(.csv), a data frame with a column of labels, a list of (image, label) pairs, or a data set"
+    "(.csv), a data frame with a column of labels, a list of (image, label) pairs, or a data set. In "
+    "scikit-learn's words: PromptClassifier requires y to be passed, but the target y is None"
 )
 
 

@@ -45,10 +45,10 @@ SHOWN_ERRORS = 20
 def open_image(source: ImageSource) -> Image.Image:
     """The image as upright RGB.
 
-    ``source`` is a path, a file's bytes, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or
-    floats in [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
-    current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped, as CLIP
-    does.
+    ``source`` is a path, a file's bytes, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8
+    or floats in [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow
+    image the current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped,
+    as CLIP does.
     Raises `ImageError` naming the file, what is wrong with it and what to do.
     """
     with ExitStack() as turn:
