@@ -19,7 +19,7 @@ from promptlet.methods import METHODS
 from promptlet.own_images.comparing import Comparison, compare
 from promptlet.own_images.material import Material, read_material
 
-METHODS_COMPARED = ("zero_shot", "rlp", "coop", "tip_adapter", "clip_adapter", "linear_probe")
+METHODS_COMPARED = ("zero_shot", "rlp", "tip_adapter", "clip_adapter", "linear_probe")
 EMBEDDED = ("mini-flowers", "mini-people", "mini-cats", "mini-textures-colours")
 CLASSES = 20
 COLUMNS = (
@@ -40,7 +40,7 @@ COLUMNS = (
 )
 
 
-def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
+def run(_device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
     """Settings and rows: one per data set, shots and method; and one for each recommendation."""
     seeds = (1, 2) if quick else tuple(range(1, 11))
     rows: list[dict] = []

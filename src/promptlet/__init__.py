@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from promptlet.backbones import Backbone, load_backbone
     from promptlet.classifier import PromptClassifier
     from promptlet.errors import PromptletError
+    from promptlet.own_images.evaluating import evaluate
     from promptlet.promptfile import load_prompt_file
     from promptlet.protocols.bench import open_bench
 
@@ -24,6 +25,7 @@ _HOMES = {
     "Backbone": "promptlet.backbones",
     "PromptClassifier": "promptlet.classifier",
     "PromptletError": "promptlet.errors",
+    "evaluate": "promptlet.own_images.evaluating",
     "load_backbone": "promptlet.backbones",
     "load_prompt_file": "promptlet.promptfile",
     "open_bench": "promptlet.protocols.bench",
@@ -35,6 +37,7 @@ __all__ = [
     "PromptletError",
     "__version__",
     "data",
+    "evaluate",
     "load_backbone",
     "load_prompt_file",
     "open_bench",

@@ -31,16 +31,25 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
     """Why ``needed`` bytes cannot be written into ``folder``, in a few words; nothing where they can."""
     probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
+        _fill(probe, min(needed, PROBE))
         free = shutil.disk_usage(folder).free
         if free < needed:
             return f"{needed / 2**20:,.1f} MiB are needed there, {free / 2**20:,.1f} MiB are free"
-        _fill(probe, min(needed, PROBE))
     except OSError as error:
+        if error.errno == errno.ENOENT and folder.is_dir():
+            return "the system makes no files there"
         return why(error)
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
     return ""
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or what there is of the way to it."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 class Reserve:

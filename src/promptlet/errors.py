@@ -40,7 +40,11 @@ class DataError(PromptletError, ValueError):
 
 
 class ImageError(DataError):
-    """One image file that cannot be read."""
+    """One image file that cannot be read, or several. ``lines``: the message, a line for each of several."""
+
+    def __init__(self, message: str, reasons: Iterable[str] = ()) -> None:
+        self.lines = (message, *reasons)
+        super().__init__("\n  ".join(self.lines))
 
 
 class PackError(DataError):

@@ -78,7 +78,7 @@ def test_refusals(shell: Any, words: Any, tmp_path: Path) -> None:
     assert refused.startswith("error: method 'tip_adapter' has no context at the text side")
     assert "method='cop' is not known" in shell.refuses(*words("--methods", "cop"))
     assert "k=5 is outside 1..4" in shell.refuses(*words("--k", 5))
-    assert "there is no folder" in shell.refuses(*words("--figure", tmp_path / "absent" / "a.png"))
+    assert "does not exist" in shell.refuses(*words("--figure", tmp_path / "absent" / "a.png"))
     assert "is no list of whole numbers" in shell.refuses(*words("--seeds", "x"))
     shell.refuses(*words("--every", 0))
     assert not (tmp_path / "rows").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,7 +207,32 @@ def test_what_is_wrong_is_told_before_anything_runs(
     assert not (tmp_path / "r").exists()
     (tmp_path / "file").write_text("")
     given = ("bench", "run", "--datasets", toy(), "--backbone", clip_folder, "--out", tmp_path / "file")
-    assert "results cannot be stored here" in shell.fails(*given)
+    assert "is a file, no folder" in shell.refuses(*given)
+    assert "is a file, no folder" in shell.refuses(*given, "--dry-run")
+
+
+def test_what_a_folder_lacks_is_found_before_any_run(shell: Any, pictures: Path, tmp_path: Path) -> None:
+    """A folder of images per class without test images, beside one that has them."""
+    lacking = tmp_path / "lacking"
+    shutil.copytree(pictures / "train", lacking)
+    words = ("bench", "run", "--backbone", "mini", "--out", tmp_path / "runs", *QUICK, "--datasets")
+    plan = shell.run(*words, lacking, "--dry-run").stdout
+    assert (
+        "0 of 9 would be run" in plan and "9 runs cannot be made: lacking: no test images of the base" in plan
+    )
+    told = shell.fails(*words, lacking)
+    assert "9 runs cannot be made: lacking: no test images" in told and "failed" not in told
+    assert not (tmp_path / "runs").exists()
+    both = f"{lacking},{pictures}"
+    assert "9 of 18 would be run" in shell.run(*words, both, "--dry-run").stdout
+    found = shell.json(*words, both, "--methods", "zero_shot", exit_code=1)
+    assert len(found["done"]) == 3 and found["failed"] == []
+    [refused] = found["refused"]
+    assert len(refused["keys"]) == 3 and "needs train and test parts" in refused["reason"]
+    for protocol in ("few-shot", "all-names"):
+        assert "0 of 9" in shell.run(*words, lacking, "--dry-run", "--protocol", protocol).stdout
+    transfer = (*words, pictures, "--protocol", "cross-dataset", "--source", lacking)
+    assert "0 of 9" in shell.run(*transfer, "--dry-run").stdout
 
 
 def test_few_shot(shell: Any, bench: Any, tmp_path: Path) -> None:

@@ -52,4 +52,4 @@ def test_bad_input(shell: Any, tmp_path: Path) -> None:
     )
     assert "names no data set" in shell.refuses("demo", "--datasets", ",", "--out", tmp_path)
     (tmp_path / "file").write_text("")
-    assert "--out" in shell.fails("demo", "--out", tmp_path / "file" / "below")
+    assert "--out" in shell.refuses("demo", "--out", tmp_path / "file" / "below")

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    expected = {"demo", "fit", "predict", "inspect", "methods", "backbones", "analyze"}
+    expected = {"demo", "fit", "predict", "evaluate", "compare", "inspect", "methods", "backbones", "analyze"}
     expected |= {
         "bench run",
         "bench report",
@@ -92,9 +92,12 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
 
 def test_usage_errors(shell: object) -> None:
     run = shell.fails  # type: ignore[attr-defined]
-    assert "No such command" in run("ft", exit_code=2)
-    assert "Missing" in run("fit", exit_code=2)
+    assert "No such command 'ft'. Did you mean 'fit'?" in run("ft", exit_code=2)
+    assert "No such command 'rn'. Did you mean 'run'?" in run("bench", "rn", exit_code=2)
+    assert "No such command 'train'. Commands: demo, fit," in run("train", exit_code=2)
+    assert "'FOLDER'. Example: promptlet fit pets --out pets.prompt" in run("fit", exit_code=2)
     assert "No such option" in run("methods", "--colour", exit_code=2)
+    assert "--backbone" in run("fit", "a", "--bacbone", "mini", exit_code=2)
     assert "is no list of whole numbers" in run(
         "bench", "run", "--datasets", "a", "--seeds", "x", exit_code=2
     )

@@ -148,7 +148,8 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
 
 def test_a_report_that_cannot_be_written(shell: Any, runs: Path) -> None:
     out = runs.parent / "absent" / "a.md"
-    assert f"{out} cannot be written (No such file" in shell.fails("bench", "report", runs, "--out", out)
+    told = shell.refuses("bench", "report", runs, "--out", out)
+    assert f"--out {out}: the folder {out.parent} does not exist" in told
 
 
 def test_with_json_the_reference_is_of_what_is_printed(shell: Any, runs: Path, tmp_path: Path) -> None:

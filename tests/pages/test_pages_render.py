@@ -109,7 +109,7 @@ def test_figures_are_inside_the_page(made: Made) -> None:
         assert (
             head == f"data:{kind};base64" and b64decode(data) == picture and image.get("alt") == "A caption"
         )
-    with pytest.raises(OptionError, match=r"GIF89a.*PNG and SVG"):
+    with pytest.raises(OptionError, match=r"GIF89a.*PNG, JPEG and SVG"):
         made("{{ parts.figure(x) }}", x=Figure(b"GIF89a..", "A caption"))
 
 

@@ -169,7 +169,10 @@ def test_a_pack_in_a_folder_is_never_taken_for_something_else(packed: Path, tmp_
             assert RunStore(folder).read_all() == content
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f", b"plain text", gzip.compress(b""), gzip.compress(b"{}\n")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x1f", b"plain text", *(gzip.compress(text, mtime=0) for text in (b"", b"{}\n"))],
+)
 def test_files_that_are_no_packs(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(content)
     with pytest.raises(PackError, match=r"not a pack of results|damaged pack"):

@@ -150,7 +150,7 @@ def test_a_reference_that_is_not_there_or_stands_for_several(book: Any) -> None:
     book.write("rlp", 1, 62.0, 60.0)
     with pytest.raises(OptionError, match=r"'cop' is no method .* zero_shot, rlp, .* mean 'coop'"):
         paired_differences(summarise(book.store), "cop")
-    with pytest.raises(OptionError, match=r"several .* one of: coop \(n_ctx=4\), coop \(n_ctx=8\)"):
+    with pytest.raises(OptionError, match=r"several .* one of: coop \(n_ctx=8\), coop \(n_ctx=4\)"):
         paired_differences(summarise(book.store), "coop")
     told = paired_differences(summarise(book.store), "coop (n_ctx=8)")
     assert {row.name for row in told.rows} == {"coop (n_ctx=4)", "zero_shot"}

@@ -146,7 +146,7 @@ def test_it_says_what_was_run_on_what(page: str) -> None:
     assert dict(zip(head, row, strict=True)) == {
         "protocol": "base-to-new",
         "data sets": "oxford_pets, stanford_cars",
-        "methods": "zero_shot, rlp, coop",
+        "methods": "zero_shot, coop, rlp",
         "shots": "16",
         "seeds": "1, 2",
         "runs": "9 finished, 1 failed, 1 missing",

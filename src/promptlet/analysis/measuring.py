@@ -14,7 +14,6 @@ from typing import Any
 from torch import Tensor
 
 from promptlet.analysis.rows import DENSITY
-from promptlet.data import base_new, sample_shots
 from promptlet.density import profile
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method
@@ -25,8 +24,9 @@ from promptlet.protocols.planning import MethodSpec, Settings, plan_runs
 from promptlet.protocols.records.circumstances import circumstances
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.drawing import halves_of
 from promptlet.protocols.run.fitting import OnEpoch, drawn_from, fit, new_method
-from promptlet.protocols.run.scoring import check_test, scores
+from promptlet.protocols.run.scoring import scores
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
 
@@ -99,10 +99,8 @@ def execute(
 ) -> dict[str, Any]:
     """Train once, measure on the way; what is stored of it. Raises PromptletError with the reason."""
     began = time.perf_counter()
-    base, new = base_new(sample_shots(dataset.split, run.shots, run.seed, run.sampler))
+    base, new = halves_of(run, dataset)
     halves = {"base": base, "new": new}
-    for half, split in halves.items():
-        check_test(dataset, split, DENSITY, f" of the {half} classes ({split.class_names[0]!r}, ...)")
     trained = replace(run, settings={n: v for n, v in run.settings.items() if n != "every"})
     method = new_method(trained, base.class_names, new.class_names, source)
     points: list[dict[str, Any]] = []

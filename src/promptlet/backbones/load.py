@@ -12,11 +12,20 @@ from promptlet.backbones.libraries.open_clip import load_open_clip
 from promptlet.backbones.libraries.transformers import load_transformers
 from promptlet.backbones.vectors.backbone import PREFIX as FEATURES
 from promptlet.backbones.vectors.backbone import load_features
-from promptlet.errors import BackboneError, OptionError, check_option
+from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
 from promptlet.mini.names import MINI, MODEL_FOLDER
 from promptlet.session import own_arithmetic
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
+EXAMPLES = (
+    MINI,
+    DEFAULT_BACKBONE,
+    "openai/clip-vit-base-patch32",
+    "openai/clip-vit-large-patch14",
+    "google/siglip-base-patch16-224",
+    "google/siglip2-base-patch16-224",
+)
+"""Names that are often meant; any other hub id is taken as well."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -66,9 +75,27 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
     looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
     if looks_like_path and not path.is_dir():
         raise BackboneError(
-            f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained"
+            f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained."
+            f"{_meant(text, path)}"
         )
-    return load_transformers(str(path) if path.is_dir() else text, chosen, kind)
+    if path.is_dir():
+        return load_transformers(str(path), chosen, kind)
+    try:
+        return load_transformers(text, chosen, kind)
+    except BackboneError as error:
+        hint = _meant(text, path)
+        if not hint:
+            raise
+        raise type(error)(f"{error}{hint}") from error.__cause__
+
+
+def _meant(text: str, path: Path) -> str:
+    """What a name that leads to nothing may have been meant as: a known one, or a folder beside it."""
+    try:
+        folders = [str(path.parent / one.name) for one in path.parent.iterdir() if one.is_dir()]
+    except OSError:
+        folders = []
+    return did_you_mean(text, (*EXAMPLES, *folders))
 
 
 def _device(device: str | torch.device | None) -> torch.device:

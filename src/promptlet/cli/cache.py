@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from promptlet.cli.ending import Suggesting
 from promptlet.cli.shell import Json, emit_json, examples, say, tell_notes
 
 app = typer.Typer(
+    cls=Suggesting,
     help="The image features kept on this machine, so that no view of an image is encoded twice, and images "
     "unpacked from Hugging Face data sets.",
     no_args_is_help=True,

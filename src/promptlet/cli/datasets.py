@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.ending import Suggesting
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import Json, bars, emit_json, examples, say, table
 from promptlet.errors import OptionError
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from promptlet.data.doctor import Checkup
 
 app = typer.Typer(
-    help="The data sets known by name, and the embedded ones.", no_args_is_help=True, rich_markup_mode=None
+    cls=Suggesting,
+    help="The data sets known by name, and the embedded ones.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 EXAMPLES = examples("datasets list", "datasets list --root data")
 DOCTOR = examples(
@@ -96,6 +101,7 @@ def draw(
     dataset = EVERY_DATASET[check_option("NAME", name, EVERY_DATASET)]
     if out.exists():
         raise OptionError(f"--out {out} exists already; give the name of a folder to be made")
+    check_folder(out)
     try:
         with bars(off=json) as shown:
             draw_dataset(name, out, lambda done, total: shown.show("drawing", done, total))

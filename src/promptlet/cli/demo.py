@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
     Bars,
     Json,
@@ -113,12 +113,11 @@ def _known(names: list[str]) -> list[str]:
 
 
 def _make_folder(out: Path) -> None:
+    check_folder(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"--out {out} cannot be made ({error.strerror}); give another folder") from error
-    if not os.access(out, os.W_OK):
-        raise OptionError(f"--out {out} cannot be written; give another folder")
 
 
 def _compare(

@@ -15,13 +15,25 @@ from promptlet.cli.shell import emit_json
 from promptlet.cli.stopping import Interrupted, exit_code, word
 from promptlet.cli.streams import bear_any_text, finish_output, not_written, warn
 from promptlet.disk import is_full
-from promptlet.errors import OptionError, PromptletError
+from promptlet.errors import ImageError, OptionError, PromptletError, did_you_mean, shown
 
 STOPPED = 130
 """What typer ends with where a command was stopped before it began."""
 
 
-class ErrorsInWords(TyperGroup):
+class Suggesting(TyperGroup):
+    """A group of commands that says which ones there are where another is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As typer does; the name that is meant, or all names, beside one that is not there."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            known = self.list_commands(ctx)
+            hint = did_you_mean(args[0], known) or f" Commands: {', '.join(known)}."
+            ctx.fail(f"No such command {shown(args[0])}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class ErrorsInWords(Suggesting):
     """The root of the commands: expected errors become one line on standard error and an exit code."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,7 +82,10 @@ class ErrorsInWords(TyperGroup):
             warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
             raise typer.Exit(1) from None
         except PromptletError as error:
-            warn(f"error: {error}")
+            first, *further = error.lines if isinstance(error, ImageError) else [str(error)]
+            warn(f"error: {first}")
+            for line in further:
+                warn(f"  {line}")
             if "--json" in sys.argv:
                 _emit(error)
             raise typer.Exit(_exit_code(error)) from None
@@ -78,13 +93,22 @@ class ErrorsInWords(TyperGroup):
 
 @contextmanager
 def _usage_in_words() -> Iterator[None]:
-    """A wrong usage repeats what was given."""
+    """A wrong usage repeats what was given; where something is missing, an example shows it."""
     try:
         yield
     except Exception as error:
+        if type(error).__name__ == "MissingParameter":
+            error.message = _example(getattr(error, "ctx", None))  # type: ignore[attr-defined]
         if hasattr(error, "format_message") and isinstance(getattr(error, "message", None), str):
             error.message = visible(error.message)  # type: ignore[attr-defined]
         raise
+
+
+def _example(ctx: Any) -> str:
+    """The first example of a command's help."""
+    lines = ((getattr(ctx, "command", None) and ctx.command.epilog) or "").splitlines()
+    found = [line.strip() for line in lines if line.strip().startswith("promptlet ")]
+    return f"Example: {found[0]}" if found else ""
 
 
 def _emit(error: PromptletError) -> None:

@@ -14,8 +14,8 @@ from promptlet.evaluation.intervals import wilson
 class ClassScores:
     """One class, in percent. ``count`` images are of it, of ``said`` images its name was said, ``hits`` both.
 
-    recall: the share of its images that were found; precision: of those said to be of it, the share that are;
-    f1: their harmonic mean. Each share with its interval of 95 % (Wilson); None where there is nothing to count.
+    recall: the share of its images that were found. precision: of those said to be of it, the share that are.
+    f1: their harmonic mean. Each share with its interval of 95 % (Wilson); None where nothing can be counted.
     """
 
     name: str

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from promptlet.data import IMAGE_SUFFIXES
+from promptlet.data.files import files_below
+from promptlet.data.images.formats import has_heic_name, has_image_name
 from promptlet.errors import why
 from promptlet.reasons import reason_of
 
@@ -44,12 +45,10 @@ def _images(text: str, unread: list[OSError]) -> Iterator[str]:
 
 
 def _below(folder: Path, unread: list[OSError]) -> Iterator[str]:
-    """What has the name of an image and is no folder; hidden files and folders are left out."""
-    for place, folders, files in os.walk(folder, onerror=unread.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield str(Path(place) / name)
+    """What has the name of an image, or of a HEIC photo: reading one says what it needs."""
+    for path in files_below(folder, unread.append):
+        if has_image_name(path.name) or has_heic_name(path.name):
+            yield str(path)
 
 
 def _place(error: OSError, text: str) -> str:

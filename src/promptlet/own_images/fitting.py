@@ -75,7 +75,7 @@ def fit(
     Raises PromptletError with what to do next.
     """
     parts = parts_of(data)
-    tell = on_progress or _nothing
+    tell = on_progress or nothing
     with remembering(classifier):
         encoding, training = _train(classifier, parts["train"], parts["val"], tell)
         classifier.round_to(precision)
@@ -160,5 +160,5 @@ def _report(
     )
 
 
-def _nothing(_what: str, _done: int, _total: int, _word: str) -> None:
+def nothing(_what: str, _done: int, _total: int, _word: str) -> None:
     pass

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import round_method
 from promptlet.classifier.fitting import validation, whole
@@ -45,7 +47,7 @@ def judge(
         classifier.backbone_,
         material,
         way,
-        val=validation_of(classifier, val, classifier.method),
+        val=validation_of(classifier, val, classifier.method, classifier.classes_),
         finish=lambda method: round_method(method, precision),
         on_progress=lambda done, total: tell("estimating", done, total, ""),
     )
@@ -65,10 +67,12 @@ def taught_material(classifier: PromptClassifier, train: Part) -> Material:
     return material.shots(whole(classifier, "shots"), whole(classifier, "seed"))
 
 
-def validation_of(classifier: PromptClassifier, val: Part, method: str) -> Validation | None:
+def validation_of(
+    classifier: PromptClassifier, val: Part, method: str, classes: np.ndarray
+) -> Validation | None:
     """Validation images as ``method`` reads them, for one that looks at them."""
     if not val.labels:
         return None
     info = METHODS[method].info
     reader = Reader(info, classifier.backbone_, classifier.cache)
-    return validation(info, reader, *val, classifier.classes_)
+    return validation(info, reader, *val, classes)

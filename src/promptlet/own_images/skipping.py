@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptlet.data import FeatureFile, find_unreadable, without_unreadable
+from promptlet.data import FeatureFile, Split, without_unreadable
+from promptlet.data.images.checks import all_unreadable
 from promptlet.errors import ImageError
 from promptlet.own_images.data import OwnData, read_own
 
-SHOWN = 100
 Progress = Callable[[int, int], None]
 
 
@@ -21,6 +21,11 @@ class Taken:
 
     data: OwnData
     left_out: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def split(self) -> Split:
+        """Its parts."""
+        return self.data.split if isinstance(self.data, FeatureFile) else self.data
 
 
 def take(path: Path, skip_bad: bool = False, on_progress: Progress | None = None) -> Taken:
@@ -37,27 +42,10 @@ def take(path: Path, skip_bad: bool = False, on_progress: Progress | None = None
 
 @contextmanager
 def all_named(data: OwnData, hint: str) -> Iterator[None]:
-    """An ImageError of some images becomes one that names every image of ``data`` that cannot be read.
-
-    hint: what to do with them. Nothing is opened where none is raised.
-    """
+    """An ImageError becomes one that names every image of ``data`` that cannot be read (`all_unreadable`)."""
     try:
         yield
     except ImageError as error:
         if isinstance(data, FeatureFile):
             raise
-        paths = list(dict.fromkeys(item.path for item in data.every_item))
-        found = find_unreadable(paths)
-        if not found:
-            raise
-        raise ImageError(named_together(found, len(paths), hint)) from error
-
-
-def named_together(found: Mapping[Path, str], total: int, hint: str) -> str:
-    """What is wrong with each, a line for each where there are several."""
-    reasons = list(found.values())
-    if len(reasons) == 1:
-        return f"{reasons[0]}. {hint}"
-    lines = "".join(f"\n  {reason}" for reason in reasons[:SHOWN])
-    more = f"\n  ... and {len(reasons) - SHOWN:,} more" if len(reasons) > SHOWN else ""
-    return f"{len(reasons):,} of {total:,} images cannot be read. {hint}:{lines}{more}"
+        raise all_unreadable(data, error, hint) from error

@@ -6,7 +6,9 @@ nothing from anywhere, and the template language is not imported before a page i
 """
 
 from promptlet.pages.figure import Figure
+from promptlet.pages.gallery import Gallery, Picture
+from promptlet.pages.matrix import Matrix
 from promptlet.pages.render import render
 from promptlet.pages.table import Table
 
-__all__ = ["Figure", "Table", "render"]
+__all__ = ["Figure", "Gallery", "Matrix", "Picture", "Table", "render"]

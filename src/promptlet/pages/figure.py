@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from promptlet.errors import OptionError
 
-PNG, SVG = "image/png", "image/svg+xml"
+PNG, JPEG, SVG = "image/png", "image/jpeg", "image/svg+xml"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, PNG or SVG as bytes, and its caption, which also stands for it where it cannot be seen."""
+    """A picture (PNG, JPEG or SVG), and its caption, which also stands for it where it cannot be seen."""
 
     picture: bytes
     caption: str
@@ -20,13 +20,19 @@ class Figure:
     @property
     def source(self) -> str:
         """The picture as an address that holds it. Raises OptionError for another kind of file."""
-        data = base64.b64encode(self.picture).decode("ascii")
-        return f"data:{_kind(self.picture)};base64,{data}"
+        return address_of(self.picture)
+
+
+def address_of(picture: bytes) -> str:
+    """An address that holds the picture itself. Raises OptionError for another kind of file."""
+    return f"data:{_kind(picture)};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _kind(picture: bytes) -> str:
     if picture.startswith(b"\x89PNG\r\n\x1a\n"):
         return PNG
+    if picture.startswith(b"\xff\xd8\xff"):
+        return JPEG
     if picture.lstrip().startswith((b"<svg", b"<?xml")):
         return SVG
-    raise OptionError(f"a figure begins with {picture[:8]!r}; a page holds PNG and SVG")
+    raise OptionError(f"a figure begins with {picture[:8]!r}; a page holds PNG, JPEG and SVG")

@@ -87,6 +87,11 @@ class Bench:
         """What is wrong with data sets that cannot be read, by name; runs that need one will fail."""
         return {name: one.problem for name, one in self.workbench.datasets.items() if one.problem}
 
+    @property
+    def left_out(self) -> dict[str, Mapping[Path, str]]:
+        """Images that were left out since they cannot be read: by data set, what is wrong by path."""
+        return {name: one.left_out for name, one in self.workbench.datasets.items() if one.left_out}
+
     def run(
         self,
         engine: Engine | str = "inline",
@@ -145,6 +150,7 @@ def open_bench(
     cache: bool | str | Path | FeatureCache = True,
     device: str | None = None,
     dtype: str | None = None,
+    skip_bad: bool = False,
 ) -> Bench:
     """Open the data sets and the backbone, and plan every data set x shots x method x seed.
 
@@ -159,6 +165,7 @@ def open_bench(
     settings: schedule, epochs, learning rate, views, sampler.
     out: the folder of results; or a pack, which is only read.
     cache: of image features: True for the user's, a folder, a `FeatureCache`, or False for none on disk.
+    skip_bad: leave out images that cannot be read (`Bench.left_out`), as if they were not there.
 
     Raises OptionError, DataError, BackboneError. A data set that is there but cannot be read is no error
     here: its runs fail with the reason.
@@ -169,7 +176,7 @@ def open_bench(
     specs = _chosen(methods, study, options or {})
     if study is not None:
         chosen = trained_alike(chosen)
-    opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root)
+    opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root, skip_bad)
     loaded = opened_backbone(backbone, device, dtype)
     backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
     runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, chosen, trained_on)
@@ -289,7 +296,11 @@ def _chosen(methods: Methods | None, study: str | None, shared: Mapping[str, Any
 
 
 def _open(
-    protocol: str, names: Sequence[str], source: str | Path | None, root: str | Path | None
+    protocol: str,
+    names: Sequence[str],
+    source: str | Path | None,
+    root: str | Path | None,
+    skip_bad: bool,
 ) -> tuple[list[BenchDataset], BenchDataset | None]:
     """The data sets to test on, and the one to train on where the protocol has one."""
     if protocol not in TRANSFERS:
@@ -298,11 +309,11 @@ def _open(
                 f"source {str(source)!r} goes with {' and '.join(TRANSFERS)} alone; {protocol} trains on the "
                 "data set that it tests on"
             )
-        return open_datasets(names, root), None
+        return open_datasets(names, root, skip_bad), None
     origin = default_source(names) if source is None else str(source)
     if expand_names([origin]) != [origin]:
         raise OptionError(f"source is one data set, not {origin!r}, which stands for several")
     every = expand_names(names)
-    opened = open_datasets([*every, *([] if origin in every else [origin])], root)
+    opened = open_datasets([*every, *([] if origin in every else [origin])], root, skip_bad)
     targets = [dataset for dataset in opened if dataset.source in every]
     return targets, next(dataset for dataset in opened if dataset.source == origin)

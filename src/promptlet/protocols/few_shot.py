@@ -10,14 +10,13 @@ import time
 from functools import partial
 from typing import Any
 
-from promptlet.data import sample_shots
 from promptlet.protocols.planning import plan_runs
 from promptlet.protocols.records.measures import FEW_SHOT
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.drawing import drawn
 from promptlet.protocols.run.fitting import OnEpoch, drawn_from, record_of
-from promptlet.protocols.run.scoring import check_test
 from promptlet.protocols.run.trained import Task, trained
 
 NAME = FEW_SHOT
@@ -36,8 +35,7 @@ def execute(
     Raises PromptletError with the reason.
     """
     began = time.perf_counter()
-    split = sample_shots(dataset.split, run.shots, run.seed, run.sampler)
-    check_test(dataset, split, NAME)
+    split = drawn(run, dataset)
     result = trained(Task(run, dataset, split, features, on_epoch), store)
     return record_of(
         run,

@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from promptlet.data import Split, sample_shots
+from promptlet.data import Split
 from promptlet.methods import METHODS
 from promptlet.methods.method import NOTHING
 from promptlet.protocols.records.measures import FEW_SHOT
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.drawing import check_test, drawn
 from promptlet.protocols.run.fitting import OnEpoch, check_asked, drawn_from, new_method, record_of
-from promptlet.protocols.run.scoring import check_test, scores
+from promptlet.protocols.run.scoring import scores
 from promptlet.protocols.run.trained import Task, trained
 
 
@@ -38,10 +39,9 @@ def execute(
     with the reason.
     """
     began = time.perf_counter()
-    split, target = sample_shots(source.split, run.shots, run.seed, run.sampler), dataset.split
+    split, target = drawn(run, source), dataset.split
+    check_test(dataset, target, run.protocol)
     check_asked(run, split.class_names, target.class_names)
-    for place, part in ((source, split), (dataset, target)):
-        check_test(place, part, run.protocol)
     method = new_method(run, split.class_names, target.class_names, features)
     task = Task(on_source(run, source, dataset), source, split, features, on_epoch)
     result = trained(task, store)

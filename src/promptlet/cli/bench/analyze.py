@@ -19,6 +19,7 @@ from promptlet.cli.options import (
     Workers,
     allowed,
 )
+from promptlet.cli.outputs import check_file, check_folder
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -33,7 +34,6 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
-from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
@@ -92,9 +92,10 @@ def command(
     before is kept. Accuracies are of the test halves: nothing is chosen by them, and nothing should be.
     """
     numbers = whole_numbers(seeds, "--seeds")
-    for path in (figure, markdown):
-        if path is not None and not path.parent.is_dir():
-            raise OptionError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
+    for path, option in ((figure, "--figure"), (markdown, "--markdown")):
+        if path is not None:
+            check_file(path, option)
+    check_folder(out)
     from promptlet.analysis.bench import open_analysis
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.planning import Settings

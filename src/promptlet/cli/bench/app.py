@@ -13,6 +13,7 @@ from promptlet.cli.bench.run import run_all
 from promptlet.cli.bench.study import STUDY
 from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
+from promptlet.cli.ending import Suggesting
 from promptlet.cli.options import (
     Address,
     BackboneName,
@@ -26,6 +27,7 @@ from promptlet.cli.options import (
     Workers,
     allowed,
 )
+from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -37,13 +39,17 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
+from promptlet.cli.skipping import SkipBad, tell_left_out
 from promptlet.protocols import DEFAULT_METHODS
 
 if TYPE_CHECKING:
     from promptlet.protocols.records.runs import Run
 
 app = typer.Typer(
-    help="Run a protocol, and report what was run.", no_args_is_help=True, rich_markup_mode=None
+    cls=Suggesting,
+    help="Run a protocol, and report what was run.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 RUN = examples(
     "bench run --datasets caltech101 --root data --methods zero_shot,coop,rlp --seeds 1,2,3",
@@ -137,6 +143,7 @@ def run(
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
+    skip_bad: SkipBad = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
     json: Json = False,
 ) -> None:
@@ -152,7 +159,10 @@ def run(
     from promptlet.protocols.bench import open_bench
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.planning import Settings
+    from promptlet.protocols.records.store import RunStore
 
+    if not RunStore(out).is_pack:
+        check_folder(out)
     chosen = Engine(engine, workers, address)
     cache = open_cache(no_cache)
     bench = open_bench(
@@ -171,7 +181,10 @@ def run(
         cache=cache or False,
         device=device,
         dtype=dtype,
+        skip_bad=skip_bad,
     )
+    for name, left_out in bench.left_out.items():
+        tell_left_out(left_out, name)
     if dry_run:
         tell_plan(bench, json)
         return

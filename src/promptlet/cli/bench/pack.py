@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from promptlet.cli.outputs import check_file, check_folder
 from promptlet.cli.shell import Json, emit_json, examples, say
 
 PACK = examples(
@@ -41,6 +42,7 @@ def pack(
     """
     from promptlet.protocols.records.packing import pack as write
 
+    check_file(out, make_folders=True)
     found = write(sources, out, allow_incomplete)
     counts = {"records": len(found.records), "failed": len(found.failed), "missing": len(found.missing)}
     size = out.stat().st_size
@@ -60,6 +62,7 @@ def unpack(
     """Lay every record of a pack into a folder, as the files that it was made of. No file is replaced."""
     from promptlet.protocols.records.packing import unpack as write
 
+    check_folder(out)
     count = write(file, out)
     if json:
         emit_json({"folder": str(out), "records": count})

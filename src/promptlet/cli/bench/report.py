@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import Json, emit_json, examples, say, table, warn
 from promptlet.cli.streams import emit_document
 
@@ -68,6 +69,8 @@ def report(
     from promptlet.report.formats.documents import ONLY_MEANS
 
     chosen = format_of(format, out, rows, against=None if json else against, published=published)
+    if out is not None:
+        check_file(out)
     stores = [RunStore(folder) for folder in dict.fromkeys(folders)]
     summary = summarise(stores)
     if not summary.rows and not summary.incomplete:

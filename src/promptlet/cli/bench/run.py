@@ -9,7 +9,10 @@ import typer
 
 from promptlet.cli.shell import Bars, end_with_failures, warn
 from promptlet.cli.stopping import Interrupted
-from promptlet.errors import OptionError
+
+LONG = 300
+"""Characters of a reason that is not said twice."""
+NEXT_LINE = "\n  "
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
@@ -21,17 +24,21 @@ def run_all(
     bench: Bench, engine: Engine, shown: Bars, words_of: Callable[[Run, dict[str, Any]], str]
 ) -> Outcome:
     """Make the bench's runs, and say before which ones cannot be. words_of: what the line of a finished one
-    says. Raises OptionError where none can be made."""
+    says. Raises OptionError, or DataError, where none can be made."""
     if bench.refused and not bench.runs:
-        raise OptionError("; ".join(refused.words for refused in bench.refused))
+        raise bench.refused[0].error("; ".join(refused.words for refused in bench.refused))
     for refused in bench.refused:
         warn(f"note: {refused.words}")
     finished: dict[str, int] = dict.fromkeys(("done", "kept", "failed"), 0)
     place = {run.key: i + 1 for i, run in enumerate(bench.runs)}
     labels = labels_of(bench.runs)
+    reasons: dict[str, int] = {}
 
     def on_event(what: str, run: Run, record: dict[str, Any]) -> None:
         words = words_of(run, record) if what == "done" else _words(what, record)
+        if what == "failed" and len(words) > LONG:
+            first = reasons.setdefault(words, place[run.key])
+            words = words if first == place[run.key] else f"failed: the same as [{first}]"
         if words:
             shown.line(f"[{place[run.key]}/{len(bench.runs)}] {labels[run.key]}: {words}")
         if what in finished:
@@ -96,8 +103,12 @@ def end(bench: Bench, outcome: Outcome) -> None:
 def _words(what: str, record: dict[str, Any]) -> str:
     """What is said of an event that is no result, or nothing."""
     return {
-        "failed": f"failed: {record.get('reason')}",
+        "failed": f"failed: {_on_one_line(str(record.get('reason')))}",
         "elsewhere": "another process is at it; waiting",
         "lost": f"its worker was lost ({record.get('reason')}); it is made again",
         "waiting": f"waiting: {record.get('reason')}",
     }.get(what, "")
+
+
+def _on_one_line(reason: str) -> str:
+    return reason.replace(f":{NEXT_LINE}", ": ").replace(NEXT_LINE, "; ")

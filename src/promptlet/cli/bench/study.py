@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.bench.report import Folders
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import Json, emit_json, examples, say
 from promptlet.cli.streams import emit_document
 
@@ -52,6 +53,9 @@ def study(
     from promptlet.report.statistics.studies import study_json, summarise_study
 
     chosen = find_study(name)
+    for path, option in ((out, "--out"), (figure, "--figure")):
+        if path is not None:
+            check_file(path, option)
     summary = summarise_study([RunStore(folder) for folder in dict.fromkeys(folders)], chosen)
     if figure is not None:
         write_whole(figure, _drawn(summary, chosen, folders[0]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from promptlet.cli.bench.run import end, keys_of, labels_of, refusals
 from promptlet.cli.shell import emit_json, say, table, warn
+from promptlet.cli.skipping import facts_of
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
@@ -22,7 +23,7 @@ def tell_plan(bench: Bench, json: bool) -> None:
     runs, store = bench.runs, bench.store
     records = store.read_all()[0] if store.exists() else []
     done = {record["key"] for record in records if record["status"] == "done"}
-    states = [(run, "done" if run.key in done else "to run") for run in runs]
+    states = [(run, _state(run, done, bench.unreadable)) for run in runs]
     guesses = {run.key: estimate(run, records) for run, state in states if state == "to run"}
     known = [seconds for seconds in guesses.values() if seconds is not None]
     unknown = len(guesses) - len(known)
@@ -34,7 +35,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
     labels = labels_of(runs)
     lines = [(labels[run.key], state, _guess(run, guesses), run.key) for run, state in states]
     table(("run", "state", "seconds", "key"), lines, right=("seconds",))
-    say(f"{len(guesses)} of {len(runs)} would be run, into {store.folder}")
+    every = len(runs) + sum(len(refused.runs) for refused in bench.refused)
+    say(f"{len(guesses)} of {every} would be run, into {store.folder}")
     if guesses and store.is_pack:
         say(f"which is a pack and never changes; {BESIDE}")
     if known:
@@ -45,6 +47,12 @@ def tell_plan(bench: Bench, json: bool) -> None:
         say(refused.words)
     for name, problem in bench.unreadable.items():
         say(f"the runs of {name} would fail: {problem}")
+
+
+def _state(run: Run, done: Collection[str], unreadable: Mapping[str, str]) -> str:
+    if run.key in done:
+        return "done"
+    return "would fail" if {run.dataset, run.source} & unreadable.keys() else "to run"
 
 
 def _guess(run: Run, guesses: dict[str, float | None]) -> str:
@@ -62,7 +70,8 @@ def tell_results(bench: Bench, outcome: Outcome, study: str | None, json: bool) 
     folder = bench.store.folder
     summary = summarise(bench.store, {cell_of(run.describe()) for run in bench.runs})
     if json:
-        emit_json({**summary.to_json(), **keys_of(outcome), "folder": str(folder)})
+        facts = {**summary.to_json(), **keys_of(outcome), "folder": str(folder)}
+        emit_json({**facts, "left_out": {name: facts_of(bad) for name, bad in bench.left_out.items()}})
     else:
         _tables(summary, study)
         say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from promptlet.cli.outputs import check_file
 from promptlet.cli.streams import warn
-from promptlet.disk import room_problem
 from promptlet.errors import OptionError, check_option
 
-ESTIMATES = ("auto", "cv", "holdout", "none")
+AUTO = "auto"
+ESTIMATES = (AUTO, "cv", "holdout", "none")
 
 
 def check_out(out: Path, force: bool) -> None:
     """The prompt file can be written there, and is over no other."""
-    parent = out.parent
-    if out.is_dir():
-        raise OptionError(f"--out {out} is a folder; give the name of a file, such as {out / 'my.prompt'}")
-    if not parent.is_dir():
-        raise OptionError(f"--out {out}: the folder {parent} does not exist; create it, or write elsewhere")
-    if not os.access(parent, os.W_OK):
-        raise OptionError(f"--out {out}: the folder {parent} cannot be written; write elsewhere")
+    check_file(out)
     if out.exists() and not force:
         raise OptionError(f"--out {out} exists already; give another name, or --force to write over it")
 
@@ -60,14 +54,20 @@ def method_of(text: str, given: dict[str, Any]) -> dict[str, Any]:
     return {"method": name, **chosen, **main, "method_options": further or None}
 
 
-def check_room(*files: Path) -> None:
-    """The prompt file and the checkpoint have room where they are to be written."""
-    for folder in dict.fromkeys(file.parent for file in files):
-        problem = room_problem(folder)
-        if problem:
-            raise OptionError(
-                f"nothing can be written into {folder} ({problem}); free some space, or write elsewhere"
-            ) from OSError(problem)
+def is_auto(text: str, closed: bool, given: dict[str, Any], compact: bool) -> bool:
+    """Whether the method is to be found by comparison. Raises OptionError for options that belong to one
+    method, which none was named for."""
+    if text.strip() != AUTO:
+        if closed:
+            raise OptionError("--closed goes with --method auto; a method by its name is taken as it is")
+        return False
+    own = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if own or compact:
+        raise OptionError(
+            f"{', '.join([*own, *(['--compact'] if compact else [])])} belongs to one method, and auto "
+            "compares several; leave it out, or name the method"
+        )
+    return True
 
 
 def clear(checkpoint: Path, force: bool) -> None:

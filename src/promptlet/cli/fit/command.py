@@ -7,10 +7,19 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.fit.checks import check_estimate, check_out, check_precision, check_room, clear, method_of
+from promptlet.cli.fit.checks import (
+    check_estimate,
+    check_out,
+    check_precision,
+    clear,
+    is_auto,
+    method_of,
+)
+from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.storing import store
-from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -53,8 +62,15 @@ def command(
     ] = "openai/clip-vit-base-patch16",
     method: Annotated[
         str,
-        typer.Option(help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4."),
+        typer.Option(
+            help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4. auto: what promptlet "
+            "compare recommends for these images."
+        ),
     ] = "rlp",
+    closed: Annotated[
+        bool,
+        typer.Option("--closed", help="With --method auto: no other class names will be asked for later."),
+    ] = False,
     rank: Annotated[
         int | None,
         typer.Option(
@@ -138,14 +154,17 @@ def command(
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
     check_estimate(estimate)
-    check_room(out, checkpoint)
+    check_file(checkpoint, "--checkpoint")
     from promptlet.own_images.data import ignored
 
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
     tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
+    if not json:
+        tell_parts(taken.split)
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
-    chosen = method_of(method, given)
+    by_comparison = is_auto(method, closed, given, compact)
+    chosen = {} if by_comparison else method_of(method, given)
     if compact:
         from promptlet.classifier.files import check_compact
 
@@ -175,7 +194,8 @@ def command(
     classifier.checkpoint_stays = True  # until the prompt file stands
     with bars(off=json) as shown, naming_unreadable(data):
         try:
-            facts = fit(classifier, data, precision, shown.show, estimate).facts()
+            compared = choose(classifier, data, closed, shown) if by_comparison else {}
+            facts = compared | fit(classifier, data, precision, shown.show, estimate).facts()
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None

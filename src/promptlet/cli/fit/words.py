@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.shell import say, warn
 from promptlet.errors import listed
+
+if TYPE_CHECKING:
+    from promptlet.data import Split
 
 
 def tell_ignored(ignored: list[Path]) -> None:
@@ -27,6 +30,19 @@ def tell_ignored(ignored: list[Path]) -> None:
     if ignored:
         what = "no image file by its name, or not directly in a class folder"
         warn(f"note: not taken ({what}): {listed(ignored)}")
+
+
+def tell_parts(split: Split) -> None:
+    """What parts the data has, where it has several; val alone is neither learned from nor tested."""
+    if not (split.val or split.test):
+        return
+    counts = {"training": len(split.train), "validation": len(split.val), "test": len(split.test)}
+    say(f"{split.rule}: {', '.join(f'{count:,} {part}' for part, count in counts.items())} images")
+    if not split.test:
+        warn(
+            "note: validation images are looked at by methods that choose something with them (tip_adapter, "
+            "linear_probe); none is learned from. Call that part test to have them tested"
+        )
 
 
 def how_to_go_on(checkpoint: Path, has_cache: bool) -> str:

@@ -18,6 +18,8 @@ Location = TypeVar("Location", bound=str | Path)
 
 CHUNK = 1024
 SHOWN = 5
+MOST_NAMED = 100
+MOST_LOOKED_AT = 50_000
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -52,6 +54,21 @@ def find_unreadable(
     return problems
 
 
+def all_unreadable(split: Split, error: ImageError, hint: str, most: int = MOST_NAMED) -> ImageError:
+    """An error that names every image of ``split`` that cannot be read, once ``error`` was met: a person then
+    mends all at once. hint: the way out; most: as many are named. Of very many images, only those of
+    ``error`` are.
+    """
+    paths = list(dict.fromkeys(item.path for item in split.every_item))
+    reasons = list(find_unreadable(paths).values()) if len(paths) <= MOST_LOOKED_AT else []
+    if len(reasons) < 2:
+        return ImageError(f"{error}. {hint}")
+    more = [f"... and {len(reasons) - most:,} more"] if len(reasons) > most else []
+    return ImageError(
+        f"{len(reasons):,} of {len(paths):,} images cannot be read. {hint}:", [*reasons[:most], *more]
+    )
+
+
 def without_unreadable(
     split: Split, on_progress: Callable[[int, int], None] | None = None
 ) -> tuple[Split, dict[Path, str]]:
@@ -66,7 +83,10 @@ def without_unreadable(
         tuple(item for item in getattr(split, part) if item.path not in bad) for part in SPLIT_NAMES
     )
     left = {item.label for item in train}
-    lost = {item.class_name: bad[item.path] for item in split.train if item.label not in left}
+    lost: dict[str, str] = {}
+    for item in split.train:
+        if item.label not in left:
+            lost.setdefault(item.class_name, bad[item.path])
     if lost:
         names = ", ".join(map(repr, list(lost)[:SHOWN])) + (", ..." if len(lost) > SHOWN else "")
         raise DataError(

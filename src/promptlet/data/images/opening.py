@@ -126,9 +126,10 @@ def raise_together(errors: Sequence[ImageError]) -> None:
     if len(texts) == 1:
         raise errors[0]
     if texts:
-        shown = "".join(f"\n  {text}" for text in texts[:SHOWN_ERRORS])
-        more = f"\n  ... and {len(texts) - SHOWN_ERRORS} more" if len(texts) > SHOWN_ERRORS else ""
-        raise ImageError(f"{len(texts)} images cannot be read; replace or remove them:{shown}{more}")
+        more = [f"... and {len(texts) - SHOWN_ERRORS} more"] if len(texts) > SHOWN_ERRORS else []
+        raise ImageError(
+            f"{len(texts)} images cannot be read; replace or remove them:", [*texts[:SHOWN_ERRORS], *more]
+        )
 
 
 def list_images(folder: str | Path) -> list[Path]:

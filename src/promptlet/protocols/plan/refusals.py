@@ -6,26 +6,31 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from promptlet.data import base_new
-from promptlet.errors import PromptletError
+from promptlet.errors import DataError, OptionError, PromptletError
 from promptlet.methods import METHODS, check_towers
 from promptlet.methods.catalog import OURS
 from promptlet.protocols.records.measures import FEW_SHOT
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.drawing import check_test, drawn, halves_of
 from promptlet.protocols.run.fitting import check_asked, new_method
 from promptlet.protocols.run.halves import asked_names
 
+Reason = tuple[str, type[PromptletError]]
+"""In words, and the kind of error."""
+Classes = tuple[Sequence[str], Sequence[str]]
 FEW = 2
 """Class names over which one of Promptlet's own methods is built for a trial: more would change nothing."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Runs that cannot be made however often they are tried, and why: the method, or its options."""
+    """Runs that cannot be made however often they are tried, and why: the method, its options, or what a
+    data set lacks. error: what is raised where nothing is left to run."""
 
     reason: str
     runs: tuple[Run, ...]
+    error: type[PromptletError] = OptionError
 
     @property
     def words(self) -> str:
@@ -43,35 +48,40 @@ def sort_out(
     """
     trial = _Trial(datasets, features)
     possible: list[Run] = []
-    refused: dict[str, list[Run]] = {}
+    refused: dict[Reason, list[Run]] = {}
     for run in runs:
         reason = trial.reason_against(run)
-        if reason:
-            refused.setdefault(reason, []).append(run)
-        else:
+        if reason is None:
             possible.append(run)
-    return possible, [Refused(reason, tuple(those)) for reason, those in refused.items()]
+        else:
+            refused.setdefault(reason, []).append(run)
+    return possible, [Refused(words, tuple(those), kind) for (words, kind), those in refused.items()]
 
 
 class _Trial:
-    """Looks at runs; those that differ in their seed alone are looked at once."""
+    """Looks at runs; those that differ in their seed alone are looked at once, and so is what they draw."""
 
     def __init__(self, datasets: Mapping[str, BenchDataset], features: FeatureSource) -> None:
         self.datasets, self.features = datasets, features
-        self.known: dict[str, str] = {}
+        self.known: dict[str, Reason | None] = {}
+        self.classes: dict[tuple[object, ...], Classes] = {}
 
-    def reason_against(self, run: Run) -> str:
-        """Why the run cannot be made, or nothing."""
+    def reason_against(self, run: Run) -> Reason | None:
+        """Why the run cannot be made."""
         alike = json.dumps(replace(run, seed=0).describe(), sort_keys=True, default=str)
         if alike not in self.known:
             self.known[alike] = self._look(run)
         return self.known[alike]
 
-    def _look(self, run: Run) -> str:
+    def _look(self, run: Run) -> Reason | None:
+        if any(self.datasets[name].problem for name in filter(None, (run.source, run.dataset))):
+            return None
         try:
-            trained, asked = self._classes(run)
-        except Exception:  # of a data set that cannot be read: told by the run itself
-            return ""
+            trained, asked = self._classes_of(run)
+        except PromptletError as error:
+            return str(error), DataError
+        except Exception:  # the run will tell
+            return None
         try:
             check_asked(run, trained, asked)
             check_towers(METHODS[run.method].info, self.features.backbone)
@@ -80,19 +90,30 @@ class _Trial:
                 self.features.check(METHODS[run.method].info.reads, self.datasets[name], views)
             new_method(run, *_fewer(run, trained, asked), self.features)
         except PromptletError as error:
-            return str(error)
+            return str(error), OptionError
         except Exception:  # a bug in a method of the user's own: the run will tell
-            return ""
-        return ""
+            return None
+        return None
 
-    def _classes(self, run: Run) -> tuple[Sequence[str], Sequence[str]]:
-        """Class names that are trained, and those that are asked for."""
-        split = self.datasets[run.dataset].split
+    def _classes_of(self, run: Run) -> Classes:
+        """As `_classes`, once for runs that draw the same; raises as that does."""
+        alike = (run.protocol, run.dataset, run.source, run.shots, run.sampler)
+        if alike not in self.classes:
+            self.classes[alike] = self._classes(run)
+        return self.classes[alike]
+
+    def _classes(self, run: Run) -> Classes:
+        """Class names that are trained, and those that are asked for. Raises DataError where a data set has
+        not the images that the run needs."""
+        dataset = self.datasets[run.dataset]
         if run.source is not None:
-            return self.datasets[run.source].split.class_names, split.class_names
+            trained = drawn(run, self.datasets[run.source])
+            check_test(dataset, dataset.split, run.protocol)
+            return trained.class_names, dataset.split.class_names
         if run.protocol == FEW_SHOT:
-            return split.class_names, split.class_names
-        base, new = base_new(split)
+            names = drawn(run, dataset).class_names
+            return names, names
+        base, new = halves_of(run, dataset)
         return base.class_names, asked_names(run.protocol, base, new)
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptlet.data import DATASETS, SPLIT_NAMES, FeatureCache, FeatureFile, Split, load_dataset
+from promptlet.data import (
+    DATASETS,
+    SPLIT_NAMES,
+    FeatureCache,
+    FeatureFile,
+    Split,
+    load_dataset,
+    without_unreadable,
+)
 from promptlet.data.hugging_face.source import is_hub_source, parse_source
+from promptlet.data.images.checks import all_unreadable
 from promptlet.data.items import Item
 from promptlet.data.load import expand_names
-from promptlet.errors import DataError, MissingExtraError, OptionError
+from promptlet.errors import DataError, ImageError, MissingExtraError, OptionError
 from promptlet.mini.names import EVERY_NAME
 from promptlet.reasons import reason_of
 
@@ -25,6 +35,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TEMPLATE = "a photo of a {}."
 UNREADABLE = "unreadable"
+HINT = "Replace or remove what cannot be read, or leave it out with --skip-bad (skip_bad=True in Python)"
+NAMED = 20
+"""Images that cannot be read, in the reason of one run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +45,7 @@ class BenchDataset:
     """name: in tables; digest: of its content; template: its hand-written prompt, for zero-shot.
 
     A data set that cannot be read has a ``problem`` and no content: its runs fail with that reason.
+    left_out: what is wrong with images that were left out, by path.
     """
 
     name: str
@@ -40,6 +54,7 @@ class BenchDataset:
     template: str
     content: Split | FeatureFile | None
     problem: str = ""
+    left_out: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def split(self) -> Split:
@@ -54,16 +69,21 @@ class BenchDataset:
         return self.content.features if isinstance(self.content, FeatureFile) else None
 
 
-def open_dataset(source: str, root: str | Path | None = None) -> BenchDataset:
+def open_dataset(source: str, root: str | Path | None = None, skip_bad: bool = False) -> BenchDataset:
     """What `load_dataset` reads; what is wrong with it, whatever it is, is kept as a problem.
 
+    skip_bad: leave out images that cannot be read.
     Raises OptionError for a name that is not known, MissingExtraError where an extra is not installed,
     DataError for a path where there is nothing.
     """
     try:
-        content = load_dataset(source, root)
+        content = load_dataset(source, root, check_files=not skip_bad)
+        left_out: Mapping[Path, str] = {}
+        if skip_bad and isinstance(content, Split):
+            content, left_out = without_unreadable(content)
         split = content.split if isinstance(content, FeatureFile) else content
-        return BenchDataset(split.name, source, _digest(content), template_of(split.name), content)
+        template = template_of(split.name)
+        return BenchDataset(split.name, source, _digest(content), template, content, left_out=left_out)
     except (OptionError, MissingExtraError):
         raise
     except Exception as error:
@@ -94,11 +114,13 @@ def template_of(name: str) -> str:
     return DEFAULT_TEMPLATE
 
 
-def open_datasets(sources: Sequence[str], root: str | Path | None = None) -> list[BenchDataset]:
-    """All of them. Raises OptionError when two would have the same name in a table."""
+def open_datasets(
+    sources: Sequence[str], root: str | Path | None = None, skip_bad: bool = False
+) -> list[BenchDataset]:
+    """All of them, as `open_dataset` opens one. Raises OptionError when two would have the same name."""
     opened: list[BenchDataset] = []
     for source in expand_names(sources):
-        dataset = open_dataset(source, root)
+        dataset = open_dataset(source, root, skip_bad)
         same = next((other for other in opened if other.name == dataset.name), None)
         if same is not None:
             raise OptionError(
@@ -121,12 +143,14 @@ class FeatureSource:
     cache: FeatureCache | None = None
     on_progress: Callable[[int, int], None] | None = None
     _encoded: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    _unreadable: dict[str, str] = field(default_factory=dict)
 
     def of(self, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> np.ndarray:
         """Features (views, N, D), not normalised. Raises DataError, ImageError."""
         self.check("features", dataset, views)
         if dataset.features is None:
-            return self._images([str(item.path) for item in items], views)
+            with self._all_named(dataset):
+                return self._images([str(item.path) for item in items], views)
         return dataset.features[np.array([item.row for item in items], np.int64)][None]
 
     def check(self, reads: str, dataset: BenchDataset, views: int = 1) -> None:
@@ -161,7 +185,18 @@ class FeatureSource:
         if reads == "features":
             return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
         self.check(reads, dataset, views)
-        return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
+        with self._all_named(dataset):
+            return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
+
+    @contextmanager
+    def _all_named(self, dataset: BenchDataset) -> Iterator[None]:
+        """An ImageError names every image of the data set that cannot be read; they are looked for once."""
+        try:
+            yield
+        except ImageError as error:
+            if dataset.name not in self._unreadable:
+                self._unreadable[dataset.name] = str(all_unreadable(dataset.split, error, HINT, NAMED))
+            raise ImageError(self._unreadable[dataset.name]) from error
 
     def adopt(self, keys: Sequence[tuple[str, int]], vectors: np.ndarray) -> None:
         """Take features (N, D) that were computed elsewhere, by (path, view)."""
@@ -178,7 +213,7 @@ class FeatureSource:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.backbone, self.cache, self.on_progress = state["backbone"], state["cache"], None
-        self._encoded = {}
+        self._encoded, self._unreadable = {}, {}
         self.adopt(*state["encoded"])
 
     def _images(self, paths: Sequence[str], views: int) -> np.ndarray:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from promptlet.data import Split, base_new, sample_shots, together
+from promptlet.data import Split, together
 from promptlet.evaluation import harmonic_mean
 from promptlet.promptfile import dumps
 from promptlet.protocols.records.circumstances import circumstances
 from promptlet.protocols.records.measures import ALL_NAMES
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
+from promptlet.protocols.run.drawing import halves_of
 from promptlet.protocols.run.fitting import (
     OnEpoch,
     check_asked,
@@ -28,7 +29,7 @@ from promptlet.protocols.run.fitting import (
     record_of,
     what_it_took,
 )
-from promptlet.protocols.run.scoring import Answers, answers, check_test
+from promptlet.protocols.run.scoring import Answers, answers
 
 Ask = Callable[[Split], Answers]
 """What the trained method says about the test images of a split, among its classes."""
@@ -45,9 +46,7 @@ def execute(
 ) -> dict[str, Any]:
     """Train once on base, and measure; what is stored of it. Raises PromptletError with the reason."""
     began = time.perf_counter()
-    base, new = base_new(sample_shots(dataset.split, run.shots, run.seed, run.sampler))
-    for half, split in (("base", base), ("new", new)):
-        check_test(dataset, split, run.protocol, f" of the {half} classes ({split.class_names[0]!r}, ...)")
+    base, new = halves_of(run, dataset)
     asked = asked_names(run.protocol, base, new)
     check_asked(run, base.class_names, asked)
     method = new_method(run, base.class_names, asked, features)

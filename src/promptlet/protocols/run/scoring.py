@@ -10,21 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from promptlet.data import Split
-from promptlet.errors import DataError
 from promptlet.evaluation import accuracy, calibration_error, macro_f1
 from promptlet.methods import Method
 from promptlet.methods.inputs import all_logits
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.session import own_arithmetic
-
-
-def check_test(dataset: BenchDataset, split: Split, protocol: str, whose: str = "") -> None:
-    """Raise DataError where ``split`` has no test images; ``whose`` says of which classes they would be."""
-    if not split.test:
-        raise DataError(
-            f"{dataset.name}: no test images{whose}; {protocol} needs train and test parts: a folder with "
-            "train/ and test/, or a split file"
-        )
 
 
 @dataclass(frozen=True)

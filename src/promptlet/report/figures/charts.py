@@ -48,7 +48,8 @@ WHISKER: dict[str, Any] = {"fmt": "none", "ecolor": "#333333", "elinewidth": 1, 
 
 @drawn
 def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
-    """A point per row: base accuracy to the right, new accuracy up (percent), on lines of the same H."""
+    """A point per row: base accuracy to the right, new accuracy up (percent), on lines of the same H. Of
+    several data sets, the points of each are joined and bear its name."""
     methods = by_label(rows)
     figure, axes = one_panel(len(methods), 4.2)
     for label, style in _looks(methods, names).items():
@@ -57,6 +58,8 @@ def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
         axes.scatter(x, y, s=44, color=style.colour, marker=style.marker, label=label, zorder=3)
     axes.set_xlim(percents([row["base"] for row in rows]))
     axes.set_ylim(percents([row["new"] for row in rows]))
+    for own in by_name(rows, "dataset").values() if len({row["dataset"] for row in rows}) > 1 else ():
+        _joined(axes, own)
     _same_h(axes)
     axes.axline((50, 50), slope=1, color="#bbbbbb", linewidth=1, zorder=1)
     axes.set(xlabel="base classes, %", ylabel="new classes, %")
@@ -188,6 +191,14 @@ def learning_curves(curves: Mapping[str, Sequence[tuple[float, float]]], across:
         axes.plot(x, y, color=style.colour, linestyle=style.dash, label=label)
     axes.set(xlabel=across, ylabel=up)
     return png(figure, axes)
+
+
+def _joined(axes: Axes, rows: Sequence[Row]) -> None:
+    """A thin line through the points of one data set, and its name beside the rightmost one."""
+    points = sorted((float(row["base"]), float(row["new"])) for row in rows)
+    axes.plot(*zip(*points, strict=True), color="#999999", linewidth=0.6, zorder=2)
+    place: dict[str, Any] = {"xytext": (5, -9), "textcoords": "offset points", "clip_on": False}
+    axes.annotate(rows[0]["dataset"], points[-1], fontsize=7, color="#555555", zorder=4, **place)
 
 
 def _looks(methods: Iterable[str], names: Sequence[str]) -> dict[str, Style]:

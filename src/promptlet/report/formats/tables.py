@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, TRANSFERS
+from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.statistics.comparisons import scores_of, spread_of
 from promptlet.report.statistics.summary import Summary
 
@@ -29,6 +29,20 @@ def head_of(protocol: str) -> tuple[str, ...]:
 
 
 HEAD = head_of(BASE_TO_NEW)
+ORDER = (
+    "Zero-shot, which learns nothing, stands first where it was run; then methods by {measure} over all data "
+    "sets, the best first."
+)
+COSTS = (
+    "The columns numbers, bytes and MiB are the largest of the seeds and, in the average row, of the data "
+    "sets; seconds are means."
+)
+
+
+def explained(protocol: str) -> tuple[str, ...]:
+    """What stands below a protocol's table: what it measures where that needs words, its order, its costs."""
+    measures = MEASURES[protocol]
+    return (*filter(None, [measures.told]), f"{ORDER.format(measure=measures.spoken)} {COSTS}")
 
 
 def tables(summary: Summary) -> dict[str, list[tuple[str, ...]]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from promptlet.evaluation import mean
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 
 Row = Mapping[str, Any]
@@ -15,6 +16,8 @@ Item = TypeVar("Item")
 AVERAGE = "average"
 SOURCE = ("source", "source_data")
 OWN_TO_A_DATASET = ("dataset", "data", "template")
+REFERENCES = ("zero_shot", "zero_shot_ensemble")
+"""What learns nothing, and what others are read against: first in every table."""
 SAME = ("protocol", "shots", "fingerprint", "dtype", *SOURCE)
 """What the rows of one comparison share."""
 
@@ -119,6 +122,15 @@ def spread_of(row: Row, name: str) -> float | None:
     return float(row[f"{name}_std"]) if len(row["seeds"]) > 1 else None
 
 
+def places(rows: Sequence[Row]) -> dict[tuple[Any, ...], int]:
+    """By `comparison_of` and `method_of` of a row: the place of its method in every table of it."""
+    return {
+        (comparison_of(series.rows[0]), method_of(series.rows[0])): place
+        for one in comparisons(rows)
+        for place, series in enumerate(one.series)
+    }
+
+
 def comparison_of(row: Row) -> tuple[Any, ...]:
     """The same for rows that may be compared and averaged with each other."""
     return tuple(row.get(name) for name in SAME)
@@ -162,7 +174,18 @@ def _series(rows: Sequence[Row]) -> tuple[Series, ...]:
         Series(_name(group[0], every), group[0]["method"], tuple(group), averages.get(method_of(group[0])))
         for group in groups
     ]
-    return tuple(sorted(found, key=lambda one: (one.trainable, one.name)))
+    datasets = {row["dataset"] for one in found for row in one.rows}
+    return tuple(sorted(found, key=lambda one: _standing(one, len(datasets))))
+
+
+def _standing(one: Series, datasets: int) -> tuple[Any, ...]:
+    """Its place among the series of a comparison: references first, then by what methods are ranked by, the
+    best first. One without an average over the comparison's data sets stands behind those that have it."""
+    measure = MEASURES[one.rows[0]["protocol"]].headline
+    compared = [one.average] if one.average is not None else one.rows if datasets == 1 else []
+    value = mean([float(row[measure]) for row in compared or one.rows if measure in row] or [0.0])
+    first = REFERENCES.index(one.method) if one.method in REFERENCES else len(REFERENCES)
+    return (first, not compared, -value, one.trainable, one.name)
 
 
 def _name(row: Row, every: Sequence[Row]) -> str:

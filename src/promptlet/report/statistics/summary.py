@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -19,6 +20,7 @@ from promptlet.report.statistics.comparisons import (
     differing,
     grouped,
     method_of,
+    places,
     scores_of,
     settings_of,
 )
@@ -81,7 +83,7 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     _tell_apart(averages)
     failed = [cast("Failed", record) for record in records if not is_done(record)]
     return Summary(
-        rows=sorted([*rows, *averages], key=_order),
+        rows=_in_order([*rows, *averages]),
         incomplete=_incomplete(done, failed, planned),
         problems=[*found.problems, *without, *_notes(done)],
         runs={record["key"]: record for record in records},
@@ -131,8 +133,21 @@ def picked(described: Row, *names: str) -> dict[str, Any]:
 
 
 def backbone_of(record: Done) -> str | None:
-    """The name under which the backbone of a run was loaded, where its record tells."""
-    return record.get("backbone", {}).get("name")
+    """The name under which the backbone of a run was loaded, where its record tells; of a path the end
+    alone, since no reader of a report has that disk."""
+    name = record.get("backbone", {}).get("name")
+    return name if name is None else without_folders(name)
+
+
+def without_folders(name: str) -> str:
+    """``/home/me/models/my-clip`` as ``my-clip``; a hub id as it is, and so what stands before a path."""
+    before, colon, rest = name.partition(":")
+    if not colon or before not in ("open_clip", "features"):
+        before, colon, rest = "", "", name
+    path, mark, asked = rest.partition("?")
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..", "~")]
+    is_path = len(parts) < path.count("/") + path.count("\\") + 1 or len(parts) > 2
+    return f"{before}{colon}{parts[-1]}{mark}{asked}" if is_path and parts else name
 
 
 def _means(protocol: str, group: Sequence[Row]) -> dict[str, float]:
@@ -267,6 +282,18 @@ def _label_incomplete(entries: Sequence[dict[str, Any]]) -> None:
             entry["label"] = f"{entry['method']} ({telling})" if telling else entry["method"]
 
 
+def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By protocol, data set, shots and comparison; there as `places` has it, by accuracy."""
+    place = places(rows)
+
+    def key(row: Row) -> tuple[Any, ...]:
+        where = (row["protocol"], row["dataset"] == AVERAGE, row["dataset"], row["shots"])
+        apart = tuple(str(row.get(name)) for name in ("backbone", *RUN_ON, "source", "data"))
+        return (*where, *apart, place[comparison_of(row), method_of(row)])
+
+    return sorted(rows, key=key)
+
+
 def _order(row: Row) -> tuple[Any, ...]:
-    own = (row.get("trainable", 0), row["method"], str(row.get("schedule")), str(row.get("label")))
+    own = (row["method"], str(row.get("schedule")), str(row.get("label")))
     return (row["protocol"], row["dataset"] == AVERAGE, row["dataset"], row["shots"], *own)

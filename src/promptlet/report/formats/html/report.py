@@ -16,19 +16,20 @@ from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.figures.gallery import gallery
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.html.traces import settings_and_runs
-from promptlet.report.formats.tables import cells, head_of, incomplete_cells
+from promptlet.report.formats.tables import cells, explained, head_of, incomplete_cells
 from promptlet.report.published.tables import PublishedTable, published_tables
 from promptlet.report.statistics import provenance
 from promptlet.report.statistics.comparisons import AVERAGE, grouped
 from promptlet.report.statistics.differences import paired_differences
 from promptlet.report.statistics.summary import Summary
 
-INTRODUCTION = (
-    "Accuracies are top-1, in percent, means over seeds with their population deviation; H is the harmonic "
-    "mean of the mean base and mean new accuracy, and of averages in the average row; its deviation is that "
-    "of the H of each seed. Deviations in the average row are means of those of the data sets. Only what was "
-    "run is shown; published numbers are marked as such."
+INTRODUCTION = "Accuracies are top-1, in percent, means over seeds with their population deviation."
+OF_H = (
+    "H is the harmonic mean of the mean base and mean new accuracy, and of averages in the average row; its "
+    "deviation is that of the H of each seed."
 )
+OF_AVERAGES = "Deviations in the average row are means of those of the data sets."
+ONLY_RUN = "Only what was run is shown; published numbers are marked as such."
 SEVERAL_BACKBONES = "There is more than one backbone: their rows are neither averaged nor compared."
 SEVERAL_VERSIONS = "The runs were made with more than one set of versions."
 LACKING_HEAD = (
@@ -54,7 +55,7 @@ def html_report(summary: Summary, against: str | None = None, title: str = "Prom
     return render(
         "promptlet.report.formats.html:report.html",
         title,
-        introduction=INTRODUCTION,
+        introduction=_introduction(summary, list(protocols)),
         run=_run(summary),
         protocols=[_protocol(name, summary, beside) for name in protocols],
         lacking=_lacking(summary),
@@ -63,6 +64,13 @@ def html_report(summary: Summary, against: str | None = None, title: str = "Prom
         settings=settings_and_runs(summary),
         papers=list(summary.papers.items()),
     )
+
+
+def _introduction(summary: Summary, protocols: Sequence[str]) -> str:
+    """What a reader needs of the protocols that are there, and of no others."""
+    has_h = any(MEASURES[name].has_h for name in protocols)
+    has_average = any(row["dataset"] == AVERAGE for row in summary.rows)
+    return " ".join((INTRODUCTION, *[OF_H] * has_h, *[OF_AVERAGES] * has_average, ONLY_RUN))
 
 
 def _run(summary: Summary) -> dict[str, Any]:
@@ -82,7 +90,7 @@ def _protocol(name: str, summary: Summary, beside: Sequence[PublishedTable]) -> 
     return {
         "name": name,
         "results": _results(name, summary),
-        "explained": MEASURES[name].told,
+        "explained": explained(name),
         "published": [_published(one) for one in beside if one.protocol == name],
     }
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from promptlet.characters import markdown_row, visible
-from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.formats import difference_tables
-from promptlet.report.formats.tables import head_of, tables
+from promptlet.report.formats.tables import explained, head_of, tables
 from promptlet.report.published.tables import published_tables
 from promptlet.report.statistics.differences import paired_differences
 from promptlet.report.statistics.summary import Summary
@@ -20,8 +19,8 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     """
     lines = []
     for protocol, rows in tables(summary).items():
-        told = MEASURES[protocol].told
-        lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), "", *([told, ""] if told else [])]
+        lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
+        lines += [line for told in explained(protocol) for line in (told, "")]
     lines += [f"- failed: {words}" for words in _failures(summary)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     lines += _differences(summary, against)

@@ -1,0 +1,139 @@
+"""`promptlet compare`: which method for these images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.shell import (
+    Device,
+    Dtype,
+    Json,
+    NoCache,
+    bars,
+    emit_json,
+    examples,
+    open_cache,
+    say,
+    table,
+    tell_notes,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptlet.own_images.comparing import Comparison, MethodSpec
+
+EXAMPLES = examples(
+    "compare pets",
+    "compare pets --methods rlp,coop,linear_probe --folds 10 --json",
+)
+HEAD = ("method", "accuracy %", "interval", "behind the best", "seconds", "bytes", "other names later")
+
+
+def command(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
+    ],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
+        ),
+    ] = "openai/clip-vit-base-patch16",
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="As 'rlp,coop:n_ctx=8'; 'features' for all that read features, 'all' for all; else one or "
+            "two of each kind that train in seconds.",
+            show_default=False,
+        ),
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(help="Images per class drawn; else all.", callback=allowed("shots"), show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="As in fit.", callback=allowed("seed"))] = 1,
+    folds: Annotated[int, typer.Option(help="Trainings of each method.", callback=allowed("folds"))] = 5,
+    views: Annotated[int, typer.Option(help="As in fit.", callback=allowed("views"))] = 1,
+    schedule: ScheduleName = "fast",
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_cache: NoCache = False,
+    json: Json = False,
+) -> None:
+    """Compare methods on your images by cross-validation, and recommend one. No test image is looked at."""
+    from promptlet.own_images.data import read_own
+
+    own = read_own(data)
+    specs = specs_of(methods)
+    from promptlet.backbones import load_backbone
+    from promptlet.classifier import PromptClassifier
+    from promptlet.own_images.choosing import compare_own
+
+    cache = open_cache(no_cache)
+    classifier = PromptClassifier(
+        backbone=load_backbone(backbone, device, dtype),
+        shots=shots,
+        seed=seed,
+        views=views,
+        schedule=schedule,
+        epochs=epochs,
+        lr=lr,
+        batch_size=batch_size,
+        cache=cache or False,
+    )
+    with bars(off=json) as shown:
+        found = compare_own(classifier, own, specs, folds, shown.show)
+    tell_notes(cache)
+    if json:
+        emit_json(found.facts())
+    else:
+        tell(found)
+
+
+def specs_of(methods: str | None) -> Sequence[MethodSpec]:
+    """The methods that were asked for. Raises OptionError for one that is none."""
+    from promptlet.own_images.choosing import GROUPS
+    from promptlet.own_images.comparing import USUAL
+    from promptlet.protocols.planning import parse_methods
+
+    if methods is None:
+        return USUAL
+    return parse_methods(",".join(GROUPS.get(methods.strip(), (methods,))))
+
+
+def tell(found: Comparison) -> None:
+    """The table and the recommendation, for people."""
+    say(
+        f"{len(found.class_names)} classes, {found.images:,} images, {found.folds} folds, "
+        f"{found.seconds:.0f} s; guessing the largest class is right on {found.majority:.1f} %"
+    )
+    table(HEAD, [_cells(row) for row in found.rows], right=HEAD[1:])
+    for name, reason in found.failed.items():
+        warn(f"note: {name} was left out: {reason}")
+    say(f"recommended: {found.recommendation}")
+    say("  (the smallest file of those within one standard error of the best)")
+
+
+def _cells(row: Any) -> list[str]:
+    from promptlet.own_images.comparing import label
+
+    behind = f"{row.behind:.1f} ({row.behind_low:+.1f} to {row.behind_high:+.1f})" if row.behind else "-"
+    return [
+        label((row.method, row.options)),
+        f"{row.accuracy:.1f}",
+        f"{row.low:.1f} to {row.high:.1f}",
+        behind,
+        f"{row.seconds:.1f}",
+        f"{row.bytes:,}",
+        "yes" if row.new_names else "no",
+    ]

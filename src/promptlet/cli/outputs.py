@@ -1,0 +1,48 @@
+"""Where a command will write is tried before its work begins: a file is made there and removed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptlet.disk import nearest, room_problem
+from promptlet.errors import OptionError
+
+
+def check_file(path: Path, option: str = "--out", make_folders: bool = False) -> None:
+    """A file can be written to ``path``. make_folders: the command makes what is missing above it.
+
+    Raises OptionError that says what is in the way.
+    """
+    if path.is_dir():
+        raise OptionError(
+            f"{option} {path} is a folder; give the name of a file, such as {path / _like(option)}"
+        )
+    if make_folders:
+        check_folder(path.parent, option)
+        return
+    if not path.parent.is_dir():
+        raise OptionError(
+            f"{option} {path}: the folder {path.parent} does not exist; create it, or write elsewhere"
+        )
+    _check_room(path, option, path.parent)
+
+
+def check_folder(path: Path, option: str = "--out") -> None:
+    """Files can be written into ``path``, which is made where it is missing. Raises OptionError."""
+    there = nearest(path)
+    if not there.is_dir():
+        raise OptionError(f"{option} {path}: {there} is a file, no folder; give another folder")
+    _check_room(path, option, there)
+
+
+def _check_room(path: Path, option: str, folder: Path) -> None:
+    problem = room_problem(folder)
+    if problem:
+        raise OptionError(
+            f"{option} {path}: nothing can be written into {folder} ({problem}); free some space, or write "
+            "elsewhere"
+        ) from OSError(problem)
+
+
+def _like(option: str) -> str:
+    return {"--figure": "figure.png", "--checkpoint": "my.checkpoint"}.get(option, "result")

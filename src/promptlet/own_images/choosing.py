@@ -1,0 +1,65 @@
+"""A method chosen for a person's own data, by its training images alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.classifier import PromptClassifier
+from promptlet.classifier.fitting import draw_of, whole
+from promptlet.methods import METHODS
+from promptlet.methods.method import FEATURES
+from promptlet.own_images.comparing import Comparison, MethodSpec, compare, label
+from promptlet.own_images.data import OwnData
+from promptlet.own_images.estimate import FEWER_FOLDS
+from promptlet.own_images.fitting import Progress, nothing, remembering
+from promptlet.own_images.judging import validation_of
+from promptlet.own_images.material import read_material
+from promptlet.own_images.parts import parts_of
+
+AUTO_METHOD = "auto"
+GROUPS = {
+    "features": tuple(name for name, method in METHODS.items() if method.info.reads == FEATURES),
+    "all": tuple(METHODS),
+}
+"""Words that stand for several methods."""
+
+
+def compare_own(
+    classifier: PromptClassifier,
+    data: OwnData,
+    methods: Sequence[MethodSpec],
+    folds: int = FEWER_FOLDS,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    """Compare methods on the training images of ``data``: those that the classifier's shots and seed draw.
+
+    Raises PromptletError with what to do next.
+    """
+    draw_of(classifier)
+    parts, tell = parts_of(data), on_progress or nothing
+    given = classifier.backbone
+    classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
+    with remembering(classifier):
+        material = read_material(
+            classifier.backbone_,
+            *parts["train"],
+            views=whole(classifier, "views"),
+            cache=classifier.cache,
+            on_encode=lambda done, total: tell("encoding", done, total, ""),
+        ).shots(whole(classifier, "shots"), whole(classifier, "seed"))
+        return compare(
+            classifier,
+            classifier.backbone_,
+            material,
+            methods,
+            folds=folds,
+            val=lambda name: validation_of(classifier, parts["val"], name, material.classes),
+            on_progress=lambda name, done, total: tell("comparing", done, total, name),
+        )
+
+
+def chosen(found: Comparison, closed: bool) -> MethodSpec:
+    """The method that was recommended: for these classes alone, or one that answers other names too."""
+    name = found.closed if closed or found.open_ is None else found.open_
+    return next((row.method, row.options) for row in found.rows if label((row.method, row.options)) == name)

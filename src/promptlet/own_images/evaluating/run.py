@@ -1,0 +1,148 @@
+"""A classifier is asked about labelled images, and its answers are counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptlet.classifier import PromptClassifier
+from promptlet.classifier.inputs import as_names, in_words_of
+from promptlet.data import check_class_names
+from promptlet.errors import DataError, check_option, listed
+from promptlet.evaluation import accuracy, calibration_error, macro_f1, wilson
+from promptlet.own_images.evaluating.asking import ask
+from promptlet.own_images.evaluating.labelled import Labelled, labelled
+from promptlet.own_images.evaluating.result import Evaluation, Judged
+from promptlet.own_images.verdicts import too_few, worse_than_guessing
+
+PROMPT, DATA = "prompt", "data"
+NAMES = (PROMPT, DATA)
+
+
+def evaluate(
+    classifier: PromptClassifier | str | Path,
+    data: Any,
+    labels: Iterable[str] | None = None,
+    *,
+    class_names: Iterable[str] | None = None,
+    names: str = PROMPT,
+    part: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Judge a fitted classifier, or a prompt file, on labelled images.
+
+    data: a folder with one folder of images per class, a table, a feature file, Hugging Face data; or images
+    (or features), and their ``labels``. part: which part of the data, train, val, test or all; None takes
+    test images where there are any, else all. class_names: answer among these, taught or not; names="data"
+    answers among those of the data. on_progress: called with (done, total) images.
+
+    Labels may differ from the class names by "_", spaces and case. Images of other classes, and those that
+    cannot be read, are left out and told. Raises DataError where no image is left.
+    """
+    if not isinstance(classifier, PromptClassifier):
+        classifier = PromptClassifier.load(classifier)
+    given = labelled(data, labels, part)
+    asked = asked_names(classifier, given, class_names, names)
+    own = _own_labels(given, asked)
+    rows, probabilities, wrong = ask(classifier, given.sources, asked, on_progress)
+    if not rows:
+        raise DataError(
+            f"{given.where}: none of the {len(own)} images could be read; {next(iter(wrong.values()))}"
+        )
+    return counted(given, asked, own, rows, probabilities, wrong)
+
+
+def asked_names(
+    classifier: PromptClassifier, given: Labelled, class_names: Iterable[str] | None, names: str
+) -> tuple[str, ...]:
+    """The names to answer among. Raises DataError where there are none."""
+    check_option("names", names, NAMES)
+    if class_names is not None and names == DATA:
+        raise DataError("class_names and names='data' are two answers to one question; give one of them")
+    if class_names is not None:
+        return check_class_names(as_names(class_names), "class_names")
+    if names == DATA:
+        return check_class_names(given.class_names, given.where)
+    if not classifier.class_names_:
+        raise DataError(
+            "this prompt was saved without class names; give them (class_names, --classes), or answer among "
+            "those of the data (names='data', --names data)"
+        )
+    return tuple(classifier.class_names_)
+
+
+def _own_labels(given: Labelled, asked: tuple[str, ...]) -> list[str]:
+    """Each label as it is asked, where it is. Raises DataError where none is."""
+    try:
+        return [str(name) for name in in_words_of(np.array(asked), np.array(given.labels))]
+    except DataError as error:
+        raise DataError(
+            f"{given.where}: no image is of a class that is asked. Classes of the data: "
+            f"{listed(given.class_names)}. Asked: {listed(asked)}. Give images of these, or answer among the "
+            "names of the data (names='data', --names data)"
+        ) from error
+
+
+def counted(
+    given: Labelled,
+    asked: tuple[str, ...],
+    own: list[str],
+    rows: list[int],
+    probabilities: np.ndarray,
+    wrong: dict[int, str],
+) -> Evaluation:
+    """The numbers. own: labels (N,) as they are asked; rows: those with ``probabilities`` (R, C)."""
+    place = {name: index for index, name in enumerate(asked)}
+    best = probabilities.argmax(axis=1)
+    judged = [
+        Judged(
+            given.names[row],
+            own[row],
+            asked[said],
+            float(answer[said]),
+            own[row] == asked[said] if own[row] in place else None,
+            given.sources[row],
+        )
+        for row, said, answer in zip(rows, best.tolist(), probabilities, strict=True)
+    ]
+    known = np.array([one.right is not None for one in judged])
+    images = tuple(one for one in judged if one.right is not None)
+    if not images:
+        raise DataError(f"{given.where}: no image of a class that is asked could be read")
+    labels, said = np.array([place[one.label] for one in images]), best[known]
+    counts = np.bincount(labels, minlength=len(asked))
+    hits = int((labels == said).sum())
+    low, high = wilson(hits, len(images))
+    share, chance = accuracy(said, labels), 100.0 / len(asked)
+    majority = 100.0 * float(counts.max()) / len(images)
+    unread = {given.names[row]: reason for row, reason in wrong.items()}
+    unknown = Counter(name for name in own if name not in place)
+    return Evaluation(
+        data=given.where,
+        part=given.part,
+        class_names=asked,
+        images=images,
+        strangers=tuple(one for one in judged if one.right is None),
+        unreadable=unread,
+        unknown_classes=dict(unknown),
+        missing_classes=tuple(name for name, count in zip(asked, counts, strict=True) if count == 0),
+        accuracy=share,
+        low=low,
+        high=high,
+        strict_accuracy=100.0 * hits / len(judged),
+        macro_f1=macro_f1(said, labels, len(asked)),
+        calibration_error=calibration_error(probabilities[known], labels),
+        chance=chance,
+        majority=majority,
+        notes=_notes(given, share, low, high, max(chance, majority)),
+    )
+
+
+def _notes(given: Labelled, share: float, low: float, high: float, guess: float) -> tuple[str, ...]:
+    few = too_few(share, low, high, guess)
+    told = (*given.notes, worse_than_guessing(share, guess), few)
+    return tuple(note for note in told if note)
