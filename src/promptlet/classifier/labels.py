@@ -135,7 +135,7 @@ def table_of(names: LabelNames) -> dict[int, str]:
     return {int(number): name for number, name in pairs}
 
 
-def _column(labels: Any) -> Iterable[Any]:
+def _column(labels: Any) -> Any:
     """Labels in one column (N, 1) as (N,), with scikit-learn's own warning."""
     if hasattr(labels, "__array__") and not isinstance(labels, Iterable):
         labels = np.asarray(labels)
