@@ -29,10 +29,12 @@ class Whole:
 
 @dataclass(frozen=True)
 class Finite:
-    """A finite number above ``least``, or ``least`` too."""
+    """A finite number above ``least``, or ``least`` too, and up to ``most``; what it is, in words."""
 
     least: float
     or_least: bool = False
+    most: float = math.inf
+    words: str = ""
 
 
 KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
@@ -53,6 +55,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "warmup_lr": Finite(0.0),
         "momentum": Finite(0.0, or_least=True),
         "weight_decay": Finite(0.0, or_least=True),
+        "threshold": Finite(0.0, or_least=True, most=1.0, words="a probability: 0.6 for 60 %"),
     }
 )
 
@@ -117,7 +120,9 @@ def _finite(name: str, value: Any, allowed: Finite) -> float:
     except OverflowError:
         number = math.inf
     is_inside = number >= allowed.least if allowed.or_least else number > allowed.least
-    if not (math.isfinite(number) and is_inside):
+    if not (math.isfinite(number) and is_inside and number <= allowed.most):
         where = f"{allowed.least:g} or more" if allowed.or_least else f"above {allowed.least:g}"
-        raise OptionError(f"{name}={shown(value)} must be a number {where} and finite")
+        upto = f", {allowed.most:g} at most" if math.isfinite(allowed.most) else ""
+        words = f"; it is {allowed.words}" if allowed.words else ""
+        raise OptionError(f"{name}={shown(value)} must be a number {where}{upto} and finite{words}")
     return number

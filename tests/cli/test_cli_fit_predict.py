@@ -202,13 +202,13 @@ def test_predict_forms(shell: Any, prompt: Path, pictures: Path, clip_folder: Pa
     one = pictures / "test" / "cat" / "test0.png"
     text = shell.run("predict", prompt, "--backbone", clip_folder, one, "--top", 2).stdout
     assert text.startswith(f"{one}: ") and text.count("%") == 2 and len(text.splitlines()) == 1
-    rows = list(
-        csv.DictReader(
-            io.StringIO(shell.run("predict", prompt, "--backbone", clip_folder, one, "--csv").stdout)
-        )
-    )
-    assert [row["rank"] for row in rows] == ["1", "2", "3"]
-    assert sum(float(row["probability"]) for row in rows) == pytest.approx(1, abs=1e-5)
+    command = ("predict", prompt, "--backbone", clip_folder, one, "--csv")
+    [row] = csv.DictReader(io.StringIO(shell.run(*command, "--top", 3).stdout))
+    assert list(row) == ["path", "class_name", "probability"] + [
+        f"{what}_{i}" for i in (2, 3) for what in ("class_name", "probability")
+    ]
+    chances = [float(row[name]) for name in row if name.startswith("probability")]
+    assert sum(chances) == pytest.approx(1, abs=1e-5) and chances == sorted(chances, reverse=True)
     pattern = str(pictures / "test" / "*" / "test1.png")
     assert (
         len(shell.json("predict", prompt, "--backbone", clip_folder, pattern, one, one)["predictions"]) == 4

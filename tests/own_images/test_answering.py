@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from promptlet.errors import BackboneError, ImageError
-from promptlet.own_images.answering import answer
-from promptlet.own_images.finding import find_images
+from promptlet.errors import BackboneError, ImageError, OptionError
+from promptlet.own_images.answering import BATCH, answer_all, ask
+from promptlet.own_images.deciding import Rule
+from promptlet.own_images.finding import Finder
 
 NAMES = ("cat", "dog")
 
@@ -42,20 +43,43 @@ def classifier(**raises: Exception) -> Any:
     ids=lambda value: type(value).__name__,
 )
 def test_the_others_are_answered(error: Exception, told: str) -> None:
-    found, wrong = answer(classifier(b=error), ["a", "b", "c"], NAMES, 1)
-    assert (
-        found == {"a": [("dog", 0.75)], "c": [("dog", 0.75)]} and list(wrong) == ["b"] and told in wrong["b"]
-    )
+    found, wrong = ask(classifier(b=error), ["a", "b", "c"], NAMES)
+    assert {path: row.tolist() for path, row in found.items()} == {"a": [0.25, 0.75], "c": [0.25, 0.75]}
+    assert list(wrong) == ["b"] and told in wrong["b"]
 
 
 def test_what_is_of_all_is_raised_and_what_is_of_each_is_not() -> None:
     of_all = BackboneError("its weights are NaN")
     for paths in (["a"], ["a", "b"]):
         with pytest.raises(BackboneError, match="weights are NaN"):
-            answer(classifier(a=of_all, b=of_all), paths, NAMES, 2)
+            ask(classifier(a=of_all, b=of_all), paths, NAMES)
     own = classifier(a=ImageError("a: cut off"), b=KeyError("b"))
-    assert set(answer(own, ["a", "b"], NAMES, 2)[1]) == {"a", "b"}
-    assert set(answer(own, ["b"], NAMES, 2)[1]) == {"b"}
+    assert set(ask(own, ["a", "b"], NAMES)[1]) == {"a", "b"}
+    assert set(ask(own, ["b"], NAMES)[1]) == {"b"}
+    with pytest.raises(OptionError, match="no such rule"):  # of no image, so nobody is asked again
+        ask(classifier(b=OptionError("no such rule")), ["a", "b"], NAMES)
+
+
+def test_few_are_asked_again_for_one_that_is_bad() -> None:
+    asked: list[int] = []
+    inner = classifier(x77=ImageError("x77: cut off"))
+
+    def predict_proba(images: list[str], class_names: tuple[str, ...]) -> np.ndarray:
+        asked.append(len(images))
+        return np.asarray(inner.predict_proba(images, class_names))
+
+    paths = [f"x{i}" for i in range(128)]
+    found, wrong = ask(SimpleNamespace(predict_proba=predict_proba), paths, NAMES)  # type: ignore[arg-type]
+    assert set(found) | {"x77"} == set(paths) and set(wrong) == {"x77"}
+    assert len(asked) == 1 + 2 * 7  # 128 halved 7 times
+
+
+def test_batches_keep_the_order_and_tell_how_far_they_are() -> None:
+    paths = [f"{i}" for i in range(BATCH + 3)]
+    batches = list(answer_all(classifier(**{"1": ImageError("1: bad")}), paths, NAMES, Rule(1)))
+    assert [batch.done for batch in batches] == [BATCH, BATCH + 3]
+    told = [answer.path for batch in batches for answer in batch.answers]
+    assert told == [path for path in paths if path != "1"] and batches[0].errors == {"1": "1: bad"}
 
 
 def test_arguments_cost_themselves_alone(tmp_path: Path) -> None:
@@ -68,7 +92,8 @@ def test_arguments_cost_themselves_alone(tmp_path: Path) -> None:
     (folder / "folder.png").mkdir()
     os.mkfifo(folder / "pipe.png")
     given = [str(folder), str(folder / "b.*"), "x" * 5000, "a\0b", str(tmp_path / "*.gif"), "[", "\udcff.png"]
-    paths, errors = find_images(given)
+    found = Finder().find(given)
+    paths, errors = found.paths, found.errors
     told = ["a.JPG", "b.png", "deep/er/c.png", "device.png", "gone.png", "pipe.png"]
     assert paths[:6] == [str(folder / name) for name in told]
     assert set(paths[6:]) | set(errors) >= {"x" * 5000, "a\0b", str(tmp_path / "*.gif"), "\udcff.png"}
@@ -78,5 +103,6 @@ def test_arguments_cost_themselves_alone(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_looked_into(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     (tmp_path / "a.png").touch()
-    paths, errors = find_images([str(tmp_path)])
+    found = Finder().find([str(tmp_path)])
+    paths, errors = found.paths, found.errors
     assert paths == [str(tmp_path / "a.png")] and "cannot be looked into" in errors[str(tmp_path / "closed")]

@@ -17,7 +17,7 @@ from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.data import FeatureFile, read_folder
 from promptlet.errors import DataError, OptionError
-from promptlet.evaluation import wilson
+from promptlet.evaluation import paired_difference, wilson
 from promptlet.features import encode_images
 from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
 
@@ -67,6 +67,21 @@ def test_its_facts_are_plain(photos: Path, classifier: PromptClassifier) -> None
     assert facts["images"] == 18 and facts["right"] == found.hits.sum()
     assert [one["path"] for one in facts["wrong"]] == [one.path for one in found.worst(99)]
     assert facts["thresholds"][0]["share"] == 100
+
+
+def test_the_names_alone_are_held_beside_it(
+    photos: Path, classifier: PromptClassifier, tiny_backbone: Backbone
+) -> None:
+    found = promptlet.evaluate(classifier, photos)
+    alone = PromptClassifier(tiny_backbone, "zero_shot", cache=False).fit(photos)
+    items = read_folder(photos).test
+    labels = np.array([item.class_name for item in items])
+    names = np.char.replace(alone.predict([item.path for item in items]).astype(str), "_", " ")
+    assert found.zero_shot == pytest.approx(100 * float(np.mean(names == labels)))
+    assert (found.gain_low, found.gain_high) == paired_difference(found.hits, names == labels)
+    judged = promptlet.evaluate(alone, photos)
+    assert judged.accuracy == found.zero_shot and judged.zero_shot is None
+    assert classifier.cache is False and classifier.on_encode is None
 
 
 def test_a_file_images_with_labels_and_features_give_the_same(

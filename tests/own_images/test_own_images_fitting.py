@@ -11,6 +11,7 @@ from PIL import Image
 
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
+from promptlet.data import sample_shots
 from promptlet.errors import DataError
 from promptlet.own_images.data import ignored, read_own
 from promptlet.own_images.fitting import fit
@@ -47,6 +48,19 @@ def test_it_tells_what_it_did_as_plain_values(photos: Path, tiny_backbone: Backb
 def test_without_test_images_it_says_nothing_of_them(photos: Path, tiny_backbone: Backbone) -> None:
     report = fit(PromptClassifier(tiny_backbone, "zero_shot", cache=False), read_own(photos / "train"))
     assert (report.test_accuracy, report.test_images, report.loss, report.schedule) == (None, 0, None, None)
+
+
+@pytest.mark.parametrize("method", ["linear_probe", "tip_adapter"])
+def test_what_learns_at_once_has_a_training_accuracy(
+    photos: Path, tiny_backbone: Backbone, method: str
+) -> None:
+    classifier = PromptClassifier(tiny_backbone, method, cache=False, shots=2, seed=3)
+    data = read_own(photos / "train")
+    report = fit(classifier, data)
+    drawn = sample_shots(data, 2, 3).train  # type: ignore[arg-type]
+    right = classifier.predict([item.path for item in drawn]) == [item.class_name for item in drawn]
+    assert len(drawn) == report.images == 4 and report.train_accuracy == 100.0 * right.mean()
+    assert (report.epochs, report.loss) == (0, None)
 
 
 def test_photos_that_are_passed_over_are_named(photos: Path) -> None:

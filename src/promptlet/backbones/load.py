@@ -79,7 +79,7 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
             f"{_meant(text, path)}"
         )
     if path.is_dir():
-        return load_transformers(str(path), chosen, kind)
+        return load_transformers(str(path), chosen, kind, name=name_of_folder(path))
     try:
         return load_transformers(text, chosen, kind)
     except BackboneError as error:
@@ -96,6 +96,13 @@ def _meant(text: str, path: Path) -> str:
     except OSError:
         folders = []
     return did_you_mean(text, (*EXAMPLES, *folders))
+
+
+def name_of_folder(path: Path) -> str:
+    """A folder's name as what it is: ``./models/my-clip`` and not ``models/my-clip``, which elsewhere would
+    be taken for the id of a model on the hub."""
+    is_plain = not path.is_absolute() and path.parts[:1] != ("..",)
+    return f"./{path}" if is_plain else str(path)
 
 
 def _device(device: str | torch.device | None) -> torch.device:

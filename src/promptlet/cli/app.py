@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, cache, compare, datasets, demo, evaluate, inspect, methods, predict
+from promptlet.cli import backbones, cache, compare, datasets, demo, evaluate, inspect, methods
 from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
 from promptlet.cli.ending import ErrorsInWords
 from promptlet.cli.fit import command as fit
 from promptlet.cli.own_methods import import_methods
+from promptlet.cli.predict import command as predict
 
 app = typer.Typer(
     name="promptlet",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.characters import cell
-from promptlet.cli.fit.checks import check_out, check_room
 from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.predict import _load as load
+from promptlet.cli.outputs import check_file
+from promptlet.cli.predict.checks import read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -87,9 +87,7 @@ def command(
 ) -> None:
     """Judge a prompt file on labelled images: accuracy, classes that are confused, the worst images."""
     _check(json and csv_, out, names)
-    from promptlet.promptfile import load_prompt_file
-
-    load_prompt_file(file)  # before the data: a wrong file is told at once
+    read_prompt(file, backbone)  # before the data: a wrong file is told at once
     from promptlet.own_images.data import ignored, read_own
     from promptlet.own_images.evaluating.labelled import labelled
 
@@ -97,8 +95,10 @@ def command(
     tell_ignored(ignored(data, found))
     given = labelled(found, part=part, where=str(data))
     asked = None if classes is None else [name for name in map(str.strip, classes.split(",")) if name]
-    classifier = load(file, backbone, device)
+    from promptlet.classifier import PromptClassifier
     from promptlet.own_images.evaluating import evaluate
+
+    classifier = PromptClassifier.load(file, backbone, device)
 
     cache = open_cache(no_cache)
     classifier.set_params(cache=cache or False)
@@ -140,8 +140,7 @@ def _check(both: bool, out: Path | None, names: str) -> None:
         return
     if out.suffix.lower() not in SUFFIXES:
         raise OptionError(f"--out {out}: the page is HTML; give a name that ends in .html")
-    check_out(out, force=True)
-    check_room(out)
+    check_file(out)
 
 
 def _print_rows(judged: Evaluation) -> None:
@@ -161,6 +160,8 @@ def _tell(judged: Evaluation) -> None:
 
     say(f"{judged.data} ({_part_in_words(judged.part)}): {words.headline(judged)}")
     say(words.between(judged))
+    for line in filter(None, [words.against_names(judged)]):
+        say(line)
     say(f"macro-F1 {judged.macro_f1:.1f} %; {words.calibration(judged)}")
     worst = words.by_f1([one for one in judged.classes if one.count])
     more = f"; the {SHOWN_CLASSES} worst of {len(worst)} classes" if len(worst) > SHOWN_CLASSES else ""

@@ -2,41 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from promptlet.classifier import PromptClassifier
-from promptlet.errors import ImageError, PromptletError
+from promptlet.errors import ImageError, OptionError, PromptletError
+from promptlet.own_images.deciding import Answer, Rule, decide
+from promptlet.own_images.web.loading import Loader, is_address
 from promptlet.reasons import reason_of
 
-Answers = dict[str, list[tuple[str, float]]]
-"""By path: the likeliest names with their probabilities."""
+BATCH = 128
+"""Images that are answered at a time: pictures of the next are decoded while the model reads those before, so
+many at once are quicker; a stop loses no more than these."""
+OF_ADDRESSES = 32
+"""The same where pictures are loaded from elsewhere: so many lie on the disk at a time."""
 
 
-def answer(
-    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...], top: int
-) -> tuple[Answers, dict[str, str]]:
-    """The likeliest classes of each image, and reasons by path; a bad image is found by trying one by one.
+@dataclass(frozen=True)
+class Answered:
+    """A batch: answers, reasons by path where there are none, and how many images were looked at so far."""
 
+    answers: tuple[Answer, ...]
+    errors: dict[str, str]
+    done: int
+
+
+def answer_all(
+    classifier: PromptClassifier,
+    paths: Sequence[str],
+    names: tuple[str, ...],
+    rule: Rule,
+    load: Loader | None = None,
+) -> Iterator[Answered]:
+    """Answers in batches, in the order of ``paths``; nothing is kept of those before.
+
+    load: gets what lies at addresses; without it, they are paths like others.
     Raises PromptletError for what is expected, is of no image, and meets them all: a backbone that answers
     no numbers, say.
     """
-    try:
-        return _together(classifier, paths, names, top), {}
-    except Exception as error:
-        if len(paths) == 1 and not _is_of_all([error]):
-            return {}, {paths[0]: reason_of(error)}
-        if len(paths) == 1:
-            raise
-    found: Answers = {}
+    start = 0
+    while start < len(paths):
+        batch = paths[start : start + BATCH]
+        if load is not None and any(map(is_address, batch)):
+            batch = batch[:OF_ADDRESSES]
+            with load.together(batch) as (files, missed):
+                rows, wrong = ask(classifier, list(files.values()), names)
+                rows = {path: rows[file] for path, file in files.items() if file in rows}
+                wrong = {
+                    path: wrong[file].replace(file, path) for path, file in files.items() if file in wrong
+                }
+            wrong |= missed
+        else:
+            rows, wrong = ask(classifier, batch, names)
+        start += len(batch)
+        answers = tuple(decide(path, rows[path], names, rule) for path in batch if path in rows)
+        yield Answered(answers, {path: wrong[path] for path in batch if path in wrong}, start)
+
+
+def ask(
+    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Probabilities (C,) of each image, and reasons by path; bad ones are found by halving.
+
+    Raises as `answer_all`.
+    """
+    found: dict[str, np.ndarray] = {}
     wrong: dict[str, Exception] = {}
-    for path in paths:
-        try:
-            found |= _together(classifier, [path], names, top)
-        except Exception as error:
-            wrong[path] = error
+    _ask(classifier, list(paths), names, found, wrong)
     if not found and _is_of_all(list(wrong.values())):
         raise next(iter(wrong.values()))
     return found, {path: reason_of(error) for path, error in wrong.items()}
+
+
+def _ask(
+    classifier: PromptClassifier,
+    paths: list[str],
+    names: tuple[str, ...],
+    found: dict[str, np.ndarray],
+    wrong: dict[str, Exception],
+) -> None:
+    if not paths:
+        return
+    try:
+        rows = classifier.predict_proba(paths, class_names=names)
+        found |= dict(zip(paths, rows, strict=True))
+    except OptionError:  # of no image
+        raise
+    except Exception as error:
+        if len(paths) == 1:
+            wrong[paths[0]] = error
+            return
+        half = len(paths) // 2
+        _ask(classifier, paths[:half], names, found, wrong)
+        _ask(classifier, paths[half:], names, found, wrong)
 
 
 def _is_of_all(errors: Sequence[Exception]) -> bool:
@@ -44,15 +104,4 @@ def _is_of_all(errors: Sequence[Exception]) -> bool:
     expected = all(
         isinstance(error, PromptletError) and not isinstance(error, ImageError) for error in errors
     )
-    return expected and len({str(error) for error in errors}) == 1
-
-
-def _together(
-    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...], top: int
-) -> Answers:
-    rows = classifier.predict_proba(list(paths), class_names=names)
-    best = (-rows).argsort(axis=1, kind="stable")[:, :top]
-    return {
-        path: [(names[i], float(row[i])) for i in order]
-        for path, row, order in zip(paths, rows, best, strict=True)
-    }
+    return bool(errors) and expected and len({str(error) for error in errors}) == 1

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from promptlet.classifier import PromptClassifier
+from promptlet.classifier.fitting import draw_of
+from promptlet.classifier.inputs import draw_rows
 from promptlet.data.cache.features import choose_cache
 from promptlet.data.cache.kept import KeptFeatures
 from promptlet.evaluation.intervals import wilson
+from promptlet.methods.method import AT_ONCE
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge
@@ -26,8 +31,9 @@ word on it."""
 class FitReport:
     """What is to be told of a fit; numbers are None where there is nothing to say.
 
-    loss, train_accuracy: of the last epoch, in percent. test_accuracy: of the stored numbers on test images,
-    in percent, with its interval of 95 % (Wilson). estimate: of the accuracy on other images, from those that
+    loss, train_accuracy: of the last epoch, in percent; of a method that learns at once, of its answers.
+    test_accuracy: of the stored numbers on test images, in percent, with its interval of 95 % (Wilson).
+    estimate: of the accuracy on other images, from those that
     were taught. seconds: of ``encoding``, ``training``, and the ``estimate``. learns: as in
     `promptlet.methods.MethodInfo`.
     """
@@ -79,9 +85,11 @@ def fit(
     with remembering(classifier):
         encoding, training = _train(classifier, parts["train"], parts["val"], tell)
         classifier.round_to(precision)
+        taught = _taught(classifier, parts["train"])
         accuracy = _tested(classifier, parts["test"], tell)
         judged = judge(classifier, parts["train"], parts["val"], precision, estimate, training, tell)
-    return _report(classifier, encoding, accuracy, parts["test"], judged)
+    report = _report(classifier, encoding, accuracy, parts["test"], judged)
+    return report if taught is None else replace(report, train_accuracy=taught)
 
 
 @contextmanager
@@ -112,6 +120,16 @@ def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress)
     classifier.fit(*train, *(val if val.labels else (None, None)))
     before = sum(report.seconds for report in classifier.history_)  # also of a training that was gone on with
     return took[0], max(before, time.perf_counter() - began - took[0])
+
+
+def _taught(classifier: PromptClassifier, train: Part) -> float | None:
+    """Of a method that learns at once, and so has no last epoch: in percent, on the images it was given."""
+    if classifier.method_.info.learns != AT_ONCE:
+        return None
+    targets = np.searchsorted(classifier.classes_, np.asarray(train.labels, dtype=str))
+    shots, seed, _ = draw_of(classifier)
+    rows, _ = draw_rows(targets, classifier.class_names_, shots, seed)
+    return 100.0 * classifier.score([train.images[i] for i in rows], [train.labels[i] for i in rows])
 
 
 def _tested(classifier: PromptClassifier, test: Part, tell: Progress) -> float | None:

@@ -70,7 +70,8 @@ def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
         )
         say(f"loss {facts['loss']:.3f}, training accuracy {facts['train_accuracy']:.1f} %")
     elif facts["learns"] == "at once":
-        say(f"{facts['method']}: made from the images at once, without epochs")
+        told = f"training accuracy {facts['train_accuracy']:.1f} %"
+        say(f"{facts['method']}: made from the images at once, without epochs; {told}")
     else:
         say(f"{facts['method']}: nothing to learn")
     tell_accuracy(facts)

@@ -74,8 +74,9 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
 
 def _numbers(found: Evaluation) -> list[str]:
     """The lede's numbers are not said again."""
-    calibration = words.calibration(found)
+    calibration, names = words.calibration(found), words.against_names(found)
     return [
+        *([names] if names else []),
         f"macro-F1 {found.macro_f1:.1f} %: as the accuracy, but every class counts the same, however few its "
         "images",
         f"{calibration}; 0 would be as often right as it says",

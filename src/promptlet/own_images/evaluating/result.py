@@ -22,7 +22,7 @@ from promptlet.evaluation import (
 
 PLAIN = (
     *("data", "part", "accuracy", "low", "high", "strict_accuracy", "macro_f1", "calibration_error"),
-    *("chance", "majority", "unknown_classes"),
+    *("chance", "majority", "zero_shot", "gain_low", "gain_high", "unknown_classes"),
 )
 """Numbers and words of an `Evaluation` that are told as they are."""
 
@@ -52,7 +52,9 @@ class Evaluation:
     those asked. missing_classes: classes without an image here. low, high: the interval that holds the
     accuracy on more such images in about 95 of 100 cases (Wilson). strict_accuracy: with strangers counted as
     wrong, as `PromptClassifier.score` does. chance: 100 / C. majority: the accuracy of always saying the
-    class with the most images. notes: what its reader should know, as sentences.
+    class with the most images. zero_shot: the accuracy of the class names alone; gain_low, gain_high: the
+    interval of how much better than that the prompt is (`paired_difference`); None where nothing is known of
+    it. notes: what its reader should know, as sentences.
     """
 
     data: str
@@ -71,6 +73,9 @@ class Evaluation:
     calibration_error: float
     chance: float
     majority: float
+    zero_shot: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
     notes: tuple[str, ...] = ()
 
     @cached_property

@@ -13,11 +13,12 @@ from promptlet.classifier import PromptClassifier
 from promptlet.classifier.inputs import as_names, in_words_of
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, check_option, listed
-from promptlet.evaluation import accuracy, calibration_error, macro_f1, wilson
+from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_difference, wilson
 from promptlet.own_images.evaluating.asking import ask
 from promptlet.own_images.evaluating.labelled import Labelled, labelled
+from promptlet.own_images.evaluating.names_alone import keeping_features, zero_shot_answers
 from promptlet.own_images.evaluating.result import Evaluation, Judged
-from promptlet.own_images.verdicts import too_few, worse_than_guessing
+from promptlet.own_images.verdicts import too_few, worse_than_guessing, worse_than_names
 
 PROMPT, DATA = "prompt", "data"
 NAMES = (PROMPT, DATA)
@@ -48,12 +49,14 @@ def evaluate(
     given = labelled(data, labels, part)
     asked = asked_names(classifier, given, class_names, names)
     own = _own_labels(given, asked)
-    rows, probabilities, wrong = ask(classifier, given.sources, asked, on_progress)
+    with keeping_features(classifier):
+        rows, probabilities, wrong = ask(classifier, given.sources, asked, on_progress)
+        alone = zero_shot_answers(classifier, [given.sources[row] for row in rows], asked) if rows else None
     if not rows:
         raise DataError(
             f"{given.where}: none of the {len(own)} images could be read; {next(iter(wrong.values()))}"
         )
-    return counted(given, asked, own, rows, probabilities, wrong)
+    return counted(given, asked, own, rows, probabilities, wrong, alone)
 
 
 def asked_names(
@@ -94,8 +97,10 @@ def counted(
     rows: list[int],
     probabilities: np.ndarray,
     wrong: dict[int, str],
+    alone: np.ndarray | None = None,
 ) -> Evaluation:
-    """The numbers. own: labels (N,) as they are asked; rows: those with ``probabilities`` (R, C)."""
+    """The numbers. own: labels (N,) as they are asked; rows: those with ``probabilities`` (R, C), and with
+    ``alone`` (R,), the answers of the names alone."""
     place = {name: index for index, name in enumerate(asked)}
     best = probabilities.argmax(axis=1)
     judged = [
@@ -118,6 +123,7 @@ def counted(
     hits = int((labels == said).sum())
     low, high = wilson(hits, len(images))
     share, chance = accuracy(said, labels), 100.0 / len(asked)
+    zero_shot, gain = _beside(alone if alone is None else alone[known], said, labels)
     majority = 100.0 * float(counts.max()) / len(images)
     unread = {given.names[row]: reason for row, reason in wrong.items()}
     unknown = Counter(name for name in own if name not in place)
@@ -138,11 +144,29 @@ def counted(
         calibration_error=calibration_error(probabilities[known], labels),
         chance=chance,
         majority=majority,
-        notes=_notes(given, share, low, high, max(chance, majority)),
+        zero_shot=zero_shot,
+        gain_low=gain[0],
+        gain_high=gain[1],
+        notes=_notes(given, share, low, high, max(chance, majority), zero_shot),
     )
 
 
-def _notes(given: Labelled, share: float, low: float, high: float, guess: float) -> tuple[str, ...]:
-    few = too_few(share, low, high, guess)
-    told = (*given.notes, worse_than_guessing(share, guess), few)
+def _notes(
+    given: Labelled, share: float, low: float, high: float, guess: float, zero_shot: float | None
+) -> tuple[str, ...]:
+    told = (
+        *given.notes,
+        worse_than_guessing(share, guess),
+        too_few(share, low, high, guess),
+        worse_than_names(high, zero_shot),
+    )
     return tuple(note for note in told if note)
+
+
+def _beside(
+    alone: np.ndarray | None, said: np.ndarray, labels: np.ndarray
+) -> tuple[float | None, tuple[float | None, float | None]]:
+    """The accuracy of the names alone, and the interval of how much better the prompt is on these images."""
+    if alone is None:
+        return None, (None, None)
+    return accuracy(alone, labels), paired_difference(said == labels, alone == labels)

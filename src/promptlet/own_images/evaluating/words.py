@@ -30,6 +30,18 @@ def between(found: Evaluation) -> str:
     )
 
 
+def against_names(found: Evaluation) -> str:
+    """What was gained over the class names alone; nothing where that is not known."""
+    if found.zero_shot is None or found.gain_low is None or found.gain_high is None:
+        return ""
+    gain = found.accuracy - found.zero_shot
+    sure = "surely better" if found.gain_low > 0 else "surely worse" if found.gain_high < 0 else "may be luck"
+    return (
+        f"the class names alone (zero-shot): {found.zero_shot:.1f} %; what was learned adds {gain:+.1f} points "
+        f"({found.gain_low:+.1f} to {found.gain_high:+.1f}: {sure})"
+    )
+
+
 def calibration(found: Evaluation) -> str:
     """How far probabilities can be believed."""
     claimed = 100.0 * float(found.confidence.mean())

@@ -1,0 +1,1 @@
+"""`promptlet predict`: the command, its checks before a model is loaded, where answers go, what is said."""

@@ -1,0 +1,155 @@
+"""`promptlet predict`: a prompt file and images in, the likeliest classes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptlet.cli.options import allowed
+from promptlet.cli.predict.asking import ask_all, left_of, load
+from promptlet.cli.predict.checks import (
+    Form,
+    check_names,
+    check_out,
+    check_rule_of_names,
+    made_with,
+    names_of,
+    read_prompt,
+)
+from promptlet.cli.predict.giving import Count, giver_of
+from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
+from promptlet.cli.shell import (
+    Device,
+    Json,
+    NewNames,
+    NoCache,
+    emit_json,
+    examples,
+    open_cache,
+    tell_notes,
+)
+from promptlet.cli.stopping import Interrupted
+from promptlet.errors import OptionError
+
+EXAMPLES = examples(
+    "predict pets.prompt cat.jpg holiday/",
+    'predict pets.prompt cat.jpg --classes "lynx,ocelot,house cat" --json',
+    "predict pets.prompt photos/ --out results.csv --threshold 0.5",
+    "find photos -name '*.jpg' | promptlet predict pets.prompt - --out results.jsonl --resume",
+)
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE",
+            help="Image files, folders (all images below), patterns; @FILE for a list of paths, one a line, "
+            "and - for such a list on standard input; addresses with --allow-urls.",
+            show_default=False,
+        ),
+    ],
+    classes: Annotated[
+        str | None,
+        typer.Option(help='Answer among these names, seen or not: "a,b,c".', show_default=False),
+    ] = None,
+    classes_file: Annotated[
+        Path | None, typer.Option(help="The same from a text file, one name a line.", show_default=False)
+    ] = None,
+    new_names: NewNames = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            callback=allowed("top"),
+            help="How many classes to show for each image; else 3, and 1 in tables.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            callback=allowed("threshold"),
+            help="A probability below which the answer is none of the classes, as 0.5.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write answers as they come: to a .csv, .jsonl or .parquet file.",
+            show_default=False,
+        ),
+    ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A column for each class, with its probability.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --out: what it has is not asked again.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing --out.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="End with 0 although images could not be answered.")
+    ] = False,
+    allow_urls: Annotated[
+        bool,
+        typer.Option("--allow-urls", help="Load pictures from http(s) addresses of the public internet."),
+    ] = False,
+    device: Device = None,
+    no_cache: NoCache = False,
+    csv_: Annotated[bool, typer.Option("--csv", help="Print a table: path,class_name,probability.")] = False,
+    json: Json = False,
+) -> None:
+    """Classify images with a prompt file. A bad image gets its own line of error, the others are answered."""
+    form = Form(json, csv_, out, wide, top)
+    if out is not None:
+        check_out(out, force, resume)
+    elif resume or force:
+        raise OptionError("--resume and --force are about the file of --out; give it too")
+    asked = names_of(classes, classes_file)
+    prompt = read_prompt(file, backbone)
+    names = check_names(prompt, file, asked)
+    check_rule_of_names(new_names)
+    from promptlet.own_images.answering import answer_all
+    from promptlet.own_images.deciding import Rule
+    from promptlet.own_images.finding import Finder
+    from promptlet.own_images.web.loading import Loader
+    from promptlet.own_images.written.answers import AnswerFile
+    from promptlet.own_images.written.tables import Shape
+
+    found = Finder(standard_input, allow_urls).find(images)
+    count = Count(errors=found.errors)
+    tell_wrong(found)
+    if not found.paths:
+        if json:
+            emit_json({"predictions": [], "errors": count.problems})
+        raise typer.Exit(1)
+    shape, cache, written = Shape(names, form.likeliest, wide), open_cache(no_cache), None
+    if out is not None:
+        options = {"--top": shape.held, "--wide": wide, "--threshold": threshold, "--new-names": new_names}
+        written = AnswerFile(out, shape, made_with(file, names, **options))
+    try:
+        left = found.paths if written is None else left_of(written, found.paths, resume, count)
+        classifier = load(file, backbone, device, cache, names, new_names) if left else None
+        giver = giver_of(form, shape, written)
+        if classifier is not None:
+            rule = Rule(form.likeliest, threshold)
+            loader = Loader() if allow_urls else None
+            ask_all(answer_all(classifier, left, names, rule, loader), giver, count, len(left), form)
+            tell_notes(cache)
+        giver.end(count)
+    except KeyboardInterrupt:
+        raise Interrupted(how_to_go_on(written, count)) from None
+    finally:
+        if written is not None:
+            written.close()
+    tell_end(count, skip_bad)
+    if count.errors and not (skip_bad and count.answered + count.before):
+        raise typer.Exit(1)
