@@ -142,7 +142,7 @@ def test_fit_says_what_is_wrong_with_options(
 def test_ctrl_c_and_resume(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classifier = sys.modules[promptlet.PromptClassifier.__module__]
+    from promptlet.classifier import learning as classifier
 
     def command(name: str) -> tuple[object, ...]:
         return ("fit", pictures, "--out", tmp_path / name, "--backbone", clip_folder, "--epochs", 6)

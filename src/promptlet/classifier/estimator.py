@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.answering import Answers, answered
-from promptlet.classifier.files import (
-    check_compact,
-    options_of,
-    parameters_of,
-    prompt_file_of,
-    restore,
-    round_method,
-    usable_file,
-)
+from promptlet.backbones import DEFAULT_BACKBONE, Backbone
+from promptlet.classifier.answering import answered
+from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
-from promptlet.classifier.inputs import (
-    Images,
-    as_list,
-    as_names,
-    checked_labels,
-    draw_rows,
-    in_words_of,
-    read_folder_items,
-)
+from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
+from promptlet.classifier.given.take import labelled, take
+from promptlet.classifier.inputs import Images, as_names, draw_rows
+from promptlet.classifier.labels import LabelNames, classes_of, in_words, read_labels
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
+from promptlet.classifier.saving import LearnedPrompt
+from promptlet.classifier.showing import in_words as told_in_words
+from promptlet.classifier.watching import Watch, watched
 from promptlet.data import FeatureCache, check_class_names
-from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.methods import Method, build_method, register, registered
+from promptlet.errors import DataError
+from promptlet.methods import Method
 from promptlet.pixels import PixelInputs
-from promptlet.promptfile import PromptFile, save_prompt_file
+from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
 
 
-class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     """Learns a prompt for a frozen backbone from a few labelled images; a scikit-learn classifier.
 
     Parameters
@@ -69,14 +58,20 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     checkpoint : a file that lets an interrupted fit go on; None for none.
     on_epoch : called with an `EpochReport` after each epoch.
     on_encode : called with (done, total) while images are encoded.
+    label_names : what labels that are whole numbers mean: a list of names, counted from 0, or a dict by
+        number. Labels in words need none.
+    image_column, label_column : columns of a data frame or data set; None finds them by their names.
+    verbose : whether a bar shows how far encoding and training are. None: on a terminal or in a notebook,
+        when it takes long and there is no on_encode or on_epoch; elsewhere the logger "promptlet" is told.
 
     Attributes
     ----------
-    classes_ : the labels as given, sorted (C,).
-    class_names_ : the same as they stand in the prompts: spaces for "_".
+    classes_ : the labels as given, words or whole numbers, sorted (C,).
+    class_names_ : their names as they stand in the prompts: spaces for "_".
     method_ : what was learned, a `promptlet.methods.Method`.
     history_ : an `EpochReport` for each epoch.
     short_classes_ : class names with fewer images than shots.
+    n_features_in_ : D, where features were given; feature_names_in_ : their columns in a data frame.
 
     Raises DataError, ImageError, OptionError, BackboneError, TrainingError, each with what to do next.
 
@@ -110,6 +105,10 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
         on_encode: Callable[[int, int], None] | None = None,
+        label_names: LabelNames | None = None,
+        image_column: str | None = None,
+        label_column: str | None = None,
+        verbose: bool | None = None,
     ) -> None:
         self.backbone = backbone
         self.method = method
@@ -130,6 +129,10 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
         self.on_encode = on_encode
+        self.label_names = label_names
+        self.image_column = image_column
+        self.label_column = label_column
+        self.verbose = verbose
 
     # -- fitting ---------------------------------------------------------------------------------------
 
@@ -137,58 +140,58 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self,
         images: Images,
-        labels: Iterable[str] | None = None,
+        labels: Iterable[Any] | None = None,
         val_images: Images | None = None,
-        val_labels: Iterable[str] | None = None,
+        val_labels: Iterable[Any] | None = None,
     ) -> PromptClassifier:
-        """Learn from images (paths, PIL images, arrays, or features (N, D)) and their class names.
+        """Learn from images (paths, PIL images, arrays, bytes, tensors, or features (N, D)) and their labels:
+        class names, or whole numbers that ``label_names`` gives a name.
 
-        ``fit("folder")`` takes a folder with one sub-folder of images per class. Validation images are looked
-        at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
+        Without labels, ``images`` brings them: a folder with one sub-folder of images per class, a table
+        (.csv), a data frame, a list of (image, label), a Hugging Face or torch data set. Validation images
+        are looked at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
         shots, seed, views = draw_of(self)
-        if labels is None:
-            images, labels = read_folder_items(images)
-        inputs = as_list(images)
-        names = checked_labels(inputs, labels)
+        given = take(images, TRAIN, self._asked(labels is None))
+        words = read_labels(given, labels, self.label_names)
+        val = labelled(val_images, val_labels, given.val if labels is None else None, self._asked(True))
         self.__dict__.pop("method_", None)  # a fit that fails leaves no mixture of old and new
         self._load_backbone()
-        classes = np.unique(names)
-        class_names = check_class_names(classes.tolist(), "the labels")
-        targets = np.searchsorted(classes, names)
+        classes, targets = classes_of(words, self.label_names)
+        class_names = check_class_names(classes.words, "the labels")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
-        read = self._reader(method)
-        method, result = learn(
-            self,
-            self.backbone_,
-            class_names,
-            read([inputs[i] for i in rows], views),
-            torch.from_numpy(targets[rows]),
-            schedule,
-            validation(method.info, read, val_images, val_labels, classes),
-            method=method,
-            on_epoch=self.on_epoch,
-            checkpoint=self.checkpoint,
-            checkpoint_stays=self.checkpoint_stays,
-        )
+        val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
+        with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
+            read = self._reader(method, watch)
+            method, result = learn(
+                self,
+                self.backbone_,
+                class_names,
+                read([given.images[i] for i in rows], views),
+                torch.from_numpy(targets[rows]),
+                schedule,
+                validation(method.info, read, val_sources, val_words, np.array(classes.words)),
+                method=method,
+                on_epoch=watch.on_epoch,
+                checkpoint=self.checkpoint,
+                checkpoint_stays=self.checkpoint_stays,
+            )
         self._settle(method, classes)
+        for name in FEATURES_IN:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(features_in(given))
         self.history_ = result.history
         self.training_ = training_record(self, method, schedule, len(rows))
+        if LOGGER.isEnabledFor(logging.INFO):
+            LOGGER.info("%s", told_in_words(self))
         return self
 
-    def _load_backbone(self) -> None:
-        given = self.backbone
-        self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
+    def _reader(self, method: Method, watch: Watch) -> Reader:
+        return Reader(method.info, self.backbone_, self.cache, watch.on_encode)
 
-    def _reader(self, method: Method) -> Reader:
-        return Reader(method.info, self.backbone_, self.cache, self.on_encode)
-
-    def _settle(self, method: Method, classes: np.ndarray) -> None:
-        self.method_ = method
-        self.classes_ = classes
-        self.class_names_ = method.class_names
-        self.__dict__.pop("_answers", None)
+    def _asked(self, needs_labels: bool) -> Asked:
+        return Asked(self.image_column, self.label_column, needs_labels)
 
     # -- answering -------------------------------------------------------------------------------------
 
@@ -215,12 +218,19 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         is a number, ImageError where that of one image is none.
         """
         check_is_fitted(self, "method_")
-        names, sources = self._checked_names(class_names), as_list(images)
-        if not sources:
+        names, given = self._checked_names(class_names), take(images, ALL, self._asked(False))
+        if not given.images:
             return np.zeros((0, len(names)), np.float32)
-        score, inputs = self._answers.scorer(names, new_names), self._reader(self.method_).once(sources)
-        watch = self.on_encode if isinstance(inputs, PixelInputs) else None
-        return answered(score, inputs, sources, self.backbone_.device, watch)
+        check_columns(given, self)
+        score = self._answers.scorer(names, new_names)
+        with watched(self.verbose, self.on_encode, None) as watch:
+            inputs = self._reader(self.method_, watch).once(given.images)
+            tell = watch.on_encode if isinstance(inputs, PixelInputs) else None
+            return answered(score, inputs, given.images, self.backbone_.device, tell)
+
+    def images_in(self, images: Images) -> list[Any]:
+        """The images in the order in which `predict` answers them: of a folder, a table or a data set."""
+        return take(images, ALL, self._asked(False)).images
 
     def untaught(self, class_names: Iterable[str]) -> list[str]:
         """Those of ``class_names`` that were not taught; none where nothing says so or there is no choice."""
@@ -238,19 +248,19 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def score(
-        self, images: Images, labels: Iterable[str] | None = None, sample_weight: np.ndarray | None = None
+        self, images: Images, labels: Iterable[Any] | None = None, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Share of images (0 to 1) whose predicted class is their label; a folder of classes will do.
+        """Share of images (0 to 1) whose predicted class is their label. What brings labels to `fit` does so
+        here; of data that has parts, its test images are asked.
 
         Labels may differ from those of fit by "_", spaces and case. Unknown ones count as wrong; if all are,
         that is a DataError.
         """
         check_is_fitted(self, "method_")
-        if labels is None:
-            images, labels = read_folder_items(images, part="test")
-        inputs = as_list(images)
-        names = in_words_of(self.classes_, checked_labels(inputs, labels))
-        return float(np.average(self.predict(inputs) == names, weights=sample_weight))
+        given = take(images, TEST, self._asked(labels is None))
+        rows = self._classes.rows_of(read_labels(given, labels, self.label_names), self.label_names)
+        hits = (self.predict(given.images) == self.classes_[rows]) & (rows >= 0)
+        return float(np.average(hits, weights=sample_weight))
 
     @own_arithmetic()
     def class_features(self, class_names: Iterable[str] | None = None) -> np.ndarray:
@@ -262,89 +272,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "method_")
         return self._answers.class_features(self._checked_names(class_names)).cpu().numpy()
 
-    @cached_property
-    def _answers(self) -> Answers:
-        return Answers(self.method_)
-
     def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
         if class_names is not None:
             return check_class_names(as_names(class_names), "class_names")
         if not self.class_names_:
             raise DataError("this prompt was saved without class names; give class_names=[...]")
         return self.class_names_
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what answers quickly, which is made again when it is needed; with a method that is not one
-        of Promptlet's own, so that workers know it."""
-        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k != "_answers"}
-        own = {method for method in registered() if method.info.name == self.method}
-        return {**state, "_own": own} if own else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        for method in state.pop("_own", ()):
-            register(method)
-        super().__setstate__(state)
-
-    # -- saving ----------------------------------------------------------------------------------------
-
-    def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
-        """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
-
-        precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
-        takes the method's own, fp32 for all but qcoop.
-        compact: leave out class names, the backbone's name and how it was trained; names and backbone are
-        then given when predicting. Raises OptionError where what was learned belongs to the class names.
-        """
-        check_is_fitted(self, "method_")
-        if compact:
-            check_compact(self.method)
-        own = self.method_.stored_precision()
-        return save_prompt_file(path, self.prompt_file(), precision or own, compact)
-
-    @own_arithmetic()
-    def round_to(self, precision: str | None) -> PromptClassifier:
-        """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
-        check_is_fitted(self, "method_")
-        round_method(self.method_, precision)
-        self._settle(self.method_, self.classes_)
-        return self
-
-    @own_arithmetic()
-    def prompt_file(self) -> PromptFile:
-        """What `save` writes."""
-        check_is_fitted(self, "method_")
-        return prompt_file_of(self.method_, tuple(map(str, self.classes_)), self.training_)
-
-    @classmethod
-    @own_arithmetic()
-    def load(
-        cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
-    ) -> PromptClassifier:
-        """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
-        open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
-        WrongBackboneError for another backbone, BackboneError where the file names a place.
-        """
-        file = usable_file(path, names_backbone=backbone is None)
-        given = file.backbone if backbone is None else backbone
-        classifier = cls(backbone=given, device=device, **parameters_of(file))
-        classifier._load_backbone()
-        former = not file.is_protected
-        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
-        try:
-            classifier._restore(file)
-        except (OptionError, DataError) as error:
-            raise PromptFileError(f"cannot use {path}: {error}") from error
-        return classifier
-
-    def _restore(self, file: PromptFile) -> None:
-        names = check_class_names(file.class_names, "its class names") if file.class_names else ()
-        method = build_method(file.method, self.backbone_, names, **options_of(file))
-        restore(method, file, names or None)
-        self.training_ = dict(file.training)
-        self.history_ = self.short_classes_ = ()
-        self._settle(method, np.array(file.class_names))
-
-    def history_records(self) -> list[dict[str, float]]:
-        """The history as plain records, for JSON."""
-        return [asdict(report) for report in self.history_]

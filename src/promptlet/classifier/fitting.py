@@ -99,10 +99,13 @@ def validation(
         return None
     inputs = as_list(images)
     names = checked_labels(inputs, labels)
-    rows = [i for i, name in enumerate(names) if name in classes]
+    numbers = {str(name): number for number, name in enumerate(classes)}
+    rows = [i for i, name in enumerate(names) if name in numbers]
     if not rows:
         raise DataError(f"no validation label is one of the {len(classes)} classes of the labels")
-    return read([inputs[i] for i in rows]), torch.from_numpy(np.searchsorted(classes, names[rows]))
+    return read([inputs[i] for i in rows]), torch.tensor(
+        [numbers[name] for name in names[rows]], dtype=torch.int64, device="cpu"
+    )
 
 
 def training_record(given: Parameters, method: Method, schedule: Schedule, images: int) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from scipy.sparse import issparse
 
-from promptlet.data import clean_class_name, read_folder, sample_shots, short_classes
+from promptlet.classifier.tensors import array_of, as_source
+from promptlet.data import clean_class_name, sample_shots, short_classes
 from promptlet.data.items import Item, Split
 from promptlet.data.vectors import usable_vectors
 from promptlet.errors import DataError, did_you_mean
@@ -27,6 +29,11 @@ def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
         raise DataError(
             "the features differ in length or hold no numbers; give an array (N, D), or images alone"
         ) from error
+    if stacked.shape[1] == 0:
+        raise DataError(
+            f"the features have 0 feature(s) (shape={stacked.shape}) while a minimum of 1 is required; give "
+            f"an array (N, {dim})"
+        )
     if stacked.shape[1] != dim:
         raise DataError(
             f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
@@ -36,32 +43,54 @@ def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
 
 
 def as_list(images: Images) -> list[Any]:
-    """A list of sources; a single path or picture becomes a list of one."""
+    """A list of sources; a single path, picture or file becomes a list of one. Raises DataError."""
     if isinstance(images, torch.Tensor):
-        images = images.detach().float().cpu().numpy()
-    if isinstance(images, (str, Path, Image.Image)):
-        return [images]
-    if isinstance(images, np.ndarray) and images.dtype != object and images.ndim == 3:
-        return [images]
+        return _rows_of(images)
+    images = _as_array(images)
+    single = as_source(images)
+    if isinstance(single, (str, Path, bytes, Image.Image)):
+        return [single]
+    if isinstance(images, np.ndarray) and images.dtype != object:
+        if images.ndim == 3:
+            return [images]
+        if images.ndim < 2 and images.dtype.kind in "fiub":
+            raise DataError(_one_vector(images.shape))
     if not isinstance(images, Iterable):
         raise DataError(
             f"images is a {type(images).__name__}; give paths, Pillow images, arrays, or features (N, D)"
         )
-    return list(images)
+    rows = [as_source(one) for one in images]
+    if rows and all(isinstance(row, int | float | np.number) for row in rows):
+        raise DataError(_one_vector((len(rows),)))
+    return rows
 
 
-def read_folder_items(folder: Any, part: str = "train") -> tuple[list[Path], list[str]]:
-    """Paths and class names of a folder per class; ``part`` of it where it has parts."""
-    if not isinstance(folder, (str, Path)):
-        raise DataError(
-            "labels are missing: give one class name per image, or a folder with one folder per class"
-        )
-    split = read_folder(folder)
-    items = (split.test or split.train) if part == "test" else split.train
-    return [item.path for item in items], [item.class_name for item in items]
+def _as_array(images: Images) -> Images:
+    """What only says how it becomes an array, as that. Raises DataError for numbers that are no features."""
+    if issparse(images):
+        raise DataError("sparse input is not supported: features are dense; give X.toarray()")
+    is_plain = isinstance(images, np.ndarray | Iterable | Image.Image)
+    array = np.asarray(images) if hasattr(images, "__array__") and not is_plain else images
+    if isinstance(array, np.ndarray) and array.dtype.kind == "c":
+        raise DataError("Complex data not supported: features are real numbers; give their real part, X.real")
+    return array
 
 
-def checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
+def _rows_of(tensor: torch.Tensor) -> list[Any]:
+    """Features (N, D) as vectors; one image, or a batch of them, as arrays."""
+    if tensor.ndim < 2:
+        raise DataError(_one_vector(tuple(tensor.shape)))
+    return [array_of(tensor)] if tensor.ndim == 3 else [array_of(row) for row in tensor]
+
+
+def _one_vector(shape: tuple[int, ...]) -> str:
+    return (
+        f"images is one row of {shape[0] if shape else 1} numbers, neither an image nor features (N, D); for "
+        "one vector of features give X[:1], not X[0]. Reshape your data: X[0].reshape(1, -1)"
+    )
+
+
+def checked_labels(inputs: Sequence[Any], labels: Iterable[Any]) -> np.ndarray:
     """Labels as an array of text (N,). Raises DataError for another length, or labels that are not names."""
     if isinstance(labels, str):
         raise DataError(f"labels is the text {labels!r}; give one class name per image")
@@ -72,9 +101,11 @@ def checked_labels(inputs: Sequence[Any], labels: Iterable[str]) -> np.ndarray:
         raise DataError("no images given; give at least one image of each class")
     wrong = [label for label in given if not isinstance(label, str)]
     if wrong:
+        unknown = "Unknown label type: " if isinstance(wrong[0], float | np.floating) else ""
         raise DataError(
-            f"label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words (the "
-            "backbone reads them), such as 'dog'. Map numbers to names first."
+            f"{unknown}label {wrong[0]!r} is a {type(wrong[0]).__name__}; labels are class names in words "
+            "(the backbone reads them), such as 'dog'. Map numbers to names first, or say what they mean: "
+            "PromptClassifier(label_names=[...])"
         )
     return np.array(given)
 

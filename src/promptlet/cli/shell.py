@@ -6,9 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +16,11 @@ from promptlet.cli.streams import say as say
 from promptlet.cli.streams import warn as warn
 from promptlet.errors import shown
 from promptlet.numbers import MOST_OF_A_LIST, check_number
+from promptlet.progress import Bars as Bars
+from promptlet.progress import DrawnBars, NoBars, WrittenBars, taken
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
     from promptlet.data import FeatureCache
 
@@ -40,8 +39,6 @@ NewNames = Annotated[
 ]
 MOST_DIGITS = 1000
 """Python reads no more than 4,300."""
-FIRST_LINE, NEXT_LINE = 10.0, 30.0
-"""Seconds until a bar in a log has its first line, and from each to the next."""
 
 
 def examples(*lines: str) -> str:
@@ -97,121 +94,18 @@ def _console(stream: Any) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
-class Bars(Protocol):
-    """How far a command is, on standard error."""
-
-    def show(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Move the bar ``name``; it appears when it is first moved."""
-
-    def remove(self, name: str) -> None:
-        """Take a bar away."""
-
-    def line(self, text: str) -> None:
-        """A line of its own, above the bars."""
-
-
-class NoBars:
-    """Lines alone."""
-
-    def show(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Nothing is shown."""
-
-    def remove(self, name: str) -> None:
-        """Nothing is there."""
-
-    def line(self, text: str) -> None:
-        """A line on standard error."""
-        warn(text)
-
-
-class DrawnBars:
-    """Bars that move, on a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def show(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Move the bar ``name``; it appears when it is first moved."""
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="")
-        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note))
-
-    def remove(self, name: str) -> None:
-        """Take a bar away."""
-        if name in self._tasks:
-            self._progress.remove_task(self._tasks.pop(name))
-
-    def line(self, text: str) -> None:
-        """A line above the bars."""
-        self._progress.console.print(visible(text), markup=False, highlight=False, emoji=False)
-
-
-@dataclass
-class _Pace:
-    """From where and since when a bar moves, how far it is, and when its next line is due, in seconds."""
-
-    first: int
-    began: float
-    done: int
-    total: int
-    due: float
-
-
-class WrittenBars:
-    """For a log: of what takes long, a plain line now and then. What is quick, and every end, is silent."""
-
-    def __init__(self) -> None:
-        self._paces: dict[str, _Pace] = {}
-
-    def show(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Say how far ``name`` is, when that was not said lately."""
-        now, pace = monotonic(), self._paces.get(name)
-        if pace is None or done < pace.done or total != pace.total:  # it counts other things now
-            due = now + FIRST_LINE if pace is None else max(now + FIRST_LINE, pace.due)
-            self._paces[name] = _Pace(done, now, done, total, due)
-            return
-        pace.done = done
-        if now < pace.due or not pace.first < done < total:
-            return
-        pace.due = now + NEXT_LINE
-        left = _in_words((now - pace.began) * (total - done) / (done - pace.first))
-        after = f", {note}" if note else ""
-        warn(f"{name}: {done:,} of {total:,} ({100 * done // total} %, about {left} left){after}")
-
-    def remove(self, name: str) -> None:
-        """Forget ``name``."""
-        self._paces.pop(name, None)
-
-    def line(self, text: str) -> None:
-        """A line on standard error."""
-        warn(text)
-
-
-def _in_words(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 @contextmanager
 def bars(off: bool = False) -> Iterator[Bars]:
-    """Bars for the time of a block: drawn on a terminal, else written; none when they are off."""
-    if off or not is_terminal(sys.stderr):
-        yield NoBars() if off else WrittenBars()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:10}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield DrawnBars(progress)
+    """Bars for the time of a block: drawn on a terminal, else written; none when they are off. The library
+    shows none of its own meanwhile."""
+    with taken():
+        if off:
+            yield NoBars(warn)
+        elif not is_terminal(sys.stderr):
+            yield WrittenBars(warn)
+        else:
+            with DrawnBars() as drawn:
+                yield drawn
 
 
 def open_cache(no_cache: bool) -> FeatureCache | None:

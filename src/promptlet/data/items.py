@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptlet.errors import DataError
+from promptlet.errors import DataError, shown
 
 SPLIT_NAMES = ("train", "val", "test")
 ALL_TRAIN = "every image is a training image"
@@ -53,6 +53,10 @@ class Split:
                     f"{item.class_name!r}, but class_names has {names.get(item.label)!r} there "
                     f"({len(names)} classes, counted from 0)"
                 )
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name}={len(getattr(self, name)):,}" for name in SPLIT_NAMES)
+        return f"Split({shown(self.name)}, {len(self.class_names):,} classes, {parts} images)"
 
     @property
     def every_item(self) -> tuple[Item, ...]:

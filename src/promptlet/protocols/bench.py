@@ -60,6 +60,11 @@ class Outcome:
     refused: list[Refused]
     records: list[dict[str, Any]] = field(repr=False)
 
+    def __repr__(self) -> str:
+        """How many; the keys and reasons are its attributes."""
+        counts = (f"{name}={len(getattr(self, name)):,}" for name in ("done", "kept", "failed", "refused"))
+        return f"Outcome({', '.join(counts)})"
+
     @property
     def is_whole(self) -> bool:
         """Whether everything that was asked for is there."""
@@ -76,6 +81,11 @@ class Bench:
     runs: list[Run]
     refused: list[Refused]
     workbench: Workbench = field(repr=False)
+
+    def __repr__(self) -> str:
+        """How much there is to do; `runs` lists it."""
+        refused = f", {len(self.refused):,} refused" if self.refused else ""
+        return f"Bench({len(self.runs):,} runs{refused}, in {str(self.store.folder)!r})"
 
     @property
     def store(self) -> RunStore:

@@ -27,7 +27,7 @@ from promptlet.errors import DataError, ImageError, why
 if TYPE_CHECKING:
     from PIL import Image
 
-ImageSource: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
+ImageSource: TypeAlias = "str | Path | bytes | Image.Image | npt.NDArray[Any]"
 
 MAX_PIXELS = 100_000_000
 """Width times height above which an image is refused: decoded, as RGB it takes 400 MB."""
@@ -45,10 +45,10 @@ SHOWN_ERRORS = 20
 def open_image(source: ImageSource) -> Image.Image:
     """The image as upright RGB.
 
-    ``source`` is a path, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8 or floats in
-    [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow image the
-    current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped, as CLIP
-    does.
+    ``source`` is a path, a file's bytes, a Pillow image, or an array (H, W), (H, W, 1) or (H, W, 3) of uint8
+    or floats in [0, 1]. EXIF rotation is applied. Of an animated file the first frame is taken, of a Pillow
+    image the current one. 16-bit grey is scaled to 8 bits; CMYK and palettes are converted; alpha is dropped,
+    as CLIP does.
     Raises `ImageError` naming the file, what is wrong with it and what to do.
     """
     with ExitStack() as turn:
@@ -76,10 +76,11 @@ def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
             _check_size(source, name)
             found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found
-    if isinstance(source, str | Path):
-        return _open_path(Path(source), turn)
+    if isinstance(source, str | Path | bytes):
+        return _open_file(source if isinstance(source, bytes) else Path(source), turn)
     raise ImageError(
-        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, or a NumPy array (H, W, 3)"
+        f"{type(source).__name__} is no image; allowed: a path, a Pillow image, a NumPy array (H, W, 3), or "
+        "the bytes of an image file"
     )
 
 
@@ -87,6 +88,8 @@ def name_of(source: ImageSource) -> str:
     """What messages call an image."""
     if isinstance(source, str | Path):
         return str(source)
+    if isinstance(source, bytes):
+        return f"an image of {len(source):,} bytes"
     shape = f" of shape {source.shape}" if isinstance(source, np.ndarray) else ""
     return f"a {type(source).__name__}{shape}"
 
@@ -96,8 +99,8 @@ def content_hash(source: ImageSource) -> str:
 
     Raises `ImageError` when the image cannot be read.
     """
-    if isinstance(source, str | Path):
-        return _file_hash(Path(source))
+    if isinstance(source, str | Path | bytes):
+        return _file_hash(source if isinstance(source, bytes) else Path(source))
     image = open_image(source)
     digest = hashlib.blake2b(digest_size=16, person=b"promptlet-pixels")
     digest.update(f"{image.mode} {image.width}x{image.height}\n".encode("ascii"))
@@ -157,36 +160,37 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _file_hash(path: Path) -> str:
+def _file_hash(path: Path | bytes) -> str:
     digest = hashlib.blake2b(digest_size=16, person=b"promptlet-file")
-    with opened(path) as file, named(str(path)):
+    with opened(path, name_of(path)) as file, named(name_of(path)):
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _open_path(path: Path, turn: ExitStack) -> Image.Image:
-    with named(str(path)):
+def _open_file(source: Path | bytes, turn: ExitStack) -> Image.Image:
+    name = name_of(source)
+    with named(name):
         try:
-            with opened(path) as file:
-                return _decoded(open_plugin(file, path), path, turn)
+            with opened(source, name) as file:
+                return _decoded(open_plugin(file, Path(name)), name, turn)
         except (ImageError, MemoryError):
             raise
         except Exception:
-            with opened(path) as file:
-                image = open_without_text(file, str(path))
+            with opened(source, name) as file:
+                image = open_without_text(file, name)
             if image is None:
                 raise
-            return _decoded(image, path, turn)
+            return _decoded(image, name, turn)
 
 
-def _decoded(image: Image.Image, path: Path, turn: ExitStack) -> Image.Image:
+def _decoded(image: Image.Image, name: str, turn: ExitStack) -> Image.Image:
     found = None
     try:
-        _check_size(image, str(path))
+        _check_size(image, name)
         if image.width * image.height > LARGE_PIXELS:
             turn.enter_context(_LARGE)
-        found = pillow_to_8_bits(image, str(path))
+        found = pillow_to_8_bits(image, name)
         return found
     finally:
         if found is not image:

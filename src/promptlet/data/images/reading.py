@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -12,18 +13,19 @@ from promptlet.errors import DataError, ImageError, why
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file; missing, a folder, not regular, empty, forbidden and broken ones get their own message."""
+def opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
+    """The file, or bytes as one; missing, a folder, not regular, empty, forbidden and broken files get their
+    own message."""
     try:
-        file = open_regular(path)
+        file = BytesIO(source) if isinstance(source, bytes) else open_regular(source)
     except OSError as error:
-        raise ImageError(_why_not(path, error)) from error
+        raise ImageError(_why_not(Path(name), error)) from error
     with file:
-        with named(str(path)):
+        with named(name):
             is_empty = not file.read(1)
             file.seek(0)
         if is_empty:
-            raise ImageError(f"{path}: the file is empty (0 bytes); download or copy it again")
+            raise ImageError(f"{name}: the file is empty (0 bytes); download or copy it again")
         yield file
 
 

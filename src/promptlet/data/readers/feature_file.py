@@ -32,6 +32,10 @@ class FeatureFile:
     split: Split
     features: npt.NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        rows, dim = self.features.shape
+        return f"FeatureFile({self.split!r}, {rows:,} features of {dim:,} numbers)"
+
     @classmethod
     def of(cls, split: Split, features: npt.NDArray[Any]) -> FeatureFile:
         """Join features (N, D), in the order train, val, test, to the split's N items.

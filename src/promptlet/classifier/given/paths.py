@@ -1,0 +1,68 @@
+"""Data that is named by its path: a folder, a table, a feature file, a data set that is read already."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Given
+from promptlet.data import FeatureFile, Split, load_dataset, read_folder
+from promptlet.data.files import is_folder, is_there
+from promptlet.data.hugging_face.source import is_hub_source
+from promptlet.data.images.opening import list_images
+from promptlet.data.items import Item
+from promptlet.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".json", ".npz", ".parquet", ".arrow")
+"""Of files that hold a data set."""
+
+
+def is_data(source: Any) -> bool:
+    """Whether this is a data set that was read, or the path of one, and not of an image."""
+    if isinstance(source, Split | FeatureFile):
+        return True
+    if not isinstance(source, str | Path):
+        return False
+    return is_hub_source(source) or Path(source).suffix.lower() in SUFFIXES or is_folder(Path(source))
+
+
+def take_data(source: str | Path | Split | FeatureFile, part: str) -> Given:
+    """Images with their class names; of a folder all images below it, where no labels are wanted.
+
+    Raises DataError.
+    """
+    if part == ALL and isinstance(source, str | Path) and is_folder(Path(source)):
+        return Given(images_below(Path(source)))
+    data = source if isinstance(source, Split | FeatureFile) else _read(Path(source), str(source))
+    split, features = (data.split, data.features) if isinstance(data, FeatureFile) else (data, None)
+
+    def given(items: tuple[Item, ...], val: Given | None = None) -> Given:
+        images = [item.path if features is None else features[item.row] for item in items]
+        return Given(images, [item.class_name for item in items], val=val)
+
+    if part == ALL:
+        return given(split.every_item)
+    if part == TEST:
+        return given(split.test or split.train)
+    return given(split.train, given(split.val) if split.val else None)
+
+
+def images_below(folder: Path) -> list[Path]:
+    """All image files in a folder and the folders in it, in the order of their paths. Raises DataError for
+    none."""
+    found: list[Path] = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += list_images(place)
+    if not found:
+        raise DataError(f"{folder}: there is no image file in it, nor in a folder below it; check the path")
+    return sorted(found, key=lambda path: path.parts)
+
+
+def _read(path: Path, text: str) -> Split | FeatureFile:
+    """A bare name is a folder here, never a data set known by name."""
+    return load_dataset(text) if is_there(path) or is_hub_source(text) else read_folder(path)
+
+
+__all__ = ["ALL", "TEST", "TRAIN", "images_below", "is_data", "take_data"]

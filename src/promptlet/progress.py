@@ -1,0 +1,234 @@
+"""How far work is, shown to a person: bars that move on a terminal or in a notebook, lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol
+
+from promptlet.characters import visible
+
+LOGGER = logging.getLogger("promptlet")
+"""Where the library tells of itself; silent until its user sets up `logging`."""
+LOGGER.addHandler(logging.NullHandler())
+FIRST_LINE, NEXT_LINE = 10.0, 30.0
+"""Seconds until a bar in a log has its first line, and from each to the next."""
+FIRST_BAR = 0.5
+"""Seconds that work may take without a bar that nobody asked for."""
+NOTEBOOKS = ("ZMQInteractiveShell", "Shell")
+"""What IPython calls itself in Jupyter, and in Colab."""
+
+_taken: ContextVar[bool] = ContextVar("promptlet_progress_is_shown", default=False)
+
+
+class Bars(Protocol):
+    """How far work is."""
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Move the bar ``name``; it appears when it is first moved."""
+
+    def remove(self, name: str) -> None:
+        """Take a bar away."""
+
+    def line(self, text: str) -> None:
+        """A line of its own, above the bars."""
+
+
+class NoBars:
+    """Lines alone."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Nothing is shown."""
+
+    def remove(self, name: str) -> None:
+        """Nothing is there."""
+
+    def line(self, text: str) -> None:
+        """A line."""
+        self._write(text)
+
+
+class DrawnBars:
+    """Bars that move, on the terminal of standard error, for the time of a ``with`` block.
+
+    after: seconds until the first one is drawn. stay: whether they are left there at the end.
+    """
+
+    def __init__(self, after: float = 0.0, stay: bool = True) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description:10}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=not stay)
+        self._due = monotonic() + after
+        self._is_drawn = False
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> DrawnBars:
+        self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_drawn:
+            self._progress.stop()
+
+    def _draw(self) -> None:
+        if not self._is_drawn and monotonic() >= self._due:
+            self._progress.start()
+            self._is_drawn = True
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Move the bar ``name``; it appears when it is first moved."""
+        self._draw()
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="")
+        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note))
+
+    def remove(self, name: str) -> None:
+        """Take a bar away."""
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+
+    def line(self, text: str) -> None:
+        """A line above the bars."""
+        self._progress.console.print(visible(text), markup=False, highlight=False, emoji=False)
+
+
+@dataclass
+class _Pace:
+    """From where and since when a bar moves, how far it is, and when its next line is due, in seconds."""
+
+    first: int
+    began: float
+    done: int
+    total: int
+    due: float
+
+
+class WrittenBars:
+    """For a log: of what takes long, a plain line now and then. What is quick, and every end, is silent."""
+
+    def __init__(
+        self, write: Callable[[str], None], first: float = FIRST_LINE, following: float = NEXT_LINE
+    ) -> None:
+        self._write, self._first, self._next = write, first, following
+        self._paces: dict[str, _Pace] = {}
+
+    def show(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Say how far ``name`` is, when that was not said lately."""
+        now, pace = monotonic(), self._paces.get(name)
+        if pace is None or done < pace.done or total != pace.total:  # it counts other things now
+            due = now + self._first if pace is None else max(now + self._first, pace.due)
+            self._paces[name] = _Pace(done, now, done, total, due)
+            return
+        pace.done = done
+        if now < pace.due or not pace.first < done < total:
+            return
+        pace.due = now + self._next
+        left = _in_words((now - pace.began) * (total - done) / (done - pace.first))
+        after = f", {note}" if note else ""
+        self._write(f"{name}: {done:,} of {total:,} ({100 * done // total} %, about {left} left){after}")
+
+    def remove(self, name: str) -> None:
+        """Forget ``name``."""
+        self._paces.pop(name, None)
+
+    def line(self, text: str) -> None:
+        """A line."""
+        self._write(text)
+
+
+class NotebookBars(WrittenBars):
+    """One line below a notebook's cell that is written over, for the time of a ``with`` block; it needs no
+    widgets."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(self._put, after, FIRST_BAR)
+        self._line: Any = None
+
+    def __enter__(self) -> NotebookBars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line is not None:
+            self._put("")
+
+    def _put(self, text: str) -> None:
+        from IPython.display import display
+
+        content = {"text/plain": visible(text)}
+        if self._line is None:
+            self._line = display(content, raw=True, display_id=True)
+        else:
+            self._line.update(content, raw=True)
+
+
+@contextmanager
+def taken() -> Iterator[None]:
+    """For the time of a block somebody else shows how far work is: `shown` shows nothing."""
+    before = _taken.set(True)
+    try:
+        yield
+    finally:
+        _taken.reset(before)
+
+
+@contextmanager
+def shown(verbose: bool | None) -> Iterator[Bars]:
+    """Bars for the time of a block, in it and in all that it calls only once.
+
+    verbose: False for none; True for bars on a terminal or in a notebook, else lines on standard error; None
+    for the same, except that quick work shows none and lines go to the logger "promptlet".
+    """
+    if verbose is False or _taken.get():
+        yield NoBars(LOGGER.info)
+        return
+    after = 0.0 if verbose else FIRST_BAR
+    with taken():
+        if not _is_seen():
+            yield WrittenBars(_to_standard_error if verbose else LOGGER.info)
+        elif _is_notebook():
+            with NotebookBars(after) as noted:
+                yield noted
+        else:
+            with DrawnBars(after, stay=bool(verbose)) as drawn:
+                yield drawn
+
+
+def _is_seen() -> bool:
+    """Whether a person looks on, and nobody else draws there: not of several processes or threads."""
+    alone = multiprocessing.current_process().name == "MainProcess"
+    alone = alone and threading.current_thread() is threading.main_thread()
+    return alone and (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty()))
+
+
+def _is_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ in NOTEBOOKS
+
+
+def _to_standard_error(text: str) -> None:
+    with suppress(OSError, ValueError):  # nobody reads it any more
+        print(visible(text), file=sys.stderr, flush=True)
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
