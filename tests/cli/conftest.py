@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
+import promptlet
 from promptlet.data import SPLIT_NAMES, FeatureFile, write_feature_file
 from promptlet.data.items import Item, Split
 
@@ -93,3 +94,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def prompt(pictures: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prompt file of the three drawn classes, which names its backbone by an absolute path."""
+    out = tmp_path_factory.mktemp("prompt") / "shapes.prompt"
+    backbone = promptlet.load_backbone(clip_folder, device="cpu")
+    promptlet.PromptClassifier(backbone, epochs=3, cache=False).fit(pictures).save(out)
+    return out

@@ -20,15 +20,6 @@ from promptlet.promptfile import load_prompt_file
 QUICK = ("--epochs", 3)
 
 
-@pytest.fixture(scope="module")
-def prompt(pictures: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prompt file of the three drawn classes."""
-    out = tmp_path_factory.mktemp("prompt") / "shapes.prompt"
-    backbone = promptlet.load_backbone(clip_folder, device="cpu")
-    promptlet.PromptClassifier(backbone, epochs=3, cache=False).fit(pictures).save(out)
-    return out
-
-
 def test_fit_tells_what_it_did(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "shapes.prompt"
     text = shell.run("fit", pictures, "--out", out, "--backbone", clip_folder, *QUICK).output

@@ -13,11 +13,8 @@ from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.web.loading import Loader, is_address
 from promptlet.reasons import reason_of
 
-BATCH = 128
-"""Images that are answered at a time: pictures of the next are decoded while the model reads those before, so
-many at once are quicker; a stop loses no more than these."""
-OF_ADDRESSES = 32
-"""The same where pictures are loaded from elsewhere: so many lie on the disk at a time."""
+BATCH = 32
+"""Images that are answered at a time; a stop loses no more than these."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ def answer_all(
     while start < len(paths):
         batch = paths[start : start + BATCH]
         if load is not None and any(map(is_address, batch)):
-            batch = batch[:OF_ADDRESSES]
             with load.together(batch) as (files, missed):
                 rows, wrong = ask(classifier, list(files.values()), names)
                 rows = {path: rows[file] for path, file in files.items() if file in rows}

@@ -79,7 +79,8 @@ def ask_all(batches: Iterable[Answered], giver: Giver, count: Count, total: int,
     began = perf_counter()
     with bars(off=is_quiet) as shown:
         for batch in batches:
-            giver.add(batch.answers)
+            if batch.answers:
+                giver.add(batch.answers)
             count.take(batch.answers)
             count.errors |= batch.errors
             count.seconds = perf_counter() - began

@@ -147,10 +147,10 @@ def read_note(note: Path, path: Path) -> Note:
     try:
         with open_regular(note) as file:
             content = json.loads(file.read(MOST_BYTES))
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise OptionError(
             f"--resume: {path} is there without {note.name}, which says what it was made with; {BEGIN_ANEW}"
-        ) from error
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(
             f"--resume: {note} cannot be read ({why(error)}), and without it nothing is added to {path}; "

@@ -48,7 +48,7 @@ class Shape:
         if self.wide:
             told = facts["probabilities"]
             return [facts[PATH], facts[NAME], max(told.values()), *(told[name] for name in self.names)]
-        (first, *others) = facts["top"]
+        (first, *others) = facts["top"][: self.held]
         further = (value for one in others for value in (one[NAME], one[PROBABILITY]))
         return [facts[PATH], facts[NAME], first[PROBABILITY], *further]
 
