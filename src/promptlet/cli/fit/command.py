@@ -160,8 +160,6 @@ def command(
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
     tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
-    if not json:
-        tell_parts(taken.split)
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     by_comparison = is_auto(method, closed, given, compact)
     chosen = {} if by_comparison else method_of(method, given)
@@ -203,4 +201,5 @@ def command(
     if json:
         emit_json(facts | {"left_out": facts_of(taken.left_out)})
     else:
+        tell_parts(taken.split)
         tell(facts, shots, compact)
