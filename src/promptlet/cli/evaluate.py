@@ -27,6 +27,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
 from promptlet.errors import OptionError, check_option
 
@@ -104,13 +105,17 @@ def command(
     classifier.set_params(cache=cache or False)
     classifier.choose_new_names(new_names)
     with bars(off=json) as shown:
-        judged = evaluate(
-            classifier,
-            given,
-            class_names=asked,
-            names=names,
-            on_progress=lambda done, total: shown.show("answering", done, total),
-        )
+        try:
+            judged = evaluate(
+                classifier,
+                given,
+                class_names=asked,
+                names=names,
+                on_progress=lambda done, total: shown.show("answering", done, total),
+            )
+        except KeyboardInterrupt:
+            kept = "" if cache is None else "images encoded so far are cached; "
+            raise Interrupted(f"{kept}run the same command again") from None
     if out is not None:
         from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
         from promptlet.report.files import write_whole

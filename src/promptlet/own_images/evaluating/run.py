@@ -147,18 +147,24 @@ def counted(
         zero_shot=zero_shot,
         gain_low=gain[0],
         gain_high=gain[1],
-        notes=_notes(given, share, low, high, max(chance, majority), zero_shot),
+        notes=_notes(given, share, low, high, max(chance, majority), zero_shot, gain[1]),
     )
 
 
 def _notes(
-    given: Labelled, share: float, low: float, high: float, guess: float, zero_shot: float | None
+    given: Labelled,
+    share: float,
+    low: float,
+    high: float,
+    guess: float,
+    zero_shot: float | None,
+    gain_high: float | None,
 ) -> tuple[str, ...]:
     told = (
         *given.notes,
         worse_than_guessing(share, guess),
         too_few(share, low, high, guess),
-        worse_than_names(high, zero_shot),
+        worse_than_names(high, zero_shot) if gain_high is not None and gain_high < 0 else "",
     )
     return tuple(note for note in told if note)
 

@@ -35,7 +35,13 @@ def against_names(found: Evaluation) -> str:
     if found.zero_shot is None or found.gain_low is None or found.gain_high is None:
         return ""
     gain = found.accuracy - found.zero_shot
-    sure = "surely better" if found.gain_low > 0 else "surely worse" if found.gain_high < 0 else "may be luck"
+    sure = (
+        "surely better"
+        if found.gain_low > 0
+        else "surely worse"
+        if found.gain_high < 0
+        else "no sure difference"
+    )
     return (
         f"the class names alone (zero-shot): {found.zero_shot:.1f} %; what was learned adds {gain:+.1f} "
         f"points ({found.gain_low:+.1f} to {found.gain_high:+.1f}: {sure})"
