@@ -170,7 +170,7 @@ def _tell(judged: Evaluation) -> None:
     say(f"macro-F1 {judged.macro_f1:.1f} %; {words.calibration(judged)}")
     worst = words.by_f1([one for one in judged.classes if one.count])
     more = f"; the {SHOWN_CLASSES} worst of {len(worst)} classes" if len(worst) > SHOWN_CLASSES else ""
-    head = ("class", "images", "recall", "said", "precision", "F1")
+    head = ("class", "recall", "precision", "F1", "images", "said")
     table(head, [words.class_row(one) for one in worst[:SHOWN_CLASSES]], head[1:])
     say(f"recall: of its images, how many were found; precision: of those said, how many are right{more}")
     for title, lines in (

@@ -8,7 +8,7 @@ from promptlet.errors import listed
 from promptlet.evaluation import ClassScores, Confused
 from promptlet.own_images.evaluating.result import Evaluation
 
-CLASS_HEAD = ("class", "images", "found, % (recall)", "said", "right when said, % (precision)", "F1, %")
+CLASS_HEAD = ("class", "found, %", "right when said, %", "F1, %", "images", "said")
 SURE = 5.0
 """Percentage points between what is claimed and what is right, from which on it is called too much."""
 
@@ -89,11 +89,11 @@ def class_row(one: ClassScores) -> tuple[str, ...]:
     """The cells of a class, below `CLASS_HEAD`."""
     return (
         one.name,
-        f"{one.count:,}",
         _share(one.recall, one.recall_low, one.recall_high),
-        f"{one.said:,}",
         _share(one.precision, one.precision_low, one.precision_high),
         percent(one.f1),
+        f"{one.count:,}",
+        f"{one.said:,}",
     )
 
 
