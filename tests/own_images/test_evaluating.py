@@ -173,12 +173,14 @@ def test_what_cannot_be_judged_is_refused(
 def test_the_page_shows_wrong_images_and_holds_against_hostile_names(
     photos: Path, classifier: PromptClassifier
 ) -> None:
+    (photos / "test" / "blue" / "2.png").write_bytes(b"no image")
     (photos / "test" / "red" / "1.png").rename(photos / "test" / "red" / '<img onerror="x">.png')
     found = promptlet.evaluate(classifier, photos)
     page = evaluation_html(found, "a.prompt", ["<script>", *of_classifier(classifier)])
     assert str(photos.parent) not in page and str(Path(classifier.backbone_.name).parent) not in page
     assert "<script" not in page and "<img onerror" not in page
     assert re.findall(r"(?:src|href)=\"(?!data:|#)", page) == []
+    assert page.count("blue/2.png: this is not an image") == 1
     shown = found.worst(60)
     assert page.count("data:image/jpeg") == len(shown) > 0 and page.count("data:image/png") == 2
     assert f"said {shown[0].said}, {100 * shown[0].probability:.0f}" in page

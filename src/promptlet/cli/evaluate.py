@@ -27,6 +27,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
 from promptlet.errors import OptionError, check_option
 
@@ -104,13 +105,17 @@ def command(
     classifier.set_params(cache=cache or False)
     classifier.choose_new_names(new_names)
     with bars(off=json) as shown:
-        judged = evaluate(
-            classifier,
-            given,
-            class_names=asked,
-            names=names,
-            on_progress=lambda done, total: shown.show("answering", done, total),
-        )
+        try:
+            judged = evaluate(
+                classifier,
+                given,
+                class_names=asked,
+                names=names,
+                on_progress=lambda done, total: shown.show("answering", done, total),
+            )
+        except KeyboardInterrupt:
+            kept = "" if cache is None else "images encoded so far are cached; "
+            raise Interrupted(f"{kept}run the same command again") from None
     if out is not None:
         from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
         from promptlet.report.files import write_whole
@@ -165,7 +170,7 @@ def _tell(judged: Evaluation) -> None:
     say(f"macro-F1 {judged.macro_f1:.1f} %; {words.calibration(judged)}")
     worst = words.by_f1([one for one in judged.classes if one.count])
     more = f"; the {SHOWN_CLASSES} worst of {len(worst)} classes" if len(worst) > SHOWN_CLASSES else ""
-    head = ("class", "images", "recall", "said", "precision", "F1")
+    head = ("class", "recall", "precision", "F1", "images", "said")
     table(head, [words.class_row(one) for one in worst[:SHOWN_CLASSES]], head[1:])
     say(f"recall: of its images, how many were found; precision: of those said, how many are right{more}")
     for title, lines in (

@@ -25,6 +25,7 @@ def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     middle = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    low, high = (0.0 if hits <= 0 else low, 1.0 if hits >= n else high)  # without what rounding leaves
     return 100.0 * max(low, 0.0), 100.0 * min(high, 1.0)
 
 

@@ -12,10 +12,14 @@ PNG, JPEG, SVG = "image/png", "image/jpeg", "image/svg+xml"
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture (PNG, JPEG or SVG), and its caption, which also stands for it where it cannot be seen."""
+    """A picture (PNG, JPEG or SVG), and its caption, which also stands for it where it cannot be seen.
+
+    whole: its words are large enough to be read where it is as narrow as a phone; others scroll there.
+    """
 
     picture: bytes
     caption: str
+    whole: bool = False
 
     @property
     def source(self) -> str:

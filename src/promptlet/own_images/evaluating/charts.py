@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"
 """Two that colour-blind readers tell apart (Okabe and Ito), and one for what others are held against."""
-WIDE, HIGH, DPI = 5.6, 4.0, 140
+WIDE, HIGH, DPI = 4.6, 3.6, 170
 A_CLASS = 0.1
 """Inches of a class in the picture of them all."""
 

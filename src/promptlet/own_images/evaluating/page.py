@@ -46,7 +46,7 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
     wrong = [one for one in found.images if not one.right]
     worst = found.worst(MOST)
     has_pictures = not all(isinstance(one.source, np.ndarray) and one.source.ndim == 1 for one in worst)
-    pictures = bounded(_pictures(worst, found.data)) if has_pictures else []
+    pictures = bounded(_pictures(worst, _folder(found))) if has_pictures else []
     is_large = len(found.class_names) > WHOLE
     return render(
         "promptlet.own_images.evaluating:evaluation.html",
@@ -63,11 +63,11 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
         gallery_note=_gallery_note(len(pictures) or len(worst), len(wrong)),
         classes=_classes(found, is_large),
         calibration=words.calibration(found).capitalize(),
-        reliability=Figure(reliability_chart(found), OF_RELIABILITY),
+        reliability=Figure(reliability_chart(found), OF_RELIABILITY, whole=True),
         bins=_bins(found),
-        threshold=Figure(threshold_chart(found), OF_THRESHOLD),
+        threshold=Figure(threshold_chart(found), OF_THRESHOLD, whole=True),
         thresholds=_thresholds(found),
-        unread=[f"{path}: {reason}" for path, reason in list(found.unreadable.items())[:UNREAD]],
+        unread=_unread(found),
         made_of=list(made_of),
     )
 
@@ -83,9 +83,9 @@ def _numbers(found: Evaluation) -> list[str]:
     ]
 
 
-def _pictures(worst: Sequence[Judged], data: str) -> Iterator[Picture]:
+def _pictures(worst: Sequence[Judged], folder: str) -> Iterator[Picture]:
     for one in worst:
-        path = one.path.removeprefix(f"{data.rstrip('/')}/")
+        path = one.path.removeprefix(folder)
         said = f"said {one.said}, {100 * one.probability:.0f}\N{NO-BREAK SPACE}%"
         yield picture_of(one.source, f"{path}: {said}, is {one.label}", (said, f"is {one.label}", path))
 
@@ -151,13 +151,27 @@ def _thresholds(found: Evaluation) -> Table:
     rows = [
         (
             f"{100 * one.threshold:.0f} %",
-            f"{one.count:,}",
-            f"{one.share:.1f}",
             "-" if one.accuracy is None else f"{one.accuracy:.1f} [{one.low:.0f}, {one.high:.0f}]",
+            f"{one.share:.1f}",
+            f"{one.count:,}",
         )
         for one in found.thresholds
     ]
-    return Table("Thresholds", ("at least", "answered", "of all, %", "right, of these, %"), rows)
+    return Table("Thresholds", ("at least", "right, of these, %", "answered, %", "images"), rows)
+
+
+def _unread(found: Evaluation) -> list[str]:
+    """Paths below the data, as a reader elsewhere can use them, and what is wrong."""
+    told = [
+        (reason if path in reason else f"{path}: {reason}").replace(_folder(found), "")
+        for path, reason in list(found.unreadable.items())[:UNREAD]
+    ]
+    more = len(found.unreadable) - len(told)
+    return [*told, f"and {more:,} more"] if more else told
+
+
+def _folder(found: Evaluation) -> str:
+    return f"{found.data.rstrip('/')}/"
 
 
 def of_classifier(classifier: Any) -> list[str]:

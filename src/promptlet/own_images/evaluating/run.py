@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from promptlet.classifier.inputs import as_names, in_words_of
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, check_option, listed
 from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_difference, wilson
-from promptlet.own_images.evaluating.asking import ask
+from promptlet.own_images.asking import ask
 from promptlet.own_images.evaluating.labelled import Labelled, labelled
 from promptlet.own_images.evaluating.names_alone import keeping_features, zero_shot_answers
 from promptlet.own_images.evaluating.result import Evaluation, Judged
@@ -22,6 +22,8 @@ from promptlet.own_images.verdicts import too_few, worse_than_guessing, worse_th
 
 PROMPT, DATA = "prompt", "data"
 NAMES = (PROMPT, DATA)
+BATCH = 128
+"""Images that are asked about at a time; a stop loses no more than these."""
 
 
 def evaluate(
@@ -50,13 +52,36 @@ def evaluate(
     asked = asked_names(classifier, given, class_names, names)
     own = _own_labels(given, asked)
     with keeping_features(classifier):
-        rows, probabilities, wrong = ask(classifier, given.sources, asked, on_progress)
+        rows, probabilities, wrong = _ask_all(classifier, given.sources, asked, on_progress)
         alone = zero_shot_answers(classifier, [given.sources[row] for row in rows], asked) if rows else None
     if not rows:
         raise DataError(
             f"{given.where}: none of the {len(own)} images could be read; {next(iter(wrong.values()))}"
         )
     return counted(given, asked, own, rows, probabilities, wrong, alone)
+
+
+def _ask_all(
+    classifier: PromptClassifier,
+    sources: Sequence[Any],
+    names: tuple[str, ...],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[int], np.ndarray, dict[int, str]]:
+    """Rows that were answered, their probabilities (R, C), and by row why others were not."""
+
+    def look(some: list[Any]) -> list[np.ndarray]:
+        return list(classifier.predict_proba(some, class_names=names))
+
+    found: dict[int, np.ndarray] = {}
+    wrong: dict[int, str] = {}
+    for start in range(0, len(sources), BATCH):
+        rows, bad = ask(look, sources[start : start + BATCH])
+        found |= {start + place: row for place, row in rows.items()}
+        wrong |= {start + place: reason for place, reason in bad.items()}
+        if on_progress is not None:
+            on_progress(min(start + BATCH, len(sources)), len(sources))
+    order = sorted(found)
+    return order, np.stack([found[row] for row in order]) if order else np.zeros((0, len(names))), wrong
 
 
 def asked_names(
@@ -147,18 +172,24 @@ def counted(
         zero_shot=zero_shot,
         gain_low=gain[0],
         gain_high=gain[1],
-        notes=_notes(given, share, low, high, max(chance, majority), zero_shot),
+        notes=_notes(given, share, low, high, max(chance, majority), zero_shot, gain[1]),
     )
 
 
 def _notes(
-    given: Labelled, share: float, low: float, high: float, guess: float, zero_shot: float | None
+    given: Labelled,
+    share: float,
+    low: float,
+    high: float,
+    guess: float,
+    zero_shot: float | None,
+    gain_high: float | None,
 ) -> tuple[str, ...]:
     told = (
         *given.notes,
         worse_than_guessing(share, guess),
         too_few(share, low, high, guess),
-        worse_than_names(high, zero_shot),
+        worse_than_names(high, zero_shot) if gain_high is not None and gain_high < 0 else "",
     )
     return tuple(note for note in told if note)
 

@@ -8,7 +8,7 @@ from promptlet.errors import listed
 from promptlet.evaluation import ClassScores, Confused
 from promptlet.own_images.evaluating.result import Evaluation
 
-CLASS_HEAD = ("class", "images", "found, % (recall)", "said", "right when said, % (precision)", "F1, %")
+CLASS_HEAD = ("class", "found, %", "right when said, %", "F1, %", "images", "said")
 SURE = 5.0
 """Percentage points between what is claimed and what is right, from which on it is called too much."""
 
@@ -35,7 +35,13 @@ def against_names(found: Evaluation) -> str:
     if found.zero_shot is None or found.gain_low is None or found.gain_high is None:
         return ""
     gain = found.accuracy - found.zero_shot
-    sure = "surely better" if found.gain_low > 0 else "surely worse" if found.gain_high < 0 else "may be luck"
+    sure = (
+        "surely better"
+        if found.gain_low > 0
+        else "surely worse"
+        if found.gain_high < 0
+        else "no sure difference"
+    )
     return (
         f"the class names alone (zero-shot): {found.zero_shot:.1f} %; what was learned adds {gain:+.1f} "
         f"points ({found.gain_low:+.1f} to {found.gain_high:+.1f}: {sure})"
@@ -83,11 +89,11 @@ def class_row(one: ClassScores) -> tuple[str, ...]:
     """The cells of a class, below `CLASS_HEAD`."""
     return (
         one.name,
-        f"{one.count:,}",
         _share(one.recall, one.recall_low, one.recall_high),
-        f"{one.said:,}",
         _share(one.precision, one.precision_low, one.precision_high),
         percent(one.f1),
+        f"{one.count:,}",
+        f"{one.said:,}",
     )
 
 
