@@ -185,7 +185,7 @@ def test_a_place_that_only_the_file_names_is_not_loaded(
     clf = fitted("rlp")
     clf.save(tmp_path / "a.prompt")
     folder = str(clf.backbone_.name)
-    monkeypatch.setattr("promptlet.classifier.estimator.load_backbone", lambda *_: pytest.fail("was loaded"))
+    monkeypatch.setattr("promptlet.classifier.saving.load_backbone", lambda *_: pytest.fail("was loaded"))
     with pytest.raises(BackboneError, match=r"if you trust that place, name it yourself: --backbone /"):
         PromptClassifier.load(tmp_path / "a.prompt")
     monkeypatch.undo()

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
-from promptlet.classifier.answering import Answers, answered
-from promptlet.classifier.files import (
-    check_compact,
-    options_of,
-    parameters_of,
-    prompt_file_of,
-    restore,
-    round_method,
-    usable_file,
-)
+from promptlet.backbones import DEFAULT_BACKBONE, Backbone
+from promptlet.classifier.answering import answered
 from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
 from promptlet.classifier.inputs import (
     Images,
@@ -36,16 +25,16 @@ from promptlet.classifier.inputs import (
 )
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
+from promptlet.classifier.saving import LearnedPrompt
 from promptlet.data import FeatureCache, check_class_names
-from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.methods import Method, build_method, register, registered
+from promptlet.errors import DataError
+from promptlet.methods import Method
 from promptlet.pixels import PixelInputs
-from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
 
 
-class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     """Learns a prompt for a frozen backbone from a few labelled images; a scikit-learn classifier.
 
     Parameters
@@ -177,18 +166,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.training_ = training_record(self, method, schedule, len(rows))
         return self
 
-    def _load_backbone(self) -> None:
-        given = self.backbone
-        self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
-
     def _reader(self, method: Method) -> Reader:
         return Reader(method.info, self.backbone_, self.cache, self.on_encode)
-
-    def _settle(self, method: Method, classes: np.ndarray) -> None:
-        self.method_ = method
-        self.classes_ = classes
-        self.class_names_ = method.class_names
-        self.__dict__.pop("_answers", None)
 
     # -- answering -------------------------------------------------------------------------------------
 
@@ -262,89 +241,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "method_")
         return self._answers.class_features(self._checked_names(class_names)).cpu().numpy()
 
-    @cached_property
-    def _answers(self) -> Answers:
-        return Answers(self.method_)
-
     def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
         if class_names is not None:
             return check_class_names(as_names(class_names), "class_names")
         if not self.class_names_:
             raise DataError("this prompt was saved without class names; give class_names=[...]")
         return self.class_names_
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what answers quickly, which is made again when it is needed; with a method that is not one
-        of Promptlet's own, so that workers know it."""
-        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k != "_answers"}
-        own = {method for method in registered() if method.info.name == self.method}
-        return {**state, "_own": own} if own else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        for method in state.pop("_own", ()):
-            register(method)
-        super().__setstate__(state)
-
-    # -- saving ----------------------------------------------------------------------------------------
-
-    def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
-        """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
-
-        precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
-        takes the method's own, fp32 for all but qcoop.
-        compact: leave out class names, the backbone's name and how it was trained; names and backbone are
-        then given when predicting. Raises OptionError where what was learned belongs to the class names.
-        """
-        check_is_fitted(self, "method_")
-        if compact:
-            check_compact(self.method)
-        own = self.method_.stored_precision()
-        return save_prompt_file(path, self.prompt_file(), precision or own, compact)
-
-    @own_arithmetic()
-    def round_to(self, precision: str | None) -> PromptClassifier:
-        """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
-        check_is_fitted(self, "method_")
-        round_method(self.method_, precision)
-        self._settle(self.method_, self.classes_)
-        return self
-
-    @own_arithmetic()
-    def prompt_file(self) -> PromptFile:
-        """What `save` writes."""
-        check_is_fitted(self, "method_")
-        return prompt_file_of(self.method_, tuple(map(str, self.classes_)), self.training_)
-
-    @classmethod
-    @own_arithmetic()
-    def load(
-        cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
-    ) -> PromptClassifier:
-        """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
-        open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
-        WrongBackboneError for another backbone, BackboneError where the file names a place.
-        """
-        file = usable_file(path, names_backbone=backbone is None)
-        given = file.backbone if backbone is None else backbone
-        classifier = cls(backbone=given, device=device, **parameters_of(file))
-        classifier._load_backbone()
-        former = not file.is_protected
-        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
-        try:
-            classifier._restore(file)
-        except (OptionError, DataError) as error:
-            raise PromptFileError(f"cannot use {path}: {error}") from error
-        return classifier
-
-    def _restore(self, file: PromptFile) -> None:
-        names = check_class_names(file.class_names, "its class names") if file.class_names else ()
-        method = build_method(file.method, self.backbone_, names, **options_of(file))
-        restore(method, file, names or None)
-        self.training_ = dict(file.training)
-        self.history_ = self.short_classes_ = ()
-        self._settle(method, np.array(file.class_names))
-
-    def history_records(self) -> list[dict[str, float]]:
-        """The history as plain records, for JSON."""
-        return [asdict(report) for report in self.history_]

@@ -1,0 +1,136 @@
+"""The part of `PromptClassifier` that keeps what was learned, writes it to prompt files and reads it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.classifier.answering import Answers
+from promptlet.classifier.files import (
+    check_compact,
+    options_of,
+    parameters_of,
+    prompt_file_of,
+    restore,
+    round_method,
+    usable_file,
+)
+from promptlet.data import check_class_names
+from promptlet.errors import DataError, OptionError, PromptFileError
+from promptlet.methods import Method, build_method, register, registered
+from promptlet.promptfile import PromptFile, save_prompt_file
+from promptlet.session import own_arithmetic
+from promptlet.training import EpochReport
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
+    """What a fit leaves; the parameters are those of `PromptClassifier`, which builds on this."""
+
+    backbone: str | Path | Backbone
+    method: str
+    device: str | None
+    backbone_: Backbone
+    method_: Method
+    classes_: np.ndarray
+    class_names_: tuple[str, ...]
+    short_classes_: tuple[str, ...]
+    history_: tuple[EpochReport, ...]
+    training_: dict[str, Any]
+
+    def _load_backbone(self) -> None:
+        given = self.backbone
+        self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
+
+    def _settle(self, method: Method, classes: np.ndarray) -> None:
+        self.method_ = method
+        self.classes_ = classes
+        self.class_names_ = method.class_names
+        self.__dict__.pop("_answers", None)
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(self.method_)
+
+    def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
+        """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
+
+        precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
+        takes the method's own, fp32 for all but qcoop.
+        compact: leave out class names, the backbone's name and how it was trained; names and backbone are
+        then given when predicting. Raises OptionError where what was learned belongs to the class names.
+        """
+        check_is_fitted(self, "method_")
+        if compact:
+            check_compact(self.method)
+        own = self.method_.stored_precision()
+        return save_prompt_file(path, self.prompt_file(), precision or own, compact)
+
+    @own_arithmetic()
+    def round_to(self, precision: str | None) -> Self:
+        """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
+        check_is_fitted(self, "method_")
+        round_method(self.method_, precision)
+        self._settle(self.method_, self.classes_)
+        return self
+
+    @own_arithmetic()
+    def prompt_file(self) -> PromptFile:
+        """What `save` writes."""
+        check_is_fitted(self, "method_")
+        return prompt_file_of(self.method_, tuple(map(str, self.classes_)), self.training_)
+
+    @classmethod
+    @own_arithmetic()
+    def load(
+        cls, path: str | Path, backbone: str | Path | Backbone | None = None, device: str | None = None
+    ) -> Self:
+        """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
+        open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
+        WrongBackboneError for another backbone, BackboneError where the file names a place.
+        """
+        file = usable_file(path, names_backbone=backbone is None)
+        given = file.backbone if backbone is None else backbone
+        classifier = cls(backbone=given, device=device, **parameters_of(file))
+        classifier._load_backbone()
+        former = not file.is_protected
+        classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)
+        try:
+            classifier._restore(file)
+        except (OptionError, DataError) as error:
+            raise PromptFileError(f"cannot use {path}: {error}") from error
+        return classifier
+
+    def _restore(self, file: PromptFile) -> None:
+        names = check_class_names(file.class_names, "its class names") if file.class_names else ()
+        method = build_method(file.method, self.backbone_, names, **options_of(file))
+        restore(method, file, names or None)
+        self.training_ = dict(file.training)
+        self.history_ = self.short_classes_ = ()
+        self._settle(method, np.array(file.class_names))
+
+    def history_records(self) -> list[dict[str, float]]:
+        """The history as plain records, for JSON."""
+        return [asdict(report) for report in self.history_]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what answers quickly, which is made again when it is needed; with a method that is not one
+        of Promptlet's own, so that workers know it."""
+        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k != "_answers"}
+        own = {method for method in registered() if method.info.name == self.method}
+        return {**state, "_own": own} if own else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        for method in state.pop("_own", ()):
+            register(method)
+        super().__setstate__(state)
