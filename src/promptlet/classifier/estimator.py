@@ -25,6 +25,7 @@ from promptlet.classifier.inputs import (
 )
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
+from promptlet.classifier.rejection import learn_rejection
 from promptlet.classifier.saving import LearnedPrompt
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError
@@ -65,6 +66,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     class_names_ : the same as they stand in the prompts: spaces for "_".
     method_ : what was learned, a `promptlet.methods.Method`.
     history_ : an `EpochReport` for each epoch.
+    rejection_ : what tells "none of these", or None where the images were too few.
     short_classes_ : class names with fewer images than shots.
 
     Raises DataError, ImageError, OptionError, BackboneError, TrainingError, each with what to do next.
@@ -147,12 +149,14 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         targets = np.searchsorted(classes, names)
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
-        read = self._reader(method)
+        read, used = self._reader(method), [inputs[i] for i in rows]
+        ready = read(used, views)
+        rejection = learn_rejection(read.frozen(used, ready), targets[rows], len(classes))
         method, result = learn(
             self,
             self.backbone_,
             class_names,
-            read([inputs[i] for i in rows], views),
+            ready,
             torch.from_numpy(targets[rows]),
             schedule,
             validation(method.info, read, val_images, val_labels, classes),
@@ -162,7 +166,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
             checkpoint_stays=self.checkpoint_stays,
         )
         self._settle(method, classes)
-        self.history_ = result.history
+        self.history_, self.rejection_ = result.history, rejection
         self.training_ = training_record(self, method, schedule, len(rows))
         return self
 
@@ -172,16 +176,27 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     # -- answering -------------------------------------------------------------------------------------
 
     def predict(
-        self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        images: Images,
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        reject: bool | float = False,
     ) -> np.ndarray:
         """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``.
 
-        new_names: as in `predict_proba`.
+        new_names: as in `predict_proba`. reject: give None for an image that is none of these; True, or the
+        percentage of own images that may pass, as `accepts` says.
         """
         asked = None if class_names is None else as_names(class_names)
-        probabilities = self.predict_proba(images, asked, new_names)
+        passed, sources = self._passed(images, asked, reject)
+        probabilities = self.predict_proba(sources, asked, new_names)
         names = self.classes_ if asked is None else np.array(asked)
-        return np.asarray(names[probabilities.argmax(axis=1)])
+        best = np.asarray(names[probabilities.argmax(axis=1)])
+        if passed is None:
+            return best
+        best = best.astype(object)
+        best[~passed] = None
+        return best
 
     @own_arithmetic()
     def predict_proba(

@@ -48,10 +48,10 @@ class Reader:
         return self(sources, keep_bytes=0)
 
     def frozen(self, sources: Sequence[Any], ready: Inputs | None = None) -> np.ndarray:
-        """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: the inputs that were
-        made of the same sources, which may hold them already."""
+        """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: inputs made of the
+        same sources, which may hold them already."""
         if isinstance(ready, FeatureInputs):
-            return ready.features[0].cpu().numpy()
+            return np.asarray(ready.features[0].cpu().numpy())
         return replace(self, on_encode=None)._features(sources, 1)[0]
 
     def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
