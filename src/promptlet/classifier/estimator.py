@@ -188,15 +188,13 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         percentage of own images that may pass, as `accepts` says.
         """
         asked = None if class_names is None else as_names(class_names)
-        passed, sources = self._passed(images, asked, reject)
-        probabilities = self.predict_proba(sources, asked, new_names)
         names = self.classes_ if asked is None else np.array(asked)
-        best = np.asarray(names[probabilities.argmax(axis=1)])
-        if passed is None:
-            return best
-        best = best.astype(object)
-        best[~passed] = None
-        return best
+        if reject is False:
+            return np.asarray(names[self.predict_proba(images, asked, new_names).argmax(axis=1)])
+        probabilities, accepted = self.answer(images, asked, new_names, reject)
+        best = names[probabilities.argmax(axis=1)].astype(object)
+        best[~accepted] = None
+        return np.asarray(best)
 
     @own_arithmetic()
     def predict_proba(
