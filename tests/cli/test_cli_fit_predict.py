@@ -136,7 +136,18 @@ def test_ctrl_c_and_resume(
     from promptlet.classifier import learning as classifier
 
     def command(name: str) -> tuple[object, ...]:
-        return ("fit", pictures, "--out", tmp_path / name, "--backbone", clip_folder, "--epochs", 6)
+        return (
+            "fit",
+            pictures,
+            "--out",
+            tmp_path / name,
+            "--backbone",
+            clip_folder,
+            "--epochs",
+            6,
+            "--estimate",
+            "none",
+        )
 
     whole = shell.json(*command("whole.prompt"))
     train = classifier.train

@@ -133,9 +133,18 @@ def test_other_arrays_are_refused(array: Any, message: str) -> None:
 
 def test_other_things_are_refused() -> None:
     with pytest.raises(
-        ImageError, match="bytes is no image; allowed: a path, a Pillow image, or a NumPy array"
+        ImageError, match="object is no image; allowed: a path, a Pillow image, a NumPy array"
     ):
-        open_image(b"...")  # type: ignore[arg-type]
+        open_image(object())  # type: ignore[arg-type]
+
+
+def test_bytes_are_opened_as_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(path)
+    assert np.array_equal(np.asarray(open_image(path.read_bytes())), np.asarray(open_image(path)))
+    assert content_hash(path.read_bytes()) == content_hash(path)
+    with pytest.raises(ImageError, match="an image of 40 bytes: cannot be decoded"):
+        open_image(path.read_bytes()[:40])
 
 
 @pytest.mark.parametrize("function", [open_image, content_hash])

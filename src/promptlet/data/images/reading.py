@@ -13,9 +13,10 @@ from promptlet.errors import DataError, ImageError, why
 
 
 @contextmanager
-def opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
+def opened(source: Path | bytes, name: str = "") -> Iterator[IO[bytes]]:
     """The file, or bytes as one; missing, a folder, not regular, empty, forbidden and broken files get their
-    own message."""
+    own message. name: what messages call it, where that is not its path."""
+    name = name or ("an image" if isinstance(source, bytes) else str(source))
     try:
         file = BytesIO(source) if isinstance(source, bytes) else open_regular(source)
     except OSError as error:
