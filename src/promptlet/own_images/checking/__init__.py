@@ -1,1 +1,1 @@
-"""What is suspicious in a person's labelled images: copies, leaks, doubtful labels, names that are no words."""
+"""What is suspicious in labelled images: copies, leaks, doubtful labels, names that are no words."""

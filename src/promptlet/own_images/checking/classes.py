@@ -20,7 +20,10 @@ NO_WORDS = (
     (re.compile(r"(class|cls|label|category|cat|id|type|group|folder)[ -]?\d+", re.IGNORECASE), "a code"),
     (re.compile(r"(?=.*\d)[a-z]{1,4}[ -]?\d{1,6}", re.IGNORECASE), "a code"),
     (re.compile(r"[\W\d]+"), "no word"),
-    (re.compile(r"(new folder|untitled( folder)?|unnamed|unknown|images?|photos?)", re.IGNORECASE), "no class"),
+    (
+        re.compile(r"(new folder|untitled( folder)?|unnamed|unknown|images?|photos?)", re.IGNORECASE),
+        "no class",
+    ),
 )
 """What class names are that say nothing to a backbone, which knows words."""
 NUMBER_OF_PART = {"train": "training", "val": "validation", "test": "test"}

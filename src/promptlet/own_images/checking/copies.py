@@ -30,11 +30,19 @@ def find_copies(photos: Sequence[Photo], looks: Sequence[Look]) -> list[Finding]
     contents = _numbered([look.content for look in looks])
     pixels = _merged(contents, _numbered([look.pixels for look in looks]))
     near = _near(pixels, looks)
-    return [
+    found = [
         _finding([photos[i] for i in rows], _how(rows, contents, pixels))
         for rows in _groups(near)
         if len(rows) > 1
     ]
+    return sorted(found, key=lambda finding: (BYTES, PIXELS, NEARLY).index(finding.how))
+
+
+def are_alike(one: Look, other: Look) -> bool:
+    """Whether two pictures are one photo, as far as the two by themselves tell."""
+    plain = float((one.small * other.small).sum())
+    mirrored = float((one.small * other.small[:, ::-1]).sum())
+    return one.pixels == other.pixels or 1.0 - max(plain, mirrored) <= ALIKE
 
 
 def find_equal_rows(photos: Sequence[Photo], groups: np.ndarray) -> list[Finding]:
@@ -51,10 +59,10 @@ def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
     plain, mirrored = small.reshape(len(first), -1), small[:, :, ::-1].reshape(len(first), -1)
 
     def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return 1.0 - np.maximum(plain[a] @ plain[b].T, plain[a] @ mirrored[b].T)
+        return np.asarray(1.0 - np.maximum(plain[a] @ plain[b].T, plain[a] @ mirrored[b].T))
 
     found = near_pairs(plain, np.ascontiguousarray(mirrored), OF_SPREAD, ALIKE)
-    return np.asarray(linked(len(first), found, distances)[groups], np.int64)
+    return linked(len(first), found, distances)[groups].astype(np.int64)
 
 
 def _numbered(keys: Sequence[str]) -> np.ndarray:

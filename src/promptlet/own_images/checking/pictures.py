@@ -8,7 +8,7 @@ from promptlet.own_images.checking.looks import Look
 from promptlet.own_images.checking.result import ASPECT, TINY, UNIFORM, Finding, Photo
 
 SMALLEST, OF_INPUT = 32, 4
-"""Pixels of the shorter side; or a backbone's input divided by so many, which shows each pixel as a square."""
+"""Pixels of the shorter side; or a part of what a backbone takes in, which shows each pixel as a square."""
 LONGEST = 3.0
 """Times as long as wide: the square that backbones look at then holds less than a third."""
 

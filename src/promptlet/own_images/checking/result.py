@@ -46,7 +46,8 @@ class Finding:
 
     kind: one of `KINDS`. text: a sentence. photos: those it is about. class_names: those it is about.
     how: of copies, `BYTES`, `PIXELS` or `NEARLY` (saved again, resized, mirrored). said: of a doubtful label,
-    the class that other images suggest; score: its normalised margin, -1 (surely wrong) to 0.
+    the class that other images suggest; score: how probable its
+    label is beside that class, 0 (surely wrong) to 1.
     """
 
     kind: str
