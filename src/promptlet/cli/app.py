@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, cache, compare, datasets, evaluate, inspect, methods
+from promptlet.cli import backbones, cache, check, compare, datasets, evaluate, inspect, methods
 from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
 from promptlet.cli.demo import command as demo
@@ -61,6 +61,7 @@ app.command("fit", epilog=fit.EXAMPLES)(fit.command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.command)
+app.command("check", epilog=check.EXAMPLES)(check.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
 app.add_typer(bench.app, name="bench")
 app.command("analyze", epilog=analyze.EXAMPLES)(analyze.command)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
     from promptlet.cli.shell import Bars
@@ -128,8 +126,10 @@ def _seen(
 
 def _some(seen: Sequence[Seen]) -> tuple[Seen, ...]:
     """Evenly spread."""
-    return tuple(seen[i] for i in np.linspace(0, len(seen) - 1, min(SHOWN, len(seen))).astype(int))
+    count = min(SHOWN, len(seen))
+    return tuple(seen[i * (len(seen) - 1) // max(count - 1, 1)] for i in range(count))
 
 
 def _percent(values: Any) -> float:
-    return 100.0 * float(np.mean(list(values)))
+    found = list(values)
+    return 100.0 * sum(map(bool, found)) / len(found)

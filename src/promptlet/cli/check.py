@@ -1,0 +1,167 @@
+"""`promptlet check`: what is suspicious in a folder of labelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptlet.cli.fit.words import tell_ignored
+from promptlet.cli.outputs import check_file
+from promptlet.cli.shell import (
+    Device,
+    Dtype,
+    Json,
+    NoCache,
+    bars,
+    emit_json,
+    examples,
+    open_cache,
+    say,
+    tell_notes,
+    warn,
+)
+from promptlet.errors import OptionError
+
+if TYPE_CHECKING:
+    from promptlet.own_images.checking.clean import Clean
+    from promptlet.own_images.checking.result import Findings
+
+EXAMPLES = examples(
+    "check pets --out pets.html",
+    "check pets --quick --json",
+    "check pets --write-clean pets.csv",
+)
+SUFFIXES = (".html", ".htm")
+
+
+def command(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
+    ],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
+        ),
+    ] = "openai/clip-vit-base-patch16",
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Without a backbone: files, pictures and names; labels are not judged."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
+    ] = None,
+    write_clean: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LIST.csv",
+            help="Write a table that fit reads, without copies and what cannot be read.",
+            show_default=False,
+        ),
+    ] = None,
+    drop_doubtful: Annotated[
+        bool,
+        typer.Option(
+            "--drop-doubtful", help="With --write-clean: also without images whose label is in doubt."
+        ),
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is found.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing LIST.csv.")] = False,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_cache: NoCache = False,
+    json: Json = False,
+) -> None:
+    """Find copies, leaks, doubtful labels and poor images. Nothing is changed on disk."""
+    _check(out, write_clean, drop_doubtful, quick, force)
+    from promptlet.own_images.data import ignored, read_own
+
+    own = read_own(data, check_files=False)
+    tell_ignored(ignored(data, own))
+    from promptlet.own_images.checking.run import check, root_of
+
+    loaded = None
+    if not quick:
+        from promptlet.backbones import load_backbone
+
+        loaded = load_backbone(backbone, device, dtype)
+    cache = open_cache(no_cache)
+    with bars(off=json) as shown:
+        found = check(own, root_of(data, own), loaded, cache=cache or False, on_progress=shown.show)
+    tell_notes(cache)
+    clean = None if write_clean is None else _write_clean(found, write_clean, drop_doubtful)
+    if out is not None:
+        from promptlet.own_images.checking.page import check_html
+        from promptlet.report.files import write_whole
+
+        write_whole(out, check_html(found, data.resolve().name or str(data)).encode("utf-8"))
+    written = {} if out is None else {"out": str(out)}
+    if clean is not None and write_clean is not None:
+        written |= {"clean": str(write_clean)}
+    if json:
+        emit_json({"data": str(data), **found.facts(), **written})
+    else:
+        _tell(found, data, out, write_clean, clean)
+    if strict and found.found:
+        raise typer.Exit(1)
+
+
+def _check(out: Path | None, write_clean: Path | None, drop_doubtful: bool, quick: bool, force: bool) -> None:
+    """Before anything is read."""
+    if out is not None:
+        if out.suffix.lower() not in SUFFIXES:
+            raise OptionError(f"--out {out}: the page is HTML; give a name that ends in .html")
+        check_file(out)
+    if drop_doubtful and (write_clean is None or quick):
+        raise OptionError(
+            "--drop-doubtful leaves images out of the table of --write-clean, and labels are doubted with a "
+            "backbone alone; give --write-clean LIST.csv, and no --quick"
+        )
+    if write_clean is None:
+        return
+    if write_clean.suffix.lower() != ".csv":
+        raise OptionError(
+            f"--write-clean {write_clean}: the table is CSV; give a name that ends in .csv, which fit reads"
+        )
+    check_file(write_clean, "--write-clean")
+    if write_clean.exists() and not force:
+        raise OptionError(
+            f"--write-clean {write_clean} exists already; give another name, or --force to write over it"
+        )
+
+
+def _write_clean(found: Findings, path: Path, drop_doubtful: bool) -> Clean:
+    from promptlet.own_images.checking.clean import clean_table
+    from promptlet.report.files import write_whole
+
+    clean = clean_table(found, path.absolute().parent, drop_doubtful)
+    for name in clean.unwritable:
+        warn(f"note: not in {path}, since no table can hold its name: {name}")
+    write_whole(path, clean.text.encode("utf-8"))
+    return clean
+
+
+def _tell(
+    found: Findings, data: Path, out: Path | None, write_clean: Path | None, clean: Clean | None
+) -> None:
+    """The result, for people."""
+    from promptlet.own_images.checking import words
+
+    say(words.headline(found))
+    for line in words.lines(found):
+        say(line)
+    for note in found.notes:
+        warn(f"note: {note}")
+    if clean is not None and write_clean is not None:
+        left = ", ".join(f"{count:,} {words.title(kind, 2)}" for kind, count in clean.left_out.items())
+        say(f"wrote {write_clean}: {clean.images:,} images{f'; left out: {left}' if left else ''}")
+        say(f"next: promptlet fit {quote(str(write_clean))} --out NAME.prompt")
+    if out is not None:
+        say(f"wrote {out}")
+    elif found.found:
+        say(f"with pictures: promptlet check {quote(str(data))} --out NAME.html")
