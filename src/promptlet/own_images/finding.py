@@ -102,7 +102,7 @@ class Finder:
             for match in sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 (patterns may be absolute)
                 yield from self._images(match, unread, is_pattern=False)
         else:
-            with opened(path):  # raises what is wrong with it
+            with opened(path, text):  # raises what is wrong with it
                 yield text
 
     def _address(self, text: str) -> str:
