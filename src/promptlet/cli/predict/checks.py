@@ -6,13 +6,14 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.outputs import check_file
 from promptlet.cli.streams import warn
-from promptlet.data.files import read_text
 from promptlet.errors import BackboneError, DataError, OptionError, why
-from promptlet.promptfile import PromptFile, check_names_known_backbone, load_prompt_file
+
+if TYPE_CHECKING:
+    from promptlet.promptfile import PromptFile
 
 TOP = 3
 
@@ -93,6 +94,8 @@ def _is_file_name(text: str) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
+    from promptlet.data.files import read_text
+
     try:
         text = read_text(path)
     except UnicodeDecodeError as error:
@@ -108,6 +111,8 @@ def _lines(path: Path) -> list[str]:
 
 def read_prompt(file: Path, backbone: str | None) -> PromptFile:
     """The prompt file, with a backbone that can be looked for."""
+    from promptlet.promptfile import check_names_known_backbone, load_prompt_file
+
     prompt = load_prompt_file(file)
     if not prompt.is_protected:
         warn(

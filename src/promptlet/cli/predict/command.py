@@ -39,7 +39,7 @@ EXAMPLES = examples(
     'predict pets.prompt cat.jpg --classes "lynx,ocelot,house cat" --json',
     "predict pets.prompt photos/ --reject",
     "predict pets.prompt photos/ --out results.csv --threshold 0.5",
-    "find photos -name '*.jpg' | promptlet predict pets.prompt - --out results.jsonl --resume",
+    "predict pets.prompt @list.txt --out results.jsonl --resume",
 )
 
 
