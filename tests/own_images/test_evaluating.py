@@ -101,6 +101,23 @@ def test_a_file_images_with_labels_and_features_give_the_same(
     assert "data:image/jpeg" not in page and "no picture" not in page and rows.worst()[0].path in page
 
 
+def test_labels_come_as_score_takes_them(photos: Path, tiny_backbone: Backbone) -> None:
+    import pandas as pd
+
+    split = read_folder(photos)
+    images = [str(item.path) for item in split.test]
+    numbers = [item.label for item in split.test]
+    by_number = PromptClassifier(tiny_backbone, "zero_shot", cache=False, label_names=split.class_names)
+    by_number.fit([item.path for item in split.train], [item.label for item in split.train])
+    found = promptlet.evaluate(by_number, images, numbers)
+    assert found.accuracy == pytest.approx(100 * by_number.score(images, numbers))
+    assert found.class_names == split.class_names
+    frame = pd.DataFrame({"image": images, "label": [split.class_names[number] for number in numbers]})
+    assert promptlet.evaluate(by_number, frame).accuracy == found.accuracy
+    pairs = list(zip(images, frame["label"], strict=True))
+    assert promptlet.evaluate(by_number, pairs).images == found.images
+
+
 def test_parts_are_chosen_and_a_folder_without_a_test_part_is_told(
     photos: Path, classifier: PromptClassifier
 ) -> None:

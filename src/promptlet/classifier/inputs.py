@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.sparse import issparse
 
 from promptlet.classifier.tensors import array_of, as_source
-from promptlet.data import clean_class_name, sample_shots, short_classes
+from promptlet.data import sample_shots, short_classes
 from promptlet.data.items import Item, Split
 from promptlet.data.vectors import usable_vectors
-from promptlet.errors import DataError, did_you_mean
+from promptlet.errors import DataError
 
 Images = Any  # a path, a PIL image, an array, several of these, or features (N, D)
 
@@ -120,22 +120,6 @@ def as_names(class_names: Iterable[str]) -> tuple[str, ...]:
             f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
         )
     return names
-
-
-def in_words_of(classes: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Each name as it stands in ``classes``, where it does, whatever its "_", spaces and case.
-
-    Raises DataError where none does.
-    """
-    own = {clean_class_name(str(label)).casefold(): label for label in classes}
-    keys = [clean_class_name(str(name)).casefold() for name in names]
-    if not own.keys() & set(keys):
-        raise DataError(
-            f"no label is one of the {len(own)} classes of this classifier: {str(names[0])!r} is not. "
-            f"Predict among other names with predict(images, class_names=...)."
-            f"{did_you_mean(keys[0], own)}"
-        )
-    return np.array([own.get(key, name) for key, name in zip(keys, names, strict=True)])
 
 
 def draw_rows(

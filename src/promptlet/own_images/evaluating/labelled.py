@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.classifier.inputs import as_list, checked_labels
+from promptlet.classifier import PromptClassifier
+from promptlet.classifier.given.parts import TEST, Asked
+from promptlet.classifier.given.take import take
+from promptlet.classifier.labels import read_labels, words_of
 from promptlet.data import FeatureFile, Split
 from promptlet.data.items import SPLIT_NAMES, Item
 from promptlet.errors import DataError, check_option
@@ -38,31 +41,35 @@ class Labelled:
 
 
 def labelled(
-    data: Any, labels: Iterable[str] | None = None, part: str | None = None, where: str = ""
+    data: Any,
+    labels: Iterable[Any] | None = None,
+    part: str | None = None,
+    where: str = "",
+    classifier: PromptClassifier | None = None,
 ) -> Labelled:
     """The images of ``data``: a path, data that were read (from ``where``), or images with ``labels``.
 
+    classifier: whose columns and whose names of whole numbers are taken, where labels come in these.
     part: train, val, test or all; None takes test where there is one, else all.
     Raises DataError where there are none.
     """
     if isinstance(data, Labelled):
         return data
-    if labels is not None:
-        return _given(data, labels)
-    if not isinstance(data, Split | FeatureFile):
-        if not isinstance(data, str | Path):
-            raise DataError(
-                "labels are missing: give one class name per image, or a folder, a table or another file of "
-                "labelled images"
-            )
+    if labels is not None or not isinstance(data, Split | FeatureFile | str | Path):
+        return _given(data, labels, classifier)
+    if isinstance(data, str | Path):
         return _of_data(read_own(Path(data)), str(data), part)
     split = data.split if isinstance(data, FeatureFile) else data
     return _of_data(data, where or split.name, part)
 
 
-def _given(images: Any, labels: Iterable[str]) -> Labelled:
-    sources = as_list(images)
-    given = tuple(map(str, checked_labels(sources, labels)))
+def _given(images: Any, labels: Iterable[Any] | None, classifier: PromptClassifier | None) -> Labelled:
+    """Whatever `PromptClassifier.score` takes."""
+    columns = (classifier.image_column, classifier.label_column) if classifier else (None, None)
+    taken = take(images, TEST, Asked(*columns, needs_labels=labels is None))
+    numbers = classifier.label_names if classifier else None
+    given = tuple(map(str, words_of(read_labels(taken, labels, numbers), numbers)))
+    sources = taken.images
     names = tuple(
         str(source) if isinstance(source, str | Path) else f"image {number}"
         for number, source in enumerate(sources)

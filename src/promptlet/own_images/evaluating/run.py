@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from promptlet.classifier import PromptClassifier
-from promptlet.classifier.inputs import as_names, in_words_of
+from promptlet.classifier.inputs import as_names
+from promptlet.classifier.labels import Classes
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, check_option, listed
 from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_difference, wilson
@@ -29,7 +30,7 @@ BATCH = 128
 def evaluate(
     classifier: PromptClassifier | str | Path,
     data: Any,
-    labels: Iterable[str] | None = None,
+    labels: Iterable[Any] | None = None,
     *,
     class_names: Iterable[str] | None = None,
     names: str = PROMPT,
@@ -38,17 +39,18 @@ def evaluate(
 ) -> Evaluation:
     """Judge a fitted classifier, or a prompt file, on labelled images.
 
-    data: a folder with one folder of images per class, a table, a feature file, Hugging Face data; or images
-    (or features), and their ``labels``. part: which part of the data, train, val, test or all; None takes
-    test images where there are any, else all. class_names: answer among these, taught or not; names="data"
-    answers among those of the data. on_progress: called with (done, total) images.
+    data: a folder with one folder of images per class, a table, a feature file, Hugging Face data; or what
+    `PromptClassifier.score` takes: images or features with ``labels``, a data frame, pairs. part: which part
+    of a path's data, train, val, test or all; None takes test images where there are any, else all.
+    class_names: answer among these, taught or not; names="data" answers among those of the data.
+    on_progress: called with (done, total) images.
 
     Labels may differ from the class names by "_", spaces and case. Images of other classes, and those that
     cannot be read, are left out and told. Raises DataError where no image is left.
     """
     if not isinstance(classifier, PromptClassifier):
         classifier = PromptClassifier.load(classifier)
-    given = labelled(data, labels, part)
+    given = labelled(data, labels, part, classifier=classifier)
     asked = asked_names(classifier, given, class_names, names)
     own = _own_labels(given, asked)
     with keeping_features(classifier):
@@ -106,7 +108,8 @@ def asked_names(
 def _own_labels(given: Labelled, asked: tuple[str, ...]) -> list[str]:
     """Each label as it is asked, where it is. Raises DataError where none is."""
     try:
-        return [str(name) for name in in_words_of(np.array(asked), np.array(given.labels))]
+        rows = Classes(np.array(asked), asked).rows_of(np.array(given.labels), None).tolist()
+        return [asked[row] if row >= 0 else label for row, label in zip(rows, given.labels, strict=True)]
     except DataError as error:
         raise DataError(
             f"{given.where}: no image is of a class that is asked. Classes of the data: "
