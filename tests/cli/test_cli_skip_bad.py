@@ -114,3 +114,12 @@ def test_heic_photos_are_taken_with_the_extra(shell: Any, pictures: Path, tmp_pa
     assert shell.json("fit", root, "--out", tmp_path / "a.prompt", *FEW)["images"] == 13
     found = shell.json("predict", tmp_path / "a.prompt", root / "cat")["predictions"]
     assert str(root / "cat" / "IMG_1.HEIC") in [row["path"] for row in found]
+
+
+def test_a_path_that_is_not_there_is_said_once(shell: Any, pictures: Path, tmp_path: Path) -> None:
+    shell.run("fit", pictures, "--out", tmp_path / "a.prompt", *FEW)
+    for given in ("nosuchfolder/", "nosuch.jpg", "./nosuch/../x"):
+        said = shell.run("predict", tmp_path / "a.prompt", given, exit_code=1).stderr
+        [line] = [line for line in said.splitlines() if given.strip("./") in line]
+        assert line.startswith(f"error: {given}: there is no such file or folder; check the path")
+        assert line.count(given.rstrip("/")) == 1

@@ -101,6 +101,10 @@ class Finder:
         elif is_pattern and glob.has_magic(text) and not os.path.lexists(text):
             for match in sorted(glob.glob(text, recursive=True)):  # noqa: PTH207 (patterns may be absolute)
                 yield from self._images(match, unread, is_pattern=False)
+        elif not os.path.lexists(text):
+            raise DataError(
+                f"{text}: there is no such file or folder; check the path, which starts at {_here()}"
+            )
         else:
             with opened(path, text):  # raises what is wrong with it
                 yield text
