@@ -109,10 +109,10 @@ def beds(realbed: Path | None, realclip: Path | None, mini: str | None) -> Itera
     if mini is not None:
         backbone = load_backbone("mini", device="cpu")
         for name in expand_names([mini]):
-            yield Bed(name, backbone, _encoded(name, backbone))
+            yield Bed(name, backbone, encoded(name, backbone))
 
 
-def _encoded(name: str, backbone: Backbone) -> FeatureFile:
+def encoded(name: str, backbone: Backbone) -> FeatureFile:
     """An embedded data set as a feature file."""
     split = load_dataset(name)
     assert not isinstance(split, FeatureFile)

@@ -10,12 +10,15 @@ from promptlet.promptfile.kmeans import KMEANS, cluster
 from promptlet.promptfile.magnitudes import check_magnitudes
 from promptlet.promptfile.precision import PRECISIONS
 from promptlet.promptfile.record import FORMAT_VERSION, PromptFile
+from promptlet.promptfile.rejection import SHARES, Rejection
 
 __all__ = [
     "FORMAT_VERSION",
     "KMEANS",
     "PRECISIONS",
+    "SHARES",
     "PromptFile",
+    "Rejection",
     "check_magnitudes",
     "check_names_known_backbone",
     "cluster",

@@ -14,11 +14,13 @@ from promptlet.promptfile.precision import check_precision, from_stored, precisi
 from promptlet.promptfile.record import (
     FORMAT_VERSION,
     OF_ANSWERS,
+    PLAIN_VERSION,
     PROTECTED_SINCE,
     PromptFile,
     check_shapes,
     factor_shapes,
 )
+from promptlet.promptfile.rejection import REJECTION, rejection_text, stored_rejection, take_rejection
 from promptlet.promptfile.strict_json import read_json, shorten, write_json
 
 KEYS = (  # of format 1, which has all of them
@@ -45,6 +47,7 @@ DEFAULTS = {  # since format 2, which leaves out what they say; ``shapes`` has t
 }
 KEYS_2 = (*KEYS, "options", "shapes")
 KEYS_3 = (*KEYS_2, DIGEST)
+KEYS_4 = (*KEYS_2, REJECTION, DIGEST)
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 Shapes = dict[str, tuple[int, ...]]
@@ -54,11 +57,13 @@ def dumps(prompt: PromptFile, precision: str = "fp32", compact: bool = False) ->
     """The bytes of a prompt file: the same content gives the same bytes, whatever the order of its dicts.
 
     precision: fp32, fp16, int8, int4, kmeans1, kmeans2 or kmeans4. compact: without the backbone's name,
-    the class names and how it was trained; all can be given when predicting.
+    the class names and how it was trained, which can be given when predicting, and without the rejection.
     """
     check_precision(precision)
     prompt = _compacted(prompt) if compact else replace(prompt)  # checks again: its dicts may have changed
     metadata, stored = _metadata(prompt), to_stored(prompt.tensors, precision)
+    if prompt.rejection is not None:
+        stored |= stored_rejection(prompt.rejection)
     return pack(metadata | {DIGEST: digest_of(metadata, stored)}, stored)
 
 
@@ -71,6 +76,7 @@ def loads(data: bytes) -> PromptFile:
     stored = tensors_of(header, payload)
     if version >= PROTECTED_SINCE:
         check_digest(metadata, stored)
+    rejection = take_rejection(metadata[REJECTION], stored) if REJECTION in metadata else None
     texts = metadata if version == 1 else DEFAULTS | metadata
     method, rank = texts["method"], None if texts["rank"] == FULL else _count(texts, "rank")
     n_ctx, dim = 0 if version > 1 and texts["n_ctx"] == "0" else _count(texts, "n_ctx"), _count(texts, "dim")
@@ -96,6 +102,7 @@ def loads(data: bytes) -> PromptFile:
         precision=precision_of(stored, version),
         options=read_json(texts["options"], "options") if version > 1 else {},
         format_version=version,
+        rejection=rejection,
     )
 
 
@@ -105,7 +112,7 @@ def _compacted(prompt: PromptFile) -> PromptFile:
     kept = names if prompt.is_context else ()
     options = {name: value for name, value in prompt.options.items() if name not in OF_ANSWERS}
     rest = options if "new_names" in prompt.options else prompt.options  # of names that are left out
-    return replace(prompt, backbone="", class_names=kept, training={}, options=rest)
+    return replace(prompt, backbone="", class_names=kept, training={}, options=rest, rejection=None)
 
 
 def _is_per_class(tensors: Mapping[str, Any], class_names: object) -> bool:
@@ -119,7 +126,7 @@ def _metadata(prompt: PromptFile) -> dict[str, str]:
     shapes: Shapes = {name: array.shape for name, array in prompt.tensors.items()}
     check_shapes(shapes)
     texts = {
-        "promptlet": str(FORMAT_VERSION),
+        "promptlet": str(PLAIN_VERSION if prompt.rejection is None else FORMAT_VERSION),
         "method": prompt.method,
         "n_ctx": str(prompt.n_ctx),
         "dim": str(prompt.dim),
@@ -131,6 +138,7 @@ def _metadata(prompt: PromptFile) -> dict[str, str]:
         "training": write_json(dict(sorted(prompt.training.items()))),
         "options": write_json(dict(sorted(prompt.options.items()))),
         "shapes": write_json(dict(sorted(shapes.items()))),
+        **({} if prompt.rejection is None else {REJECTION: rejection_text(prompt.rejection)}),
     }
     usual = factor_shapes(prompt.method, prompt.n_ctx, prompt.dim, prompt.rank, None)
     defaults = DEFAULTS | ({"shapes": texts["shapes"]} if shapes == usual else {})
@@ -150,7 +158,7 @@ def _version(metadata: Mapping[str, str]) -> int:
 
 
 def _check_keys(metadata: Mapping[str, str], version: int) -> None:
-    allowed = set({1: KEYS, 2: KEYS_2}.get(version, KEYS_3))
+    allowed = set({1: KEYS, 2: KEYS_2, 3: KEYS_3}.get(version, KEYS_4))
     needed = allowed if version == 1 else allowed - {*DEFAULTS, "shapes"}
     missing, unknown = needed - set(metadata), set(metadata) - allowed
     if missing or unknown:

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from promptlet.errors import PromptFileError
 from promptlet.promptfile.kmeans import KMEANS
 from promptlet.promptfile.precision import SCALE, check_precision
+from promptlet.promptfile.rejection import CENTRE, SIGNS, Rejection
 from promptlet.promptfile.strict_json import LARGEST_INT, check_text, shorten
 
 Scalar = str | int | float | bool | None
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4  # the newest, of a file with a rejection
+PLAIN_VERSION = 3  # of one without
 PROTECTED_SINCE = 3  # the first format with a digest
 MAX_N_CTX = 1024
 MAX_DIM = 16384
@@ -54,7 +56,8 @@ class PromptFile:
     tensors: Mapping[str, npt.NDArray[np.float32]]  # see factor_shapes, or the method's own
     precision: str = "fp32"  # as stored in the file it was read from
     options: Mapping[str, Scalar] = field(default_factory=dict)  # settings the tensors cannot be used without
-    format_version: int = FORMAT_VERSION  # of the file it was read from; what is written has the newest
+    format_version: int = PLAIN_VERSION  # of the file it was read from, or at least of what is written
+    rejection: Rejection | None = None  # tells "none of these", where it was learned
 
     def __post_init__(self) -> None:
         """Check every field; keep own copies of what could be changed from outside."""
@@ -78,6 +81,7 @@ class PromptFile:
             _check_factors(self)
         else:
             check_shapes({name: array.shape for name, array in self.tensors.items()})
+        _check_rejection(self)
 
     @property
     def is_context(self) -> bool:
@@ -127,6 +131,23 @@ def _check_init(prompt: PromptFile) -> None:
         raise PromptFileError(f"init must be 'none' where n_ctx is 0, not {shorten(prompt.init)}")
     if prompt.is_context or prompt.init != NO_INIT:
         _check_match("init", prompt.init, _INIT, "'words:a photo of a' or 'seed:7'")
+
+
+def _check_rejection(prompt: PromptFile) -> None:
+    rejection = prompt.rejection
+    if rejection is None:
+        return
+    if not isinstance(rejection, Rejection):
+        raise PromptFileError(f"rejection must be a Rejection or None, not {shorten(rejection)}")
+    object.__setattr__(prompt, "format_version", max(FORMAT_VERSION, prompt.format_version))
+    if len(rejection.signs) != len(prompt.class_names):
+        raise PromptFileError(
+            f"its rejection knows {len(rejection.signs)} classes, but it has {len(prompt.class_names)} "
+            "class names"
+        )
+    taken = {CENTRE, SIGNS} & prompt.tensors.keys()
+    if taken:
+        raise PromptFileError(f"the tensor {min(taken)!r} is that of the rejection, and cannot be learned")
 
 
 def _check_match(what: str, value: object, pattern: re.Pattern[str], allowed: str) -> None:
