@@ -123,8 +123,8 @@ def test_pickles_are_named(data: bytes) -> None:
         (join({"__metadata__": []}), "must be an object of texts"),
         (join({"__metadata__": {"promptlet": 1}}), "must be a text"),
         (
-            join({"__metadata__": {"promptlet": "4"}, "x": {"dtype": "F8"}}),
-            "made by a newer Promptlet: format 4; this one reads 1 to 3",
+            join({"__metadata__": {"promptlet": "5"}, "x": {"dtype": "F8"}}),
+            "made by a newer Promptlet: format 5; this one reads 1 to 4",
         ),
         (join({"__metadata__": {"promptlet": "one"}}), "must be a whole number"),
         (join({"__metadata__": {"promptlet": "1"}}), "its metadata lacks ['backbone', 'class_names'"),

@@ -125,7 +125,7 @@ def checked(rejection: Rejection | None) -> Rejection:
     """Raise OptionError where there is none."""
     if rejection is None:
         raise OptionError(
-            "this prompt does not know 'none of these': it was saved by an older version, or as a compact file, "
+            "this prompt does not know 'none of these': it was saved by an older version or as a compact file, "
             "or learned from one class, or from one image a class. Fit and save it anew from two and more "
             "images of each class; or do not reject"
         )
