@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -94,13 +95,13 @@ def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:
     share = usual_share(rejection) if accepted is True else accepted
     known = rejection.thresholds
     least, most = min(known), max(known)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not least <= share <= most:
+    if isinstance(share, bool) or not isinstance(share, Real) or not least <= float(share) <= most:
         few = "" if most == SHARES[-1] else "; more images of each class would allow more"
         raise OptionError(
             f"{shown(accepted)} is no percentage of own images that can be accepted here; give a number from "
             f"{least:g} to {most:g}{few}"
         )
-    return float(np.interp(share, list(known), list(known.values())))
+    return float(np.interp(float(share), list(known), list(known.values())))
 
 
 def usual_share(rejection: Rejection) -> float:
