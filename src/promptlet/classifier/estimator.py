@@ -22,6 +22,7 @@ from promptlet.classifier.inputs import Images, as_names, draw_rows
 from promptlet.classifier.labels import LabelNames, classes_of, in_words, read_labels
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
+from promptlet.classifier.rejection import learn_rejection
 from promptlet.classifier.saving import LearnedPrompt
 from promptlet.classifier.showing import in_words as told_in_words
 from promptlet.classifier.watching import Watch, watched
@@ -70,6 +71,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     class_names_ : their names as they stand in the prompts: spaces for "_".
     method_ : what was learned, a `promptlet.methods.Method`.
     history_ : an `EpochReport` for each epoch.
+    rejection_ : what tells "none of these", or None where the images were too few.
     short_classes_ : class names with fewer images than shots.
     n_features_in_ : D, where features were given; feature_names_in_ : their columns in a data frame.
 
@@ -163,12 +165,14 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
-            read = self._reader(method, watch)
+            read, used = self._reader(method, watch), [given.images[i] for i in rows]
+            ready = read(used, views)
+            rejection = learn_rejection(read.frozen(used, ready), targets[rows], len(class_names))
             method, result = learn(
                 self,
                 self.backbone_,
                 class_names,
-                read([given.images[i] for i in rows], views),
+                ready,
                 torch.from_numpy(targets[rows]),
                 schedule,
                 validation(method.info, read, val_sources, val_words, np.array(classes.words)),
@@ -181,7 +185,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         for name in FEATURES_IN:
             self.__dict__.pop(name, None)
         self.__dict__.update(features_in(given))
-        self.history_ = result.history
+        self.history_, self.rejection_ = result.history, rejection
         self.training_ = training_record(self, method, schedule, len(rows))
         if LOGGER.isEnabledFor(logging.INFO):
             LOGGER.info("%s", told_in_words(self))
@@ -196,16 +200,25 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     # -- answering -------------------------------------------------------------------------------------
 
     def predict(
-        self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        images: Images,
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        reject: bool | float = False,
     ) -> np.ndarray:
         """The likeliest class of each image (N,): a label of ``classes_``, or one of ``class_names``.
 
-        new_names: as in `predict_proba`.
+        new_names: as in `predict_proba`. reject: give None for an image that is none of these; True, or the
+        percentage of own images that may pass, as `accepts` says.
         """
         asked = None if class_names is None else as_names(class_names)
-        probabilities = self.predict_proba(images, asked, new_names)
         names = self.classes_ if asked is None else np.array(asked)
-        return np.asarray(names[probabilities.argmax(axis=1)])
+        if reject is False:
+            return np.asarray(names[self.predict_proba(images, asked, new_names).argmax(axis=1)])
+        probabilities, accepted = self.answer(images, asked, new_names, reject)
+        best = names[probabilities.argmax(axis=1)].astype(object)
+        best[~accepted] = None
+        return np.asarray(best)
 
     @own_arithmetic()
     def predict_proba(

@@ -44,21 +44,33 @@ class TellsNone:
         prompt does not know "none of these", for a name that was not taught, and for another percentage.
         """
         check_is_fitted(self, "method_")
-        rejection = checked(self.rejection_)
-        threshold = threshold_of(rejection, accepted)
-        rows = rows_of(self.class_names_, self._checked_names(class_names))
+        rejection, threshold, rows = self._rule(class_names, accepted)
         sources = as_list(images)
         if not sources:
             return np.zeros(0, bool)
         return scores(rejection, self._reader(self.method_).frozen(sources), rows) >= threshold
 
-    def _read_once(self, images: Images) -> list[Any]:
-        """The images, or their features where the method asks for nothing else, so that they can be looked at
-        twice."""
+    def _passed(
+        self, images: Images, class_names: tuple[str, ...] | None, reject: bool | float
+    ) -> tuple[np.ndarray | None, Any]:
+        """Which images are accepted (N,), None where nothing is rejected; and the images, or their features
+        where the method reads no more of them."""
+        if reject is False:
+            return None, images
+        check_is_fitted(self, "method_")
+        self._rule(class_names, reject)  # before any image is read
         sources = as_list(images)
-        if not sources or self.method_.info.reads != FEATURES:
-            return sources
-        return list(self._reader(self.method_).frozen(sources))
+        if sources and self.method_.info.reads == FEATURES:
+            sources = list(self._reader(self.method_).frozen(sources))
+        return self.accepts(sources, class_names, reject), sources
+
+    def _rule(
+        self, class_names: Iterable[str] | None, accepted: bool | float
+    ) -> tuple[Rejection, float, list[int]]:
+        """What is compared, with which threshold, and the rows of the asked classes. Raises OptionError."""
+        rejection = checked(self.rejection_)
+        threshold = threshold_of(rejection, accepted)
+        return rejection, threshold, rows_of(self.class_names_, self._checked_names(class_names))
 
     def _take_rejection(self, file: PromptFile) -> None:
         """That of a prompt file. Raises DataError where it is none of this backbone."""
@@ -71,6 +83,8 @@ class TellsNone:
 
     if TYPE_CHECKING:
 
-        def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]: ...
+        def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
+            """Of `PromptClassifier`."""
 
-        def _reader(self, method: Method) -> Reader: ...
+        def _reader(self, method: Method) -> Reader:
+            """Of `PromptClassifier`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,11 @@ class Reader:
         return self(sources, keep_bytes=0)
 
     def frozen(self, sources: Sequence[Any], ready: Inputs | None = None) -> np.ndarray:
-        """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: the inputs that were
-        made of the same sources, which may hold them already."""
+        """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: inputs made of the
+        same sources, which may hold them already."""
         if isinstance(ready, FeatureInputs):
-            return ready.features[0].cpu().numpy()
-        return replace(self, on_encode=None)._features(sources, 1)[0]
+            return np.asarray(ready.features[0].cpu().numpy())
+        return self._features(sources, 1)[0]
 
     def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""

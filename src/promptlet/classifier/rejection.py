@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def scores(rejection: Rejection, features: np.ndarray, rows: Sequence[int] | Non
 def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:
     """The score from which on an image is accepted. accepted: the percentage of own images that are, or True
     for `usual_share`. Between two that are stored it is interpolated. Raises OptionError."""
-    share = usual_share(rejection) if accepted is True else accepted
+    share: Any = usual_share(rejection) if accepted is True else accepted
     known = rejection.thresholds
     least, most = min(known), max(known)
     if isinstance(share, bool) or not isinstance(share, Real) or not least <= float(share) <= most:
@@ -126,9 +127,9 @@ def checked(rejection: Rejection | None) -> Rejection:
     """Raise OptionError where there is none."""
     if rejection is None:
         raise OptionError(
-            "this prompt does not know 'none of these': it was saved by an older version or as a compact file, "
-            "or learned from one class, or from one image a class. Fit and save it anew from two and more "
-            "images of each class; or do not reject"
+            "this prompt does not know 'none of these': it was saved by an older version, without it or as a "
+            "compact file, or learned from one class, or from one image a class. Fit and save it anew from two "
+            "and more images of each class; or do not reject"
         )
     return rejection
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from promptlet.classifier.files import (
     usable_file,
 )
 from promptlet.classifier.labels import Classes, LabelNames, classes_named
+from promptlet.classifier.none_of_these import TellsNone
 from promptlet.classifier.showing import as_html, in_words
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
+class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     """What a fit leaves; the parameters are those of `PromptClassifier`, which builds on this."""
 
     backbone: str | Path | Backbone
@@ -68,19 +69,28 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
     def _classes(self) -> Classes:
         return Classes(self.classes_, getattr(self, "_words", None) or tuple(map(str, self.classes_)))
 
-    def save(self, path: str | Path, precision: str | None = None, compact: bool = False) -> int:
+    def save(
+        self,
+        path: str | Path,
+        precision: str | None = None,
+        compact: bool = False,
+        rejection: bool = True,
+    ) -> int:
         """Write the prompt file (docs/reference/prompt-file.md) and return its size in bytes.
 
         precision: fp32, fp16, int8, int4, or kmeans4, kmeans2, kmeans1 (a codebook of 16, 4, 2 numbers); None
         takes the method's own, fp32 for all but qcoop.
         compact: leave out class names, the backbone's name and how it was trained; names and backbone are
         then given when predicting. Raises OptionError where what was learned belongs to the class names.
+        rejection: whether what tells "none of these" is kept, a bit for each feature and class and two bytes
+        for each feature; a compact file never holds it.
         """
         check_is_fitted(self, "method_")
         if compact:
             check_compact(self.method)
         own = self.method_.stored_precision()
-        return save_prompt_file(path, self.prompt_file(), precision or own, compact)
+        file = self.prompt_file() if rejection else replace(self.prompt_file(), rejection=None)
+        return save_prompt_file(path, file, precision or own, compact)
 
     @own_arithmetic()
     def round_to(self, precision: str | None) -> Self:
@@ -94,7 +104,8 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
         check_is_fitted(self, "method_")
-        return prompt_file_of(self.method_, self._classes.words, self.training_)
+        file = prompt_file_of(self.method_, self._classes.words, self.training_)
+        return file if self.rejection_ is None else replace(file, rejection=self.rejection_)
 
     @classmethod
     @own_arithmetic()
@@ -129,6 +140,7 @@ class LearnedPrompt(BaseEstimator):  # type: ignore[misc]
         names = check_class_names(file.class_names, "its class names") if file.class_names else ()
         method = build_method(file.method, self.backbone_, names, **options_of(file))
         restore(method, file, names or None)
+        self._take_rejection(file)
         self.training_ = dict(file.training)
         self.history_ = self.short_classes_ = ()
         self._settle(method, classes)
