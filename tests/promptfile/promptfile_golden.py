@@ -6,14 +6,16 @@ Those of formats 1 and 2 hold the same prompts, and stay as they are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from promptlet.promptfile import PRECISIONS, PromptFile, dumps
+from promptlet.promptfile import PRECISIONS, PromptFile, Rejection, dumps
 from promptlet.rng import normal
 
 FOLDER = Path(__file__).parent / "golden" / "format-3"
+WITH_REJECTION = Path(__file__).parent / "golden" / "format-4"
 OLDER = Path(__file__).parent / "golden" / "formats-1-and-2"  # nothing writes them any more
 TRAINING = {
     "shots": 16,
@@ -97,8 +99,24 @@ GOLDEN |= {
     "compact-kmeans1.prompt": (COMPACT, "kmeans1"),
 }
 
+REJECTION = Rejection(
+    centre=np.array([0.5, -0.25, 0, 2**-14, 1], np.float32),
+    signs=np.array([[1, -1, 1, 1, -1], [-1] * 5, [1] * 5, [-1, -1, -1, -1, 1], [1, -1, -1, -1, -1]], np.int8),
+    thresholds={50: 1.25, 90: 0.5, 97.5: -0.125},
+)
+"""Of the five class names, and five features."""
+GOLDEN_4 = {
+    "low-rank-fp32.prompt": (replace(LOW_RANK, rejection=REJECTION), "fp32"),
+    "low-rank-int4.prompt": (replace(LOW_RANK, rejection=REJECTION), "int4"),
+    "zero-shot-fp32.prompt": (replace(ZERO_SHOT, rejection=REJECTION), "fp32"),
+    "probe-kmeans4.prompt": (replace(PROBE, rejection=REJECTION), "kmeans4"),
+    "per-class-fp16.prompt": (replace(PER_CLASS, rejection=REJECTION), "fp16"),
+}
+"""Format 4: the same with a rejection."""
+
 
 if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, (prompt, precision) in GOLDEN.items():
-        (FOLDER / name).write_bytes(dumps(prompt, precision))
+    for folder, golden in ((FOLDER, GOLDEN), (WITH_REJECTION, GOLDEN_4)):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (prompt, precision) in golden.items():
+            (folder / name).write_bytes(dumps(prompt, precision))

@@ -26,8 +26,8 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     header = json.loads(data[8 : 8 + length])
     metadata = header.pop("__metadata__")
     version = metadata["promptlet"]
-    assert version in ("1", "2", "3")
-    if version == "3":
+    assert version in ("1", "2", "3", "4")
+    if version in ("3", "4"):
         assert metadata.pop("digest") == digest(metadata, header, data[8 + length :])
     if version != "1":
         metadata = {**DEFAULTS, **metadata}
@@ -37,6 +37,8 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
         kind = {"F32": "<f4", "F16": "<f2", "I8": "<i1", "U8": "<u1"}[entry["dtype"]]
         raw[name] = np.array(np.frombuffer(data[8 + length :][begin:end], kind).reshape(entry["shape"]))
 
+    if version == "4":
+        metadata["rejection"] = rejection(metadata, raw)
     shapes = shapes_of(metadata)
     for bits in (1, 2, 4):
         if f"kmeans{bits}" in raw:
@@ -53,6 +55,17 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     if version != "1":
         assert {name: list(x.shape) for name, x in factors.items()} == shapes
     return metadata, factors
+
+
+def rejection(metadata: dict, raw: dict[str, np.ndarray]) -> dict:
+    """Thresholds by percentage, the centre, the sign of each class and feature; its tensors leave ``raw``."""
+    centre, packed = raw.pop("rejection.centre"), raw.pop("rejection.signs")
+    assert centre.dtype == np.float16 and packed.dtype == np.uint8
+    signs = [
+        [1 if row[i // 8] // 2 ** (i % 8) % 2 else -1 for i in range(len(centre))] for row in packed.tolist()
+    ]
+    thresholds = {float(share): value for share, value in json.loads(metadata["rejection"]).items()}
+    return {"thresholds": thresholds, "centre": centre.astype(np.float32), "signs": np.array(signs)}
 
 
 def digest(metadata: dict[str, str], header: dict[str, dict], payload: bytes) -> str:

@@ -198,7 +198,7 @@ def test_importing_it_loads_no_torch() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_every_file_is_written_in_the_newest_format() -> None:
+def test_a_file_without_a_rejection_is_of_format_3() -> None:
     for prompt, precision in GOLDEN.values():
         data = dumps(prompt, precision)
         assert b'"promptlet":"3"' in data and loads(data).format_version == prompt.format_version == 3

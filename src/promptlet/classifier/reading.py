@@ -51,8 +51,9 @@ class Reader:
         """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: inputs made of the
         same sources, which may hold them already."""
         if isinstance(ready, FeatureInputs):
-            return np.asarray(ready.features[0].cpu().numpy())
-        return self._features(sources, 1)[0]
+            return np.asarray(ready.features[0].cpu())
+        features: np.ndarray = replace(self, on_encode=None)._features(sources, 1)[0]
+        return features
 
     def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""

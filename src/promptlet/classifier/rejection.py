@@ -128,8 +128,8 @@ def checked(rejection: Rejection | None) -> Rejection:
     if rejection is None:
         raise OptionError(
             "this prompt does not know 'none of these': it was saved by an older version, without it or as a "
-            "compact file, or learned from one class, or from one image a class. Fit and save it anew from two "
-            "and more images of each class; or do not reject"
+            "compact file, or learned from one class, or from one image a class. Fit it anew from two images "
+            "of each class, or more; or do not reject"
         )
     return rejection
 
