@@ -112,7 +112,7 @@ def test_a_loaded_classifier_can_be_fitted_as_before(
 def test_sizes(fitted: Any, tmp_path: Path, problem: Any) -> None:
     """Payload 4 r (n_ctx + d) bytes; header below 600 bytes without class names."""
     clf = fitted("rlp")
-    whole = clf.save(tmp_path / "a.prompt")
+    whole = clf.save(tmp_path / "a.prompt", rejection=False)
     data = (tmp_path / "a.prompt").read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
     assert whole - header == 4 * 2 * (4 + 32)
@@ -121,7 +121,7 @@ def test_sizes(fitted: Any, tmp_path: Path, problem: Any) -> None:
     save_prompt_file(tmp_path / "bare.prompt", clf_backbone)
     bare = int.from_bytes((tmp_path / "bare.prompt").read_bytes()[:8], "little")
     assert bare < 600
-    assert clf.save(tmp_path / "half.prompt", precision="fp16") - whole <= -2 * (4 + 32) + 8
+    assert clf.save(tmp_path / "half.prompt", "fp16", rejection=False) - whole <= -2 * (4 + 32) + 8
 
 
 @every_kind
@@ -208,7 +208,7 @@ def test_a_file_without_class_names_is_named_later(
     fitted: Any, problem: Any, tiny_backbone: Any, tmp_path: Path
 ) -> None:
     clf = fitted("rlp")
-    save_prompt_file(tmp_path / "a.prompt", replace(clf.prompt_file(), class_names=()))
+    save_prompt_file(tmp_path / "a.prompt", changed(clf, class_names=()))
     loaded = PromptClassifier.load(tmp_path / "a.prompt", backbone=tiny_backbone)
     with pytest.raises(DataError, match=r"saved without class names; give class_names=\[...\]"):
         loaded.predict(problem[0])
@@ -216,7 +216,7 @@ def test_a_file_without_class_names_is_named_later(
 
 
 def changed(clf: PromptClassifier, **changes: Any) -> Any:
-    return replace(clf.prompt_file(), **changes)
+    return replace(clf.prompt_file(), rejection=None, **changes)
 
 
 HOSTILE: dict[str, tuple[str, dict[str, Any], str]] = {

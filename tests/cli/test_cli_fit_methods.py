@@ -25,7 +25,7 @@ def test_fit_and_predict(method: str, shell: Any, pictures: Path, clip_folder: P
     answers = shell.json("predict", out, pictures / "test", "--backbone", clip_folder)
     assert len(answers["predictions"]) == 6
     told = shell.run("inspect", out).stdout
-    assert "format 3" in told
+    assert "format 4" in told
     assert method.split(":")[0] in told
 
 

@@ -47,6 +47,9 @@ def command(
         untold = "" if "new_names" in prompt.options else " (not told by the file)"
         rule = facts["new_names"].replace("learned", "as learned")
         lines["new"] = f"names that were not taught are answered {rule}{untold}"
+    if facts["none_of_these"]:
+        *_, most = facts["none_of_these"]
+        lines["none"] = f"of these can be told, with up to {most} % of own images accepted"
     if prompt.options:
         lines["options"] = ", ".join(f"{key}={value}" for key, value in prompt.options.items())
     values = facts["singular_values"]
@@ -83,9 +86,17 @@ def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
         "training": dict(prompt.training),
         "options": dict(prompt.options),
         "new_names": _new_names(prompt),
+        "none_of_these": _thresholds(prompt),
         "format": prompt.format_version,
         "protected": prompt.is_protected,
     }
+
+
+def _thresholds(prompt: PromptFile) -> dict[str, float] | None:
+    """By the percentage of own images that is accepted; None where the file does not tell none of these."""
+    if prompt.rejection is None:
+        return None
+    return {f"{share:g}": threshold for share, threshold in prompt.rejection.thresholds.items()}
 
 
 def _new_names(prompt: PromptFile) -> str | None:
