@@ -8,25 +8,24 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rejection.problems import Problem
-from benchmarks.rejection.rules import BOTH, CHOSEN, RULES, Rule, Setting
-from benchmarks.rejection.trained import Seen, everything, out_of_fold
-from promptlet.classifier.rejection import USUAL, learn_rejection, scores, threshold_of
+from benchmarks.rejection.rules import CHOSEN, RULES, Rule, Setting
+from benchmarks.rejection.trained import Seen, Trained
+from promptlet.classifier.rejection import learn_rejection, scores, threshold_of
 from promptlet.evaluation import detection_auc
 
 Row = dict[str, Any]
 ASKED = ("known", "near", "far")
 
 
-def judged(found: Mapping[str, np.ndarray], threshold: float) -> Row:
-    """auroc, false_at_95: of a threshold that 95 % of the known test images reach, so of the score alone.
-    accepted, false: of the threshold that was learned from the images that taught. near, far: the unknown."""
-    row: Row = {"accepted": _share(found["known"], threshold)}
+def judged(found: Mapping[str, np.ndarray]) -> Row:
+    """auroc, false_at_95: of a threshold that 95 % of the known test images reach: what the score alone can.
+    near, far: the unknown."""
+    row: Row = {}
     at_95 = float(np.quantile(found["known"], 0.05))
     for kind in ("near", "far"):
         row |= {
             f"auroc_{kind}": detection_auc(found["known"], found[kind]),
             f"false_at_95_{kind}": _share(found[kind], at_95),
-            f"false_{kind}": _share(found[kind], threshold),
         }
     return row
 
@@ -35,47 +34,35 @@ def _share(found: np.ndarray, threshold: float) -> float:
     return 100.0 * float(np.mean(found >= threshold))
 
 
-def _threshold(own: np.ndarray) -> float:
-    """The product's rule, of any scores."""
-    rank = int((100 - USUAL) * (len(own) + 1) / 100)
-    return float(np.sort(own)[rank - 1])
-
-
 def of_method(
     problem: Problem, method: str, settings: Callable[[Rule], tuple[Setting, ...]]
 ) -> Iterator[Row]:
     """A row for each rule and setting."""
-    trained = everything(problem, method)
+    trained = Trained(problem, method)
     seen = {kind: trained.seen(getattr(problem, f"{kind}_x")) for kind in ASKED}
-    own = out_of_fold(problem, method)
     for rule in RULES:
         for setting in settings(rule):
             found = {kind: rule.score(seen[kind], setting) for kind in ASKED}
-            judgement = judged(found, _threshold(rule.score(own, setting)))
-            yield {"rule": rule.name, "setting": list(setting), **judgement}
-    yield {"rule": " + ".join(BOTH), "setting": [], **_together(seen, own, settings)}
-    yield {"rule": CHOSEN, "setting": [], **chosen(problem)}
+            yield {"rule": rule.name, "setting": list(setting), **judged(found)}
+    yield {"rule": CHOSEN, "setting": [], **judged(_by_product(problem)[0])}
 
 
-def _together(seen: Mapping[str, Seen], own: Seen, settings: Callable[[Rule], tuple[Setting, ...]]) -> Row:
-    total = {kind: np.zeros(1) for kind in (*ASKED, "own")}
-    for rule in RULES:
-        if rule.name in BOTH:
-            setting = settings(rule)[len(settings(rule)) // 2]
-            base = rule.score(own, setting)
-            for kind, one in {**seen, "own": own}.items():
-                total[kind] = total[kind] + (rule.score(one, setting) - base.mean()) / base.std()
-    return judged(total, _threshold(total["own"]))
-
-
-def chosen(problem: Problem, shots: int | None = None) -> Row:
-    """The product's own rule, which no method has a part in; of the first ``shots`` images of each class."""
+def _by_product(problem: Problem, shots: int | None = None) -> tuple[dict[str, np.ndarray], float]:
+    """Scores and threshold of the product's own rule, which no method has a part in; of the first ``shots``
+    images of each class."""
     count = len(problem.taught)
     rows = np.concatenate([np.flatnonzero(problem.y == label)[:shots] for label in range(count)])
     rejection = learn_rejection(problem.x[rows], problem.y[rows], count)
     assert rejection is not None
     found = {kind: scores(rejection, getattr(problem, f"{kind}_x")) for kind in ASKED}
-    return judged(found, threshold_of(rejection))
+    return found, threshold_of(rejection)
+
+
+def chosen(problem: Problem, shots: int | None = None) -> Row:
+    """The product's own rule; accepted, false: of the threshold that it learned from its own images."""
+    found, threshold = _by_product(problem, shots)
+    false = {f"false_{kind}": _share(found[kind], threshold) for kind in ("near", "far")}
+    return {**judged(found), "accepted": _share(found["known"], threshold), **false}
 
 
 def of_part_of_the_names(problem: Problem) -> Row:
@@ -95,17 +82,22 @@ def of_part_of_the_names(problem: Problem) -> Row:
     return {name: _share(scores(rejection, x, half), threshold) for name, x in asked.items()}
 
 
-def of_other_names(problem: Problem, method: str, setting: Setting) -> Iterator[Row]:
-    """A threshold learned for the taught names, used for as many names never taught: the share of images of
-    these that is accepted, which is 95 where the threshold can be used. Class means know no such names."""
-    trained = everything(problem, method)
-    own = out_of_fold(problem, method)
+def of_other_names(problem: Problem, settings: Callable[[Rule], tuple[Setting, ...]]) -> Iterator[Row]:
+    """Zero-shot thresholds that accept 95 % of the images of the taught names, used for as many names never
+    taught: the share of images of these that is accepted, 95 where a threshold can go from names to names.
+    Zero-shot learns nothing, so that its images need no folds. Class means know no such names."""
+    trained = Trained(problem, "zero_shot")
     near = problem.near[: len(problem.taught)]
-    x = problem.near_x[problem.near_y < len(near)]
-    empty = np.zeros((len(x), 1))
-    logits = trained.logits(x, near)
-    asked = Seen(logits, logits, empty, empty, empty, empty, empty)
+    empty = np.zeros((1, 1))
+
+    def seen(x: np.ndarray, names: tuple[str, ...]) -> Seen:
+        logits = trained.logits(x, names)
+        return Seen(logits, logits, empty, empty, empty, empty, empty)
+
+    own = seen(problem.x, problem.taught)
+    asked = seen(problem.near_x[problem.near_y < len(near)], near)
     for rule in RULES:
         if rule.name in ("maximum softmax, temperature", "maximum cosine (logit)"):
-            threshold = _threshold(rule.score(own, setting))
+            [setting] = settings(rule)
+            threshold = float(np.quantile(rule.score(own, setting), 0.05))
             yield {"rule": rule.name, "accepted": _share(rule.score(asked, setting), threshold)}

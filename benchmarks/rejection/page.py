@@ -7,24 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rejection.rules import BOTH, CHOSEN, RULES
+from benchmarks.rejection.rules import CHOSEN, RULES
 
 Row = Mapping[str, Any]
-NAMES = (*(rule.name for rule in RULES), " + ".join(BOTH), CHOSEN)
-STORES = {rule.name: rule.stores for rule in RULES} | {
-    " + ".join(BOTH): "a mean a class",
-    CHOSEN: "a bit for each number of a mean",
+NAMES = (*(rule.name for rule in RULES), CHOSEN)
+STORES = {rule.name: rule.stores for rule in RULES} | {CHOSEN: "a bit for each number of a mean"}
+SCORES = {
+    "auroc_near": "AUROC near",
+    "false_at_95_near": "in at 95 near",
+    "auroc_far": "AUROC far",
+    "false_at_95_far": "in at 95 far",
 }
-SCORES = (
-    "auroc_near",
-    "false_at_95_near",
-    "auroc_far",
-    "false_at_95_far",
-    "accepted",
-    "false_near",
-    "false_far",
-)
-HEAD = ("AUROC near", "in at 95 near", "AUROC far", "in at 95 far", "accepted", "in near", "in far")
+LEARNED = {"accepted": "accepted", "false_near": "in near", "false_far": "in far"}
+"""Of the threshold that was learned from the images that taught."""
 
 
 def page(result: Row) -> str:
@@ -37,8 +32,10 @@ def page(result: Row) -> str:
         if own:
             parts.append(f"## {title}: every rule\n\n{_rules(own, result['settings']['chosen'])}")
     parts.append(f"## By method: in at 95 %, near / far\n\n{_by_method(rules)}")
-    parts.append(f"## The chosen rule, by data set\n\n{_by_bed([r for r in rules if r['rule'] == CHOSEN])}")
-    parts.append(f"## How many images\n\n{_images([r for r in rows if r['table'] == 'images'])}")
+    images = [row for row in rows if row["table"] == "images"]
+    all_of_them = [row for row in images if row["shots"] == result["settings"]["shots"]]
+    parts.append(f"## The chosen rule, by data set\n\n{_by_bed(all_of_them)}")
+    parts.append(f"## How many images\n\n{_images(images)}")
     parts.append(f"## Other names\n\n{_names(rows)}")
     return "\n\n".join(parts) + "\n"
 
@@ -49,7 +46,7 @@ def _rules(rows: Sequence[Row], chosen: Mapping[str, Sequence[float]]) -> str:
         own = [row for row in rows if row["rule"] == name]
         return [name, setting, STORES[name], *(_mean(own, score) for score in SCORES)]
 
-    return _table(("rule", "setting", "stores", *HEAD), [cells(name) for name in NAMES], 3)
+    return _table(("rule", "setting", "stores", *SCORES.values()), [cells(name) for name in NAMES], 3)
 
 
 def _by_method(rows: Sequence[Row]) -> str:
@@ -69,11 +66,11 @@ def _pair(rows: Sequence[Row]) -> str:
 
 
 def _by_bed(rows: Sequence[Row]) -> str:
-    lines = []
+    lines, both = [], SCORES | LEARNED
     for bed in dict.fromkeys(row["bed"] for row in rows):
         own = [row for row in rows if row["bed"] == bed]
-        lines.append([bed, str(own[0]["taught"]), *(_mean(own, score) for score in SCORES)])
-    return _table(("data set", "taught", *HEAD), lines, 1)
+        lines.append([bed, str(own[0]["taught"]), *(_mean(own, score) for score in both)])
+    return _table(("data set", "taught", *both.values()), lines, 1)
 
 
 def _images(rows: Sequence[Row]) -> str:
@@ -83,8 +80,8 @@ def _images(rows: Sequence[Row]) -> str:
             own = [r for r in rows if r["shots"] == shots and r["bed"].startswith("mini") is embedded]
             if own:
                 spread = f"{min(r['accepted'] for r in own):.0f} to {max(r['accepted'] for r in own):.0f}"
-                lines.append([title, str(shots), *(_mean(own, score) for score in SCORES), spread])
-    return _table(("images", "a class", *HEAD, "accepted, least to most"), lines, 2)
+                lines.append([title, str(shots), *(_mean(own, score) for score in LEARNED), spread])
+    return _table(("images", "a class", *LEARNED.values(), "accepted, least to most"), lines, 2)
 
 
 def _names(rows: Sequence[Row]) -> str:

@@ -65,6 +65,10 @@ def _centred(seen: Seen, setting: Setting) -> np.ndarray:
     return np.asarray(seen.centred.max(axis=1) + setting[0] * seen.centre[:, 0])
 
 
+def _both(seen: Seen, setting: Setting) -> np.ndarray:
+    return np.exp(_softmax(seen, setting)) + _centred(seen, (0.5,))
+
+
 TEMPERATURES: tuple[Setting, ...] = ((1.0,), (2.0,), (4.0,), (8.0,), (16.0,))
 BACKGROUNDS = tuple((t, left_out) for t in (1.0, 2.0, 4.0) for left_out in (0.0, 0.25, 0.5))
 
@@ -84,7 +88,6 @@ RULES = (
         ((0.0,), (0.25,), (0.5,), (1.0,)),
         "a mean a class",
     ),
+    Rule("maximum softmax + nearest class mean, centred", "", _both, TEMPERATURES, "a mean a class"),
 )
 CHOSEN = "nearest class mean, centred, a bit a number"
-BOTH = ("maximum softmax, temperature", "nearest class mean, centred")
-"""Two scores that are added, each in units of its deviation over out-of-fold images."""

@@ -1,4 +1,4 @@
-"""A method on a problem: what it says of all images, and out of fold of those it learned from."""
+"""A method on a problem, and what is seen of images once it has learned."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.rejection.problems import Problem
 from benchmarks.rejection.words import COMMON, apart
 from promptlet.classifier import PromptClassifier
 from promptlet.methods.inputs import FeatureInputs, all_logits
 from promptlet.methods.templates import TEMPLATE, hand_written
-
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,14 @@ class Seen:
 
 
 class Trained:
-    """A method that learned from some rows of a problem's images."""
+    """A method that learned from a problem's images."""
 
-    def __init__(self, problem: Problem, method: str, rows: np.ndarray) -> None:
-        self.problem, self.rows = problem, rows
-        names = [problem.taught[label] for label in problem.y[rows]]
+    def __init__(self, problem: Problem, method: str) -> None:
+        self.problem = problem
+        names = [problem.taught[label] for label in problem.y]
         self.classifier = PromptClassifier(
             backbone=problem.backbone, method=method, seed=problem.seed, cache=False
-        ).fit(list(problem.x[rows]), names)
+        ).fit(list(problem.x), names)
 
     def logits(self, x: np.ndarray, names: tuple[str, ...] | None = None) -> np.ndarray:
         """(N, C) of the taught names, in their order, or of others."""
@@ -60,7 +57,7 @@ class Trained:
         written = hand_written(problem.backbone, TEMPLATE, (*problem.taught, *words)).numpy()
         taught, others = written[:count], written[count:]
         others = others[np.argsort(-(others @ taught.T).max(axis=1), kind="stable")]
-        own, labels = problem.x[self.rows], problem.y[self.rows]
+        own, labels = problem.x, problem.y
         means = np.stack([own[labels == label].mean(axis=0) for label in range(count)])
         centre = means.mean(axis=0)
         scale = problem.backbone.logit_scale
@@ -78,20 +75,3 @@ class Trained:
 def unit(x: np.ndarray) -> np.ndarray:
     """Rows of length 1."""
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
-
-
-def everything(problem: Problem, method: str) -> Trained:
-    """Trained on all images."""
-    return Trained(problem, method, np.arange(len(problem.y)))
-
-
-def out_of_fold(problem: Problem, method: str) -> Seen:
-    """Of the images it learned from, each seen by a training without its fold."""
-    rows = np.arange(len(problem.y))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=problem.seed).split(rows, problem.y)
-    found: dict[str, np.ndarray] = {}
-    for train, held in folds:
-        part = vars(Trained(problem, method, train).seen(problem.x[held]))
-        for name, array in part.items():
-            found.setdefault(name, np.zeros((len(rows), array.shape[1]), np.float32))[held] = array
-    return Seen(**found)
