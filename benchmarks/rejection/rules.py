@@ -69,7 +69,7 @@ def _both(seen: Seen, setting: Setting) -> np.ndarray:
     return np.exp(_softmax(seen, setting)) + _centred(seen, (0.5,))
 
 
-TEMPERATURES: tuple[Setting, ...] = ((1.0,), (2.0,), (4.0,), (8.0,), (16.0,))
+TEMPERATURES: tuple[Setting, ...] = ((1.0,), (2.0,), (4.0,), (8.0,), (16.0,), (100.0,))  # 100: as in MCM
 BACKGROUNDS = tuple((t, left_out) for t in (1.0, 2.0, 4.0) for left_out in (0.0, 0.25, 0.5))
 
 RULES = (

@@ -44,7 +44,10 @@ def classifier(**raises: Exception) -> Any:
 )
 def test_the_others_are_answered(error: Exception, told: str) -> None:
     found, wrong = ask(classifier(b=error), ["a", "b", "c"], NAMES)
-    assert {path: row.tolist() for path, row in found.items()} == {"a": [0.25, 0.75], "c": [0.25, 0.75]}
+    assert {path: row.probabilities.tolist() for path, row in found.items()} == {
+        "a": [0.25, 0.75],
+        "c": [0.25, 0.75],
+    }
     assert list(wrong) == ["b"] and told in wrong["b"]
 
 

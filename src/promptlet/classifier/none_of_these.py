@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -50,19 +50,22 @@ class TellsNone:
             return np.zeros(0, bool)
         return scores(rejection, self._reader(self.method_).frozen(sources), rows) >= threshold
 
-    def _passed(
-        self, images: Images, class_names: tuple[str, ...] | None, reject: bool | float
-    ) -> tuple[np.ndarray | None, Any]:
-        """Which images are accepted (N,), None where nothing is rejected; and the images, or their features
-        where the method reads no more of them."""
-        if reject is False:
-            return None, images
+    def answer(
+        self,
+        images: Images,
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        accepted: bool | float = True,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `predict_proba` (N, C) and `accepts` (N,) say of the same images; each is read once where the
+        method reads features."""
         check_is_fitted(self, "method_")
-        self._rule(class_names, reject)  # before any image is read
+        names = self._checked_names(class_names)
+        self._rule(names, accepted)  # before any image is read
         sources = as_list(images)
         if sources and self.method_.info.reads == FEATURES:
             sources = list(self._reader(self.method_).frozen(sources))
-        return self.accepts(sources, class_names, reject), sources
+        return self.predict_proba(sources, names, new_names), self.accepts(sources, names, accepted)
 
     def _rule(
         self, class_names: Iterable[str] | None, accepted: bool | float
@@ -82,6 +85,11 @@ class TellsNone:
         self.rejection_ = file.rejection
 
     if TYPE_CHECKING:
+
+        def predict_proba(
+            self, images: Images, class_names: Iterable[str] | None, new_names: str | None
+        ) -> np.ndarray:
+            """Of `PromptClassifier`."""
 
         def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
             """Of `PromptClassifier`."""

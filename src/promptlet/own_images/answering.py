@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,46 +44,66 @@ def answer_all(
         batch = paths[start : start + BATCH]
         if load is not None and any(map(is_address, batch)):
             with load.together(batch) as (files, missed):
-                rows, wrong = ask(classifier, list(files.values()), names)
+                rows, wrong = ask(classifier, list(files.values()), names, rule.accept)
                 rows = {path: rows[file] for path, file in files.items() if file in rows}
                 wrong = {
                     path: wrong[file].replace(file, path) for path, file in files.items() if file in wrong
                 }
             wrong |= missed
         else:
-            rows, wrong = ask(classifier, batch, names)
+            rows, wrong = ask(classifier, batch, names, rule.accept)
         start += len(batch)
-        answers = tuple(decide(path, rows[path], names, rule) for path in batch if path in rows)
+        answers = tuple(
+            decide(path, rows[path].probabilities, names, rule, rows[path].is_accepted)
+            for path in batch
+            if path in rows
+        )
         yield Answered(answers, {path: wrong[path] for path in batch if path in wrong}, start)
 
 
-def ask(
-    classifier: PromptClassifier, paths: Sequence[str], names: tuple[str, ...]
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Probabilities (C,) of each image, and reasons by path; bad ones are found by halving.
+@dataclass(frozen=True)
+class Row:
+    """Of one image: probabilities (C,), and whether it is like those that taught, where that is asked."""
 
-    Raises as `answer_all`.
+    probabilities: np.ndarray
+    is_accepted: bool = True
+
+
+def ask(
+    classifier: PromptClassifier,
+    paths: Sequence[str],
+    names: tuple[str, ...],
+    accept: bool | float | None = None,
+) -> tuple[dict[str, Row], dict[str, str]]:
+    """A row for each image, and reasons by path; bad ones are found by halving.
+
+    accept: as in `Rule`. Raises as `answer_all`.
     """
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, Row] = {}
     wrong: dict[str, Exception] = {}
-    _ask(classifier, list(paths), names, found, wrong)
+
+    def look(some: list[str]) -> list[Row]:
+        if accept is None:
+            return [Row(row) for row in classifier.predict_proba(some, class_names=names)]
+        probabilities, accepted = classifier.answer(some, names, accepted=accept)
+        return [Row(row, bool(one)) for row, one in zip(probabilities, accepted, strict=True)]
+
+    _ask(look, list(paths), found, wrong)
     if not found and _is_of_all(list(wrong.values())):
         raise next(iter(wrong.values()))
     return found, {path: reason_of(error) for path, error in wrong.items()}
 
 
 def _ask(
-    classifier: PromptClassifier,
+    look: Callable[[list[str]], list[Row]],
     paths: list[str],
-    names: tuple[str, ...],
-    found: dict[str, np.ndarray],
+    found: dict[str, Row],
     wrong: dict[str, Exception],
 ) -> None:
     if not paths:
         return
     try:
-        rows = classifier.predict_proba(paths, class_names=names)
-        found |= dict(zip(paths, rows, strict=True))
+        found |= dict(zip(paths, look(paths), strict=True))
     except OptionError:  # of no image
         raise
     except Exception as error:
@@ -91,8 +111,8 @@ def _ask(
             wrong[paths[0]] = error
             return
         half = len(paths) // 2
-        _ask(classifier, paths[:half], names, found, wrong)
-        _ask(classifier, paths[half:], names, found, wrong)
+        _ask(look, paths[:half], found, wrong)
+        _ask(look, paths[half:], found, wrong)
 
 
 def _is_of_all(errors: Sequence[Exception]) -> bool:

@@ -11,10 +11,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rule:
-    """How many of the likeliest classes are told, and below which probability the answer is none of them."""
+    """How many of the likeliest classes are told, and what makes the answer none of them: a probability below
+    the threshold; that the image is not among the percentage of own images that are to be accepted."""
 
     top: int = 1
     threshold: float | None = None
+    accept: bool | float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class Answer:
         }
 
 
-def decide(path: str, probabilities: np.ndarray, names: Sequence[str], rule: Rule) -> Answer:
-    """What is said of an image with these probabilities (C,)."""
+def decide(
+    path: str, probabilities: np.ndarray, names: Sequence[str], rule: Rule, is_accepted: bool = True
+) -> Answer:
+    """What is said of an image with these probabilities (C,); is_accepted: whether it is like own ones."""
     best = (-probabilities).argsort(kind="stable")[: rule.top]
     top = tuple((names[i], float(probabilities[i])) for i in best)
     likeliest, probability = top[0]
-    is_one = rule.threshold is None or probability >= rule.threshold
+    is_one = is_accepted and (rule.threshold is None or probability >= rule.threshold)
     return Answer(path, likeliest if is_one else None, top, probabilities)

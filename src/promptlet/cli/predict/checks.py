@@ -166,6 +166,29 @@ def check_rule_of_names(new_names: str | None) -> None:
         check_rule(new_names)
 
 
+def check_rejection(
+    prompt: PromptFile, file: Path, names: tuple[str, ...], reject: bool, accept: float | None
+) -> float | None:
+    """The percentage of own images that is to be accepted; None where nothing is rejected."""
+    if not reject and accept is None:
+        return None
+    from promptlet.classifier.rejection import USUAL, checked, rows_of, threshold_of, usual_share
+
+    try:
+        rejection = checked(prompt.rejection)
+        share = usual_share(rejection) if accept is None else accept
+        threshold_of(rejection, share)
+        rows_of(prompt.class_names, names)
+    except OptionError as error:
+        raise OptionError(f"{file}: {error}") from None
+    if accept is None and share < USUAL:
+        warn(
+            f"note: {file} was learned from few images: those that are not like {share:g} % of them are none "
+            f"of the classes, instead of {USUAL:g} %"
+        )
+    return share
+
+
 def made_with(file: Path, names: tuple[str, ...], **options: Any) -> dict[str, Any]:
     """What answers depend on: those of one file have it in common."""
     digest = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()

@@ -13,6 +13,7 @@ from promptlet.cli.predict.checks import (
     Form,
     check_names,
     check_out,
+    check_rejection,
     check_rule_of_names,
     made_with,
     names_of,
@@ -36,6 +37,7 @@ from promptlet.errors import OptionError
 EXAMPLES = examples(
     "predict pets.prompt cat.jpg holiday/",
     'predict pets.prompt cat.jpg --classes "lynx,ocelot,house cat" --json',
+    "predict pets.prompt photos/ --reject",
     "predict pets.prompt photos/ --out results.csv --threshold 0.5",
     "find photos -name '*.jpg' | promptlet predict pets.prompt - --out results.jsonl --resume",
 )
@@ -79,6 +81,20 @@ def command(
             show_default=False,
         ),
     ] = None,
+    reject: Annotated[
+        bool,
+        typer.Option(
+            "--reject", help="Answer none of the classes where an image is not like those that taught them."
+        ),
+    ] = False,
+    accept: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT",
+            help="The same, and how many of your own images are to pass: 95 unless given, 50 to 99.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -117,6 +133,7 @@ def command(
     prompt = read_prompt(file, backbone)
     names = check_names(prompt, file, asked)
     check_rule_of_names(new_names)
+    accepted = check_rejection(prompt, file, names, reject, accept)
     from promptlet.own_images.answering import answer_all
     from promptlet.own_images.deciding import Rule
     from promptlet.own_images.finding import Finder
@@ -134,13 +151,14 @@ def command(
     shape, cache, written = Shape(names, form.likeliest, wide), open_cache(no_cache), None
     if out is not None:
         options = {"--top": shape.held, "--wide": wide, "--threshold": threshold, "--new-names": new_names}
+        options |= {} if accepted is None else {"--accept": accepted}
         written = AnswerFile(out, shape, made_with(file, names, **options))
     try:
         left = found.paths if written is None else left_of(written, found.paths, resume, count)
         classifier = load(file, backbone, device, cache, names, new_names) if left else None
         giver = giver_of(form, shape, written)
         if classifier is not None:
-            rule = Rule(form.likeliest, threshold)
+            rule = Rule(form.likeliest, threshold, accepted)
             loader = Loader() if allow_urls else None
             ask_all(answer_all(classifier, left, names, rule, loader), giver, count, len(left), form)
             tell_notes(cache)
