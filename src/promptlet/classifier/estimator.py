@@ -22,7 +22,7 @@ from promptlet.classifier.inputs import Images, as_names, draw_rows
 from promptlet.classifier.labels import LabelNames, classes_of, in_words, read_labels
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
-from promptlet.classifier.rejection import learn_rejection
+from promptlet.classifier.rejection import learn_rejection, with_none
 from promptlet.classifier.saving import LearnedPrompt
 from promptlet.classifier.showing import in_words as told_in_words
 from promptlet.classifier.watching import Watch, watched
@@ -191,9 +191,8 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
             LOGGER.info("%s", told_in_words(self))
         return self
 
-    def _reader(self, method: Method, watch: Watch | None = None) -> Reader:
-        tell = self.on_encode if watch is None else watch.on_encode
-        return Reader(method.info, self.backbone_, self.cache, tell)
+    def _reader(self, method: Method, watch: Watch) -> Reader:
+        return Reader(method.info, self.backbone_, self.cache, watch.on_encode)
 
     def _asked(self, needs_labels: bool) -> Asked:
         return Asked(self.image_column, self.label_column, needs_labels)
@@ -213,13 +212,13 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         percentage of own images that may pass, as `accepts` says.
         """
         asked = None if class_names is None else as_names(class_names)
-        names = self.classes_ if asked is None else np.array(asked)
         if reject is False:
-            return np.asarray(names[self.predict_proba(images, asked, new_names).argmax(axis=1)])
-        probabilities, accepted = self.answer(images, asked, new_names, reject)
-        best = names[probabilities.argmax(axis=1)].astype(object)
-        best[~accepted] = None
-        return np.asarray(best)
+            probabilities, accepted = self.predict_proba(images, asked, new_names), None
+        else:
+            probabilities, accepted = self.answer(images, asked, new_names, reject)
+        names = self.classes_ if asked is None else np.array(asked)
+        best = np.asarray(names[probabilities.argmax(axis=1)])
+        return best if accepted is None else with_none(best, accepted)
 
     @own_arithmetic()
     def predict_proba(

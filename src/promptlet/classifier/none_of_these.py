@@ -9,16 +9,22 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import Backbone
+from promptlet.classifier.features_in import check_columns
+from promptlet.classifier.given.parts import ALL
+from promptlet.classifier.given.take import take
 from promptlet.classifier.inputs import Images
 from promptlet.classifier.rejection import checked, rows_of, scores, threshold_of
+from promptlet.classifier.watching import OnEncode, watched
 from promptlet.errors import DataError
+from promptlet.methods import Method
 from promptlet.methods.method import FEATURES
 from promptlet.promptfile import PromptFile, Rejection
 from promptlet.session import own_arithmetic
 
 if TYPE_CHECKING:
+    from promptlet.classifier.given.parts import Asked
     from promptlet.classifier.reading import Reader
-    from promptlet.methods import Method
+    from promptlet.classifier.watching import Watch
 
 
 class TellsNone:
@@ -31,8 +37,9 @@ class TellsNone:
     backbone_: Backbone
     method_: Method
     class_names_: tuple[str, ...]
+    verbose: bool | None
+    on_encode: OnEncode | None
 
-    @own_arithmetic()
     def accepts(
         self, images: Images, class_names: Iterable[str] | None = None, accepted: bool | float = True
     ) -> np.ndarray:
@@ -43,12 +50,7 @@ class TellsNone:
         were too few. A higher one lets in more of what is none of the classes. Raises OptionError where this
         prompt does not know "none of these", for a name that was not taught, and for another percentage.
         """
-        check_is_fitted(self, "method_")
-        rejection, threshold, rows = self._rule(class_names, accepted)
-        sources = self.images_in(images)
-        if not sources:
-            return np.zeros(0, bool)
-        return scores(rejection, self._reader(self.method_).frozen(sources), rows) >= threshold
+        return self._seen(images, class_names, accepted)[1]
 
     def answer(
         self,
@@ -59,21 +61,27 @@ class TellsNone:
     ) -> tuple[np.ndarray, np.ndarray]:
         """What `predict_proba` (N, C) and `accepts` (N,) say of the same images; each is read once where the
         method reads features."""
-        check_is_fitted(self, "method_")
-        names = self._checked_names(class_names)
-        self._rule(names, accepted)  # before any image is read
-        sources = self.images_in(images)
-        if sources and self.method_.info.reads == FEATURES:
-            sources = list(self._reader(self.method_).frozen(sources))
-        return self.predict_proba(sources, names, new_names), self.accepts(sources, names, accepted)
+        names = None if class_names is None else tuple(class_names)
+        sources, found = self._seen(images, names, accepted)
+        return self.predict_proba(sources, names, new_names), found
 
-    def _rule(
-        self, class_names: Iterable[str] | None, accepted: bool | float
-    ) -> tuple[Rejection, float, list[int]]:
-        """What is compared, with which threshold, and the rows of the asked classes. Raises OptionError."""
-        rejection = checked(self.rejection_)
+    @own_arithmetic()
+    def _seen(
+        self, images: Images, class_names: Iterable[str] | None, accepted: bool | float
+    ) -> tuple[list[Any], np.ndarray]:
+        """The images, or their features where the method reads no more of them; and which are accepted."""
+        check_is_fitted(self, "method_")
+        rejection = checked(self.rejection_)  # this and the next two before any image is read
         threshold = threshold_of(rejection, accepted)
-        return rejection, threshold, rows_of(self.class_names_, self._checked_names(class_names))
+        rows = rows_of(self.class_names_, self._checked_names(class_names))
+        given = take(images, ALL, self._asked(False))
+        if not given.images:
+            return [], np.zeros(0, bool)
+        check_columns(given, self)
+        with watched(self.verbose, self.on_encode, None) as watch:
+            features = self._reader(self.method_, watch).frozen(given.images)
+        sources = list(features) if self.method_.info.reads == FEATURES else given.images
+        return sources, scores(rejection, features, rows) >= threshold
 
     def _take_rejection(self, file: PromptFile) -> None:
         """That of a prompt file. Raises DataError where it is none of this backbone."""
@@ -84,18 +92,18 @@ class TellsNone:
             )
         self.rejection_ = file.rejection
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # of `PromptClassifier`
 
         def predict_proba(
             self, images: Images, class_names: Iterable[str] | None, new_names: str | None
         ) -> np.ndarray:
-            """Of `PromptClassifier`."""
+            """Probabilities (N, C)."""
 
         def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
-            """Of `PromptClassifier`."""
+            """Those asked for."""
 
-        def images_in(self, images: Images) -> list[Any]:
-            """Of `PromptClassifier`."""
+        def _asked(self, needs_labels: bool) -> Asked:
+            """The columns of tables."""
 
-        def _reader(self, method: Method) -> Reader:
-            """Of `PromptClassifier`."""
+        def _reader(self, method: Method, watch: Watch) -> Reader:
+            """What reads images."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Reader:
         same sources, which may hold them already."""
         if isinstance(ready, FeatureInputs):
             return np.asarray(ready.features[0].cpu())
-        features: np.ndarray = replace(self, on_encode=None)._features(sources, 1)[0]
+        features: np.ndarray = self._features(sources, 1)[0]
         return features
 
     def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:

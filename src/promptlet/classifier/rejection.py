@@ -134,6 +134,13 @@ def checked(rejection: Rejection | None) -> Rejection:
     return rejection
 
 
+def with_none(answers: np.ndarray, accepted: np.ndarray) -> np.ndarray:
+    """The answers (N,) as objects, None where an image is not accepted, bool (N,)."""
+    found = answers.astype(object)
+    found[~accepted] = None
+    return found
+
+
 def _threshold(scores: np.ndarray, share: float) -> float | None:
     """Rounded down; None where the images are too few to promise that share."""
     rank = math.floor((100.0 - share) * (len(scores) + 1) / 100.0 + 1e-9)
