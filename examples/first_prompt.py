@@ -3,8 +3,9 @@
     python examples/first_prompt.py [FOLDER [BACKBONE]]
 
 FOLDER holds one folder of images per class, perhaps below train/ and test/; of a folder without test/, every
-fourth image is kept for testing. Without FOLDER, drawn flowers are taken (from the mini world). BACKBONE is a hub id such as openai/clip-vit-base-patch16, a transformers folder, or
-open_clip:NAME/PRETRAINED; without it, the small one for drawn pictures that comes with the package.
+fourth image is kept for testing. Without FOLDER, drawn flowers are taken (from the mini world). BACKBONE is
+a hub id such as openai/clip-vit-base-patch16, a transformers folder, or open_clip:NAME/PRETRAINED; without
+it, the small one for drawn pictures that comes with the package.
 """
 
 from __future__ import annotations
