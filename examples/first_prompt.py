@@ -2,15 +2,17 @@
 
     python examples/first_prompt.py [FOLDER [BACKBONE]]
 
-FOLDER holds train/ and test/, each with one folder of images per class; without it, drawn flowers are taken
-(from the mini world). BACKBONE is a hub id such as openai/clip-vit-base-patch16, a transformers folder, or
-open_clip:NAME/PRETRAINED; without it, the small one for drawn pictures that comes with the package.
+FOLDER holds one folder of images per class, perhaps below train/ and test/; of a folder without test/, every
+fourth image is kept for testing. Without FOLDER, drawn flowers are taken (from the mini world). BACKBONE is
+a hub id such as openai/clip-vit-base-patch16, a transformers folder, or open_clip:NAME/PRETRAINED; without
+it, the small one for drawn pictures that comes with the package.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import promptlet as pl
@@ -19,6 +21,11 @@ import promptlet as pl
 def main() -> None:
     source, backbone_name = (sys.argv[1:] + ["mini-flowers", "mini"][len(sys.argv) - 1 :])[:2]
     split = pl.data.load_dataset(source)
+    if not split.test:
+        kept = [i for i in range(len(split.train)) if i % 4 == 3]
+        test = tuple(split.train[i] for i in kept)
+        train = tuple(item for i, item in enumerate(split.train) if i not in set(kept))
+        split = replace(split, train=train, test=test)
     backbone = pl.load_backbone(backbone_name)
     base, new = pl.data.base_new(split)  # train on the first half of the classes, keep the others unseen
     images, labels = [item.path for item in base.train], [item.class_name for item in base.train]

@@ -84,6 +84,7 @@ def commands(page: Path) -> Iterator[str]:
         found = re.match(r"^(?:    |\$ |    \$ )?(promptlet [a-z-].*)$", line)
         if found and "`" not in line:
             yield found[1].partition("  #")[0]
+        yield from re.findall(r"`(promptlet [a-z-][^`]*)`", line)
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS.glob("**/*.md")), DOCS.parent / "README.md"], ids=str)

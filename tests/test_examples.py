@@ -25,6 +25,20 @@ def test_first_prompt(
     assert "the file has" in printed and " is: " in printed
 
 
+@pytest.mark.slow
+def test_first_prompt_on_the_layout_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of images per class, without train/ and test/."""
+    monkeypatch.setenv("PROMPTLET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets, "PARTS", {"train": 8, "val": 1, "test": 1})
+    datasets.draw_dataset("mini-land", tmp_path / "all")
+    monkeypatch.setattr(sys, "argv", ["first_prompt.py", str(tmp_path / "all" / "train"), "mini"])
+    runpy.run_path(str(EXAMPLES / "first_prompt.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "rlp          264 numbers learned" in printed and " is: " in printed
+
+
 def test_every_example_is_tested() -> None:
     assert [path.name for path in sorted(EXAMPLES.glob("*.py"))] == ["first_prompt.py", "own_method.py"]
 
