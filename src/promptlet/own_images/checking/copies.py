@@ -62,7 +62,7 @@ def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
         return np.asarray(1.0 - np.maximum(plain[a] @ plain[b].T, plain[a] @ mirrored[b].T))
 
     found = near_pairs(plain, np.ascontiguousarray(mirrored), OF_SPREAD, ALIKE)
-    return linked(len(first), found, distances)[groups].astype(np.int64)
+    return np.asarray(linked(len(first), found, distances)[groups], np.int64)
 
 
 def _numbered(keys: Sequence[str]) -> np.ndarray:
