@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
+from benchmarks.rejection.page import page as rejection_page
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows
 
@@ -35,6 +37,11 @@ def test_the_methods_page_shows_the_committed_rows(group: str) -> None:
 def test_the_page_on_real_clip_features_is_that_of_the_packed_records() -> None:
     page = (ROOT / "docs" / "results" / "caltech101-real-clip.md").read_text(encoding="utf-8")
     assert page.endswith(markdown_report(summarise(RunStore(RESULTS / "real-clip-caltech101.jsonl.gz"))))
+
+
+def test_the_page_on_none_of_these_is_that_of_its_rows() -> None:
+    page = (ROOT / "docs" / "results" / "rejection.md").read_text(encoding="utf-8")
+    assert page.endswith(rejection_page(json.loads((RESULTS / "rejection.json").read_text(encoding="utf-8"))))
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", action="store_true", help="print the tables of what is there")
     given = parser.parse_args(arguments)
     if given.page:
-        print(page(json.loads((given.out / "rejection.json").read_text())))
+        print(page(json.loads((given.out / "rejection.json").read_text())), end="")
         return 0
     places = {"realbed": given.realbed, "realclip": given.realclip}
     folders = {name: path for name, path in places.items() if path is not None}
     began = time.perf_counter()
     result = measured(folders, given.quick)
     result["settings"]["seconds"] = time.perf_counter() - began
-    print(page(result))
+    print(page(result), end="")
     if not given.quick:
         print(f"written: {report.write(given.out, result)}")
     return 0
