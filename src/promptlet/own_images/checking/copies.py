@@ -62,7 +62,12 @@ def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
         return np.asarray(1.0 - np.maximum(plain[a] @ plain[b].T, plain[a] @ mirrored[b].T))
 
     found = near_pairs(plain, np.ascontiguousarray(mirrored), OF_SPREAD, ALIKE)
+<<<<<<< HEAD
     return np.asarray(linked(len(first), found, distances)[groups], np.int64)
+=======
+    joined = linked(len(first), found, distances)
+    return np.take(joined, groups)
+>>>>>>> 2fd9ce5 (A benchmark of planted faults)
 
 
 def _numbered(keys: Sequence[str]) -> np.ndarray:
