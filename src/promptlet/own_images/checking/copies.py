@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from promptlet.own_images.checking.looks import Look
+from promptlet.own_images.checking.looks import Look, mirrored
 from promptlet.own_images.checking.result import (
     BYTES,
     COPIES,
@@ -18,11 +18,13 @@ from promptlet.own_images.checking.result import (
     Finding,
     Photo,
 )
-from promptlet.own_images.duplicates import MOST, linked, near_pairs
+from promptlet.own_images.duplicates import MOST, NearPairs, linked, near_pairs
 
 ALIKE, OF_SPREAD = 0.015, 0.2
 """1 - correlation of two small pictures that are one photo, and as a part of the usual distance of a picture
 to its tenth neighbour: where a camera stands still, all pictures are alike."""
+COLOUR = 12.0
+"""Levels (of 256) by which the colours of regions may differ on average."""
 
 
 def find_copies(photos: Sequence[Photo], looks: Sequence[Look]) -> list[Finding]:
@@ -40,9 +42,9 @@ def find_copies(photos: Sequence[Photo], looks: Sequence[Look]) -> list[Finding]
 
 def are_alike(one: Look, other: Look) -> bool:
     """Whether two pictures are one photo, as far as the two by themselves tell."""
-    plain = float((one.small * other.small).sum())
-    mirrored = float((one.small * other.small[:, ::-1]).sum())
-    return one.pixels == other.pixels or 1.0 - max(plain, mirrored) <= ALIKE
+    likeness = _Likeness([one, other])
+    near = float(likeness.distances(np.array([0]), np.array([1]))[0, 0])
+    return one.pixels == other.pixels or near <= ALIKE
 
 
 def find_equal_rows(photos: Sequence[Photo], groups: np.ndarray) -> list[Finding]:
@@ -55,19 +57,33 @@ def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
     first = np.unique(groups, return_index=True)[1]
     if not 1 < len(first) <= MOST:
         return groups
-    small = np.stack([looks[i].small for i in first])
-    plain, mirrored = small.reshape(len(first), -1), small[:, :, ::-1].reshape(len(first), -1)
+    likeness = _Likeness([looks[i] for i in first])
+    found = near_pairs(likeness.plain, likeness.turned, OF_SPREAD, ALIKE)
+    kept = [bool(likeness.distances(i, j)[0, 0] <= ALIKE) for i, j in found.pairs[:, :, None]]
+    found = NearPairs(found.pairs[kept], found.distances[kept], found.limit)
+    return np.take(linked(len(first), found, likeness.distances), groups)
 
-    def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.asarray(1.0 - np.maximum(plain[a] @ plain[b].T, plain[a] @ mirrored[b].T))
 
-    found = near_pairs(plain, np.ascontiguousarray(mirrored), OF_SPREAD, ALIKE)
-<<<<<<< HEAD
-    return np.asarray(linked(len(first), found, distances)[groups], np.int64)
-=======
-    joined = linked(len(first), found, distances)
-    return np.take(joined, groups)
->>>>>>> 2fd9ce5 (A benchmark of planted faults)
+class _Likeness:
+    """How far small pictures are apart, the nearer of plain and mirrored; 2 where their colours differ."""
+
+    def __init__(self, looks: Sequence[Look]) -> None:
+        small = np.stack([look.small for look in looks])
+        self.plain = small.reshape(len(looks), -1)
+        self.turned = np.ascontiguousarray(small[:, :, ::-1]).reshape(len(looks), -1)
+        self.colours = np.stack([look.colours for look in looks])
+
+    def distances(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(A, B) of rows (A,) and (B,)."""
+        own, other = self.colours[a], self.colours[b]
+        one = _where_coloured(self.plain[a] @ self.plain[b].T, own, other)
+        turned = _where_coloured(self.plain[a] @ self.turned[b].T, own, mirrored(other))
+        return np.asarray(np.minimum(one, turned))
+
+
+def _where_coloured(likeness: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    apart = np.abs(own[:, None] - other[None]).mean(axis=2)
+    return np.where(apart <= COLOUR, 1.0 - likeness, 2.0)
 
 
 def _numbered(keys: Sequence[str]) -> np.ndarray:
