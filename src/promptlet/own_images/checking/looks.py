@@ -25,6 +25,8 @@ again (quality 40 to 75), halved, enlarged or mirrored correlate above 0.985 wit
 pictures stay below 0.973, and the few photos above it are one photo, or one drawing in two states."""
 GRID = 4
 """Regions of a side whose colours are kept: grey levels alone do not tell a red thing from a green one."""
+FINE = 32
+"""Of the second small picture, in which a small thing that has moved is seen."""
 THREADS = min(8, os.cpu_count() or 1)
 CHUNK = 256
 FLAT = 3.0
@@ -35,7 +37,7 @@ FLAT = 3.0
 class Look:
     """width, height: in pixels, upright. content, pixels: hashes of the file, and of what it decodes to.
     small (SIDE, SIDE) float32: grey levels without their mean, of length 1; zeros for a flat picture. colours
-    (GRID * GRID * 3,) float32: of its regions, 0 to 255."""
+    (GRID * GRID * 3,) float32: of its regions, 0 to 255. fine (FINE, FINE) uint8: grey levels."""
 
     width: int
     height: int
@@ -43,6 +45,7 @@ class Look:
     pixels: str
     small: np.ndarray
     colours: np.ndarray
+    fine: np.ndarray
     is_flat: bool
 
 
@@ -53,7 +56,7 @@ def look_at(source: Any) -> Look:
         rgb = as_rgb(image)
     pixels = content_hash(rgb)
     small, colours, is_flat = _small(rgb)
-    return Look(rgb.width, rgb.height, content or pixels, pixels, small, colours, is_flat)
+    return Look(rgb.width, rgb.height, content or pixels, pixels, small, colours, _grey(rgb, FINE), is_flat)
 
 
 def looks_of(
@@ -80,14 +83,19 @@ def _look_or_error(source: Any) -> Look | ImageError:
 def _small(rgb: Image) -> tuple[np.ndarray, np.ndarray, bool]:
     from PIL.Image import Resampling
 
-    grey = rgb.convert("L").resize((SIDE, SIDE), Resampling.BICUBIC, reducing_gap=3.0)
-    levels = np.asarray(grey, np.float32)
+    levels = _grey(rgb, SIDE).astype(np.float32)
     levels = levels - levels.mean()
     colours = np.asarray(rgb.resize((4 * SIDE, 4 * SIDE), Resampling.BOX, reducing_gap=2.0), np.float32)
     is_flat = bool(colours.std(axis=(0, 1)).max() < FLAT)
     length = float(np.linalg.norm(levels))
     small = np.zeros_like(levels) if is_flat or length < 1.0 else levels / length
     return small, _regions(colours).reshape(-1), is_flat
+
+
+def _grey(rgb: Image, side: int) -> np.ndarray:
+    from PIL.Image import Resampling
+
+    return np.asarray(rgb.convert("L").resize((side, side), Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def _regions(colours: np.ndarray) -> np.ndarray:
