@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    check,
     chunks,
     cocoop_step,
     engines,
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "image-step": image_step,
     "engines": engines,
     "own-images": own_images,
+    "check": check,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

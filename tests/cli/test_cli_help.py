@@ -18,7 +18,18 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    expected = {"demo", "fit", "predict", "evaluate", "compare", "check", "inspect", "methods", "backbones", "analyze"}
+    expected = {
+        "demo",
+        "fit",
+        "predict",
+        "evaluate",
+        "compare",
+        "check",
+        "inspect",
+        "methods",
+        "backbones",
+        "analyze",
+    }
     expected |= {
         "bench run",
         "bench report",

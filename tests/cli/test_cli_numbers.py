@@ -10,6 +10,8 @@ import pytest
 from promptlet.cli import reference
 
 NOTHING = {
+    "compare": ("no-such-folder",),
+    "check": ("no-such-folder",),
     "fit": ("no-such-folder", "--out", "no-such-folder/a.prompt"),
     "predict": ("no-such-file", "no-such-image"),
     "bench run": ("--datasets", "no-such-data"),

@@ -34,7 +34,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("promptlet.cli.shell.monotonic", clock)
+    monkeypatch.setattr("promptlet.progress.monotonic", clock)
     return clock
 
 
@@ -156,7 +156,7 @@ def test_a_terminal_has_bars_and_no_lines_of_theirs(clock: Clock, monkeypatch: p
 def test_a_long_training_is_told_in_a_log_and_not_beside_json(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptlet.cli.shell.monotonic", Clock(leap=31))
+    monkeypatch.setattr("promptlet.progress.monotonic", Clock(leap=31))
     words = ("fit", pictures, "--backbone", clip_folder, "--epochs", 4, "--out")
     told = [line for line in shell.run(*words, tmp_path / "a").stderr.splitlines() if "training" in line]
     assert [line.split(", loss")[0] for line in told] == [

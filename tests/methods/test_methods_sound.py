@@ -33,7 +33,7 @@ def taught(tiny_backbone: Any) -> Any:
             clf = PromptClassifier(tiny_backbone, method, epochs=1, cache=False, batch_size=8)
             kept[method] = clf.fit(x, y), x
         clf, x = kept[method]
-        clf.__dict__.pop("_answers", None)
+        clf._settle(clf.method_, clf._classes)
         return clf, x
 
     return fit
@@ -70,7 +70,7 @@ def test_learned_numbers_that_are_none_give_no_answer(method: str, value: float,
         with torch.no_grad():
             for name, tensor in state.items():
                 tensor.copy_(before[name])
-    clf.__dict__.pop("_answers", None)
+    clf._settle(clf.method_, clf._classes)
     assert np.isfinite(clf.predict_proba(x)).all()
 
 

@@ -18,7 +18,7 @@ from promptlet.errors import OptionError
 from promptlet.pages import canvas
 from promptlet.report.figures.charts import base_against_new, learning_curves
 
-ROWS = [{"label": f"m{i}", "base": 50.0 + i, "new": 60.0 - i} for i in range(3)]
+ROWS = [{"dataset": "cats", "label": f"m{i}", "base": 50.0 + i, "new": 60.0 - i} for i in range(3)]
 ODD = {
     "text.usetex": True,
     "font.family": "A Font That Is Nowhere",
@@ -33,7 +33,7 @@ DRAW = """
 import sys
 from pathlib import Path
 from promptlet.report.figures.charts import base_against_new
-Path(sys.argv[1]).write_bytes(base_against_new([{"label": "m", "base": 50.0, "new": 60.0}]))
+Path(sys.argv[1]).write_bytes(base_against_new([{"dataset": "cats", "label": "m", "base": 50.0, "new": 60.0}]))
 if "matplotlib.pyplot" in sys.modules:
     raise SystemExit("pyplot was imported")
 """
