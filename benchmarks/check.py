@@ -184,3 +184,17 @@ def _row(name: str, count: int, records: list[dict[str, Any]]) -> dict[str, Any]
         "seconds": sorted(record["seconds"] for record in records)[len(records) // 2],
         "records": records,
     }
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The table of the page on cleaning a folder."""
+    head = ("data", "images", "wrong labels", "among the first 5", "other labels told", "copies")
+    head += ("nearly the same", "leaks", "other photos told")
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        found = [row[key] for key in ("mislabelled", "first_five")]
+        copies = [row[key] for key in ("duplicates", "near", "leaks")]
+        told = [f"{row[key]:.1f}" for key in ("false_labels", "false_copies")]
+        cells = [row["data"], f"{row['images']:.0f}", *found, told[0], *copies, told[1]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.check import markdown as check_table
 from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
@@ -100,3 +101,9 @@ def test_the_tables_of_settings_and_rules_are_those_of_their_rows() -> None:
     assert chosen_from(rows, ("learned", "zero-shot", "")) in settings
     some = [row for row in rows if row["method"] in ("coop", "kgcoop", "rlp:rank=2")]
     assert chosen_from(some) in rules
+
+
+def test_the_page_on_cleaning_a_folder_shows_the_committed_rows() -> None:
+    page = (ROOT / "docs" / "how-to" / "clean-a-folder.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "check.json").read_text(encoding="utf-8"))["rows"]
+    assert len(rows) == 8 and check_table(rows) in page

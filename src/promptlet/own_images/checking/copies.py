@@ -25,7 +25,7 @@ ALIKE, OF_SPREAD = 0.015, 0.2
 to its tenth neighbour: where a camera stands still, all pictures are alike."""
 FAR = 2.0
 COLOUR, LOCAL = 12.0, 36.0
-"""Levels (of 256) by which the colours of regions may differ on average, and grey levels anywhere. On the test
+"""Levels (of 256) by which colours of regions may differ on average, and grey levels anywhere. On the test
 bed and on drawn pictures, copies that are saved again, resized or mirrored differ by 30 at most (54 where a
 picture of 32 pixels was saved with quality 60)."""
 
@@ -68,7 +68,7 @@ def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
 
 
 class _Likeness:
-    """How far small pictures are apart, the nearer of plain and mirrored; `FAR` where colours or details differ."""
+    """How far small pictures are apart, mirrored or not; `FAR` where colours or details differ."""
 
     def __init__(self, looks: Sequence[Look]) -> None:
         small = np.stack([look.small for look in looks])
