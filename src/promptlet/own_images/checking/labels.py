@@ -11,7 +11,7 @@ from promptlet.own_images.checking.result import DOUBTFUL, UNKNOWN_NAME, Finding
 
 LESS = 0.15
 """The probability of the given label, as a part of that of the likeliest class, below which it is doubted. Of
-5 labels that were changed among 160 to 600 images it finds 3 to 5 (benchmarks/results/check.json)."""
+5 labels that were changed among 250 to 490 images it finds 2 to 5 (benchmarks/results/check.json)."""
 LITTLE, FEWEST = 0.6, 5
 """Chance that an image of a class fits its name better than one of another class (0.5: the name says
 nothing), and images of a class below which it is not told."""
