@@ -17,6 +17,7 @@ from promptlet.classifier import PromptClassifier
 from promptlet.data import sample_shots, select_classes
 from promptlet.methods import METHODS
 from promptlet.own_images.comparing import Comparison, compare
+from promptlet.own_images.estimate import CV, choose_way, estimate
 from promptlet.own_images.material import Material, read_material
 
 METHODS_COMPARED = ("zero_shot", "rlp", "tip_adapter", "clip_adapter", "linear_probe")
@@ -77,7 +78,25 @@ def _record(bed: Bed, shots: int, seed: int, epochs: int | None) -> dict[str, An
     methods = [(name, {}) for name in METHODS_COMPARED]
     found = compare(classifier, bed.backbone, train, methods, folds=5)
     true = {name: _true(bed, name, train, test, seed, epochs) for name in METHODS_COMPARED}
-    return {"found": found, "true": true}
+    return {"found": found, "true": true, "estimates": _estimates(classifier, bed, train, found)}
+
+
+def _estimates(
+    classifier: PromptClassifier, bed: Bed, train: Material, found: Comparison
+) -> dict[str, tuple[float, float, float, float]]:
+    """Accuracy, both ends of its interval, and seconds, as ``fit`` estimates them by method: in as many folds
+    as it takes, which for some are those of the comparison."""
+    estimates = {}
+    for row in found.rows:
+        way = choose_way(CV, row.method, 0.0)
+        if way.folds == found.folds:
+            estimates[row.method] = row.accuracy, row.low, row.high, found.folds * row.seconds
+            continue
+        own = classifier.set_params(method=row.method)
+        one, _ = estimate(own, bed.backbone, train, way)
+        assert one.accuracy is not None and one.low is not None and one.high is not None
+        estimates[row.method] = one.accuracy, one.low, one.high, one.seconds
+    return estimates
 
 
 def _material(bed: Bed, items: Any) -> Material:
@@ -101,22 +120,23 @@ def _true(
 def _rows(data: str, shots: int, records: list[dict[str, Any]]) -> list[dict]:
     rows = []
     for method in METHODS_COMPARED:
-        of_method = [next(row for row in r["found"].rows if row.method == method) for r in records]
-        true = [r["true"][method] for r in records]
-        pairs = list(zip(of_method, true, strict=True))
+        estimates = [record["estimates"][method] for record in records]
+        true = [record["true"][method] for record in records]
+        pairs = list(zip(estimates, true, strict=True))
         rows.append(
             {
                 "data": data,
                 "shots": shots,
                 "method": method,
-                "estimate": _median(row.accuracy for row in of_method),
+                "estimate": _median(one[0] for one in estimates),
                 "true": _median(one["all"] for one in true),
-                "bias": float(np.mean([row.accuracy - one["all"] for row, one in pairs])),
-                "width": _median(row.high - row.low for row in of_method),
-                "covered": _share(row.low <= one["all"] <= row.high for row, one in pairs),
-                "covered_by_class": _share(row.low <= one["classes"] <= row.high for row, one in pairs),
+                "bias": float(np.mean([one[0] - real["all"] for one, real in pairs])),
+                "width": _median(one[2] - one[1] for one in estimates),
+                "covered": _share(one[1] <= real["all"] <= one[2] for one, real in pairs),
+                "covered_by_class": _share(one[1] <= real["classes"] <= one[2] for one, real in pairs),
                 "seconds_fit": _median(one["seconds"] for one in true),
-                "seconds_estimate": _median(5 * row.seconds for row in of_method),
+                "seconds_estimate": _median(one[3] for one in estimates),
+                "by_seed": [[*one[:3], real["all"], real["classes"]] for one, real in pairs],
             }
         )
     return [*rows, *(_recommended(data, shots, records, closed) for closed in (True, False))]
@@ -139,8 +159,23 @@ def _recommended(data: str, shots: int, records: list[dict[str, Any]], closed: b
         "shots": shots,
         "method": "recommended: " + ("closed set" if closed else "new names later"),
         "chosen": ", ".join(f"{name} {count}" for name, count in counts.items()),
+        "by_seed": [_compared(record) for record in records],
         "regret": float(np.mean(regrets)),
         "worst_regret": max(regrets),
+    }
+
+
+def _compared(record: dict[str, Any]) -> dict[str, list[float]]:
+    """By method: how far it is behind the best, the ends of that interval, bytes, and the truth."""
+    return {
+        row.method: [
+            row.behind,
+            row.behind_low,
+            row.behind_high,
+            row.bytes,
+            record["true"][row.method]["all"],
+        ]
+        for row in record["found"].rows
     }
 
 

@@ -33,7 +33,7 @@ DRAW = """
 import sys
 from pathlib import Path
 from promptlet.report.figures.charts import base_against_new
-Path(sys.argv[1]).write_bytes(base_against_new([{"dataset": "cats", "label": "m", "base": 50.0, "new": 60.0}]))
+Path(sys.argv[1]).write_bytes(base_against_new([{"dataset": "a", "label": "m", "base": 50.0, "new": 60.0}]))
 if "matplotlib.pyplot" in sys.modules:
     raise SystemExit("pyplot was imported")
 """

@@ -277,7 +277,7 @@ def test_the_page_on_benchmarks_shows_what_works(
     monkeypatch.setattr(pl, "open_bench", with_toys)
     names: dict[str, Any] = {}
     exec(code, names)
-    assert asked[0][0][0] == ["dtd", "eurosat"] and len(names["outcome"].records) == 9
+    assert asked[0][0][0] == ["mini-land", "mini-flowers"] and len(names["outcome"].records) == 9
 
 
 def test_encoding_is_told(tiny_backbone: Backbone, tmp_path: Path) -> None:

@@ -20,13 +20,24 @@ def weights_of(targets: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
+def of_trainings(folds: int, asked: float) -> float:
+    """How much larger the variance of an accuracy is for having been found by ``folds`` trainings, each asked
+    about the share ``asked`` of the images: each is of another training, and what it was taught overlaps.
+
+    1 + J n2 / n1 (Nadeau and Bengio, Inference for the generalization error, 2003, section 3: the corrected
+    variance of J resamplings with n1 training and n2 test images, over the plain one).
+    """
+    return 1.0 + folds * asked / (1.0 - asked)
+
+
 def weighted_accuracy(
     hits: np.ndarray, weights: np.ndarray, copies: float = 1.0
 ) -> tuple[float, float, float]:
     """Accuracy, and the ends of its interval of 95 %, in percent. hits (N,) bool; weights (N,), of sum 1.
 
     Wilson's interval over the effective number of images, 1 / sum(weights^2) (Kish, Survey Sampling, 1965,
-    section 11.7). copies: how many images there are of one photo, on average; they are no further evidence.
+    section 11.7). copies: how many images count as one, such as those of one photo, which are no further
+    evidence; times `of_trainings` where trainings were many.
     """
     share = min(float(np.sum(weights * hits)), 1.0)
     effective = 1.0 / float(np.sum(weights**2)) / copies
@@ -34,14 +45,15 @@ def weighted_accuracy(
 
 
 def weighted_difference(
-    hits: np.ndarray, other: np.ndarray, weights: np.ndarray, level: float = 0.95
+    hits: np.ndarray, other: np.ndarray, weights: np.ndarray, copies: float = 1.0, level: float = 0.95
 ) -> tuple[float, float, float]:
     """Accuracy less another's on the same images, and the ends of its paired interval, in percentage points.
 
-    By the normal approximation to the weighted mean of the differences of each image.
+    By the normal approximation to the weighted mean of the differences of each image. copies: as in
+    `weighted_accuracy`.
     """
     differences = np.asarray(hits, float) - np.asarray(other, float)
     mean = float(np.sum(weights * differences))
-    error = math.sqrt(float(np.sum((weights * (differences - mean)) ** 2)))
+    error = math.sqrt(copies * float(np.sum((weights * (differences - mean)) ** 2)))
     reach = NormalDist().inv_cdf(0.5 + level / 2) * error
     return 100.0 * mean, 100.0 * (mean - reach), 100.0 * (mean + reach)

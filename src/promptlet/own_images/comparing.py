@@ -12,7 +12,7 @@ from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import prompt_file_of
 from promptlet.errors import PromptletError
-from promptlet.evaluation.weighted import weighted_accuracy, weighted_difference, weights_of
+from promptlet.evaluation.weighted import of_trainings, weighted_accuracy, weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
 from promptlet.own_images.duplicates import groups_of
 from promptlet.own_images.estimate import FEWER_FOLDS, usable_folds
@@ -181,8 +181,14 @@ def _compared(
     folds = len(np.unique(found[0].answers.folds[asked]))
     weights = weights_of(targets, material.shares)
     best = hits[_best(found, hits, weights)]
+    pairs = copies * of_trainings(folds, 1.0 / folds)
     rows = [
-        _row(one, weighted_accuracy(own, weights, copies), weighted_difference(best, own, weights), folds)
+        _row(
+            one,
+            weighted_accuracy(own, weights, copies * one.answers.of_trainings),
+            weighted_difference(best, own, weights, pairs),
+            folds,
+        )
         for one, own in zip(found, hits, strict=True)
     ]
     open_ = [i for i, row in enumerate(rows) if row.new_names]
@@ -229,7 +235,7 @@ def recommended(found: Sequence[_Answered], hits: Sequence[np.ndarray], weights:
     of paired differences.
     """
     best = _best(found, hits, weights)
-    behind = [weighted_difference(hits[best], own, weights, ONE_ERROR) for own in hits]
+    behind = [weighted_difference(hits[best], own, weights, level=ONE_ERROR) for own in hits]
     near = [i for i, (_, low, _) in enumerate(behind) if low <= 0.0]
     return min(near, key=lambda i: (found[i].bytes, behind[i][0]))
 

@@ -38,11 +38,12 @@ class Estimate:
     """Accuracy on images that were not taught, in percent, as far as the taught ones tell it.
 
     way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
-    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson), counted over
-    photos, of which copies count once. Classes count as often as they are among the images that were given,
-    also where shots drew as many of each. images: how many were asked about. folds: trainings.
-    chance: 100 / C. majority: the share of the largest class. zero_shot: of the same images, of names alone.
-    confused: (class, said instead, how often, of how many). notes: what its reader should know, as sentences.
+    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): photos are counted,
+    of which copies count once, and it is wider for having come of several trainings. Classes count as often
+    as they are among the images that were given, also where shots drew as many of each. images: how many were
+    asked about. folds: trainings. chance: 100 / C. majority: the share of the largest class. zero_shot: of the
+    same images, of names alone. confused: (class, said instead, how often, of how many). notes: what its
+    reader should know, as sentences.
     """
 
     way: str
@@ -143,7 +144,7 @@ def of_answers(
     hits = answers.predicted[asked] == targets[asked]
     weights = weights_of(targets[asked], material.shares)
     copies = len(hits) / len(np.unique(groups[asked]))
-    accuracy, low, high = weighted_accuracy(hits, weights, copies)
+    accuracy, low, high = weighted_accuracy(hits, weights, copies * answers.of_trainings)
     matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
     found = Estimate(
         way=way.way,

@@ -12,6 +12,7 @@ import torch
 from promptlet.backbones import Backbone
 from promptlet.classifier.fitting import Parameters, schedule_of, whole
 from promptlet.classifier.learning import learn
+from promptlet.evaluation.weighted import of_trainings
 from promptlet.methods import METHODS, Method
 from promptlet.methods.inputs import Inputs, all_logits
 from promptlet.methods.method import FEATURES, NOTHING
@@ -25,12 +26,20 @@ Validation = tuple[Inputs, torch.Tensor]
 class OutOfFold:
     """logits (N, C) float32 of a method that was not taught the image; rows of NaN were never asked.
 
-    folds (N,): as `promptlet.own_images.folds.make_folds` gives them. seconds: of all trainings.
+    folds (N,): as `promptlet.own_images.folds.make_folds` gives them. trainings: how many methods were
+    trained; 0 where nothing is learned. seconds: of all of them.
     """
 
     logits: np.ndarray
     folds: np.ndarray
+    trainings: int
     seconds: float
+
+    @property
+    def of_trainings(self) -> float:
+        """What the variance of an accuracy grows by, for these answers having come of several trainings."""
+        share = float(self.asked.mean()) / max(self.trainings, 1)
+        return of_trainings(self.trainings, share) if self.trainings and share < 1 else 1.0
 
     @property
     def asked(self) -> np.ndarray:
@@ -77,7 +86,8 @@ def out_of_fold(
         logits[asked] = _asked(method, backbone, material, asked)
         if on_progress is not None:
             on_progress(done + 1, len(parts))
-    return OutOfFold(logits, np.asarray(folds), time.perf_counter() - began)
+    trainings = 0 if METHODS[given.method].info.learns == NOTHING else len(parts)
+    return OutOfFold(logits, np.asarray(folds), trainings, time.perf_counter() - began)
 
 
 def _parts(method: str, folds: np.ndarray, only: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
