@@ -38,10 +38,10 @@ class Estimate:
     """Accuracy on images that were not taught, in percent, as far as the taught ones tell it.
 
     way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
-    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): of photos, of which
-    copies count once, and wider for having come of several trainings. Classes count as often as they are
-    among the images that were given, also where shots drew as many of each. images: how many were asked about.
-    folds: trainings. chance: 100 / C. majority: the share of the largest class. zero_shot: of the same
+    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): of photos, of
+    which copies count once, and wider for having come of several trainings. Classes count as often as they
+    are among the images that were given, also where shots drew as many of each. images: how many were asked
+    about. folds: trainings. chance: 100 / C. majority: the share of the largest class. zero_shot: of the same
     images, of names alone. confused: (class, said instead, how often, of how many). notes: what its reader
     should know, as sentences.
     """

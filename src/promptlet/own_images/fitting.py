@@ -13,6 +13,7 @@ import numpy as np
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
+from promptlet.classifier.rejection import usual_share
 from promptlet.data.cache.features import choose_cache
 from promptlet.data.cache.kept import KeptFeatures
 from promptlet.evaluation.intervals import wilson
@@ -33,8 +34,9 @@ class FitReport:
 
     loss, train_accuracy: of the last epoch, in percent; of a method that learns at once, of its answers.
     test_accuracy: of the stored numbers on test images, in percent, with its interval of 95 % (Wilson).
-    estimate: of the accuracy on other images, from those that
-    were taught. seconds: of ``encoding``, ``training``, and the ``estimate``. learns: as in
+    estimate: of the accuracy on other images, from those that were taught. none_of_these: the percentage of
+    own images that ``--reject`` accepts; None where "none of these" is not known. findings: what is odd about
+    the images, as sentences. seconds: of ``encoding``, ``training``, and the ``estimate``. learns: as in
     `promptlet.methods.MethodInfo`.
     """
 
@@ -59,7 +61,9 @@ class FitReport:
     seconds: dict[str, float]
     backbone: str
     fingerprint: str
+    none_of_these: float | None
     notes: tuple[str, ...]
+    findings: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -74,11 +78,12 @@ def fit(
     precision: str | None = None,
     on_progress: Progress | None = None,
     estimate: str = AUTO,
+    where: str = "FOLDER",
 ) -> FitReport:
     """Train ``classifier`` in place, round it to ``precision``, and judge it as it will be stored.
 
     estimate: how its accuracy on other images is found out: "cv", "holdout", "none", or "auto" by its cost.
-    Raises PromptletError with what to do next.
+    where: what the data is called in advice. Raises PromptletError with what to do next.
     """
     parts = parts_of(data)
     tell = on_progress or nothing
@@ -87,7 +92,8 @@ def fit(
         classifier.round_to(precision)
         taught = _taught(classifier, parts["train"])
         accuracy = _tested(classifier, parts["test"], tell)
-        judged = judge(classifier, parts["train"], parts["val"], precision, estimate, training, tell)
+        judged = judge(classifier, parts, precision, estimate, training, tell, where)
+    classifier.estimate_ = judged.estimate
     report = _report(classifier, encoding, accuracy, parts["test"], judged)
     return report if taught is None else replace(report, train_accuracy=taught)
 
@@ -144,7 +150,7 @@ def _report(
     classifier: PromptClassifier, encoding: float, accuracy: float | None, test: Part, judged: Judged
 ) -> FitReport:
     method, history, training = classifier.method_, classifier.history_, classifier.training_
-    last = history[-1] if history else None
+    last, rejection = history[-1] if history else None, classifier.rejection_
     low, high = (
         (None, None) if accuracy is None else wilson(accuracy * len(test.labels) / 100, len(test.labels))
     )
@@ -174,7 +180,9 @@ def _report(
         },
         backbone=classifier.backbone_.name,
         fingerprint=classifier.backbone_.fingerprint,
+        none_of_these=None if rejection is None else usual_share(rejection),
         notes=tuple(method.notes()),
+        findings=judged.findings,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,11 @@ from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import round_method
 from promptlet.classifier.fitting import validation, whole
 from promptlet.classifier.reading import Reader
+from promptlet.data.images.opening import content_hashes
+from promptlet.data.items import SPLIT_NAMES
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
+from promptlet.own_images.checking.brief import notes_of
 from promptlet.own_images.estimate import NONE, Estimate, choose_way, estimate
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.out_of_fold import OutOfFold, Validation
@@ -21,25 +24,26 @@ from promptlet.own_images.parts import Part
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """estimate: of the accuracy on other images. material, answers: what it is made of, None without one."""
+    """estimate: of the accuracy on other images. findings: what is odd about the images, as sentences."""
 
     estimate: Estimate
-    material: Material | None = None
-    answers: OutOfFold | None = None
+    findings: tuple[str, ...] = ()
 
 
 def judge(
     classifier: PromptClassifier,
-    train: Part,
-    val: Part,
+    parts: Mapping[str, Part],
     precision: str | None,
     asked: str,
     seconds: float,
     tell: Callable[[str, int, int, str], None],
+    where: str,
 ) -> Judged:
-    """The estimate of a fitted classifier, over the images that it was given. seconds: of its training."""
+    """The estimate of a fitted classifier, over the images that it was given. seconds: of its training.
+    where: what `promptlet check` is to be given."""
+    train, val, test = (parts[name] for name in SPLIT_NAMES)
     way = choose_way(asked, classifier.method, seconds)
-    if way.way == NONE:
+    if way.way == NONE and METHODS[classifier.method].info.reads != FEATURES:
         return Judged(Estimate(NONE, way.reason))
     material = taught_material(classifier, train)
     found, answers = estimate(
@@ -51,7 +55,22 @@ def judge(
         finish=lambda method: round_method(method, precision),
         on_progress=lambda done, total: tell("estimating", done, total, ""),
     )
-    return Judged(found, material, answers)
+    return Judged(found, findings(material, answers, test, where))
+
+
+def findings(material: Material, answers: OutOfFold | None, test: Part, where: str) -> tuple[str, ...]:
+    """Copies, leaks, doubtful labels, names that are no words: a sentence each."""
+    has_pictures = any(material.hashes) and bool(test.images)
+    return notes_of(
+        material.sources,
+        material.targets,
+        material.class_names,
+        material.hashes,
+        material.features[0],
+        probabilities=None if answers is None else answers.probabilities,
+        test_hashes=content_hashes(test.images) if has_pictures else (),
+        where=where,
+    )
 
 
 def taught_material(classifier: PromptClassifier, train: Part) -> Material:

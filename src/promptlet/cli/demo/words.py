@@ -17,7 +17,7 @@ CLOSE = 1.0
 def of_names(story: Story) -> str:
     """The names alone."""
     return (
-        f"The backbone never saw an example of the {len(story.taught_names)} classes "
+        f"No example of the {len(story.taught_names)} classes has been given yet "
         f"({listed(story.taught_names)}). By their names alone it is right on {story.before:.1f} % of the "
         "test pictures."
     )

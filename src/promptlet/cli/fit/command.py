@@ -193,7 +193,7 @@ def command(
     with bars(off=json) as shown, naming_unreadable(data):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}
-            facts = compared | fit(classifier, data, precision, shown.show, estimate).facts()
+            facts = compared | fit(classifier, data, precision, shown.show, estimate, str(folder)).facts()
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None

@@ -75,9 +75,13 @@ def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
     else:
         say(f"{facts['method']}: nothing to learn")
     tell_accuracy(facts)
+    for note in facts["findings"]:
+        warn(f"note: {note}")
     if facts["new_names"] is not None:
         rule = facts["new_names"].replace("learned", "as learned")
         say(f"names given later, which were not taught: answered {rule} (--new-names)")
+    if facts["none_of_these"] is not None and not compact:
+        say("it also tells pictures of none of these classes: promptlet predict --reject")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
     say(f"next: promptlet predict {out} IMAGE...{_to_give(facts['backbone'], compact)}")
 
