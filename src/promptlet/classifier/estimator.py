@@ -25,6 +25,7 @@ from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import learn_rejection, with_none
 from promptlet.classifier.saving import LearnedPrompt
 from promptlet.classifier.showing import in_words as told_in_words
+from promptlet.classifier.starting import start_from
 from promptlet.classifier.watching import Watch, watched
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError
@@ -64,6 +65,8 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     image_column, label_column : columns of a data frame or data set; None finds them by their names.
     verbose : whether a bar shows how far encoding and training are. None: on a terminal or in a notebook,
         when it takes long and there is no on_encode or on_epoch; elsewhere the logger "promptlet" is told.
+    start_from : a prompt file of the same backbone, method and shape, whose numbers the training begins with;
+        other class names are allowed where its numbers belong to none.
 
     Attributes
     ----------
@@ -73,6 +76,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     history_ : an `EpochReport` for each epoch.
     rejection_ : what tells "none of these", or None where the images were too few.
     short_classes_ : class names with fewer images than shots.
+    started_ : what was taken over from ``start_from`` (`promptlet.classifier.starting.Started`), or None.
     n_features_in_ : D, where features were given; feature_names_in_ : their columns in a data frame.
 
     Raises DataError, ImageError, OptionError, BackboneError, TrainingError, each with what to do next.
@@ -111,6 +115,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         image_column: str | None = None,
         label_column: str | None = None,
         verbose: bool | None = None,
+        start_from: str | Path | None = None,
     ) -> None:
         self.backbone = backbone
         self.method = method
@@ -135,6 +140,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         self.image_column = image_column
         self.label_column = label_column
         self.verbose = verbose
+        self.start_from = start_from
 
     # -- fitting ---------------------------------------------------------------------------------------
 
@@ -163,6 +169,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         class_names = check_class_names(classes.words, "the labels")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
+        self.started_ = None if self.start_from is None else start_from(method, self.start_from)
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
             read, used = self._reader(method, watch), [given.images[i] for i in rows]

@@ -86,6 +86,8 @@ class Method(nn.Module, ABC):
     """All its options, where `build_method` has built it."""
     taught: tuple[str, ...] | None = None
     """The class names it was trained on; None where it was not, or they are not known."""
+    started_from: str | None = None
+    """Identity of the numbers that its training begins with, where another prompt learned them."""
     new_names: str | None = None
     """How others are answered (`promptlet.methods.new_names`); None where there is no choice."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from promptlet.own_images.estimate import NONE, Estimate, choose_way, estimate
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.out_of_fold import OutOfFold, Validation
 from promptlet.own_images.parts import Part
+
+
+ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ def judge(
     way = choose_way(asked, classifier.method, seconds)
     if way.way == NONE and METHODS[classifier.method].info.reads != FEATURES:
         return Judged(Estimate(NONE, way.reason))
+    if way.way != NONE and classifier.start_from is not None:
+        way = replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
     material = taught_material(classifier, train)
     found, answers = estimate(
         classifier,

@@ -47,7 +47,8 @@ def describe(method: Method) -> str:
     fixed = digest(tensor for name, tensor in method.state_dict().items() if name not in learned)
     classes = hashlib.blake2b(repr(method.class_names).encode(), digest_size=8).hexdigest()
     settings = " ".join(repr(method).split())
-    return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}"
+    start = "" if method.started_from is None else f" | begun with {method.started_from}"
+    return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}{start}"
 
 
 def snapshot(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from promptlet.cli.fit.checks import (
     method_of,
 )
 from promptlet.cli.fit.choosing import choose
+from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
@@ -30,14 +32,17 @@ from promptlet.cli.shell import (
     emit_json,
     examples,
     open_cache,
+    say,
     tell_notes,
     warn,
 )
 from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
+DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 EXAMPLES = examples(
     "fit pets --out pets.prompt --shots 16",
+    "fit pets --out more.prompt --start-from pets.prompt",
     "fit pets.csv --out pets.prompt --backbone ./my-clip --method coop --json",
 )
 
@@ -55,18 +60,29 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The prompt file to write.", show_default=False)],
     backbone: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
+            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones); "
+            f"else {DEFAULT_BACKBONE}.",
+            show_default=False,
         ),
-    ] = "openai/clip-vit-base-patch16",
+    ] = None,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="See: promptlet methods; options after a colon: maple:depth=3,n_ctx=4. auto: what promptlet "
-            "compare recommends for these images."
+            "compare recommends for these images; else rlp.",
+            show_default=False,
         ),
-    ] = "rlp",
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start-from",
+            help="A prompt file: go on from what it learned, by its method; new classes are allowed.",
+            show_default=False,
+        ),
+    ] = None,
     closed: Annotated[
         bool,
         typer.Option("--closed", help="With --method auto: no other class names will be asked for later."),
@@ -149,7 +165,7 @@ def command(
     skip_bad: SkipBad = False,
     json: Json = False,
 ) -> None:
-    """Learn a prompt from images and write it to a file of about 2 KB."""
+    """Learn a prompt from images, estimate how good it will be, and write it to a file of a few kilobytes."""
     check_out(out, force)
     checkpoint = checkpoint or out.with_name(f"{out.name}.checkpoint")
     check_precision(precision)
@@ -161,8 +177,11 @@ def command(
     data = taken.data
     tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
-    by_comparison = is_auto(method, closed, given, compact)
-    chosen = {} if by_comparison else method_of(method, given)
+    by_comparison = is_auto(method or "", closed, given, compact)
+    if start is not None:
+        chosen, backbone = parameters_from(start, backbone, method, given)
+    else:
+        chosen = {} if by_comparison else method_of(method or "rlp", given)
     if compact:
         from promptlet.classifier.files import check_compact
 
@@ -177,7 +196,7 @@ def command(
 
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
-        backbone=load_backbone(backbone, device, dtype),
+        backbone=load_backbone(backbone or DEFAULT_BACKBONE, device, dtype),
         **chosen,
         shots=shots,
         seed=seed,
@@ -194,6 +213,7 @@ def command(
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}
             facts = compared | fit(classifier, data, precision, shown.show, estimate, str(folder)).facts()
+            facts |= {"started": asdict(classifier.started_) if classifier.started_ else None}
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
@@ -202,4 +222,6 @@ def command(
         emit_json(facts | {"left_out": facts_of(taken.left_out)})
     else:
         tell_parts(taken.split)
+        if start is not None:
+            say(told_of_start(start, classifier.started_))
         tell(facts, shots, compact)
