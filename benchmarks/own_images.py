@@ -16,8 +16,9 @@ from promptlet import rng
 from promptlet.classifier import PromptClassifier
 from promptlet.data import sample_shots, select_classes
 from promptlet.methods import METHODS
-from promptlet.own_images.comparing import Comparison, compare
-from promptlet.own_images.estimate import CV, choose_way, estimate
+from promptlet.own_images.comparing.result import Comparison
+from promptlet.own_images.comparing.run import compare
+from promptlet.own_images.estimating.estimate import CV, choose_way, estimate
 from promptlet.own_images.material import Material, read_material
 
 METHODS_COMPARED = ("zero_shot", "rlp", "tip_adapter", "clip_adapter", "linear_probe")

@@ -15,9 +15,10 @@ from promptlet.classifier import PromptClassifier
 from promptlet.data import FeatureFile, Split
 from promptlet.data.items import Item
 from promptlet.errors import DataError, OptionError
-from promptlet.own_images.choosing import chosen, compare_own
-from promptlet.own_images.comparing import Comparison, compare
-from promptlet.own_images.estimate import Way, estimate
+from promptlet.own_images.comparing.choosing import chosen, compare_own
+from promptlet.own_images.comparing.result import Comparison
+from promptlet.own_images.comparing.run import compare
+from promptlet.own_images.estimating.estimate import Way, estimate
 from promptlet.own_images.material import Material, read_material
 
 CHEAP = [("zero_shot", {}), ("tip_adapter", {}), ("linear_probe", {})]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptlet.errors import OptionError
-from promptlet.own_images.folds import ALWAYS_TAUGHT, make_folds
+from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
 
 
 def test_without_copies_classes_and_folds_are_even() -> None:

@@ -12,10 +12,10 @@ from promptlet.classifier import PromptClassifier
 from promptlet.data import load_dataset, sample_shots
 from promptlet.data.items import Split
 from promptlet.errors import DataError
-from promptlet.own_images.estimate import Way, estimate, usable_folds
-from promptlet.own_images.folds import make_folds
+from promptlet.own_images.estimating.estimate import Way, estimate, usable_folds
+from promptlet.own_images.estimating.folds import make_folds
+from promptlet.own_images.estimating.out_of_fold import out_of_fold
 from promptlet.own_images.material import Material, read_material
-from promptlet.own_images.out_of_fold import out_of_fold
 
 EPOCHS = 3
 

@@ -51,7 +51,7 @@ def as_html(classifier: Any) -> str:
 
 
 def _estimate(estimate: Any) -> dict[str, str]:
-    """As `promptlet.own_images.estimate.Estimate` has it: accuracy and its interval, in percent."""
+    """As `promptlet.own_images.estimating` has it: accuracy and its interval, in percent."""
     accuracy = getattr(estimate, "accuracy", None)
     if accuracy is None:
         return {}

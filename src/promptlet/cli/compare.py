@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -26,13 +27,13 @@ from promptlet.cli.shell import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptlet.own_images.comparing import Comparison, MethodSpec
+    from promptlet.own_images.comparing.result import Comparison, MethodSpec
 
 EXAMPLES = examples(
     "compare pets",
+    "compare pets --out compared.html",
     "compare pets --methods rlp,coop,linear_probe --folds 10 --json",
 )
-HEAD = ("method", "accuracy %", "interval", "behind the best", "seconds", "bytes", "other names later")
 
 
 def command(
@@ -46,6 +47,10 @@ def command(
             help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
         ),
     ] = "openai/clip-vit-base-patch16",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a page: NAME.html.", show_default=False),
+    ] = None,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -71,13 +76,15 @@ def command(
     json: Json = False,
 ) -> None:
     """Compare methods on your images by cross-validation, and recommend one. No test image is looked at."""
+    if out is not None:
+        check_file(out)
     from promptlet.own_images.data import read_own
 
     own = read_own(data)
     specs = specs_of(methods)
     from promptlet.backbones import load_backbone
     from promptlet.classifier import PromptClassifier
-    from promptlet.own_images.choosing import compare_own
+    from promptlet.own_images.comparing.choosing import compare_own
 
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
@@ -94,16 +101,23 @@ def command(
     with bars(off=json) as shown:
         found = compare_own(classifier, own, specs, folds, shown.show)
     tell_notes(cache)
+    if out is not None:
+        from promptlet.own_images.comparing.page import compare_html
+        from promptlet.report.files import write_whole
+
+        write_whole(out, compare_html(found, data.name or str(data)).encode("utf-8"))
     if json:
         emit_json(found.facts())
     else:
         tell(found)
+        if out is not None:
+            say(f"{out}: the same on one page")
 
 
 def specs_of(methods: str | None) -> Sequence[MethodSpec]:
     """The methods that were asked for. Raises OptionError for one that is none."""
-    from promptlet.own_images.choosing import GROUPS
-    from promptlet.own_images.comparing import USUAL
+    from promptlet.own_images.comparing.choosing import GROUPS
+    from promptlet.own_images.comparing.run import USUAL
     from promptlet.protocols.planning import parse_methods
 
     if methods is None:
@@ -113,27 +127,11 @@ def specs_of(methods: str | None) -> Sequence[MethodSpec]:
 
 def tell(found: Comparison) -> None:
     """The table and the recommendation, for people."""
-    say(
-        f"{len(found.class_names)} classes, {found.images:,} images, {found.folds} folds, "
-        f"{found.seconds:.0f} s; guessing the largest class is right on {found.majority:.1f} %"
-    )
-    table(HEAD, [_cells(row) for row in found.rows], right=HEAD[1:])
+    from promptlet.own_images.comparing.page import HEAD, cells, headline
+
+    say(headline(found))
+    table(HEAD, [cells(row) for row in found.rows], right=HEAD[1:])
     for name, reason in found.failed.items():
         warn(f"note: {name} was left out: {reason}")
     say(f"recommended: {found.recommendation}")
     say("  (the smallest file of those within one standard error of the best)")
-
-
-def _cells(row: Any) -> list[str]:
-    from promptlet.own_images.comparing import label
-
-    behind = f"{row.behind:.1f} ({row.behind_low:+.1f} to {row.behind_high:+.1f})" if row.behind else "-"
-    return [
-        label((row.method, row.options)),
-        f"{row.accuracy:.1f}",
-        f"{row.low:.1f} to {row.high:.1f}",
-        behind,
-        f"{row.seconds:.1f}",
-        f"{row.bytes:,}",
-        "yes" if row.new_names else "no",
-    ]

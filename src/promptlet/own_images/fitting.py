@@ -19,7 +19,7 @@ from promptlet.data.cache.kept import KeptFeatures
 from promptlet.evaluation.intervals import wilson
 from promptlet.methods.method import AT_ONCE
 from promptlet.own_images.data import OwnData
-from promptlet.own_images.estimate import AUTO
+from promptlet.own_images.estimating.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge
 from promptlet.own_images.parts import Part, parts_of
 

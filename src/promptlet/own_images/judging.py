@@ -16,11 +16,10 @@ from promptlet.data.items import SPLIT_NAMES
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.checking.brief import notes_of
-from promptlet.own_images.estimate import NONE, Estimate, choose_way, estimate
+from promptlet.own_images.estimating.estimate import NONE, Estimate, choose_way, estimate
+from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation
 from promptlet.own_images.material import Material, read_material
-from promptlet.own_images.out_of_fold import OutOfFold, Validation
 from promptlet.own_images.parts import Part
-
 
 ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
 

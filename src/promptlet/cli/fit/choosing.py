@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def choose(classifier: PromptClassifier, data: OwnData, closed: bool, shown: Bars) -> dict[str, Any]:
     """Give the classifier the method that is recommended; what is to be told of the comparison."""
-    from promptlet.own_images.choosing import chosen, compare_own
-    from promptlet.own_images.comparing import USUAL
+    from promptlet.own_images.comparing.choosing import chosen, compare_own
+    from promptlet.own_images.comparing.run import USUAL
 
     found = compare_own(classifier, data, USUAL, on_progress=shown.show)
     method, options = chosen(found, closed)

@@ -24,9 +24,9 @@ from promptlet.own_images.checking.pictures import find_poor
 from promptlet.own_images.checking.result import UNREADABLE, Finding, Findings, Photo, in_order
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.duplicates import groups_of
-from promptlet.own_images.estimate import FEWER_FOLDS, usable_folds
+from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
+from promptlet.own_images.estimating.out_of_fold import out_of_fold
 from promptlet.own_images.material import Material, read_material
-from promptlet.own_images.out_of_fold import out_of_fold
 from promptlet.session import own_arithmetic
 
 Progress = Callable[[str, int, int, str], None]

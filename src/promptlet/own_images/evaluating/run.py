@@ -16,10 +16,10 @@ from promptlet.data import check_class_names
 from promptlet.errors import DataError, check_option, listed
 from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_difference, wilson
 from promptlet.own_images.asking import ask
+from promptlet.own_images.estimating.verdicts import too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.evaluating.labelled import Labelled, labelled
 from promptlet.own_images.evaluating.names_alone import keeping_features, zero_shot_answers
 from promptlet.own_images.evaluating.result import Evaluation, Judged
-from promptlet.own_images.verdicts import too_few, worse_than_guessing, worse_than_names
 
 PROMPT, DATA = "prompt", "data"
 NAMES = (PROMPT, DATA)

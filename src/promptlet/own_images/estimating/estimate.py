@@ -17,10 +17,10 @@ from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.own_images.duplicates import groups_of
-from promptlet.own_images.folds import make_folds
+from promptlet.own_images.estimating.folds import make_folds
+from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
+from promptlet.own_images.estimating.verdicts import too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
-from promptlet.own_images.out_of_fold import OutOfFold, Validation, out_of_fold
-from promptlet.own_images.verdicts import too_few, worse_than_guessing, worse_than_names
 
 CV, HOLDOUT, NONE, AUTO = "cv", "holdout", "none", "auto"
 WAYS = (CV, HOLDOUT, NONE)

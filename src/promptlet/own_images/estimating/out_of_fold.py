@@ -26,7 +26,7 @@ Validation = tuple[Inputs, torch.Tensor]
 class OutOfFold:
     """logits (N, C) float32 of a method that was not taught the image; rows of NaN were never asked.
 
-    folds (N,): as `promptlet.own_images.folds.make_folds` gives them. trainings: how many methods were
+    folds (N,): as `make_folds` gives them. trainings: how many methods were
     trained; 0 where nothing is learned. seconds: of all of them.
     """
 

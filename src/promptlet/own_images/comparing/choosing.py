@@ -9,9 +9,10 @@ from promptlet.classifier import PromptClassifier
 from promptlet.classifier.fitting import draw_of, whole
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
-from promptlet.own_images.comparing import Comparison, MethodSpec, compare, label
+from promptlet.own_images.comparing.result import Comparison, MethodSpec, label
+from promptlet.own_images.comparing.run import compare
 from promptlet.own_images.data import OwnData
-from promptlet.own_images.estimate import FEWER_FOLDS
+from promptlet.own_images.estimating.estimate import FEWER_FOLDS
 from promptlet.own_images.fitting import Progress, nothing, remembering
 from promptlet.own_images.judging import validation_of
 from promptlet.own_images.material import read_material

@@ -1,10 +1,9 @@
-"""Which method for these images: all by the same folds, and one recommended."""
+"""Each method is trained and asked on the same folds; one is recommended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,75 +13,19 @@ from promptlet.classifier.files import prompt_file_of
 from promptlet.errors import PromptletError
 from promptlet.evaluation.weighted import of_trainings, weighted_accuracy, weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
+from promptlet.own_images.comparing.result import Compared, Comparison, MethodSpec, label
 from promptlet.own_images.duplicates import groups_of
-from promptlet.own_images.estimate import FEWER_FOLDS, usable_folds
+from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
+from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.material import Material
-from promptlet.own_images.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.promptfile import dumps
 from promptlet.reasons import reason_of
 
-MethodSpec = tuple[str, Mapping[str, Any]]
 ONE_ERROR = 0.6826894921
 """The level of an interval that reaches one standard error to each side."""
 NAMES = ("zero_shot", "rlp", "coop", "kgcoop", "tip_adapter", "clip_adapter", "linear_probe")
 USUAL: Sequence[MethodSpec] = tuple((name, {}) for name in NAMES)
 """Methods that read features and train in seconds: one or two of each kind."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One method on images that it was not taught.
-
-    accuracy, low, high: in percent, with the interval of 95 % (Wilson, over photos). behind, behind_low,
-    behind_high: percent that it is behind the best on the same images, with the paired interval of 95 %.
-    seconds: of one training. bytes: of its prompt file. new_names: whether other names can be asked later.
-    """
-
-    method: str
-    options: Mapping[str, Any]
-    accuracy: float
-    low: float
-    high: float
-    behind: float
-    behind_low: float
-    behind_high: float
-    seconds: float
-    bytes: int
-    trainable: int
-    new_names: bool
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """rows: the best first. closed: the one to take where these classes are all; open_: where other names
-    will be asked; None where no method does that. failed: reasons by method. images, folds: that
-    were asked."""
-
-    rows: tuple[Compared, ...]
-    closed: str
-    open_: str | None
-    failed: Mapping[str, str]
-    images: int
-    folds: int
-    class_names: tuple[str, ...]
-    majority: float
-    seconds: float
-
-    @property
-    def recommendation(self) -> str:
-        """One sentence."""
-        if self.open_ is None:
-            return f"take {self.closed}; it answers these classes alone"
-        if self.closed == self.open_:
-            return f"take {self.closed}, for these classes and for names asked later"
-        return f"closed set (these classes alone): {self.closed}; to ask for new names later: {self.open_}"
-
-    def facts(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        facts = asdict(self)
-        facts["rows"] = [asdict(row) for row in self.rows]
-        facts["open"] = facts.pop("open_")
-        return {**facts, "recommendation": self.recommendation}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +70,6 @@ def compare(
     if not found:
         raise last
     return _compared(found, failed, material, groups)
-
-
-def label(spec: MethodSpec) -> str:
-    """A method with its options, as they are written: ``rlp:rank=2``."""
-    name, options = spec
-    return f"{name}:{','.join(f'{key}={value}' for key, value in options.items())}" if options else name
 
 
 def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassifier:

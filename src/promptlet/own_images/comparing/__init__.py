@@ -1,0 +1,1 @@
+"""Which method for a person's images: all by the same folds, and one recommended."""
