@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
     from promptlet.errors import PromptletError
     from promptlet.own_images.evaluating import evaluate
+    from promptlet.own_images.in_python import compare, estimate
     from promptlet.promptfile import load_prompt_file
     from promptlet.protocols.bench import open_bench
 
@@ -25,6 +26,8 @@ _HOMES = {
     "Backbone": "promptlet.backbones",
     "PromptClassifier": "promptlet.classifier",
     "PromptletError": "promptlet.errors",
+    "compare": "promptlet.own_images.in_python",
+    "estimate": "promptlet.own_images.in_python",
     "evaluate": "promptlet.own_images.evaluating",
     "load_backbone": "promptlet.backbones",
     "load_prompt_file": "promptlet.promptfile",
@@ -36,7 +39,9 @@ __all__ = [
     "PromptClassifier",
     "PromptletError",
     "__version__",
+    "compare",
     "data",
+    "estimate",
     "evaluate",
     "load_backbone",
     "load_prompt_file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptClassifier
@@ -16,7 +16,7 @@ from promptlet.own_images.estimating.estimate import FEWER_FOLDS
 from promptlet.own_images.fitting import Progress, nothing, remembering
 from promptlet.own_images.judging import validation_of
 from promptlet.own_images.material import read_material
-from promptlet.own_images.parts import parts_of
+from promptlet.own_images.parts import Part, parts_of
 
 AUTO_METHOD = "auto"
 GROUPS = {
@@ -37,8 +37,18 @@ def compare_own(
 
     Raises PromptletError with what to do next.
     """
+    return compare_parts(classifier, parts_of(data), methods, folds, on_progress or nothing)
+
+
+def compare_parts(
+    classifier: PromptClassifier,
+    parts: Mapping[str, Part],
+    methods: Sequence[MethodSpec],
+    folds: int,
+    tell: Progress,
+) -> Comparison:
+    """The same on the ``train`` part of data, with ``val`` for methods that look at validation images."""
     draw_of(classifier)
-    parts, tell = parts_of(data), on_progress or nothing
     given = classifier.backbone
     classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
     with remembering(classifier):

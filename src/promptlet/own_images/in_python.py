@@ -1,0 +1,80 @@
+"""Estimates and comparisons of whatever `PromptClassifier.fit` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from promptlet.backbones import Backbone, load_backbone
+from promptlet.classifier import PromptClassifier
+from promptlet.classifier.fitting import draw_of
+from promptlet.classifier.given.parts import TRAIN, Asked, Given
+from promptlet.classifier.given.take import take
+from promptlet.classifier.labels import read_labels, words_of
+from promptlet.data.items import SPLIT_NAMES
+from promptlet.errors import check_option
+from promptlet.own_images.comparing.choosing import compare_parts
+from promptlet.own_images.comparing.result import Comparison, MethodSpec
+from promptlet.own_images.comparing.run import USUAL
+from promptlet.own_images.estimating.estimate import CV, FEWER_FOLDS, WAYS, Estimate, choose_way
+from promptlet.own_images.estimating.estimate import estimate as estimated
+from promptlet.own_images.fitting import nothing, remembering
+from promptlet.own_images.judging import taught_material, validation_of
+from promptlet.own_images.parts import Part
+from promptlet.protocols.planning import parse_methods
+
+
+def estimate(
+    classifier: PromptClassifier, images: Any, labels: Iterable[Any] | None = None, way: str = CV
+) -> Estimate:
+    """How often a classifier of these parameters will be right on other images than those it is taught.
+
+    images, labels: as `PromptClassifier.fit` takes them. way: "cv" or "holdout". The classifier itself is
+    neither trained nor changed. Raises what a fit raises; what makes an estimate impossible is its
+    ``reason``.
+    """
+    check_option("way", way, WAYS)
+    parts = _parts(classifier, images, labels)
+    given = PromptClassifier(**classifier.get_params(deep=False))
+    _prepare(given)
+    with remembering(given):
+        material = taught_material(given, parts["train"])
+        val = validation_of(given, parts["val"], given.method, material.classes)
+        return estimated(given, given.backbone_, material, choose_way(way, given.method, 0.0), val=val)[0]
+
+
+def compare(
+    classifier: PromptClassifier,
+    images: Any,
+    labels: Iterable[Any] | None = None,
+    methods: str | Sequence[MethodSpec] | None = None,
+    folds: int = FEWER_FOLDS,
+) -> Comparison:
+    """Which method for these images: each by cross-validation on the same folds.
+
+    classifier: its backbone and further parameters are shared by all methods. images, labels: as
+    `PromptClassifier.fit` takes them. methods: as in ``"rlp,coop:n_ctx=8"``; None takes the usual ones.
+    Raises DataError where no image can be held back.
+    """
+    specs = USUAL if methods is None else parse_methods(methods) if isinstance(methods, str) else methods
+    given = PromptClassifier(**classifier.get_params(deep=False))
+    return compare_parts(given, _parts(classifier, images, labels), specs, folds, nothing)
+
+
+def _prepare(given: PromptClassifier) -> None:
+    draw_of(given)
+    own = given.backbone
+    given.backbone_ = own if isinstance(own, Backbone) else load_backbone(own, given.device)
+
+
+def _parts(classifier: PromptClassifier, images: Any, labels: Iterable[Any] | None) -> dict[str, Part]:
+    asked = Asked(classifier.image_column, classifier.label_column, needs_labels=labels is None)
+    taken = take(images, TRAIN, asked)
+    train = _part(classifier, taken, labels)
+    val = Part([], []) if taken.val is None or labels is not None else _part(classifier, taken.val, None)
+    return dict(zip(SPLIT_NAMES, (train, val, Part([], [])), strict=True))
+
+
+def _part(classifier: PromptClassifier, given: Given, labels: Iterable[Any] | None) -> Part:
+    names = classifier.label_names
+    return Part(given.images, [str(word) for word in words_of(read_labels(given, labels, names), names)])
