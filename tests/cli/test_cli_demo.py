@@ -28,15 +28,19 @@ def test_demo(shell: Any, tmp_path: Path) -> None:
     assert rows["coop"]["base"] > 20  # chance
 
     prompt = Path(first["prompt"]["file"])
-    assert prompt.stat().st_size == first["prompt"]["bytes"] < 2048
+    assert prompt.stat().st_size == first["prompt"]["bytes"] < 4096
     assert shell.json("inspect", prompt)["method"] == "rlp"
     with Image.open(first["contact_sheet"]) as sheet:
         assert sheet.width > 500 and sheet.height > 500
     page = Path(first["report"]).read_text(encoding="utf-8")
-    assert page.count("<img") == 3
+    assert page.count("<img") == 4 * 12 + 1  # galleries of twelve, and a figure
+    told = first["prompt"]
+    assert told["trainable"] == 2 * (4 + 128) and told["estimate"]["folds"] == 5
+    for value in (told["zero_shot"], told["base"], told["new"], 100 - told["others_accepted"]):
+        assert f"{value:.1f} %" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "the page must load nothing"
     for row in rows.values():
-        assert f"{row['H']:.2f}" in page
+        assert f"{row['H']:.1f}" in page
 
     printed = shell.run(*words).stdout  # nothing is trained again
     assert "openai/clip-vit-base-patch16" in printed and "report.html" in printed

@@ -23,6 +23,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,14 +74,13 @@ def command(
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
+    skip_bad: SkipBad = False,
     json: Json = False,
 ) -> None:
     """Compare methods on your images by cross-validation, and recommend one. No test image is looked at."""
     if out is not None:
         check_file(out)
-    from promptlet.own_images.data import read_own
-
-    own = read_own(data)
+    taken = take(data, skip_bad, quiet=json)
     specs = specs_of(methods)
     from promptlet.backbones import load_backbone
     from promptlet.classifier import PromptClassifier
@@ -98,8 +98,8 @@ def command(
         batch_size=batch_size,
         cache=cache or False,
     )
-    with bars(off=json) as shown:
-        found = compare_own(classifier, own, specs, folds, shown.show)
+    with bars(off=json) as shown, naming_unreadable(taken.data):
+        found = compare_own(classifier, taken.data, specs, folds, shown.show)
     tell_notes(cache)
     if out is not None:
         from promptlet.own_images.comparing.page import compare_html
@@ -107,7 +107,7 @@ def command(
 
         write_whole(out, compare_html(found, data.name or str(data)).encode("utf-8"))
     if json:
-        emit_json(found.facts())
+        emit_json(found.facts() | {"left_out": facts_of(taken.left_out)})
     else:
         tell(found)
         if out is not None:

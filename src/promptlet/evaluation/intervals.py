@@ -7,10 +7,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from promptlet import rng
-
-DRAWS = 2000
-
 
 def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """The score interval of a share of ``hits`` in ``n``, in percent; 0 to 100 where nothing was counted.
@@ -27,26 +23,6 @@ def wilson(hits: float, n: float, level: float = 0.95) -> tuple[float, float]:
     low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
     low, high = (0.0 if hits <= 0 else low, 1.0 if hits >= n else high)  # without what rounding leaves
     return 100.0 * max(low, 0.0), 100.0 * min(high, 1.0)
-
-
-def bootstrap_difference(
-    hits: np.ndarray, other: np.ndarray, level: float = 0.95, seed: int = 1
-) -> tuple[float, float]:
-    """The interval of accuracy minus another's, in percent, both on the same images.
-
-    hits, other (N,) bool. The percentile bootstrap over images (Efron 1979), paired: an image is drawn with
-    both of its answers. 0 to 0 without images.
-    """
-    differences = np.asarray(hits, float) - np.asarray(other, float)
-    if not len(differences):
-        return 0.0, 0.0
-    counts = [int((differences == value).sum()) for value in (-1.0, 0.0, 1.0)]
-    drawn = rng.generator("bootstrap", seed).multinomial(
-        len(differences), np.divide(counts, len(differences)), DRAWS
-    )
-    means = 100.0 * (drawn[:, 2] - drawn[:, 0]) / len(differences)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def paired_difference(a_hits: np.ndarray, b_hits: np.ndarray, level: float = 0.95) -> tuple[float, float]:

@@ -1,0 +1,48 @@
+"""`promptlet compare` and `fit --method auto`, as typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+METHODS = ("--methods", "zero_shot,tip_adapter,linear_probe")
+
+
+def test_the_table_and_the_recommendation(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    words = ("compare", pictures, "--backbone", clip_folder, *METHODS, "--folds", 2)
+    told = shell.json(*words)
+    assert [row["accuracy"] for row in told["rows"]] == sorted(
+        (row["accuracy"] for row in told["rows"]), reverse=True
+    )
+    assert {row["method"] for row in told["rows"]} == {"zero_shot", "tip_adapter", "linear_probe"}
+    assert told["images"] == 12 and told["folds"] == 2 and told["left_out"] == []
+    page = tmp_path / "page.html"
+    printed = shell.run(*words, "--out", page).stdout
+    assert f"recommended: {told['recommendation']}" in printed
+    text = page.read_text(encoding="utf-8")
+    assert told["recommendation"] in text and text.count("<img") == 1
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text), "the page must load nothing"
+
+
+def test_what_is_refused(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
+    assert "no method" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--methods", ",")
+    assert "rlp" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--methods", "rpl")
+    assert "folds" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--folds", 1)
+    assert "is a folder" in shell.refuses("compare", pictures, "--out", tmp_path)
+
+
+def test_auto_takes_what_is_recommended(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("promptlet.own_images.comparing.run.USUAL", [("zero_shot", {}), ("linear_probe", {})])
+    words = ("fit", pictures, "--backbone", clip_folder, "--method", "auto", "--estimate", "none")
+    told = shell.json(*words, "--out", tmp_path / "a.prompt")
+    assert told["method"] == told["compare"]["open"] == "zero_shot"
+    closed = shell.json(*words, "--closed", "--out", tmp_path / "b.prompt")
+    assert closed["method"] == closed["compare"]["closed"]
+    again = ("fit", pictures, "--backbone", clip_folder, "--out", tmp_path / "c.prompt")
+    assert "--method auto" in shell.refuses(*again, "--closed")
+    assert "--rank" in shell.refuses(*again, "--method", "auto", "--rank", 2)
