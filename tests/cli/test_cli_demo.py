@@ -43,7 +43,7 @@ def test_demo(shell: Any, tmp_path: Path) -> None:
         assert f"{row['H']:.1f}" in page
 
     printed = shell.run(*words).stdout  # nothing is trained again
-    assert "openai/clip-vit-base-patch16" in printed and "report.html" in printed
+    assert "promptlet fit MY_FOLDER" in printed and "report.html" in printed
     again = shell.json(*words)
     assert [row["H"] for row in again["summary"]] == [row["H"] for row in first["summary"]]
     assert len(list((out / "runs").rglob("*seed1*.json"))) == 3
