@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,3 +187,28 @@ def _median(values: Any) -> float:
 def _share(values: Any) -> str:
     found = list(values)
     return f"{sum(found)} of {len(found)}"
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The tables of docs/results/own-images.md."""
+    methods = [row for row in rows if "estimate" in row]
+    lines = [
+        "| data | images a class | method | estimated % | on the test part % | mean difference | interval, "
+        "width | covered | seconds: fit, estimate |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['data']} | {row['shots']} | {row['method']} | {row['estimate']:.1f} | {row['true']:.1f} "
+        f"| {row['bias']:+.1f} | {row['width']:.1f} | {row['covered']} "
+        f"| {row['seconds_fit']:.2f}, {row['seconds_estimate']:.2f} |"
+        for row in methods
+    ]
+    lines += ["", "| data | images a class | recommended for | methods | mean regret | largest |"]
+    lines += ["|---|---|---|---|---|---|"]
+    lines += [
+        f"| {row['data']} | {row['shots']} | {row['method'].removeprefix('recommended: ')} | {row['chosen']} "
+        f"| {row['regret']:.1f} | {row['worst_regret']:.1f} |"
+        for row in rows
+        if "chosen" in row
+    ]
+    return "\n".join(lines) + "\n"
