@@ -87,7 +87,9 @@ def test_an_unfinished_file_of_another_percentage_is_not_gone_on_with(
     ("prompt", "options", "message"),
     [
         ("without", ("--reject",), "does not know 'none of these'"),
-        ("with", ("--accept", "30"), "give a number from 50 to 97.5; more images"),
+        ("with", ("--accept", "99"), "give a number from 50 to 97.5; more images"),
+        ("with", ("--accept", "30"), "give a number from 50 to 97.5\n"),
+        ("with", ("--accept", "200"), "give a number from 50 to 97.5\n"),
         ("with", ("--accept", "0.95"), "0.95 is no percentage of own images"),
         ("with", ("--reject", "--classes", "red,lynx"), "'lynx' was not taught; ask for taught names"),
     ],

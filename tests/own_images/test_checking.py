@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from promptlet.data import read_table
 from promptlet.errors import OptionError
-from promptlet.own_images.checking import result
+from promptlet.own_images.checking import result, words
 from promptlet.own_images.checking.brief import notes_of
 from promptlet.own_images.checking.classes import find_names, find_sizes, what_it_is
 from promptlet.own_images.checking.clean import clean_table
@@ -212,6 +212,30 @@ def test_the_clean_table_is_read_again(folder: Path, tmp_path: Path) -> None:
     }
     assert (len(split.train), len(split.test)) == (23, 8) and clean.images == 31
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_clean_table_counts_the_images_that_it_goes_without() -> None:
+    """Not the photos: of three equal files two go."""
+    photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", "cat") for i in range(6))
+    found = (
+        Finding(result.TWO_CLASSES, "", photos[:2]),
+        Finding(result.COPIES, "", photos[2:5]),
+    )
+    left = clean_table(Findings(photos, ("cat",), found, Path()), Path()).left_out
+    assert words.left_out(left) == "2 of photos in two classes, 2 further copies"
+    assert set(words._LEFT_OUT) == {
+        result.UNREADABLE,
+        result.TWO_CLASSES,
+        result.LEAK,
+        result.COPIES,
+        result.DOUBTFUL,
+    }
+
+
+def test_sizes_name_their_classes_as_such() -> None:
+    photos = [Photo(i, f"{i}", "train", "1" if i == 0 else "cat") for i in range(12)]
+    (found,) = (f for f in find_sizes(["1", "cat"], photos) if f.kind == result.IMBALANCE)
+    assert found.text.startswith("11 training images of class cat, and 1 of class 1: ")
 
 
 def test_doubtful_images_stay_unless_asked() -> None:

@@ -97,7 +97,8 @@ def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:
     known = rejection.thresholds
     least, most = min(known), max(known)
     if isinstance(share, bool) or not isinstance(share, Real) or not least <= float(share) <= most:
-        few = "" if most == SHARES[-1] else "; more images of each class would allow more"
+        over = isinstance(share, Real) and most < float(share) <= SHARES[-1]
+        few = "; more images of each class would allow more" if over else ""
         raise OptionError(
             f"{shown(accepted)} is no percentage of own images that can be accepted here; give a number from "
             f"{least:g} to {most:g}{few}"

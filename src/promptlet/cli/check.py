@@ -158,8 +158,8 @@ def _tell(
     for note in found.notes:
         warn(f"note: {note}")
     if clean is not None and write_clean is not None:
-        left = ", ".join(f"{count:,} {words.title(kind, 2)}" for kind, count in clean.left_out.items())
-        say(f"wrote {write_clean}: {clean.images:,} images{f'; left out: {left}' if left else ''}")
+        left = f"; left out: {words.left_out(clean.left_out)}" if clean.left_out else ""
+        say(f"wrote {write_clean}: {clean.images:,} images{left}")
         say(f"next: promptlet fit {quote(str(write_clean))} --out NAME.prompt")
     if out is not None:
         say(f"wrote {out}")

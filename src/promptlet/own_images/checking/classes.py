@@ -58,8 +58,8 @@ def find_sizes(class_names: Sequence[str], photos: Sequence[Photo]) -> list[Find
         largest, smallest = max(filled, key=counts.__getitem__), min(filled, key=counts.__getitem__)
         if counts[largest] >= UNEVEN * counts[smallest]:
             text = (
-                f"{largest} has {counts[largest]:,} {_images(counts[largest], part)}, "
-                f"{smallest} {counts[smallest]:,}: give more of the small classes, or --shots to fit"
+                f"{counts[largest]:,} {_images(counts[largest], part)} of class {largest}, and "
+                f"{counts[smallest]:,} of class {smallest}: give more of the small classes, or --shots to fit"
             )
             found.append(Finding(IMBALANCE, text, (), (largest, smallest)))
     return found

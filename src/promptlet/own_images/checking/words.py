@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from promptlet.own_images.checking.result import DOUBTFUL, KINDS, Findings
+from collections.abc import Mapping
+
+from promptlet.own_images.checking.result import (
+    COPIES,
+    DOUBTFUL,
+    KINDS,
+    LEAK,
+    TWO_CLASSES,
+    UNREADABLE,
+    Findings,
+)
 
 FIRST = 5
 
@@ -37,6 +47,11 @@ def title(kind: str, count: int) -> str:
     return text
 
 
+def left_out(counts: Mapping[str, int]) -> str:
+    """What a clean table goes without: images, by kind of finding."""
+    return ", ".join(f"{count:,} {_LEFT_OUT[kind]}" for kind, count in counts.items())
+
+
 def explained(kind: str) -> str:
     """What to do about it."""
     return _ADVICE[kind]
@@ -55,6 +70,13 @@ _ONE = (
     ("images much", "image much"),
     ("classes of very different size", "pair of classes of very different size"),
 )
+_LEFT_OUT = {
+    UNREADABLE: "unreadable",
+    TWO_CLASSES: "of photos in two classes",
+    LEAK: "of photos that are test images too",
+    COPIES: "further copies",
+    DOUBTFUL: "of a doubtful label",
+}
 _ADVICE = {
     "unreadable": "Replace or remove them; promptlet fit --skip-bad passes them over.",
     "two_classes": "One of the labels is wrong, or the classes overlap. Keep the photo in one class.",
