@@ -19,7 +19,7 @@ from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.own_images.duplicates import groups_of
 from promptlet.own_images.estimating.folds import make_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
-from promptlet.own_images.estimating.verdicts import too_few, worse_than_guessing, worse_than_names
+from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
 
 CV, HOLDOUT, NONE, AUTO = "cv", "holdout", "none", "auto"
@@ -181,7 +181,7 @@ def notes_of(found: Estimate, material: Material, asked: np.ndarray) -> tuple[st
     """What the reader of an estimate should know, as sentences."""
     never = [n for i, n in enumerate(material.class_names) if not asked[material.targets == i].any()]
     of_few = f"not in the estimate, for want of a second photo: {listed(never)}" if never else ""
-    guess = max(found.chance or 0.0, found.majority or 0.0)
+    guess = guessing(found.chance or 0.0, found.majority or 0.0)
     told = (
         of_few,
         worse_than_guessing(found.accuracy, guess),

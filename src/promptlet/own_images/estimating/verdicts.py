@@ -8,6 +8,12 @@ NEAR = 1.25
 """As many times what guessing is right is still near it."""
 
 
+def guessing(chance: float, majority: float) -> float:
+    """What the better of answering by chance and always the largest class is right on, in percent. Images of
+    one class alone tell no guess of the largest."""
+    return chance if majority >= 100 else max(chance, majority)
+
+
 def worse_than_guessing(accuracy: float | None, guess: float) -> str:
     """guess: the accuracy, in percent, of the better of answering by chance and always the largest class."""
     if accuracy is None or accuracy > min(NEAR * guess, (guess + 100.0) / 2):

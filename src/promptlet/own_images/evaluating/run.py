@@ -16,7 +16,7 @@ from promptlet.data import check_class_names
 from promptlet.errors import DataError, check_option, listed
 from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_difference, wilson
 from promptlet.own_images.asking import ask
-from promptlet.own_images.estimating.verdicts import too_few, worse_than_guessing, worse_than_names
+from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.evaluating.labelled import Labelled, labelled
 from promptlet.own_images.evaluating.names_alone import keeping_features, zero_shot_answers
 from promptlet.own_images.evaluating.result import Evaluation, Judged
@@ -175,7 +175,7 @@ def counted(
         zero_shot=zero_shot,
         gain_low=gain[0],
         gain_high=gain[1],
-        notes=_notes(given, share, low, high, max(chance, majority), zero_shot, gain[1]),
+        notes=_notes(given, share, low, high, guessing(chance, majority), zero_shot, gain[1]),
     )
 
 
