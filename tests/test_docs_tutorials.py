@@ -63,7 +63,7 @@ def plain(text: str) -> list[str]:
 
 
 def test_there_are_tutorials() -> None:
-    assert [path.name for path in TUTORIALS] == ["first-prompt.md", "first-table.md"]
+    assert [path.name for path in TUTORIALS] == ["first-prompt.md", "first-table.md", "own-photos.md"]
 
 
 @pytest.mark.slow
