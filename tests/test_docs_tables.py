@@ -11,6 +11,7 @@ from benchmarks.check import markdown as check_table
 from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
+from benchmarks.own_images import markdown as own_images_tables
 from benchmarks.rejection.page import page as rejection_page
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows
@@ -107,3 +108,9 @@ def test_the_page_on_cleaning_a_folder_shows_the_committed_rows() -> None:
     page = (ROOT / "docs" / "how-to" / "clean-a-folder.md").read_text(encoding="utf-8")
     rows = json.loads((RESULTS / "check.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == 8 and check_table(rows) in page
+
+
+def test_the_page_on_estimates_shows_the_committed_rows() -> None:
+    rows = json.loads((RESULTS / "own-images.json").read_text(encoding="utf-8"))["rows"]
+    page = (ROOT / "docs" / "results" / "own-images.md").read_text(encoding="utf-8")
+    assert page.endswith(own_images_tables(rows)) and len(rows) == 5 * 2 * 7
