@@ -31,7 +31,7 @@ def test_what_is_refused(shell: Any, pictures: Path, clip_folder: Path, tmp_path
     assert "no method" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--methods", ",")
     assert "rlp" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--methods", "rpl")
     assert "folds" in shell.refuses("compare", pictures, "--backbone", clip_folder, "--folds", 1)
-    assert "is a folder" in shell.refuses("compare", pictures, "--out", tmp_path)
+    assert "ends in .html" in shell.refuses("compare", pictures, "--out", tmp_path / "a.txt")
 
 
 def test_auto_takes_what_is_recommended(

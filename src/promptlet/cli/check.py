@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.outputs import check_file
+from promptlet.cli.outputs import check_file, check_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -34,7 +34,6 @@ EXAMPLES = examples(
     "check pets --quick --json",
     "check pets --write-clean pets.csv",
 )
-SUFFIXES = (".html", ".htm")
 
 
 def command(
@@ -114,9 +113,7 @@ def command(
 def _check(out: Path | None, write_clean: Path | None, drop_doubtful: bool, quick: bool, force: bool) -> None:
     """Before anything is read."""
     if out is not None:
-        if out.suffix.lower() not in SUFFIXES:
-            raise OptionError(f"--out {out}: the page is HTML; give a name that ends in .html")
-        check_file(out)
+        check_page(out)
     if drop_doubtful and (write_clean is None or quick):
         raise OptionError(
             "--drop-doubtful leaves images out of the table of --write-clean, and labels are doubted with a "

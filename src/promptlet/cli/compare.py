@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
-from promptlet.cli.outputs import check_file
+from promptlet.cli.outputs import check_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -79,7 +79,7 @@ def command(
 ) -> None:
     """Compare methods on your images by cross-validation, and recommend one. No test image is looked at."""
     if out is not None:
-        check_file(out)
+        check_page(out)
     taken = take(data, skip_bad, quiet=json)
     specs = specs_of(methods)
     from promptlet.backbones import load_backbone

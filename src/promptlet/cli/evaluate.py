@@ -11,7 +11,7 @@ import typer
 
 from promptlet.characters import cell
 from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.outputs import check_file
+from promptlet.cli.outputs import check_page
 from promptlet.cli.predict.checks import read_prompt
 from promptlet.cli.shell import (
     Device,
@@ -29,7 +29,7 @@ from promptlet.cli.shell import (
 )
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
-from promptlet.errors import OptionError, check_option
+from promptlet.errors import check_option
 
 if TYPE_CHECKING:
     from promptlet.own_images.evaluating import Evaluation
@@ -40,7 +40,6 @@ EXAMPLES = examples(
     "evaluate pets.prompt other-animals --names data --json",
 )
 NAMES = ("prompt", "data")
-SUFFIXES = (".html", ".htm")
 SHOWN_CLASSES, SHOWN_PAIRS, SHOWN_IMAGES, SHOWN_UNREAD = 20, 5, 5, 20
 
 
@@ -141,11 +140,8 @@ def _check(both: bool, out: Path | None, names: str) -> None:
     if both:
         raise typer.BadParameter("give --json or --csv, not both")
     check_option("names", names, NAMES)
-    if out is None:
-        return
-    if out.suffix.lower() not in SUFFIXES:
-        raise OptionError(f"--out {out}: the page is HTML; give a name that ends in .html")
-    check_file(out)
+    if out is not None:
+        check_page(out)
 
 
 def _print_rows(judged: Evaluation) -> None:

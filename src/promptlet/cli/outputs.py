@@ -7,6 +7,8 @@ from pathlib import Path
 from promptlet.disk import nearest, room_problem
 from promptlet.errors import OptionError
 
+PAGES = (".html", ".htm")
+
 
 def check_file(path: Path, option: str = "--out", make_folders: bool = False) -> None:
     """A file can be written to ``path``. make_folders: the command makes what is missing above it.
@@ -25,6 +27,13 @@ def check_file(path: Path, option: str = "--out", make_folders: bool = False) ->
             f"{option} {path}: the folder {path.parent} does not exist; create it, or write elsewhere"
         )
     _check_room(path, option, path.parent)
+
+
+def check_page(path: Path) -> None:
+    """A page can be written to ``path``, whose name says that it is one. Raises OptionError."""
+    if path.suffix.lower() not in PAGES:
+        raise OptionError(f"--out {path}: the page is HTML; give a name that ends in .html")
+    check_file(path)
 
 
 def check_folder(path: Path, option: str = "--out") -> None:

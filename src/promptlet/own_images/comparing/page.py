@@ -13,7 +13,7 @@ ABOUT = (
     "Each method was trained anew for each fold, on all images but those of the fold, and asked about these. "
     "No test image was looked at. The interval holds the accuracy on more such images in about 95 of 100 "
     "cases. Behind the best: on the same images, with its own interval. Seconds are of one training, bytes "
-    "of its prompt file."
+    "of its prompt file without what tells none of these."
 )
 RULE = "The recommendation is the smallest file of those within one standard error of the best."
 OF_POINTS = "Accuracy out of fold with its interval, by method; the dashed line is always the largest class"
