@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Learn from a few drawn pictures, ask what was learned, and compare RLP with CoOp and zero-shot.
 
-    Offline, about a minute on two cores. Makes runs/ (every run, with its numbers), a prompt file, a
+    Offline, a minute or two on two cores. Makes runs/ (every run, with its numbers), a prompt file, a
     contact sheet and report.html. What is there already is not run again.
     """
     began = time.perf_counter()
