@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
 
 from promptlet.cli import stopping
 
@@ -104,6 +105,22 @@ def children(pid: int) -> list[int]:
 
 def is_ours(pid: int) -> bool:
     return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize("where", ["make_context", "invoke"])
+@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+def test_it_is_said_once_wherever_it_is_met(
+    number: signal.Signals, where: str, shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the command is found, where typer ends without a word."""
+
+    def stopped(*_: object, **__: object) -> None:
+        stopping._stop(number, None)
+
+    monkeypatch.setattr(TyperGroup, where, stopped)
+    said = shell.fails("methods", "rlp", exit_code=CODES[number])
+    name = "interrupted" if number == signal.SIGINT else f"stopped by {number.name}"
+    assert said.strip() == f"{name}: run the same command again"
 
 
 @slow

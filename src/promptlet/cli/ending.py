@@ -19,6 +19,7 @@ from promptlet.errors import ImageError, OptionError, PromptletError, did_you_me
 
 STOPPED = 130
 """What typer ends with where a command was stopped before it began."""
+AGAIN = "run the same command again"
 
 
 class Suggesting(TyperGroup):
@@ -36,9 +37,13 @@ class Suggesting(TyperGroup):
 class ErrorsInWords(Suggesting):
     """The root of the commands: expected errors become one line on standard error and an exit code."""
 
+    _told = False
+    """Whether it was said that the command was stopped."""
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line on streams that bear any text. Ends with 1 where its results could not be
         written, quietly where nobody reads them."""
+        self._told = False
         bear_any_text()
         try:
             return super().main(*args, **kwargs)
@@ -53,9 +58,11 @@ class ErrorsInWords(Suggesting):
             if problem:
                 warn(f"error: {problem}")
                 raise SystemExit(error.code or 1) from None
-            if error.code == STOPPED:
-                raise SystemExit(exit_code()) from None
-            raise
+            if error.code != STOPPED:
+                raise
+            if not self._told:
+                warn(f"{word()}: {AGAIN}")
+            raise SystemExit(exit_code()) from None
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """As typer does, with the words of a wrong usage shown safely."""
@@ -72,7 +79,8 @@ class ErrorsInWords(Suggesting):
             with _usage_in_words():
                 return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            hint = str(error) if isinstance(error, Interrupted) else "run the same command again"
+            hint = str(error) if isinstance(error, Interrupted) else AGAIN
+            self._told = True
             warn("")
             warn(f"{word()}: {hint}")
             raise typer.Exit(exit_code()) from None
