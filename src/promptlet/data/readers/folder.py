@@ -52,10 +52,12 @@ def _parts_in(root: Path) -> dict[str, Path]:
     """The folder of each part; none where these are classes, which may have any name."""
     folders = list_folders(root)
     named = {folder: part for folder in folders if (part := part_of(folder.name))}
+    others = [folder for folder in folders if folder not in named]
+    held = {folder: part for folder, part in named.items() if _has_classes(folder, part)}
+    if all(map(list_images, held)) and any(map(list_images, others)):
+        return {}  # classes that are called so, with folders in them
     parts: dict[str, Path] = {}
-    for folder, part in named.items():
-        if not _has_classes(folder, part):
-            continue
+    for folder, part in held.items():
         if part in parts:
             raise DataError(
                 f"{root}: {parts[part].name!r} and {folder.name!r} both mean {part}; merge them, or move one "
@@ -64,9 +66,9 @@ def _parts_in(root: Path) -> dict[str, Path]:
         parts[part] = folder
     if not parts:
         return {}
-    _check_alone(root, parts, [folder for folder in folders if folder not in named])
+    _check_alone(root, parts, others)
     if "train" not in parts:
-        [*shown] = sorted(folder.name for folder in parts.values())
+        shown = sorted(folder.name for folder in parts.values())
         if any(part == "train" for part in named.values()):
             return {"train": next(folder for folder, part in named.items() if part == "train"), **parts}
         raise DataError(
