@@ -47,14 +47,13 @@ class Form:
 
 def check_out(out: Path, force: bool, resume: bool) -> None:
     """Answers can be written there, and what is there is no other's."""
-    from promptlet.own_images.written.answers import form_of
+    from promptlet.own_images.written.answers import form_of, growing_of
 
     if force and resume:
         raise OptionError("--resume goes on with a file and --force begins it anew; give one of the two")
     form_of(out)
     check_file(out)
-    parts = [out, out.with_name(f"{out.name}.part")]
-    there = [path for path in parts if os.path.lexists(path)]
+    there = [path for path in dict.fromkeys((out, growing_of(out))) if os.path.lexists(path)]
     for path in there:
         if not path.is_file() or not os.access(path, os.W_OK):
             raise OptionError(f"--out {out}: {path} is there and cannot be written; give another name")
