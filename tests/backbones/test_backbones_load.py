@@ -16,7 +16,7 @@ import torch
 from damaged_folders import edit, refused
 from tiny_models import CLIP_PIXELS, EYES, OPEN_CLIP, SIGLIP_PIXELS, TOWER, clip_model, clip_tokenizer, save
 
-from promptlet.backbones import load_backbone
+from promptlet.backbones import load, load_backbone
 from promptlet.errors import BackboneError, MissingExtraError, OptionError
 
 
@@ -36,7 +36,7 @@ sys.modules["torchvision"] = None
 import numpy
 from PIL import Image
 from transformers.utils import logging as hf
-from promptlet.backbones import load_backbone
+from promptlet.backbones import load, load_backbone
 from promptlet.backbones.image.preprocess import preprocess
 from promptlet.errors import BackboneError
 before = (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level)
@@ -242,6 +242,17 @@ def test_cuda_that_is_not_there(clip_folder: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(OptionError, match="sees no CUDA device; give 'cpu'"):
         load_backbone(clip_folder, device="cuda")
     assert load_backbone(clip_folder).device.type == "cpu"
+
+
+def test_a_known_name_that_cannot_be_loaded_is_not_said_to_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(name: str, *_: object) -> None:
+        raise BackboneError(f"cannot load {name}")
+
+    monkeypatch.setattr(load, "load_transformers", unreachable)
+    for given, told in (("minni", " Did you mean 'mini'?"), (load.EXAMPLES[-1], "")):
+        with pytest.raises(BackboneError) as error:
+            load_backbone(given, device="cpu")
+        assert str(error.value) == f"cannot load {given}{told}"
 
 
 def test_open_clip_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:

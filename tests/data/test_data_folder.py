@@ -43,6 +43,8 @@ def test_split_folders(make_images: Make) -> None:
 def test_classes_called_train_and_test_are_classes(make_images: Make) -> None:
     split = read_folder(make_images("r", "train/1.jpg", "test/1.jpg", "bus/1.jpg"))
     assert split.class_names == ("bus", "test", "train")
+    split = read_folder(make_images("s", "valid/1.jpg", "valid/deeper/2.jpg", "invalid/1.jpg"))
+    assert split.class_names == ("invalid", "valid") and len(split.train) == 2
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_columns_by_any_of_their_names(make_images: Make, header: str) -> None:
 
 def test_the_plain_names_come_before_others(make_images: Make) -> None:
     root = make_images("r", "1.jpg", "2.jpg")
-    text = "filename,class,path,label,set,split\nx,9,1.jpg,ant,test,train\ny,8,2.jpg,bee,test,train\n"
+    rows = "x,9,1.jpg,ant,test,train,1\ny,8,2.jpg,bee,test,train,2\n"
+    text = f"filename,class,path,label,set,split,meta.size\n{rows}"
     split = read_table(table(root, text))
     assert [item.class_name for item in split.train] == ["ant", "bee"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from promptlet.data import find_unreadable, read_folder, read_table, without_unreadable
 from promptlet.data.images import checks
 from promptlet.data.images.checks import all_unreadable
+from promptlet.data.images.opening import check_image, open_image
 from promptlet.errors import DataError, ImageError
 
 Make = Callable[..., Path]
@@ -43,6 +46,26 @@ def test_they_are_found_with_their_reasons(root: Path) -> None:
     assert find_unreadable([root / "gone.png"])[root / "gone.png"].startswith(
         f"{root / 'gone.png'}: there is no"
     )
+
+
+def test_a_quick_look_finds_what_opening_finds(tmp_path: Path) -> None:
+    draw, path = np.random.default_rng(0), tmp_path / "a.jpg"
+    Image.fromarray(draw.integers(0, 255, (48, 64, 3), np.uint8)).save(path, quality=80)
+    whole = path.read_bytes()
+    wrong = 0
+    for i in range(60):
+        content = bytearray(whole[: draw.integers(1, len(whole))] if i % 2 else whole)
+        content[draw.integers(len(content))] = draw.integers(256)
+        path.write_bytes(content)
+        told = []
+        for look in (open_image, check_image):
+            try:
+                look(path)
+            except ImageError as error:
+                told.append(str(error))
+        assert len(told) in (0, 2) and len(set(told)) <= 1, i
+        wrong += bool(told)
+    assert 30 <= wrong < 60
 
 
 def test_leaving_them_out_is_as_if_they_were_not_there(root: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from promptlet.errors import BackboneError, ImageError, OptionError
-from promptlet.own_images.answering import BATCH, answer_all, ask
+from promptlet.own_images.answering import BATCH, answer_all, rows_of
 from promptlet.own_images.deciding import Rule
 from promptlet.own_images.finding import Finder
 
@@ -43,7 +43,7 @@ def classifier(**raises: Exception) -> Any:
     ids=lambda value: type(value).__name__,
 )
 def test_the_others_are_answered(error: Exception, told: str) -> None:
-    found, wrong = ask(classifier(b=error), ["a", "b", "c"], NAMES)
+    found, wrong = rows_of(classifier(b=error), ["a", "b", "c"], NAMES)
     assert {path: row.probabilities.tolist() for path, row in found.items()} == {
         "a": [0.25, 0.75],
         "c": [0.25, 0.75],
@@ -55,12 +55,12 @@ def test_what_is_of_all_is_raised_and_what_is_of_each_is_not() -> None:
     of_all = BackboneError("its weights are NaN")
     for paths in (["a"], ["a", "b"]):
         with pytest.raises(BackboneError, match="weights are NaN"):
-            ask(classifier(a=of_all, b=of_all), paths, NAMES)
+            rows_of(classifier(a=of_all, b=of_all), paths, NAMES)
     own = classifier(a=ImageError("a: cut off"), b=KeyError("b"))
-    assert set(ask(own, ["a", "b"], NAMES)[1]) == {"a", "b"}
-    assert set(ask(own, ["b"], NAMES)[1]) == {"b"}
+    assert set(rows_of(own, ["a", "b"], NAMES)[1]) == {"a", "b"}
+    assert set(rows_of(own, ["b"], NAMES)[1]) == {"b"}
     with pytest.raises(OptionError, match="no such rule"):  # of no image, so nobody is asked again
-        ask(classifier(b=OptionError("no such rule")), ["a", "b"], NAMES)
+        rows_of(classifier(b=OptionError("no such rule")), ["a", "b"], NAMES)
 
 
 def test_few_are_asked_again_for_one_that_is_bad() -> None:
@@ -72,7 +72,7 @@ def test_few_are_asked_again_for_one_that_is_bad() -> None:
         return np.asarray(inner.predict_proba(images, class_names))
 
     paths = [f"x{i}" for i in range(128)]
-    found, wrong = ask(SimpleNamespace(predict_proba=predict_proba), paths, NAMES)  # type: ignore[arg-type]
+    found, wrong = rows_of(SimpleNamespace(predict_proba=predict_proba), paths, NAMES)  # type: ignore[arg-type]
     assert set(found) | {"x77"} == set(paths) and set(wrong) == {"x77"}
     assert len(asked) == 1 + 2 * 7  # 128 halved 7 times
 

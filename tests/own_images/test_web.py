@@ -106,7 +106,8 @@ def open_to_here(monkeypatch: pytest.MonkeyPatch) -> None:
         *("100.64.0.1", "192.0.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
         *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1"),
-        *("2002:7f00:1::", "2002:a9fe:a9fe::", "64:ff9b:1::1", "localhost", "", "1"),
+        *("2002:7f00:1::", "2002:a9fe:a9fe::", "64:ff9b:1::1", "fec0::1", "192.0.0.192", "localhost"),
+        *("", "1"),
     ],
 )
 def test_addresses_of_no_public(number: str) -> None:
@@ -142,6 +143,38 @@ def test_the_number_that_was_judged_is_connected_to(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(socket, "create_connection", reach)
     assert connect("rebinds.example", 80, 1) == "a channel"
     assert asked == ["rebinds.example"] and reached == [("93.184.216.34", 80)]
+
+
+def test_all_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = [100.0], list[float]()
+
+    def reach(place: tuple[str, int], timeout: float) -> Any:
+        now[0] += timeout
+        waited.append(timeout)
+        raise TimeoutError("timed out")
+
+    found = [(2, 1, 6, "", (f"8.8.8.{i}", 80)) for i in range(10)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", reach)
+    monkeypatch.setattr(addresses, "monotonic", lambda: now[0])
+    with pytest.raises(TimeoutError):
+        connect("many.example", 80, 30)
+    assert len(waited) == 10 and sum(waited) == pytest.approx(30)
+
+
+def test_after_a_stop_no_more_are_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def load(self: Loader, address: str, file: Path) -> None:
+        begun.append(address)
+        time.sleep(0.05)
+        if address.endswith("/0"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Loader, "load", load)
+    with pytest.raises(KeyboardInterrupt), Loader().together([f"https://a/{i}" for i in range(64)]):
+        pass
+    assert len(begun) < 64
 
 
 @pytest.mark.usefixtures("open_to_here")

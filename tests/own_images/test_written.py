@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def test_going_on(suffix: str, tmp_path: Path) -> None:
     cut.add(answers(hostile[:2]))
     cut.add(answers(hostile[2:]))
     cut.close()  # as a stop does
+    assert cut.kept_in == [cut.growing]
     with cut.growing.open("ab") as file:
         file.write(b'{"path": "half a li')  # as a kill may leave it
     again = AnswerFile(path, shape, MADE)
@@ -115,7 +117,7 @@ def test_going_on(suffix: str, tmp_path: Path) -> None:
     shown = [*map(again.key, hostile), "g.png"]
     assert paths_in(path) == (hostile if suffix == "jsonl" else shown[:-1]) + ["g.png"]
     more = AnswerFile(path, shape, MADE)  # a file that is finished is gone on with as well
-    assert more.go_on() == set(shown)
+    assert more.go_on() == set(shown) and more.kept_in == [path]
     more.add(answers(["h.png"]))
     more.finish()
     assert paths_in(path)[-2:] == ["g.png", "h.png"] and len(rows_of(path)) == 8
@@ -176,6 +178,52 @@ def test_a_batch_is_there_or_not(
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
 
 
+def test_a_disk_that_is_full_before_the_first_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, shape = tmp_path / "r.csv", Shape(NAMES)
+    file, fsync, calls = AnswerFile(path, shape, MADE), os.fsync, [full, os.fsync]
+    monkeypatch.setattr(os, "fsync", lambda number: calls.pop(0)(number) if calls else fsync(number))
+    with pytest.raises(OSError, match="No space left"):
+        file.add(answers(["a.png"]))
+    file.close()
+    assert path.read_bytes() == b"" and file.kept_in == []
+    again = AnswerFile(path, shape, MADE)
+    assert again.go_on() == set()
+    again.add(answers(["a.png", "b.png"]))
+    again.finish()
+    assert paths_in(path) == ["a.png", "b.png"] and again.kept_in == [path]
+
+
+def test_who_is_refused_leaves_the_file_to_its_writer(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for suffix in FORMS:
+        path, shape = tmp_path / f"r.{suffix}", Shape(NAMES)
+        first = AnswerFile(path, shape, MADE)
+        first.add(answers(["a.png"]))
+        first.finish()
+        first.go_on()
+        before = path.read_bytes()
+        for _ in range(2):  # the second one is not let in by the end of the first
+            other = AnswerFile(path, shape, MADE)
+            with pytest.raises(OptionError, match="being written by another process"):
+                other.add(answers(["b.png"]))
+            other.close()
+        assert path.read_bytes() == before
+        first.add(answers(["c.png"]))
+        first.finish()
+        assert paths_in(path) == ["a.png", "c.png"] and not list(tmp_path.glob("*.lock"))
+
+
+def test_a_parquet_file_of_other_columns_is_not_gone_on_with(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "r.parquet"
+    file = AnswerFile(path, Shape(NAMES), MADE)
+    file.add(answers(["a.png"]))
+    file.finish()
+    pandas.read_parquet(path).drop(columns="probability").to_parquet(path, index=False)
+    with pytest.raises(OptionError, match=r"its columns were changed\); give --force"):
+        AnswerFile(path, Shape(NAMES), MADE).go_on()
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     path, shape = tmp_path / "r.csv", Shape(NAMES)
     file = AnswerFile(path, shape, MADE)
@@ -224,7 +272,7 @@ def test_nothing_is_replaced_before_there_is_an_answer(tmp_path: Path) -> None:
 
 def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = GrowingFile(tmp_path / "r", tmp_path / "r.resume", {})
-    file.begin("")
+    file.begin()
     inner = file._file
 
     class Short:

@@ -14,6 +14,7 @@ from promptlet.backbones.vectors.backbone import PREFIX as FEATURES
 from promptlet.backbones.vectors.backbone import load_features
 from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
 from promptlet.mini.names import MINI, MODEL_FOLDER
+from promptlet.promptfile.backbone import is_folder_name
 from promptlet.session import own_arithmetic
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
@@ -72,8 +73,7 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
         raise BackboneError(
             f"{text!r} is no folder; for the vectors of class names in it, give {FEATURES + text!r}"
         )
-    looks_like_path = text.startswith((".", "/", "~")) or text.count("/") > 1 or isinstance(source, Path)
-    if looks_like_path and not path.is_dir():
+    if (isinstance(source, Path) or is_folder_name(text)) and not path.is_dir():
         raise BackboneError(
             f"backbone folder {text!r} does not exist; give a folder saved by save_pretrained."
             f"{_meant(text, path)}"
@@ -91,6 +91,8 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
 
 def _meant(text: str, path: Path) -> str:
     """What a name that leads to nothing may have been meant as: a known one, or a folder beside it."""
+    if text in EXAMPLES:
+        return ""
     try:
         folders = [str(path.parent / one.name) for one in path.parent.iterdir() if one.is_dir()]
     except OSError:

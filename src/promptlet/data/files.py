@@ -78,6 +78,14 @@ def files_below(root: Path, on_error: Callable[[OSError], None] | None = None) -
         yield from (Path(folder, name) for name in sorted(files) if not is_passed_over(name))
 
 
+def here() -> str:
+    """The folder that relative paths start at, in words."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "the folder you are in, which is gone"
+
+
 def open_regular(path: Path) -> IO[bytes]:
     """The file, opened to read bytes. Raises OSError for one that is not there or no regular file."""
     try:

@@ -83,11 +83,6 @@ def find_columns(names: Sequence[str], where: str) -> Columns:
     return Columns(path, label, split, rivals, split is None or _key(names[split]) == SPLIT)
 
 
-def looks_like_a_header(row: Sequence[str]) -> bool:
-    """Whether a table's first line names columns: a word for one of them, and no name of an image file."""
-    return any(role_of(cell) in (PATH, LABEL) for cell in row) and not any(map(_IMAGE.search, row))
-
-
 def settle_columns(columns: Columns, names: Sequence[str], first: Sequence[str], where: str) -> Columns:
     """The columns as their first line of values shows them: a column that may hold the parts and holds none
     is passed over.
@@ -109,7 +104,6 @@ def settle_columns(columns: Columns, names: Sequence[str], first: Sequence[str],
     return columns
 
 
-_IMAGE = re.compile(r"\.[A-Za-z0-9]{2,5}$")
 _EXAMPLES = {
     PATH: "'filename', 'file', 'image', 'image_path'",
     LABEL: "'class', 'class_name', 'category', 'target'",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from promptlet.classifier import PromptClassifier
-from promptlet.errors import ImageError, OptionError, PromptletError
+from promptlet.own_images.asking import ask
 from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.web.loading import Loader, is_address
-from promptlet.reasons import reason_of
 
 BATCH = 32
 """Images that are answered at a time; a stop loses no more than these."""
@@ -44,14 +43,14 @@ def answer_all(
         batch = paths[start : start + BATCH]
         if load is not None and any(map(is_address, batch)):
             with load.together(batch) as (files, missed):
-                rows, wrong = ask(classifier, list(files.values()), names, rule.accept)
+                rows, wrong = rows_of(classifier, list(files.values()), names, rule.accept)
                 rows = {path: rows[file] for path, file in files.items() if file in rows}
                 wrong = {
                     path: wrong[file].replace(file, path) for path, file in files.items() if file in wrong
                 }
             wrong |= missed
         else:
-            rows, wrong = ask(classifier, batch, names, rule.accept)
+            rows, wrong = rows_of(classifier, batch, names, rule.accept)
         start += len(batch)
         answers = tuple(
             decide(path, rows[path].probabilities, names, rule, rows[path].is_accepted)
@@ -69,18 +68,16 @@ class Row:
     is_accepted: bool = True
 
 
-def ask(
+def rows_of(
     classifier: PromptClassifier,
     paths: Sequence[str],
     names: tuple[str, ...],
     accept: bool | float | None = None,
 ) -> tuple[dict[str, Row], dict[str, str]]:
-    """A row for each image, and reasons by path; bad ones are found by halving.
+    """A row for each image, and reasons by path.
 
     accept: as in `Rule`. Raises as `answer_all`.
     """
-    found: dict[str, Row] = {}
-    wrong: dict[str, Exception] = {}
 
     def look(some: list[str]) -> list[Row]:
         if accept is None:
@@ -88,36 +85,6 @@ def ask(
         probabilities, accepted = classifier.answer(some, names, accepted=accept)
         return [Row(row, bool(one)) for row, one in zip(probabilities, accepted, strict=True)]
 
-    _ask(look, list(paths), found, wrong)
-    if not found and _is_of_all(list(wrong.values())):
-        raise next(iter(wrong.values()))
-    return found, {path: reason_of(error) for path, error in wrong.items()}
-
-
-def _ask(
-    look: Callable[[list[str]], list[Row]],
-    paths: list[str],
-    found: dict[str, Row],
-    wrong: dict[str, Exception],
-) -> None:
-    if not paths:
-        return
-    try:
-        found |= dict(zip(paths, look(paths), strict=True))
-    except OptionError:  # of no image
-        raise
-    except Exception as error:
-        if len(paths) == 1:
-            wrong[paths[0]] = error
-            return
-        half = len(paths) // 2
-        _ask(look, paths[:half], found, wrong)
-        _ask(look, paths[half:], found, wrong)
-
-
-def _is_of_all(errors: Sequence[Exception]) -> bool:
-    """Whether it is one expected error that says nothing of an image."""
-    expected = all(
-        isinstance(error, PromptletError) and not isinstance(error, ImageError) for error in errors
-    )
-    return bool(errors) and expected and len({str(error) for error in errors}) == 1
+    found, wrong = ask(look, paths)
+    rows = {paths[place]: row for place, row in found.items()}
+    return rows, {paths[place]: reason for place, reason in wrong.items()}

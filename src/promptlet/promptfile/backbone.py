@@ -26,6 +26,13 @@ def is_known_name(name: str) -> bool:
     return name == MINI or (_HUB_ID.fullmatch(name) is not None and not Path(name).exists())
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether a name is that of a folder alone, as transformers saves models, and no hub id."""
+    if name.startswith(("features:", "open_clip:")):  # loading them says what is missing
+        return False
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_absolute()
+
+
 def check_names_known_backbone(file: PromptFile, where: str | Path) -> None:
     """Raise BackboneError where ``file`` names a backbone that only a person may name.
 

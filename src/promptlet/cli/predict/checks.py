@@ -47,14 +47,13 @@ class Form:
 
 def check_out(out: Path, force: bool, resume: bool) -> None:
     """Answers can be written there, and what is there is no other's."""
-    from promptlet.own_images.written.answers import form_of
+    from promptlet.own_images.written.answers import form_of, growing_of
 
     if force and resume:
         raise OptionError("--resume goes on with a file and --force begins it anew; give one of the two")
     form_of(out)
     check_file(out)
-    parts = [out, out.with_name(f"{out.name}.part")]
-    there = [path for path in parts if os.path.lexists(path)]
+    there = [path for path in dict.fromkeys((out, growing_of(out))) if os.path.lexists(path)]
     for path in there:
         if not path.is_file() or not os.access(path, os.W_OK):
             raise OptionError(f"--out {out}: {path} is there and cannot be written; give another name")
@@ -111,7 +110,9 @@ def _lines(path: Path) -> list[str]:
 
 def read_prompt(file: Path, backbone: str | None) -> PromptFile:
     """The prompt file, with a backbone that can be looked for."""
+    from promptlet.data.files import here
     from promptlet.promptfile import check_names_known_backbone, load_prompt_file
+    from promptlet.promptfile.backbone import is_folder_name
 
     prompt = load_prompt_file(file)
     if not prompt.is_protected:
@@ -125,31 +126,17 @@ def read_prompt(file: Path, backbone: str | None) -> PromptFile:
             f"{file} was saved without the name of its backbone; give it with --backbone "
             f"(fingerprint {prompt.fingerprint})"
         )
-    if backbone is None and _is_folder(name) and not Path(name).expanduser().is_dir():
-        start = "" if Path(name).is_absolute() else f", seen from {_here()}"
+    if backbone is None and is_folder_name(name) and not Path(name).expanduser().is_dir():
+        start = "" if Path(name).is_absolute() else f", seen from {here()}"
         raise BackboneError(
             f"{file} was made with the backbone in the folder {name!r}, which is not here{start}; give the "
             f"same model with --backbone FOLDER (fingerprint {prompt.fingerprint})"
         )
     if backbone is None:
         check_names_known_backbone(prompt, file)
-    elif _is_folder(backbone) and not Path(backbone).expanduser().is_dir():
+    elif is_folder_name(backbone) and not Path(backbone).expanduser().is_dir():
         raise BackboneError(f"--backbone {backbone}: there is no such folder; check the path")
     return prompt
-
-
-def _here() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return "the folder you are in, which is gone"
-
-
-def _is_folder(name: str) -> bool:
-    """Whether the name of a backbone is that of a folder."""
-    if name.startswith(("features:", "open_clip:")):  # loading them says what is missing
-        return False
-    return name.startswith((".", "/", "~", os.sep)) or name.count("/") > 1 or Path(name).is_absolute()
 
 
 def check_names(prompt: PromptFile, file: Path, names: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NONE = "None"
 """How people are told that an image is none of the classes."""
+AGAIN = "run the same command again, without --force and with --resume"
 
 
 @dataclass
@@ -148,8 +149,8 @@ def _counted(number: int, word: str) -> str:
 
 def _unwritten(path: Path, error: OSError) -> OptionError:
     return OptionError(
-        f"{path} cannot be written ({why(error)}); what was answered before is kept. Free some space and run "
-        "the same command again with --resume"
+        f"{path} cannot be written ({why(error)}); what was answered before is kept. Free some space and "
+        f"{AGAIN}"
     )
 
 

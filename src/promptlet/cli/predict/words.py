@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptlet.cli.predict.giving import Count
+from promptlet.cli.predict.giving import AGAIN, Count
 from promptlet.cli.shell import warn
 from promptlet.cli.streams import is_terminal
 
@@ -69,6 +69,4 @@ def how_to_go_on(written: AnswerFile | None, count: Count) -> str:
     kept = count.answered + count.before
     if not kept:
         return "nothing was answered yet; run the same command again"
-    return (
-        f"{kept:,} answers are kept in {written.growing}; run the same command again with --resume to go on"
-    )
+    return f"{kept:,} answers are kept in {' and '.join(map(str, written.kept_in))}; {AGAIN} to go on"

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from promptlet.data.images.opening import image_in_turn, is_file
+from promptlet.data.images.opening import check_image, is_file
 from promptlet.data.items import SPLIT_NAMES, Split
 from promptlet.errors import DataError, ImageError
 
@@ -106,7 +106,7 @@ def _files_in(folder: Path) -> set[str]:
 
 def _why_unreadable(path: str | Path) -> str:
     try:
-        with image_in_turn(path):
-            return ""
+        check_image(path)
     except ImageError as error:
         return str(error)
+    return ""

@@ -65,6 +65,13 @@ def image_in_turn(source: ImageSource) -> Iterator[Image.Image]:
         yield _open(source, turn)
 
 
+def check_image(path: str | Path) -> None:
+    """Raise ImageError where `open_image` would. JPEG is decoded small, which reads all of it in a third of
+    the time."""
+    with ExitStack() as turn:
+        _open_file(Path(path), turn, is_small=True)
+
+
 def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
     from PIL import Image
 
@@ -168,12 +175,12 @@ def _file_hash(path: Path | bytes) -> str:
     return digest.hexdigest()
 
 
-def _open_file(source: Path | bytes, turn: ExitStack) -> Image.Image:
+def _open_file(source: Path | bytes, turn: ExitStack, is_small: bool = False) -> Image.Image:
     name = name_of(source)
     with named(name):
         try:
             with opened(source, name) as file:
-                return _decoded(open_plugin(file, Path(name)), name, turn)
+                return _decoded(open_plugin(file, Path(name)), name, turn, is_small)
         except (ImageError, MemoryError):
             raise
         except Exception:
@@ -184,10 +191,12 @@ def _open_file(source: Path | bytes, turn: ExitStack) -> Image.Image:
             return _decoded(image, name, turn)
 
 
-def _decoded(image: Image.Image, name: str, turn: ExitStack) -> Image.Image:
+def _decoded(image: Image.Image, name: str, turn: ExitStack, is_small: bool = False) -> Image.Image:
     found = None
     try:
         _check_size(image, name)
+        if is_small:
+            image.draft(None, (1, 1))
         if image.width * image.height > LARGE_PIXELS:
             turn.enter_context(_LARGE)
         found = pillow_to_8_bits(image, name)

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from promptlet.data.files import is_folder, is_there, open_regular
+from promptlet.data.files import here, is_folder, is_there, open_regular
 from promptlet.errors import DataError, ImageError, why
 
 
@@ -71,11 +71,4 @@ def _why_not(path: Path, error: OSError) -> str:
         return str(reason)
     except (OSError, ValueError):
         pass
-    return f"{path}: there is no such file; check the path, relative paths start at {_here()}"
-
-
-def _here() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return "the folder you are in, which is gone"
+    return f"{path}: there is no such file; check the path, relative paths start at {here()}"

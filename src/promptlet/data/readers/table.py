@@ -16,7 +16,7 @@ from promptlet.data.files import (
     open_regular,
     portable,
 )
-from promptlet.data.images.formats import image_suffixes
+from promptlet.data.images.formats import has_heic_name, has_image_name, image_suffixes
 from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split, check_text
 from promptlet.data.readers.nesting import LOOKED_AT
 from promptlet.data.words import (
@@ -26,8 +26,8 @@ from promptlet.data.words import (
     SPLIT,
     Columns,
     find_columns,
-    looks_like_a_header,
     part_of,
+    role_of,
     settle_columns,
 )
 from promptlet.errors import DataError, did_you_mean, why
@@ -78,7 +78,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     names: list[str] = []
     for line, row in _raw_rows(path):
         where = f"{path}, line {line}"
-        if columns is None and not names and looks_like_a_header(row):
+        if columns is None and _is_header(row):
             columns, names = find_columns(row, where), row
             continue
         if columns is None:
@@ -90,6 +90,12 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
         elif names:
             columns, names = settle_columns(columns, names, row, where), []
         yield line, _pick(row, columns, where)
+
+
+def _is_header(row: list[str]) -> bool:
+    """Whether a first line names columns: a word for one of them, and no name of an image file."""
+    is_image = any(has_image_name(cell) or has_heic_name(cell) for cell in row)
+    return not is_image and any(role_of(cell) in (PATH, LABEL) for cell in row)
 
 
 def _raw_rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -7,7 +7,8 @@ of keys. So a name is looked up once, the number is judged, and that number is c
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from time import monotonic
 from typing import Final
 
 from promptlet.errors import ImageError, why
@@ -15,6 +16,9 @@ from promptlet.errors import ImageError, why
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 """Addresses of version 4 as networks of version 6 alone write them."""
 _OLD: Final = IPv6Network("::/96")
+_OWN: Final = (IPv4Network("192.0.0.0/24"), IPv6Network("fec0::/10"))
+"""For use within networks, which `ipaddress` counts as public: the first before Python 3.10.15, 3.11.10 and
+3.12.4, the second always."""
 
 
 def is_public(number: str) -> bool:
@@ -35,6 +39,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
         or address.is_multicast
         or address.is_reserved
         or address.is_unspecified
+        or any(address in network for network in _OWN)
     )
     is_translated = isinstance(address, IPv6Address) and (address in _TRANSLATED or bool(_mapped(address)))
     return is_translated or (address.is_global and not is_special)
@@ -59,7 +64,7 @@ def _mapped(address: IPv6Address) -> list[IPv4Address]:
 
 
 def connect(host: str, port: int, seconds: float) -> socket.socket:
-    """A connection to a public address of ``host``.
+    """A connection to a public address of ``host``, within so many seconds for all that it has.
 
     Raises ImageError where it has none; OSError where it cannot be reached.
     """
@@ -73,15 +78,16 @@ def connect(host: str, port: int, seconds: float) -> socket.socket:
             f"{host!r} leads to {numbers[0] if numbers else 'nothing'}, which is no address of the public "
             "internet; load the picture yourself and give the file"
         )
-    return _first(public, port, seconds)
+    return _first(public, port, monotonic() + seconds)
 
 
-def _first(numbers: list[str], port: int, seconds: float) -> socket.socket:
+def _first(numbers: list[str], port: int, until: float) -> socket.socket:
     """To the first that answers. No name is looked up again."""
-    problem: OSError | None = None
-    for number in numbers:
+    problem = OSError("it has no address")
+    for place, number in enumerate(numbers):
+        share = (until - monotonic()) / (len(numbers) - place)
         try:
-            return socket.create_connection((number, port), timeout=seconds)
+            return socket.create_connection((number, port), timeout=max(share, 0.01))
         except OSError as error:
             problem = error
-    raise problem or OSError("it has no address")
+    raise problem

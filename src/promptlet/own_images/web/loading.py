@@ -48,7 +48,8 @@ class Loader:
             files = {path: path for path in paths}
             wrong: dict[str, str] = {}
             named = {path: Path(folder) / str(i) for i, path in enumerate(paths) if is_address(path)}
-            with ThreadPoolExecutor(AT_ONCE) as pool:
+            pool = ThreadPoolExecutor(AT_ONCE)
+            try:
                 loaded = {path: pool.submit(self.load, path, file) for path, file in named.items()}
                 for path, future in loaded.items():
                     try:
@@ -57,6 +58,8 @@ class Loader:
                     except Exception as error:
                         del files[path]
                         wrong[path] = reason_of(error)
+            finally:  # after a stop, nobody waits for those that were not begun
+                pool.shutdown(cancel_futures=True)
             yield files, wrong
 
     def load(self, address: str, file: Path) -> None:

@@ -29,6 +29,11 @@ def form_of(path: Path) -> str:
     return suffix
 
 
+def growing_of(path: Path) -> Path:
+    """Where answers are added: beside a Parquet file, which cannot be read before its end."""
+    return path.with_name(f"{path.name}.part") if form_of(path) == ".parquet" else path
+
+
 class AnswerFile:
     """Answers in ``path``, added batch by batch. Parquet, which cannot be read before its end, is made at the
     end, from lines of JSON in FILE.part.
@@ -40,35 +45,42 @@ class AnswerFile:
         self.path, self.shape, self.made_with = path, shape, made_with
         self.is_parquet = form_of(path) == ".parquet"
         self.form = Csv(shape) if form_of(path) == ".csv" else JsonLines(shape)
-        self.growing = path.with_name(f"{path.name}.part") if self.is_parquet else path
+        self.growing = growing_of(path)
         self.note = note_of(path)
-        self._lines = GrowingFile(self.growing, self.note, made_with)
+        self._lines = GrowingFile(self.growing, self.note, made_with, self.form.head())
 
     @property
     def is_there(self) -> bool:
         """Whether there is anything to go on from, or to be replaced."""
         return self.path.exists() or self.growing.exists()
 
+    @property
+    def kept_in(self) -> list[Path]:
+        """The files that hold answers."""
+        files = dict.fromkeys((self.path, self.growing))
+        return [path for path in files if path.exists() and path.stat().st_size]
+
     def check(self) -> None:
         """That answers with these options can be added to what is there. Raises OptionError."""
         check_same(self.made_with, read_note(self.note, self.path)["made_with"], self.path)
 
     def _begin(self) -> None:
+        self._lines.lock()
         if self.is_parquet:
             self.path.unlink(missing_ok=True)
-        self._lines.begin(self.form.head())
+        self._lines.begin()
 
     def go_on(self) -> frozenset[str]:
         """Open it for more; how paths that were answered stand in it (`key`). Raises OptionError, OSError."""
         if self.is_parquet and not self.growing.exists():
-            answered = frozenset(parquet.keys(self.path))
-            self._lines.begin("")
+            answered = frozenset(parquet.keys(self.path, self.shape))
+            self._lines.begin()
             return answered
         self._lines.go_on()
         answered = frozenset(self.form.keys(self._lines.lines()))
         if self.is_parquet:
             answered = frozenset(map(parquet.key, answered))
-            answered |= frozenset(parquet.keys(self.path) if self.path.exists() else ())
+            answered |= frozenset(parquet.keys(self.path, self.shape) if self.path.exists() else ())
         return answered
 
     def key(self, path: str) -> str:

@@ -46,10 +46,13 @@ def note_of(path: Path) -> Path:
 
 
 class GrowingFile:
-    """Opened by `begin` or `go_on`; `add` leaves it whole whatever happens meanwhile."""
+    """Opened by `begin` or `go_on`; `add` leaves it whole whatever happens meanwhile.
 
-    def __init__(self, path: Path, note: Path, made_with: Mapping[str, Any]) -> None:
-        self.path, self.note, self.made_with = path, note, dict(made_with)
+    head: its first lines.
+    """
+
+    def __init__(self, path: Path, note: Path, made_with: Mapping[str, Any], head: str = "") -> None:
+        self.path, self.note, self.made_with, self.head = path, note, dict(made_with), head
         self._file: FileIO | None = None
         self._lock_file = note.with_name(f"{note.name}.lock")
         self._held = FileLock(self._lock_file)
@@ -61,18 +64,19 @@ class GrowingFile:
         """Whether more can be added."""
         return self._file is not None
 
-    def begin(self, head: str) -> None:
-        """An empty file with this head, in the place of any other. Raises OSError."""
-        self._lock()
+    def begin(self) -> None:
+        """A file with nothing but its head, in the place of any other. Raises OptionError, OSError."""
+        self.lock()
         self._file = self.path.open("wb", buffering=0)
         self._length, self._digest = 0, hashlib.blake2b(digest_size=16)
-        self.add(head)
+        self.add(self.head)
 
     def go_on(self) -> None:
         """Open what is there for more, without what a stop left of a batch. Raises OptionError where it is
         not what the note says, OSError."""
-        self._lock()
+        self.lock()
         known = read_note(self.note, self.path)
+        self._digest = hashlib.blake2b(digest_size=16)
         with open_regular(self.path) as file:
             left = known["bytes"]
             while chunk := file.read(min(_CHUNK, left)):
@@ -87,6 +91,8 @@ class GrowingFile:
         self._file = self.path.open("r+b", buffering=0)
         self._file.truncate(self._length)
         self._file.seek(self._length)
+        if not self._length:  # not even its head could be written
+            self.add(self.head)
 
     def add(self, lines: str) -> None:
         """Append whole lines. Raises OSError; then, and where a signal comes between, they are not there."""
@@ -119,12 +125,16 @@ class GrowingFile:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._held.release()
-        with suppress(OSError):
-            self._lock_file.unlink(missing_ok=True)
+        if self._held.is_locked:  # else it is another's
+            with suppress(OSError):
+                self._lock_file.unlink(missing_ok=True)
+            self._held.release()
 
-    def _lock(self) -> None:
-        """Keep other processes away from the file; the system frees it when this one dies."""
+    def lock(self) -> None:
+        """Keep other processes away from the file; the system frees it when this one dies. Raises OptionError
+        where another has it."""
+        if self._held.is_locked:
+            return
         try:
             self._held.acquire(timeout=0)
         except Timeout as error:

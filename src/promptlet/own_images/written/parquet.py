@@ -34,11 +34,13 @@ def key(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def keys(path: Path) -> Iterator[str]:
-    """The paths in a file. Raises OptionError where it is none."""
+def keys(path: Path, shape: Shape) -> Iterator[str]:
+    """The paths in a file. Raises OptionError where it is none of these columns."""
     _, parquet = import_parquet()
     try:
         with parquet.ParquetFile(path) as file:
+            if file.schema_arrow.names != shape.columns:
+                raise ValueError("its columns were changed")
             for batch in file.iter_batches(GROUP, columns=[PATH]):
                 yield from map(str, batch.column(0).to_pylist())
     except Exception as error:  # of a library's own kinds
