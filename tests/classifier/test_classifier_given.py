@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from promptlet import PromptClassifier
+from promptlet.classifier.given.paths import images_below
 from promptlet.data import load_dataset
+from promptlet.data.images import formats
 from promptlet.data.images.opening import content_hash
 from promptlet.errors import DataError, ImageError, OptionError
 
@@ -146,6 +149,32 @@ def test_parts_of_a_folder_are_learned_from_and_judged_by(
     tested = [path for path in paths if path.endswith("3.png")]
     assert clf.score(tmp_path) == np.mean(clf.predict(tested) == NAMES)
     assert len(clf.predict(tmp_path)) == 12  # every image below
+
+
+def test_a_folder_that_is_called_as_a_known_data_set_is_one_s_own(
+    quick: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mini-flowers", "caltech101"):
+        shutil.copytree(folder, tmp_path / name)
+        assert quick().fit(name).classes_.tolist() == quick().fit(tmp_path / name).classes_.tolist()
+
+
+def test_images_below_a_folder_are_a_person_s_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(folder, tmp_path / "boxes")
+    [first, *_] = whole = images_below(folder)
+    for left in ("@eaDir/SYNOPHOTO_THUMB.jpg", "__MACOSX/a.png", "Thumbs.db", ".hidden/b.png", "._c.png"):
+        (folder / left).parent.mkdir(exist_ok=True)
+        shutil.copy(first, folder / left)
+    (folder / "gone.png").symlink_to("nowhere")
+    assert images_below(folder) == whole
+    monkeypatch.setattr(formats, "reads_heic", lambda: False)
+    (folder / ".hidden" / "phone").mkdir()
+    (folder / ".hidden" / "phone" / "a.HEIC").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"no image file in it.* its 1 HEIC photos are read with the extra"):
+        images_below(folder / ".hidden" / "phone")
 
 
 def test_data_frames_of_pandas(quick: Any, paths: list[str], words: list[str], expected: np.ndarray) -> None:

@@ -23,9 +23,9 @@ from promptlet.data import content_hash, ignored_files, load_dataset, open_image
 from promptlet.data.doctor import examine
 from promptlet.data.files import is_file, is_folder, is_there, open_regular, portable, read_text
 from promptlet.data.images import reading
+from promptlet.data.load import read_own
 from promptlet.errors import DataError, ImageError, PromptletError
 from promptlet.features import encode_images
-from promptlet.own_images.data import read_own
 
 Make = Callable[..., Path]
 KINDS = ["pipe", "zero", "tty", "socket", "folder"]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from promptlet.data import read_table
+from promptlet.data.load import read_own
 from promptlet.errors import OptionError
 from promptlet.own_images.checking import result, words
 from promptlet.own_images.checking.brief import notes_of
@@ -19,7 +20,6 @@ from promptlet.own_images.checking.labels import find_doubtful, find_unknown_nam
 from promptlet.own_images.checking.looks import look_at
 from promptlet.own_images.checking.result import Finding, Findings, Photo
 from promptlet.own_images.checking.run import check, told
-from promptlet.own_images.data import read_own
 
 
 def drawn(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:

@@ -12,8 +12,9 @@ from PIL import Image
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.data import sample_shots
+from promptlet.data.load import read_own
 from promptlet.errors import DataError
-from promptlet.own_images.data import ignored, read_own
+from promptlet.own_images.data import ignored
 from promptlet.own_images.fitting import fit
 
 COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200)}

@@ -78,7 +78,8 @@ def command(
 ) -> None:
     """Find copies, leaks, doubtful labels and poor images. Nothing is changed on disk."""
     _check(out, write_clean, drop_doubtful, quick, force)
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.data.load import read_own
+    from promptlet.own_images.data import ignored
 
     own = read_own(data, check_files=False)
     tell_ignored(ignored(data, own))

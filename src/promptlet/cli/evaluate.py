@@ -88,7 +88,8 @@ def command(
     """Judge a prompt file on labelled images: accuracy, classes that are confused, the worst images."""
     _check(json and csv_, out, names)
     read_prompt(file, backbone)  # before the data: a wrong file is told at once
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.data.load import read_own
+    from promptlet.own_images.data import ignored
     from promptlet.own_images.evaluating.labelled import labelled
 
     found = read_own(data)

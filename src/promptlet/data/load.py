@@ -75,6 +75,17 @@ def load_dataset(
     raise DataError(f"{path}: files ending in {path.suffix!r} are not read as a data set; allowed: {KINDS}")
 
 
+def read_own(source: str | Path, check_files: bool = True) -> Split | FeatureFile:
+    """A person's own data by its path: a bare name is a folder here, never a data set known by name.
+
+    check_files: as in `load_dataset`. Raises DataError, MissingExtraError.
+    """
+    if is_hub_source(source):
+        return read_hugging_face(source)
+    path = Path(source)
+    return load_dataset(path, check_files=check_files) if is_there(path) else read_folder(path)
+
+
 def expand_names(sources: Sequence[str]) -> list[str]:
     """The sources, with the names of `GROUPS` replaced by what they stand for."""
     return [name for source in sources for name in GROUPS.get(source, (source,))]

@@ -5,21 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeAlias
 
-from promptlet.data import FeatureFile, Split, ignored_files, load_dataset, read_folder
-from promptlet.data.files import is_folder, is_there
-from promptlet.data.hugging_face.source import is_hub_source
+from promptlet.data import FeatureFile, Split, ignored_files
+from promptlet.data.files import is_folder
 
 OwnData: TypeAlias = Split | FeatureFile
-
-
-def read_own(path: Path, check_files: bool = True) -> OwnData:
-    """What lies at ``path``. A bare name is a folder here, never a data set known by name.
-
-    check_files: as in `load_dataset`. Raises DataError.
-    """
-    if is_there(path) or is_hub_source(path):
-        return load_dataset(path, check_files=check_files)
-    return read_folder(path)
 
 
 def ignored(path: Path, data: OwnData) -> list[Path]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from promptlet.data import FeatureFile, Split, without_unreadable
 from promptlet.data.images.checks import all_unreadable
+from promptlet.data.load import read_own
 from promptlet.errors import ImageError
-from promptlet.own_images.data import OwnData, read_own
+from promptlet.own_images.data import OwnData
 
 Progress = Callable[[int, int], None]
 

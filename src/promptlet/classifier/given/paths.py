@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Given
-from promptlet.data import FeatureFile, Split, load_dataset, read_folder
-from promptlet.data.files import is_folder, is_there
+from promptlet.data import FeatureFile, Split
+from promptlet.data.files import files_below, is_file, is_folder
 from promptlet.data.hugging_face.source import is_hub_source
-from promptlet.data.images.opening import list_images
+from promptlet.data.images.formats import has_image_name, heic_hint
 from promptlet.data.items import Item
-from promptlet.errors import DataError
+from promptlet.data.load import read_own
+from promptlet.errors import DataError, why
 
 SUFFIXES = (".csv", ".tsv", ".json", ".npz", ".parquet", ".arrow")
 """Of files that hold a data set."""
@@ -34,7 +34,7 @@ def take_data(source: str | Path | Split | FeatureFile, part: str) -> Given:
     """
     if part == ALL and isinstance(source, str | Path) and is_folder(Path(source)):
         return Given(images_below(Path(source)))
-    data = source if isinstance(source, Split | FeatureFile) else _read(Path(source), str(source))
+    data = source if isinstance(source, Split | FeatureFile) else read_own(source)
     split, features = (data.split, data.features) if isinstance(data, FeatureFile) else (data, None)
 
     def given(items: tuple[Item, ...], val: Given | None = None) -> Given:
@@ -50,19 +50,18 @@ def take_data(source: str | Path | Split | FeatureFile, part: str) -> Given:
 
 def images_below(folder: Path) -> list[Path]:
     """All image files in a folder and the folders in it, in the order of their paths. Raises DataError for
-    none."""
-    found: list[Path] = []
-    for place, folders, _ in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += list_images(place)
+    none, and where a folder cannot be listed."""
+    found = [path for path in files_below(folder, _refuse) if has_image_name(path.name) and is_file(path)]
     if not found:
-        raise DataError(f"{folder}: there is no image file in it, nor in a folder below it; check the path")
+        raise DataError(
+            f"{folder}: there is no image file in it, nor in a folder below it; check the path"
+            f"{heic_hint([folder])}"
+        )
     return sorted(found, key=lambda path: path.parts)
 
 
-def _read(path: Path, text: str) -> Split | FeatureFile:
-    """A bare name is a folder here, never a data set known by name."""
-    return load_dataset(text) if is_there(path) or is_hub_source(text) else read_folder(path)
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed ({why(error)}); check its permissions") from error
 
 
 __all__ = ["ALL", "TEST", "TRAIN", "images_below", "is_data", "take_data"]

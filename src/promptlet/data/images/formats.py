@@ -7,11 +7,13 @@ called directly, as Pillow's own are: nothing is registered.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from promptlet.data.files import files_below
 from promptlet.errors import ImageError
 
 if TYPE_CHECKING:
@@ -63,6 +65,14 @@ def has_image_name(name: str) -> bool:
 def has_heic_name(name: str) -> bool:
     """Whether a file of this name is a HEIC photo, whether it can be read here or not."""
     return _suffix(name) in HEIC_SUFFIXES
+
+
+def heic_hint(folders: Iterable[Path]) -> str:
+    """What HEIC photos below these folders need, where they are not read; to be added to a message."""
+    if reads_heic():
+        return ""
+    count = sum(has_heic_name(path.name) for folder in folders for path in files_below(folder))
+    return f"; its {count:,} HEIC photos are read with the extra 'heic': {INSTALL_HEIC}" if count else ""
 
 
 def _suffix(name: str) -> str:

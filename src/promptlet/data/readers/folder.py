@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from promptlet.data.files import files_below, is_folder, is_there, list_folders
-from promptlet.data.images.formats import INSTALL_HEIC, has_heic_name, image_suffixes, reads_heic
+from promptlet.data.images.formats import heic_hint, image_suffixes
 from promptlet.data.images.opening import list_images
 from promptlet.data.items import ALL_TRAIN, SPLIT_NAMES, Split, build_split, clean_class_name
 from promptlet.data.readers.nesting import meant_instead, twin_images, unwrapped, what_to_do
@@ -138,7 +138,7 @@ def _class_images(root: Path, is_train: bool = True) -> Found:
         )
     folders = list_folders(root)
     if not folders:
-        raise DataError(f"{root}: has no class folders; {EXPECTED}{_of_heic([root])}")
+        raise DataError(f"{root}: has no class folders; {EXPECTED}{heic_hint([root])}")
     found = {folder: list_images(folder) or twin_images(folder) for folder in folders}
     empty = [folder for folder, images in found.items() if not images]
     if empty and not is_train:
@@ -159,16 +159,8 @@ def _no_images(empty: list[Path]) -> str:
         also = f", nor do {', '.join(rest[:SHOWN])}{more} hold any"
     return (
         f"{first}: this class folder holds {kind}{also}; expected files ending in "
-        f"{', '.join(sorted(image_suffixes()))} directly in it: {what_to_do(first)}{_of_heic(empty)}"
+        f"{', '.join(sorted(image_suffixes()))} directly in it: {what_to_do(first)}{heic_hint(empty)}"
     )
-
-
-def _of_heic(folders: Iterable[Path]) -> str:
-    """What HEIC photos in them need, where they are not read."""
-    if reads_heic():
-        return ""
-    count = sum(has_heic_name(path.name) for folder in folders for path in files_below(folder))
-    return f"; its {count:,} HEIC photos are read with the extra 'heic': {INSTALL_HEIC}" if count else ""
 
 
 def ignored_files(root: str | Path, split: Split) -> list[Path]:

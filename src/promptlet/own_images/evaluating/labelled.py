@@ -13,8 +13,9 @@ from promptlet.classifier.given.take import take
 from promptlet.classifier.labels import read_labels, words_of
 from promptlet.data import FeatureFile, Split
 from promptlet.data.items import SPLIT_NAMES, Item
+from promptlet.data.load import read_own
 from promptlet.errors import DataError, check_option
-from promptlet.own_images.data import OwnData, read_own
+from promptlet.own_images.data import OwnData
 
 ALL = "all"
 PARTS = (*SPLIT_NAMES, ALL)
