@@ -12,6 +12,7 @@ from promptlet.data.hugging_face.source import is_hub_source
 from promptlet.data.images.formats import has_image_name, heic_hint
 from promptlet.data.items import Item
 from promptlet.data.load import read_own
+from promptlet.data.readers.feature_file import sources_of
 from promptlet.errors import DataError, why
 
 SUFFIXES = (".csv", ".tsv", ".json", ".npz", ".parquet", ".arrow")
@@ -35,11 +36,10 @@ def take_data(source: str | Path | Split | FeatureFile, part: str) -> Given:
     if part == ALL and isinstance(source, str | Path) and is_folder(Path(source)):
         return Given(images_below(Path(source)))
     data = source if isinstance(source, Split | FeatureFile) else read_own(source)
-    split, features = (data.split, data.features) if isinstance(data, FeatureFile) else (data, None)
+    split = data.split if isinstance(data, FeatureFile) else data
 
     def given(items: tuple[Item, ...], val: Given | None = None) -> Given:
-        images = [item.path if features is None else features[item.row] for item in items]
-        return Given(images, [item.class_name for item in items], val=val)
+        return Given(sources_of(data, items), [item.class_name for item in items], val=val)
 
     if part == ALL:
         return given(split.every_item)
