@@ -210,8 +210,10 @@ def test_a_data_frame_of_features_with_a_column_of_labels(
     assert (clf.n_features_in_, list(clf.feature_names_in_)) == (16, list(features))
     for asked in (features, features.assign(label="?"), features.to_numpy()):
         np.testing.assert_allclose(clf.predict_proba(asked), expected, atol=1e-5)
-    with pytest.raises(ValueError, match="Feature names must be in the same order"):
-        clf.predict(features[list(features)[::-1]])
+    turned = features[list(features)[::-1]]
+    for ask in (clf.predict, lambda frame: clf.score(frame, words)):
+        with pytest.raises(ValueError, match="Feature names must be in the same order"):
+            ask(turned)
     with pytest.raises(ValueError, match="unseen at fit time:\n- g"):
         clf.predict(features.rename(columns={"f0": "g"}))
     with pytest.raises(DataError, match=r"read as features, .* but the columns 'note' beside them"):

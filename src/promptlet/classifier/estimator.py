@@ -189,7 +189,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
                 checkpoint_stays=self.checkpoint_stays,
             )
         self._settle(method, classes)
-        for name in FEATURES_IN:
+        for name in (*FEATURES_IN, "estimate_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(features_in(given))
         self.history_, self.rejection_ = result.history, rejection
@@ -278,6 +278,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         """
         check_is_fitted(self, "method_")
         given = take(images, TEST, self._asked(labels is None))
+        check_columns(given, self)
         rows = self._classes.rows_of(read_labels(given, labels, self.label_names), self.label_names)
         hits = (self.predict(given.images) == self.classes_[rows]) & (rows >= 0)
         return float(np.average(hits, weights=sample_weight))
