@@ -190,6 +190,8 @@ def test_data_frames_of_pandas(quick: Any, paths: list[str], words: list[str], e
         clf = quick().fit(frame)
         np.testing.assert_allclose(clf.predict_proba(frame), expected, atol=1e-5)
         assert clf.score(frame) == clf.score(paths, words)
+    with_id = pandas.DataFrame({"id": [f"x{i}" for i in range(12)], "image_path": paths, "class": words})
+    assert quick().images_in(with_id) == paths  # as of a table in a file
     other = pandas.DataFrame({"a": paths, "b": words[::-1], "c": words})
     clf = quick(image_column="a", label_column="c").fit(other)
     np.testing.assert_allclose(clf.predict_proba(other[["a"]]), expected, atol=1e-5)
@@ -337,6 +339,8 @@ def test_validation_images_may_bring_their_labels(
     expected = quick(method="tip_adapter").fit(paths, words, paths, words).predict_proba(paths)
     brought = quick(method="tip_adapter").fit(paths, words, folder).predict_proba(paths)
     np.testing.assert_allclose(brought, expected)
+    with pytest.raises(DataError, match="val_labels is the text 'cat'"):
+        quick(method="tip_adapter").fit(paths, words, paths[:3], "cat")
     for val in ((paths, None), (None, words)):
         with pytest.raises(DataError, match="val_images and val_labels go together"):
             quick(method="tip_adapter").fit(paths, words, *val)

@@ -61,6 +61,8 @@ def labelled(images: Any, labels: Any, own: Given | None, asked: Asked) -> Given
         if given.labels is None:
             raise DataError(TOGETHER)
         return given
+    if isinstance(labels, str):
+        raise DataError(f"val_labels is the text {labels!r}; give one class name per image")
     return replace(take(images, TRAIN, replace(asked, needs_labels=False)), labels=list(labels), names=None)
 
 
