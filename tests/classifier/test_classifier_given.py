@@ -279,13 +279,30 @@ def test_torch_data_sets(
         assert clf.classes_.tolist() == NAMES
         np.testing.assert_allclose(clf.predict_proba(given), expected, atol=1e-5)
         assert clf.score(given) == np.mean(clf.predict(paths) == np.array(NAMES)[numbers])
-    of_files = Colours(paths, numbers)
-    of_files.samples = list(zip(paths, numbers, strict=True))  # type: ignore[attr-defined]
-    assert clf.images_in(of_files) == paths
     with pytest.raises(DataError, match=r"DataLoader.*loader\.dataset"):
         quick().fit(DataLoader(whole))
     with pytest.raises(DataError, match="item 0 of the data set is a int"):
         quick().fit(Subset([1, 2], [0, 1]))  # type: ignore[arg-type]
+
+
+def test_folders_of_torchvision_give_their_files(
+    quick: Any, folder: Path, paths: list[str], pixels: torch.Tensor, numbers: list[int]
+) -> None:
+    sets = pytest.importorskip("torchvision.datasets")
+    whole = sets.ImageFolder(str(folder))
+    clf = quick()
+    assert clf.images_in(whole) == paths
+    assert clf.images_in(Subset(whole, [7, 2])) == [paths[7], paths[2]]
+    for own in (
+        sets.ImageFolder(str(folder), transform=np.asarray),
+        sets.ImageFolder(str(folder), loader=lambda path: np.asarray(Image.open(path))),
+        Subset(sets.ImageFolder(str(folder), transform=np.asarray), range(12)),
+    ):
+        np.testing.assert_array_equal(clf.images_in(own), pixels.permute(0, 2, 3, 1))
+    reads = Colours(pixels, numbers)  # in its own way, whatever its samples are
+    reads.samples = [("elsewhere.png", number) for number in numbers]  # type: ignore[attr-defined]
+    reads.loader = whole.loader  # type: ignore[attr-defined]
+    assert isinstance(clf.images_in(reads)[0], np.ndarray)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
