@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,11 @@ def test_parts_of_a_folder_are_learned_from_and_judged_by(
         (tmp_path / part / word / Path(path).name).write_bytes(Path(path).read_bytes())
     clf = quick().fit(tmp_path)
     assert clf.training_["images"] == 9
+    split = load_dataset(tmp_path)
+    untested = replace(split, train=split.train[:6], val=split.train[6:], test=())
+    rest = [path for path in paths if not path.endswith("3.png")]
+    hits = clf.predict(rest) == [Path(path).parent.name for path in rest]
+    assert clf.score(untested, sample_weight=np.ones(9)) == np.mean(hits)
     tested = [path for path in paths if path.endswith("3.png")]
     assert clf.score(tmp_path) == np.mean(clf.predict(tested) == NAMES)
     assert len(clf.predict(tmp_path)) == 12  # every image below
@@ -248,6 +254,16 @@ def test_columns_that_are_no_choice(
     frame = pandas.DataFrame({**dict.fromkeys(columns, paths), "label": words})
     with pytest.raises(error, match=message):
         quick(**options).fit(frame)
+
+
+def test_columns_are_not_chosen_in_files(quick: Any, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "images.csv"
+    table.write_text("path,label,species\n", encoding="utf-8")
+    clf = quick(label_column="species")
+    for given in (table, "hf:owner/name"):
+        with pytest.raises(OptionError, match="label_column='species' would do nothing"):
+            clf.fit(given)
+    assert len(clf.images_in(folder)) == 12 and clf.fit(folder).score(folder) >= 0
 
 
 def test_data_frames_that_lack_something(quick: Any, paths: list[str], words: list[str]) -> None:

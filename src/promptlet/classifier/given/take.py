@@ -34,7 +34,7 @@ def take(images: Any, part: str, asked: Asked) -> Given:
     """
     is_path = isinstance(images, str | Path)
     if is_data(images) or (is_path and asked.needs_labels):
-        given = take_data(images, part)
+        given = take_data(images, part, asked)
     elif is_frame(images):
         given = take_frame(images, asked)
     elif is_hugging_face(images):
