@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from promptlet import PromptClassifier
 from promptlet.classifier.given.paths import images_below
@@ -295,6 +295,7 @@ def test_torch_data_sets(
         assert clf.classes_.tolist() == NAMES
         np.testing.assert_allclose(clf.predict_proba(given), expected, atol=1e-5)
         assert clf.score(given) == np.mean(clf.predict(paths) == np.array(NAMES)[numbers])
+    np.testing.assert_array_equal(clf.predict(TensorDataset(pixels)), clf.predict(pixels))
     with pytest.raises(DataError, match=r"DataLoader.*loader\.dataset"):
         quick().fit(DataLoader(whole))
     with pytest.raises(DataError, match="item 0 of the data set is a int"):

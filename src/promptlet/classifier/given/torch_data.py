@@ -49,7 +49,7 @@ def _pair(item: Any, row: int, asked: Asked) -> tuple[Any, Any]:
     elif isinstance(item, tuple | list) and len(item) >= 2:
         return item[0], item[1]
     elif not asked.needs_labels:
-        return item, None
+        return item[0] if isinstance(item, tuple | list) and len(item) == 1 else item, None
     what = f"the keys {', '.join(map(str, item))}" if isinstance(item, dict) else f"a {type(item).__name__}"
     raise DataError(
         f"item {row} of the data set is {what}; expected (image, label), or a dict with 'image' and 'label'"
