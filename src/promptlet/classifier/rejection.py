@@ -25,7 +25,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.data import clean_class_name
 from promptlet.errors import OptionError, did_you_mean, shown
 from promptlet.promptfile import SHARES, Rejection
@@ -48,7 +50,7 @@ def learn_rejection(
     """
     if count < 2 or count * features.shape[1] > MOST_SIGNS or len(np.unique(targets)) < count:
         return None
-    x = _unit(features)
+    x = _directions(features)
     scores = own_scores(x, targets, count, groups)
     thresholds = {
         share: threshold for share in SHARES if (threshold := _threshold(scores, share)) is not None
@@ -92,7 +94,7 @@ def own_scores(
 def scores(rejection: Rejection, features: np.ndarray, rows: Sequence[int] | None = None) -> np.ndarray:
     """Scores (N,) of image features (N, D): higher is nearer. rows: of the classes that count; None: all."""
     signs = rejection.signs if rows is None else rejection.signs[list(rows)]
-    return _scores(rejection.centre, signs, _unit(features))
+    return _scores(rejection.centre, signs, _directions(features))
 
 
 def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:
@@ -172,6 +174,12 @@ def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
     nearest = (away @ signs.T.astype(np.float32)).max(axis=1) / math.sqrt(len(centre))
     among: np.ndarray = nearest + OF_CENTRE * (x @ _unit(centre[None])[0])
     return among
+
+
+def _directions(features: np.ndarray) -> np.ndarray:
+    """Features (N, D) of whatever length as float32 of length 1."""
+    found: np.ndarray = unit(torch.from_numpy(np.array(features, np.float32))).numpy()
+    return found
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
