@@ -193,10 +193,10 @@ def taken() -> Iterator[None]:
 def shown(verbose: bool | None) -> Iterator[Bars]:
     """Bars for the time of a block, in it and in all that it calls only once.
 
-    verbose: False for none; True for bars on a terminal or in a notebook, else lines on standard error; None
-    for the same, except that quick work shows none and lines go to the logger "promptlet".
+    verbose: False, or 0, for none; True for bars on a terminal or in a notebook, else lines on standard
+    error; None for the same, except that quick work shows none and lines go to the logger "promptlet".
     """
-    if verbose is False or _taken.get():
+    if _taken.get() or (verbose is not None and not verbose):
         yield NoBars(LOGGER.info)
         return
     after = 0.0 if verbose else FIRST_BAR

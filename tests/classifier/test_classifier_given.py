@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from promptlet import PromptClassifier
 from promptlet.classifier.given.paths import images_below
@@ -146,6 +147,11 @@ def test_parts_of_a_folder_are_learned_from_and_judged_by(
         (tmp_path / part / word / Path(path).name).write_bytes(Path(path).read_bytes())
     clf = quick().fit(tmp_path)
     assert clf.training_["images"] == 9
+    split = load_dataset(tmp_path)
+    untested = replace(split, train=split.train[:6], val=split.train[6:], test=())
+    rest = [path for path in paths if not path.endswith("3.png")]
+    hits = clf.predict(rest) == [Path(path).parent.name for path in rest]
+    assert clf.score(untested, sample_weight=np.ones(9)) == np.mean(hits)
     tested = [path for path in paths if path.endswith("3.png")]
     assert clf.score(tmp_path) == np.mean(clf.predict(tested) == NAMES)
     assert len(clf.predict(tmp_path)) == 12  # every image below
@@ -190,6 +196,8 @@ def test_data_frames_of_pandas(quick: Any, paths: list[str], words: list[str], e
         clf = quick().fit(frame)
         np.testing.assert_allclose(clf.predict_proba(frame), expected, atol=1e-5)
         assert clf.score(frame) == clf.score(paths, words)
+    with_id = pandas.DataFrame({"id": [f"x{i}" for i in range(12)], "image_path": paths, "class": words})
+    assert quick().images_in(with_id) == paths  # as of a table in a file
     other = pandas.DataFrame({"a": paths, "b": words[::-1], "c": words})
     clf = quick(image_column="a", label_column="c").fit(other)
     np.testing.assert_allclose(clf.predict_proba(other[["a"]]), expected, atol=1e-5)
@@ -210,8 +218,10 @@ def test_a_data_frame_of_features_with_a_column_of_labels(
     assert (clf.n_features_in_, list(clf.feature_names_in_)) == (16, list(features))
     for asked in (features, features.assign(label="?"), features.to_numpy()):
         np.testing.assert_allclose(clf.predict_proba(asked), expected, atol=1e-5)
-    with pytest.raises(ValueError, match="Feature names must be in the same order"):
-        clf.predict(features[list(features)[::-1]])
+    turned = features[list(features)[::-1]]
+    for ask in (clf.predict, lambda frame: clf.score(frame, words)):
+        with pytest.raises(ValueError, match="Feature names must be in the same order"):
+            ask(turned)
     with pytest.raises(ValueError, match="unseen at fit time:\n- g"):
         clf.predict(features.rename(columns={"f0": "g"}))
     with pytest.raises(DataError, match=r"read as features, .* but the columns 'note' beside them"):
@@ -246,6 +256,16 @@ def test_columns_that_are_no_choice(
         quick(**options).fit(frame)
 
 
+def test_columns_are_not_chosen_in_files(quick: Any, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "images.csv"
+    table.write_text("path,label,species\n", encoding="utf-8")
+    clf = quick(label_column="species")
+    for given in (table, "hf:owner/name"):
+        with pytest.raises(OptionError, match="label_column='species' would do nothing"):
+            clf.fit(given)
+    assert len(clf.images_in(folder)) == 12 and clf.fit(folder).score(folder) >= 0
+
+
 def test_data_frames_that_lack_something(quick: Any, paths: list[str], words: list[str]) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"path": paths, "label": words})
@@ -275,13 +295,31 @@ def test_torch_data_sets(
         assert clf.classes_.tolist() == NAMES
         np.testing.assert_allclose(clf.predict_proba(given), expected, atol=1e-5)
         assert clf.score(given) == np.mean(clf.predict(paths) == np.array(NAMES)[numbers])
-    of_files = Colours(paths, numbers)
-    of_files.samples = list(zip(paths, numbers, strict=True))  # type: ignore[attr-defined]
-    assert clf.images_in(of_files) == paths
+    np.testing.assert_array_equal(clf.predict(TensorDataset(pixels)), clf.predict(pixels))
     with pytest.raises(DataError, match=r"DataLoader.*loader\.dataset"):
         quick().fit(DataLoader(whole))
     with pytest.raises(DataError, match="item 0 of the data set is a int"):
         quick().fit(Subset([1, 2], [0, 1]))  # type: ignore[arg-type]
+
+
+def test_folders_of_torchvision_give_their_files(
+    quick: Any, folder: Path, paths: list[str], pixels: torch.Tensor, numbers: list[int]
+) -> None:
+    sets = pytest.importorskip("torchvision.datasets")
+    whole = sets.ImageFolder(str(folder))
+    clf = quick()
+    assert clf.images_in(whole) == paths
+    assert clf.images_in(Subset(whole, [7, 2])) == [paths[7], paths[2]]
+    for own in (
+        sets.ImageFolder(str(folder), transform=np.asarray),
+        sets.ImageFolder(str(folder), loader=lambda path: np.asarray(Image.open(path))),
+        Subset(sets.ImageFolder(str(folder), transform=np.asarray), range(12)),
+    ):
+        np.testing.assert_array_equal(clf.images_in(own), pixels.permute(0, 2, 3, 1))
+    reads = Colours(pixels, numbers)  # in its own way, whatever its samples are
+    reads.samples = [("elsewhere.png", number) for number in numbers]  # type: ignore[attr-defined]
+    reads.loader = whole.loader  # type: ignore[attr-defined]
+    assert isinstance(clf.images_in(reads)[0], np.ndarray)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -335,6 +373,8 @@ def test_validation_images_may_bring_their_labels(
     expected = quick(method="tip_adapter").fit(paths, words, paths, words).predict_proba(paths)
     brought = quick(method="tip_adapter").fit(paths, words, folder).predict_proba(paths)
     np.testing.assert_allclose(brought, expected)
+    with pytest.raises(DataError, match="val_labels is the text 'cat'"):
+        quick(method="tip_adapter").fit(paths, words, paths[:3], "cat")
     for val in ((paths, None), (None, words)):
         with pytest.raises(DataError, match="val_images and val_labels go together"):
             quick(method="tip_adapter").fit(paths, words, *val)

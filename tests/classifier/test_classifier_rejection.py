@@ -102,6 +102,15 @@ def test_copies_of_an_image_do_not_vouch_for_it() -> None:
     assert twice[50.0] == pytest.approx(once[50.0], abs=0.01)
 
 
+def test_how_long_features_are_does_not_matter() -> None:
+    x, targets = clouds(3, 20)
+    rejection = learned(x, targets)
+    for length in (1e25, 1e-25):
+        np.testing.assert_allclose(scores(rejection, x * length), scores(rejection, x), atol=1e-5)
+        again = learned(x * length, targets).thresholds
+        assert again == pytest.approx(rejection.thresholds, abs=2e-5)
+
+
 def test_few_images_promise_less() -> None:
     for images, most in ((1, None), (2, 80.0), (5, 90.0), (10, 95.0), (20, 97.5), (50, 99.0)):
         x, targets = clouds(2, images)

@@ -29,7 +29,9 @@ def fitted(tiny_backbone: Any, problem: Any) -> PromptClassifier:
     return PromptClassifier(tiny_backbone, epochs=2, cache=False).fit(*problem)
 
 
-def test_a_fitted_classifier_says_what_it_learned(fitted: PromptClassifier, tmp_path: Any) -> None:
+def test_a_fitted_classifier_says_what_it_learned(
+    fitted: PromptClassifier, problem: Any, tmp_path: Any
+) -> None:
     size = fitted.save(tmp_path / "x.prompt")
     text = repr(fitted)
     assert text.startswith("PromptClassifier(backbone=")
@@ -38,6 +40,7 @@ def test_a_fitted_classifier_says_what_it_learned(fitted: PromptClassifier, tmp_
     assert f"prompt file {size:,} bytes" in text
     fitted.estimate_ = SimpleNamespace(accuracy=81.25, low=70.0, high=89.4)
     assert "estimated accuracy 81.2 % (70.0 to 89.4)" in repr(fitted)
+    assert "estimated" not in repr(fitted.fit(*problem))  # that was of what it had learned before
     assert "fitted" not in repr(PromptClassifier())
 
 
@@ -118,6 +121,8 @@ def sit_down(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
         ({}, True),
         ({"verbose": True}, True),
         ({"verbose": False}, False),
+        ({"verbose": 0}, False),
+        ({"verbose": 1}, True),
         ({"on_epoch": lambda _: None}, False),
         ({"on_epoch": lambda _: None, "verbose": True}, True),
     ],

@@ -78,6 +78,34 @@ def test_numbers_that_belong_to_classes_stay_with_them(tiny_backbone: Backbone, 
         PromptClassifier(tiny_backbone, start_from=tmp_path / "a.prompt", **own).fit(x, [f"{n} x" for n in y])
 
 
+def test_a_context_for_each_layer_belongs_to_no_class(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    deep = {"method": "ivlp", "method_options": {"depth": 2}, "epochs": 1, "cache": False}
+    two = PromptClassifier(tiny_backbone, **deep).fit(pictures, ["cat", "dog"] * 2)  # as many as layers
+    two.save(tmp_path / "a.prompt")
+    other = PromptClassifier(tiny_backbone, start_from=tmp_path / "a.prompt", **deep)
+    assert other.fit(pictures, ["cat", "cow"] * 2).started_.new == ("cow",)
+
+
+@pytest.mark.parametrize("method", ["zero_shot", "linear_probe", "tip_adapter", "tip_adapter_f"])
+def test_what_begins_at_its_images_cannot_go_on(method: str, tiny_backbone: Backbone, tmp_path: Path) -> None:
+    x, y = toy_arrays(tiny_backbone)
+    PromptClassifier(tiny_backbone, method, epochs=1).fit(x, y).save(tmp_path / "a.prompt")
+    with pytest.raises(OptionError, match=f"'{method}' learns nothing that another training could begin"):
+        PromptClassifier(tiny_backbone, method, epochs=1, start_from=tmp_path / "a.prompt").fit(x, y)
+
+
+def test_a_file_without_class_names_tells_none_of_new_ones(
+    tiny_backbone: Backbone, learned: Any, tmp_path: Path
+) -> None:
+    file, x, y = learned
+    loaded = PromptClassifier.load(file, tiny_backbone)
+    assert loaded.started_ is None
+    loaded.save(tmp_path / "b.prompt", compact=True)
+    clf = PromptClassifier(tiny_backbone, "rlp", rank=1, epochs=1, start_from=tmp_path / "b.prompt").fit(x, y)
+    assert clf.started_.numbers == 36 and not (clf.started_.kept or clf.started_.new or clf.started_.gone)
+
+
 def test_a_damaged_prompt_is_refused(tiny_backbone: Backbone, learned: Any, tmp_path: Path) -> None:
     file, x, y = learned
     data = bytearray(file.read_bytes())

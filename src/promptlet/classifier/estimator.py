@@ -62,7 +62,8 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     on_encode : called with (done, total) while images are encoded.
     label_names : what labels that are whole numbers mean: a list of names, counted from 0, or a dict by
         number. Labels in words need none.
-    image_column, label_column : columns of a data frame or data set; None finds them by their names.
+    image_column, label_column : columns of a data frame, or of a data set in memory; None finds them by their
+        names.
     verbose : whether a bar shows how far encoding and training are. None: on a terminal or in a notebook,
         when it takes long and there is no on_encode or on_epoch; elsewhere the logger "promptlet" is told.
     start_from : a prompt file of the same backbone, method and shape, whose numbers the training begins with;
@@ -70,7 +71,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
 
     Attributes
     ----------
-    classes_ : the labels as given, words or whole numbers, sorted (C,).
+    classes_ : the labels as given, words or whole numbers, sorted (C,); of a prompt file in its order.
     class_names_ : their names as they stand in the prompts: spaces for "_".
     method_ : what was learned, a `promptlet.methods.Method`.
     history_ : an `EpochReport` for each epoch.
@@ -189,7 +190,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
                 checkpoint_stays=self.checkpoint_stays,
             )
         self._settle(method, classes)
-        for name in FEATURES_IN:
+        for name in (*FEATURES_IN, "estimate_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         self.__dict__.update(features_in(given))
         self.history_, self.rejection_ = result.history, rejection
@@ -271,13 +272,14 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         self, images: Images, labels: Iterable[Any] | None = None, sample_weight: np.ndarray | None = None
     ) -> float:
         """Share of images (0 to 1) whose predicted class is their label. What brings labels to `fit` does so
-        here; of data that has parts, its test images are asked.
+        here; of data that has parts, its test images are asked, or all where there are none.
 
         Labels may differ from those of fit by "_", spaces and case. Unknown ones count as wrong; if all are,
         that is a DataError.
         """
         check_is_fitted(self, "method_")
         given = take(images, TEST, self._asked(labels is None))
+        check_columns(given, self)
         rows = self._classes.rows_of(read_labels(given, labels, self.label_names), self.label_names)
         hits = (self.predict(given.images) == self.classes_[rows]) & (rows >= 0)
         return float(np.average(hits, weights=sample_weight))

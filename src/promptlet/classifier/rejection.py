@@ -25,7 +25,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 
+from promptlet.backbones.arithmetic.unit import unit
 from promptlet.data import clean_class_name
 from promptlet.errors import OptionError, did_you_mean, shown
 from promptlet.promptfile import SHARES, Rejection
@@ -48,7 +50,7 @@ def learn_rejection(
     """
     if count < 2 or count * features.shape[1] > MOST_SIGNS or len(np.unique(targets)) < count:
         return None
-    x = _unit(features)
+    x = _directions(features)
     scores = own_scores(x, targets, count, groups)
     thresholds = {
         share: threshold for share in SHARES if (threshold := _threshold(scores, share)) is not None
@@ -67,6 +69,7 @@ def own_scores(
     if groups is None:
         groups = np.unique(x, axis=0, return_inverse=True)[1].ravel()
     sums, sizes = _sums(x, targets, count)
+    means, is_there = sums / np.maximum(sizes, 1)[:, None], sizes > 0
     order = np.argsort(groups, kind="stable")
     starts = np.searchsorted(groups[order], groups), np.searchsorted(groups[order], groups, "right")
     found = []
@@ -75,19 +78,23 @@ def own_scores(
         asked = asked[np.linspace(0, len(asked) - 1, LARGEST).astype(int)]
     for row in asked:
         mates = order[starts[0][row] : starts[1][row]]
-        left, known = sums.copy(), sizes.copy()
-        np.subtract.at(left, targets[mates], x[mates])
-        np.subtract.at(known, targets[mates], 1)
-        if known[targets[row]] > 0 and (known > 0).sum() > 1:
-            means = left[known > 0] / known[known > 0, None]
-            found.append(_scores(*_places(means), x[row : row + 1])[0])
+        touched, places = np.unique(targets[mates], return_inverse=True)  # the others stay as they are
+        before = means[touched], is_there[touched]
+        left, known = sums[touched], sizes[touched]
+        np.subtract.at(left, places, x[mates])
+        np.subtract.at(known, places, 1)
+        means[touched], is_there[touched] = left / np.maximum(known, 1)[:, None], known > 0
+        if is_there[targets[row]] and is_there.sum() > 1:
+            some = means if is_there.all() else means[is_there]
+            found.append(_scores(*_places(some), x[row : row + 1])[0])
+        means[touched], is_there[touched] = before
     return np.array(found, np.float64)
 
 
 def scores(rejection: Rejection, features: np.ndarray, rows: Sequence[int] | None = None) -> np.ndarray:
     """Scores (N,) of image features (N, D): higher is nearer. rows: of the classes that count; None: all."""
     signs = rejection.signs if rows is None else rejection.signs[list(rows)]
-    return _scores(rejection.centre, signs, _unit(features))
+    return _scores(rejection.centre, signs, _directions(features))
 
 
 def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:
@@ -159,7 +166,7 @@ def _sums(x: np.ndarray, targets: np.ndarray, count: int) -> tuple[np.ndarray, n
 def _places(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The centre (D,), as a file holds it, and the signs (C, D) of class means (C, D)."""
     centre = means.mean(axis=0).astype(np.float16).astype(np.float32)
-    return centre, np.where(means > centre, 1, -1).astype(np.int8)
+    return centre, (means > centre) * np.int8(2) - np.int8(1)
 
 
 def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -167,6 +174,12 @@ def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
     nearest = (away @ signs.T.astype(np.float32)).max(axis=1) / math.sqrt(len(centre))
     among: np.ndarray = nearest + OF_CENTRE * (x @ _unit(centre[None])[0])
     return among
+
+
+def _directions(features: np.ndarray) -> np.ndarray:
+    """Features (N, D) of whatever length as float32 of length 1."""
+    found: np.ndarray = unit(torch.from_numpy(np.array(features, np.float32))).numpy()
+    return found
 
 
 def _unit(x: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from promptlet.classifier.files import (
 from promptlet.classifier.labels import Classes, LabelNames, classes_named
 from promptlet.classifier.none_of_these import TellsNone
 from promptlet.classifier.showing import as_html, in_words
+from promptlet.classifier.starting import Started
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import Method, build_method, register, registered
@@ -52,6 +53,7 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     short_classes_: tuple[str, ...]
     history_: tuple[EpochReport, ...]
     training_: dict[str, Any]
+    started_: Started | None = None
     _answers: Answers
     _words: tuple[str, ...]
 

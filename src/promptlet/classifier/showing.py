@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
 from typing import Any
 
 from promptlet.characters import visible
-from promptlet.errors import PromptletError
+from promptlet.errors import PromptletError, listed
 from promptlet.promptfile import dumps
 
-SHOWN = 5
 STYLE = "border-collapse:collapse;margin:0 0 .5em"
 CELL = "text-align:left;padding:.1em 1em .1em 0"
 
@@ -21,7 +19,7 @@ def told(classifier: Any) -> dict[str, str]:
     method, training = classifier.method_, classifier.training_
     facts = {"method": method.info.name}
     names = classifier.class_names_
-    facts["classes"] = f"{len(names)} ({_listed(names)})" if names else "not named in the file"
+    facts["classes"] = f"{len(names)} ({listed(names)})" if names else "not named in the file"
     if "images" in training:
         facts["images"] = f"{training['images']:,}"
     if classifier.history_:
@@ -58,8 +56,3 @@ def _estimate(estimate: Any) -> dict[str, str]:
     low, high = getattr(estimate, "low", None), getattr(estimate, "high", None)
     interval = "" if low is None or high is None else f" ({low:.1f} to {high:.1f})"
     return {"estimated accuracy": f"{accuracy:.1f} %{interval}"}
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -11,12 +11,14 @@ from promptlet.classifier.files import prompt_file_of, usable_file
 from promptlet.data import clean_class_name
 from promptlet.errors import OptionError, PromptletError, listed
 from promptlet.methods import Method
+from promptlet.methods.text_prompt import TextPrompt
 
 
 @dataclass(frozen=True)
 class Started:
     """numbers: how many were taken over. kept, new, gone: class names that were taught before and are taught
-    again, that are taught for the first time, and that were taught before and are no more."""
+    again, that are taught for the first time, and that were taught before and are no more; all are empty
+    where the file names no classes."""
 
     numbers: int
     kept: tuple[str, ...]
@@ -37,8 +39,11 @@ def start_from(method: Method, path: str | Path) -> Started:
             f"start_from={str(path)!r} was made by the method {file.method!r}, not {method.info.name!r}; go "
             f"on with the same method, or train anew without it"
         )
-    if not method.trainables():
-        raise OptionError(f"{method.info.name!r} is not trained by steps, so there is nothing to go on from")
+    if method.info.by_class or not method.trainables():
+        raise OptionError(
+            f"{method.info.name!r} learns nothing that another training could begin with: it starts at its "
+            "own images, or at its class names alone; train anew on the images of all classes"
+        )
     backbone = method.backbone
     backbone.check_fingerprint(file.fingerprint, file.backbone, str(path), not file.is_protected)
     _check_names(method, file.class_names, path)
@@ -60,10 +65,8 @@ def start_from(method: Method, path: str | Path) -> Started:
 
 
 def _check_names(method: Method, names: Sequence[str], path: str | Path) -> None:
-    """What belongs to class names is of use for the same ones alone, in their order."""
-    shapes = [parameter.shape for parameter in method.trainables().values()]
-    has_contexts = any(len(shape) == 3 and shape[0] == len(method.class_names) for shape in shapes)
-    per_class = method.info.by_class or has_contexts
+    """A context for each class is of use for the same ones alone, in their order."""
+    per_class = isinstance(method, TextPrompt) and method.placement == "per_class"
     if per_class and tuple(map(clean_class_name, names)) != tuple(method.class_names):
         raise OptionError(
             f"what {method.info.name!r} learned in {path} belongs to its classes ({listed(names)}), and "
@@ -72,6 +75,8 @@ def _check_names(method: Method, names: Sequence[str], path: str | Path) -> None
 
 
 def _compared(method: Method, before: Sequence[str]) -> Started:
+    if not before:
+        return Started(method.trainable_count(), (), (), ())
     old = {clean_class_name(name).casefold(): name for name in before}
     now = {name.casefold(): name for name in method.class_names}
     return Started(

@@ -64,6 +64,14 @@ def role_of(name: str) -> str | None:
     return _ROLES.get(_key(name)) or _LAST.get(_key(name))
 
 
+def called(names: Sequence[str], role: str) -> list[int]:
+    """The columns, by number, that are called as ``role`` is: those called just that, else those of a word
+    for it, else those of a word that may mean it."""
+    exact = [i for i, name in enumerate(names) if _key(name) == role]
+    found = exact or _called(names, role)
+    return found or [i for i, name in enumerate(names) if _LAST.get(_key(name)) == role]
+
+
 def find_columns(names: Sequence[str], where: str) -> Columns:
     """The columns of images, labels and parts by their names. One called just ``path``, ``label`` or
     ``split`` comes before all others.
@@ -111,8 +119,7 @@ _EXAMPLES = {
 
 
 def _one(names: Sequence[str], role: str, where: str) -> int | None:
-    exact = [i for i, name in enumerate(names) if _key(name) == role]
-    found = exact or _called(names, role) or [i for i, n in enumerate(names) if _LAST.get(_key(n)) == role]
+    found = called(names, role)
     if len(found) > 1:
         shown = " and ".join(repr(names[i]) for i in found)
         if len({names[i] for i in found}) == 1:

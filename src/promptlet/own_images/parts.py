@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from promptlet.data import FeatureFile
-from promptlet.data.items import SPLIT_NAMES, Item
+from promptlet.data.items import SPLIT_NAMES
+from promptlet.data.readers.feature_file import sources_of
 from promptlet.own_images.data import OwnData
 
 
@@ -19,12 +20,7 @@ class Part(NamedTuple):
 def parts_of(data: OwnData) -> dict[str, Part]:
     """``train``, ``val`` and ``test``; those that are not there are empty."""
     split = data.split if isinstance(data, FeatureFile) else data
-    features = data.features if isinstance(data, FeatureFile) else None
-
-    def source(item: Item) -> Any:
-        return item.path if features is None else features[item.row]
-
     return {
-        name: Part([source(item) for item in items], [item.class_name for item in items])
+        name: Part(sources_of(data, items), [item.class_name for item in items])
         for name, items in ((name, getattr(split, name)) for name in SPLIT_NAMES)
     }

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from promptlet.data import IMAGE_SUFFIXES
-from promptlet.data.words import LABEL, PATH, role_of
+from promptlet.data.words import LABEL, PATH, called, role_of
 from promptlet.errors import DataError, OptionError, did_you_mean, shown
+from promptlet.errors import listed as first_of
 
 SHOWN = 12
 OPTIONS = {PATH: "image_column", LABEL: "label_column"}
@@ -32,7 +33,8 @@ def the_column(role: str, columns: Sequence[Any], where: str, could_be: Callable
 
     One called just ``path``, ``image`` or ``label`` comes before others. Raises DataError for a choice.
     """
-    found = [name for name in columns if role_of(str(name)) == role and could_be(name)]
+    possible = [name for name in columns if role_of(str(name)) == role and could_be(name)]
+    found = [possible[i] for i in called(list(map(str, possible)), role)]
     exact = [name for name in found if str(name).casefold() in (role, NOUNS[role][:-1])]
     found = exact if len(exact) == 1 else found
     if len(found) > 1:
@@ -60,9 +62,7 @@ def no_column(role: str, columns: Sequence[Any], where: str) -> DataError:
 
 def listed(columns: Iterable[Any]) -> str:
     """Names of columns in a message."""
-    names = [repr(name) for name in columns]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"the columns {', '.join(names[:SHOWN])}{more}"
+    return f"the columns {first_of(map(repr, columns), SHOWN)}"
 
 
 def looks_like_image(value: Any) -> bool:

@@ -34,7 +34,7 @@ def take(images: Any, part: str, asked: Asked) -> Given:
     """
     is_path = isinstance(images, str | Path)
     if is_data(images) or (is_path and asked.needs_labels):
-        given = take_data(images, part)
+        given = take_data(images, part, asked)
     elif is_frame(images):
         given = take_frame(images, asked)
     elif is_hugging_face(images):
@@ -61,6 +61,8 @@ def labelled(images: Any, labels: Any, own: Given | None, asked: Asked) -> Given
         if given.labels is None:
             raise DataError(TOGETHER)
         return given
+    if isinstance(labels, str):
+        raise DataError(f"val_labels is the text {labels!r}; give one class name per image")
     return replace(take(images, TRAIN, replace(asked, needs_labels=False)), labels=list(labels), names=None)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from promptlet.classifier.given.parts import Asked, Given
 from promptlet.errors import DataError
 
 KEYS = (("image", "label"), ("pixel_values", "labels"))
+FOLDERS = "torchvision.datasets.folder"
+"""Where torchvision has its folders of images, and what reads a file of them."""
 
 
 def is_torch(source: Any) -> bool:
@@ -47,7 +49,7 @@ def _pair(item: Any, row: int, asked: Asked) -> tuple[Any, Any]:
     elif isinstance(item, tuple | list) and len(item) >= 2:
         return item[0], item[1]
     elif not asked.needs_labels:
-        return item, None
+        return item[0] if isinstance(item, tuple | list) and len(item) == 1 else item, None
     what = f"the keys {', '.join(map(str, item))}" if isinstance(item, dict) else f"a {type(item).__name__}"
     raise DataError(
         f"item {row} of the data set is {what}; expected (image, label), or a dict with 'image' and 'label'"
@@ -63,10 +65,13 @@ def _names_of(source: Any) -> list[str] | None:
 
 
 def _files_of(source: Any) -> list[tuple[Any, Any]] | None:
-    """(path, label) of a folder of images that changes neither."""
-    changes = (getattr(source, name, None) for name in ("transform", "target_transform"))
-    samples = getattr(source, "samples", None)
-    if not isinstance(samples, list) or any(change is not None for change in changes):
+    """(path, label) of torchvision's folder of images, or of a `Subset` of one, that changes neither; None of
+    what reads its items in a way of its own."""
+    if type(source) is Subset:
+        files = _files_of(source.dataset)
+        return None if files is None else [files[row] for row in source.indices]
+    ways = (getattr(type(source), "__getitem__", None), getattr(source, "loader", None))
+    if any(getattr(way, "__module__", None) != FOLDERS for way in ways):
         return None
-    are_files = (isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) for one in samples)
-    return samples if all(are_files) else None
+    changes = (source.transform, source.target_transform)
+    return None if any(change is not None for change in changes) else list(source.samples)

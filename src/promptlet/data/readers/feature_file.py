@@ -7,6 +7,7 @@ Arrays: ``features`` (N, D) floats, not normalised; ``labels`` (N,) whole number
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ class FeatureFile:
         return cls(
             Split(split.name, split.class_names, *parts, rule=split.rule), _frozen(features, split.name)
         )
+
+
+def sources_of(data: Split | FeatureFile, items: Iterable[Item]) -> list[Any]:
+    """What can be encoded or is so already: the paths of items, or their features (D,)."""
+    if isinstance(data, FeatureFile):
+        return [data.features[item.row] for item in items]
+    return [item.path for item in items]
 
 
 def read_feature_file(path: str | Path) -> FeatureFile:

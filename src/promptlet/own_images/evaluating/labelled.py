@@ -14,6 +14,7 @@ from promptlet.classifier.labels import read_labels, words_of
 from promptlet.data import FeatureFile, Split
 from promptlet.data.items import SPLIT_NAMES, Item
 from promptlet.data.load import read_own
+from promptlet.data.readers.feature_file import sources_of
 from promptlet.errors import DataError, check_option
 from promptlet.own_images.data import OwnData
 
@@ -84,10 +85,9 @@ def _of_data(data: OwnData, where: str, part: str | None) -> Labelled:
     if not items:
         there = ", ".join(name for name in SPLIT_NAMES if getattr(split, name)) or "none"
         raise DataError(f"{where}: the part {chosen} holds no images; parts with images: {there}")
-    features = data.features if isinstance(data, FeatureFile) else None
     return Labelled(
         where,
-        tuple(item.path if features is None else features[item.row] for item in items),
+        tuple(sources_of(data, items)),
         tuple(str(item.path) for item in items),
         tuple(item.class_name for item in items),
         split.class_names,
