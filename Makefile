@@ -16,7 +16,7 @@ venv: $(UV)  ## an empty .venv, to put a PyTorch of your choice into before anyt
 
 setup: $(TESTS)  ## all that the other targets need, in .venv
 
-demo: $(DEMO)  ## the paper's comparison on the embedded suite, offline; makes demo/report.html
+demo: $(DEMO)  ## the main job on drawn pictures, offline, and the paper's comparison; makes demo/report.html
 	.venv/bin/promptlet demo
 
 test: $(TESTS)  ## the tests: offline, CPU, on up to four cores

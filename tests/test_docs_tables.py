@@ -114,3 +114,19 @@ def test_the_page_on_estimates_shows_the_committed_rows() -> None:
     rows = json.loads((RESULTS / "own-images.json").read_text(encoding="utf-8"))["rows"]
     page = (ROOT / "docs" / "results" / "own-images.md").read_text(encoding="utf-8")
     assert page.endswith(own_images_tables(rows)) and len(rows) == 5 * 2 * 7
+
+
+def test_the_page_on_how_many_photos_shows_the_committed_rows() -> None:
+    page = (ROOT / "docs" / "how-to" / "how-many-photos.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "how-many-photos.json").read_text(encoding="utf-8"))["rows"]
+    for shots in (4, 8, 16, 32):
+        some = [row for row in rows if row["shots"] == shots]
+        means = {key: np.mean([row[key] for row in some]) for key in ("estimate", "low", "high")}
+        true = [row["test_accuracy"] for row in some]
+        held = sum(row["low"] <= row["test_accuracy"] <= row["high"] for row in some)
+        line = (
+            f"| {shots} | {some[0]['images']} | {means['estimate']:.1f} | {means['low']:.1f} to "
+            f"{means['high']:.1f} | {means['high'] - means['low']:.1f} | {np.mean(true):.1f} | "
+            f"{min(true):.1f} to {max(true):.1f} | {held} of {len(some)} |"
+        )
+        assert len(some) == 5 and line in page, line

@@ -13,7 +13,7 @@ import pytest
 
 from promptlet.data import base_new
 from promptlet.data.arrays import write_arrays
-from promptlet.errors import ImageError
+from promptlet.errors import ImageError, did_you_mean
 from promptlet.reasons import reason_of
 
 
@@ -65,3 +65,8 @@ def test_a_disk_or_a_full_memory_is_no_bug(tmp_path: Path) -> None:
 
 def test_an_error_that_was_never_raised() -> None:
     assert reason_of(ValueError("x")) == "ValueError: x (no place)"
+
+
+def test_what_was_given_is_never_suggested() -> None:
+    assert did_you_mean("coopp", iter(["coop", "rlp"])) == " Did you mean 'coop'?"
+    assert did_you_mean("coop", iter(["coop", "rlp"])) == did_you_mean("xyz", ["coop"]) == ""

@@ -105,8 +105,10 @@ def why(error: Exception) -> str:
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """``" Did you mean 'rlp'?"`` when one of the allowed names is close, else the empty string."""
-    close = get_close_matches(str(given)[:100], list(allowed), n=1)
+    """``" Did you mean 'rlp'?"`` when one of the allowed names is close, else the empty string: also where
+    what was given is one of them, and failed for another reason."""
+    names = list(allowed)
+    close = [] if given in names else get_close_matches(str(given)[:100], names, n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

@@ -36,6 +36,14 @@ def test_quick_tells_what_files_tell(shell: Any, photos: Path) -> None:
     assert "labels were not compared" in text and str(photos) not in text.partition("with pictures:")[0]
 
 
+def test_what_is_advised_names_what_was_given(shell: Any, photos: Path) -> None:
+    quick = shell.run("check", photos, "--quick").stdout
+    assert f"with pictures: promptlet check {photos} --quick --out NAME.html" in quick
+    spaced = photos.rename(photos.with_name("my photos"))
+    whole = shell.run("check", spaced, "--backbone", "mini", "--no-cache").stdout
+    assert f"with pictures: promptlet check '{spaced}' --backbone mini --out NAME.html" in whole
+
+
 def test_with_a_backbone_labels_are_compared(shell: Any, photos: Path, tmp_path: Path) -> None:
     given = ("check", photos, "--backbone", "mini", "--no-cache")
     page, table = tmp_path / "page.html", tmp_path / "clean.csv"

@@ -42,6 +42,7 @@ def test_a_low_rank_prompt_in_another_method(
     ("method", "words"),
     [
         ("zero_shot", "nothing to learn"),
+        ("zero_shot", "from 12 images, of which it learned nothing"),
         ("tip_adapter", "made from the images at once"),
         ("rlp", "in 2 epochs"),
     ],

@@ -47,6 +47,16 @@ def test_fit_twice_gives_the_same_numbers(
     assert load_prompt_file(tmp_path / "c.prompt").training["seed"] == 0
 
 
+def test_fit_advises_to_check_as_it_was_called(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "my photos"
+    shutil.copytree(pictures / "train", photos)
+    shutil.copy(photos / "cat" / "train0.png", photos / "cat" / "again.png")
+    said = shell.run("fit", photos, "-o", tmp_path / "a.prompt", "--backbone", clip_folder, *QUICK).output
+    assert f"see promptlet check '{photos}' --backbone {clip_folder}" in said
+
+
 def test_fit_options_reach_the_file(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.prompt"
     options = (

@@ -212,7 +212,7 @@ def test_classes_of_a_file_and_a_list_on_standard_input(
         "--json",
     ]
     done = CliRunner().invoke(app, list(map(str, words)), input=f"{one}\n{one}\nnot there.png\n")
-    assert done.exit_code == 1 and "named again 1 times" in done.stderr
+    assert done.exit_code == 1 and "1 image was named again" in done.stderr
     document = json.loads(done.stdout)
     [entry] = document["predictions"]
     assert {best["class_name"] for best in entry["top"]} == {"lynx", "house cat"}

@@ -22,6 +22,7 @@ from promptfile_golden import (
     COMPACT,
     FULL,
     GOLDEN,
+    GOLDEN_4,
     LOW_RANK,
     META_NET,
     OLDER,
@@ -32,7 +33,7 @@ from promptfile_golden import (
 )
 
 from promptlet.errors import PromptFileError
-from promptlet.promptfile import KMEANS, PRECISIONS, dumps, loads
+from promptlet.promptfile import KMEANS, PRECISIONS, PromptFile, dumps, loads
 
 
 def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -506,10 +507,12 @@ def test_much_damage_never_raises_anything_else(data: bytes) -> None:
     stays_safe(data)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_every_flipped_bit_is_noticed(name: str) -> None:
+@pytest.mark.parametrize(
+    "golden", [*GOLDEN.values(), *GOLDEN_4.values()], ids=[*GOLDEN, *(f"4-{name}" for name in GOLDEN_4)]
+)
+def test_every_flipped_bit_is_noticed(golden: tuple[PromptFile, str]) -> None:
     """Whatever bit of a file changes, in its length, its header or its numbers: it is refused."""
-    data = dumps(*GOLDEN[name])
+    data = dumps(*golden)
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8

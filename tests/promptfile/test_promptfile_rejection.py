@@ -61,17 +61,6 @@ def test_a_compact_file_leaves_it_out() -> None:
     assert loads(dumps(replace(LOW_RANK, rejection=REJECTION), compact=True)).rejection is None
 
 
-def test_every_bit_of_it_is_covered_by_the_digest() -> None:
-    data = (WITH_REJECTION / "low-rank-fp32.prompt").read_bytes()
-    for at in range(8, len(data)):  # a space at the end of the header is the only byte without a meaning
-        if data[at : at + 1] == b" ":
-            continue
-        changed = bytearray(data)
-        changed[at] ^= 1
-        with pytest.raises(PromptFileError):
-            loads(bytes(changed))
-
-
 def change(**entries: Any) -> Callable[[dict[str, Any]], None]:
     def apply(header: dict[str, Any]) -> None:
         for key, value in entries.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.fit.words import tell_ignored
+from promptlet.cli.options import DEFAULT_BACKBONE
 from promptlet.cli.outputs import check_file, check_page
 from promptlet.cli.shell import (
     Device,
@@ -19,6 +20,7 @@ from promptlet.cli.shell import (
     emit_json,
     examples,
     open_cache,
+    same_again,
     say,
     tell_notes,
     warn,
@@ -46,7 +48,7 @@ def command(
         typer.Option(
             help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
         ),
-    ] = "openai/clip-vit-base-patch16",
+    ] = DEFAULT_BACKBONE,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="Without a backbone: files, pictures and names; labels are not judged."),
@@ -106,7 +108,8 @@ def command(
     if json:
         emit_json({"data": str(data), **found.facts(), **written})
     else:
-        _tell(found, data, out, write_clean, clean)
+        again = f"{same_again(data, None)} --quick" if quick else same_again(data, backbone)
+        _tell(found, again, out, write_clean, clean)
     if strict and found.found:
         raise typer.Exit(1)
 
@@ -145,9 +148,9 @@ def _write_clean(found: Findings, path: Path, drop_doubtful: bool) -> Clean:
 
 
 def _tell(
-    found: Findings, data: Path, out: Path | None, write_clean: Path | None, clean: Clean | None
+    found: Findings, again: str, out: Path | None, write_clean: Path | None, clean: Clean | None
 ) -> None:
-    """The result, for people."""
+    """The result, for people. again: what was given."""
     from promptlet.own_images.checking import words
 
     say(words.headline(found))
@@ -162,4 +165,4 @@ def _tell(
     if out is not None:
         say(f"wrote {out}")
     elif found.found:
-        say(f"with pictures: promptlet check {quote(str(data))} --out NAME.html")
+        say(f"with pictures: promptlet check {again} --out NAME.html")

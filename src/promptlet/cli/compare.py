@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.options import DEFAULT_BACKBONE, BatchSize, Epochs, LearningRate, ScheduleName, allowed
 from promptlet.cli.outputs import check_page
 from promptlet.cli.shell import (
     Device,
@@ -47,7 +47,7 @@ def command(
         typer.Option(
             help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
         ),
-    ] = "openai/clip-vit-base-patch16",
+    ] = DEFAULT_BACKBONE,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Write a page: NAME.html.", show_default=False),

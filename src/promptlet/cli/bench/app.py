@@ -15,6 +15,7 @@ from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
 from promptlet.cli.ending import Suggesting
 from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
     Address,
     BackboneName,
     BatchSize,
@@ -109,7 +110,7 @@ def run(
         ),
     ] = None,
     root: Root = None,
-    backbone: BackboneName = "openai/clip-vit-base-patch16",
+    backbone: BackboneName = DEFAULT_BACKBONE,
     shots: Annotated[str, typer.Option(help="Images per class; several with commas.")] = "16",
     seeds: Seeds = "1,2,3",
     schedule: ScheduleName = "fast",

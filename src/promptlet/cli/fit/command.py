@@ -20,7 +20,14 @@ from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
-from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
+    BatchSize,
+    Epochs,
+    LearningRate,
+    ScheduleName,
+    allowed,
+)
 from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
@@ -32,6 +39,7 @@ from promptlet.cli.shell import (
     emit_json,
     examples,
     open_cache,
+    same_again,
     say,
     tell_notes,
     warn,
@@ -39,7 +47,6 @@ from promptlet.cli.shell import (
 from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
-DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 EXAMPLES = examples(
     "fit pets --out pets.prompt --shots 16",
     "fit pets --out more.prompt --start-from pets.prompt",
@@ -212,7 +219,8 @@ def command(
     with bars(off=json) as shown, naming_unreadable(data):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}
-            facts = compared | fit(classifier, data, precision, shown.show, estimate, str(folder)).facts()
+            where = same_again(folder, backbone)
+            facts = compared | fit(classifier, data, precision, shown.show, estimate, where).facts()
             facts |= {"started": asdict(classifier.started_) if classifier.started_ else None}
             facts |= store(classifier, out, precision, compact, checkpoint)
         except KeyboardInterrupt:

@@ -114,6 +114,8 @@ def tell_accuracy(facts: dict[str, Any]) -> None:
 
 
 def _how(found: dict[str, Any]) -> str:
+    if not found["folds"]:
+        return f"from {found['images']:,} images, of which it learned nothing"
     if found["way"] == "holdout":
         return f"from {found['images']:,} images held back once"
     return f"by cross-validation of {found['images']:,} images in {found['folds']} folds"

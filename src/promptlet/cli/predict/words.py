@@ -33,7 +33,8 @@ def tell_wrong(found: Found) -> None:
     for path, error in found.errors.items():
         warn(f"error: {error}" if path in error else f"error: {path}: {error}")
     if found.repeated:
-        warn(f"note: images were named again {found.repeated:,} times; each is answered once")
+        again = "1 image was" if found.repeated == 1 else f"{found.repeated:,} images were"
+        warn(f"note: {again} named again; each is answered once")
 
 
 def tell_new(file: Path, classifier: PromptClassifier, names: tuple[str, ...], new_names: str | None) -> None:

@@ -41,9 +41,9 @@ class Estimate:
     interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): of photos, of
     which copies count once, and wider for having come of several trainings. Classes count as often as they
     are among the images that were given, also where shots drew as many of each. images: how many were asked
-    about. folds: trainings. chance: 100 / C. majority: the share of the largest class. zero_shot: of the same
-    images, of names alone. confused: (class, said instead, how often, of how many). notes: what its reader
-    should know, as sentences.
+    about. folds: trainings, 0 where nothing is learned. chance: 100 / C. majority: the share of the largest
+    class. zero_shot: of the same images, of names alone. confused: (class, said instead, how often, of how
+    many). notes: what its reader should know, as sentences.
     """
 
     way: str
@@ -153,7 +153,7 @@ def of_answers(
         low=low,
         high=high,
         images=int(asked.sum()),
-        folds=len(np.unique(answers.folds[asked])),
+        folds=answers.trainings,
         chance=100.0 / len(material.class_names),
         majority=100.0 * float(material.shares.max()),
         zero_shot=zero_shot_accuracy(backbone, material, asked, weights),
