@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,13 +13,12 @@ from promptlet.classifier import PromptClassifier
 from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.rejection import usual_share
-from promptlet.data.cache.features import choose_cache
-from promptlet.data.cache.kept import KeptFeatures
 from promptlet.evaluation.intervals import wilson
 from promptlet.methods.method import AT_ONCE
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
 
 Progress = Callable[[str, int, int, str], None]
@@ -87,7 +85,7 @@ def fit(
     """
     parts = parts_of(data)
     tell = on_progress or nothing
-    with remembering(classifier):
+    with keeping_features(classifier):
         encoding, training = _train(classifier, parts["train"], parts["val"], tell)
         classifier.round_to(precision)
         taught = _taught(classifier, parts["train"])
@@ -96,18 +94,6 @@ def fit(
     classifier.estimate_ = judged.estimate
     report = _report(classifier, encoding, accuracy, parts["test"], judged)
     return report if taught is None else replace(report, train_accuracy=taught)
-
-
-@contextmanager
-def remembering(classifier: PromptClassifier) -> Iterator[None]:
-    """Each image is read and encoded once, also by a classifier without a cache."""
-    own = classifier.cache
-    classifier.cache = KeptFeatures(choose_cache(own))
-    try:
-        yield
-    finally:
-        classifier.cache = own
-        classifier.on_encode = classifier.on_epoch = None
 
 
 def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:

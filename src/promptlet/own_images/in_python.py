@@ -18,8 +18,9 @@ from promptlet.own_images.comparing.result import Comparison, MethodSpec
 from promptlet.own_images.comparing.run import USUAL
 from promptlet.own_images.estimating.estimate import CV, FEWER_FOLDS, WAYS, Estimate, choose_way
 from promptlet.own_images.estimating.estimate import estimate as estimated
-from promptlet.own_images.fitting import nothing, remembering
+from promptlet.own_images.fitting import nothing
 from promptlet.own_images.judging import taught_material, validation_of
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part
 from promptlet.protocols.planning import parse_methods
 
@@ -37,7 +38,7 @@ def estimate(
     parts = _parts(classifier, images, labels)
     given = PromptClassifier(**classifier.get_params(deep=False))
     _prepare(given)
-    with remembering(given):
+    with keeping_features(given):
         material = taught_material(given, parts["train"])
         val = validation_of(given, parts["val"], given.method, material.classes)
         return estimated(given, given.backbone_, material, choose_way(way, given.method, 0.0), val=val)[0]

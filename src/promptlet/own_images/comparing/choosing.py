@@ -13,8 +13,9 @@ from promptlet.own_images.comparing.result import Comparison, MethodSpec, label
 from promptlet.own_images.comparing.run import compare
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS
-from promptlet.own_images.fitting import Progress, nothing, remembering
+from promptlet.own_images.fitting import Progress, nothing
 from promptlet.own_images.judging import validation_of
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.material import read_material
 from promptlet.own_images.parts import Part, parts_of
 
@@ -51,7 +52,7 @@ def compare_parts(
     draw_of(classifier)
     given = classifier.backbone
     classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
-    with remembering(classifier):
+    with keeping_features(classifier):
         material = read_material(
             classifier.backbone_,
             *parts["train"],
