@@ -14,9 +14,8 @@ from promptlet.own_images.comparing.run import compare
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS
 from promptlet.own_images.fitting import Progress, nothing
-from promptlet.own_images.judging import validation_of
+from promptlet.own_images.judging import drawn_material, validation_of
 from promptlet.own_images.keeping import keeping_features
-from promptlet.own_images.material import read_material
 from promptlet.own_images.parts import Part, parts_of
 
 AUTO_METHOD = "auto"
@@ -53,13 +52,12 @@ def compare_parts(
     given = classifier.backbone
     classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
     with keeping_features(classifier):
-        material = read_material(
-            classifier.backbone_,
-            *parts["train"],
-            views=whole(classifier, "views"),
-            cache=classifier.cache,
-            on_encode=lambda done, total: tell("encoding", done, total, ""),
-        ).shots(whole(classifier, "shots"), whole(classifier, "seed"))
+        material = drawn_material(
+            classifier,
+            parts["train"],
+            whole(classifier, "views"),
+            lambda done, total: tell("encoding", done, total, ""),
+        )
         return compare(
             classifier,
             classifier.backbone_,

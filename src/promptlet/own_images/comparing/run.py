@@ -14,7 +14,6 @@ from promptlet.errors import PromptletError
 from promptlet.evaluation.weighted import of_trainings, weighted_accuracy, weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
 from promptlet.own_images.comparing.result import Compared, Comparison, MethodSpec, label
-from promptlet.own_images.duplicates import groups_of
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.material import Material
@@ -54,8 +53,7 @@ def compare(
     method by its name. on_progress: called with a method's name, and how many of its trainings are done.
     Raises DataError where nothing can be held back, and what the last method raised where all fail.
     """
-    groups = groups_of(material.hashes, material.features[0])
-    places = usable_folds(material, groups, folds)
+    places = usable_folds(material, folds)
     found: list[_Answered] = []
     failed: dict[str, str] = {}
     for spec in methods:
@@ -69,7 +67,7 @@ def compare(
             last = error
     if not found:
         raise last
-    return _compared(found, failed, material, groups)
+    return _compared(found, failed, material)
 
 
 def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassifier:
@@ -108,13 +106,11 @@ def _answered(
     return _Answered(spec, answers, len(stored), method.trainable_count())
 
 
-def _compared(
-    found: Sequence[_Answered], failed: Mapping[str, str], material: Material, groups: np.ndarray
-) -> Comparison:
+def _compared(found: Sequence[_Answered], failed: Mapping[str, str], material: Material) -> Comparison:
     asked = np.all([one.answers.asked for one in found], axis=0)
     targets = material.targets[asked]
     hits = [one.answers.predicted[asked] == targets for one in found]
-    copies = len(targets) / len(np.unique(groups[asked]))
+    copies = len(targets) / len(np.unique(material.groups[asked]))
     folds = len(np.unique(found[0].answers.folds[asked]))
     weights = weights_of(targets, material.shares)
     best = hits[_best(found, hits, weights)]
