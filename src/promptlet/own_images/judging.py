@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import round_method
-from promptlet.classifier.fitting import validation, whole
+from promptlet.classifier.fitting import draw_of, validation, whole
 from promptlet.classifier.reading import Reader
 from promptlet.data.images.opening import content_hashes
 from promptlet.data.items import SPLIT_NAMES
@@ -17,7 +18,7 @@ from promptlet.errors import PromptletError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.checking.brief import notes_of
-from promptlet.own_images.estimating.estimate import NONE, Estimate, choose_way, estimate
+from promptlet.own_images.estimating.estimate import NONE, Estimate, Way, choose_way, estimate
 from promptlet.own_images.estimating.out_of_fold import Validation
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
@@ -46,9 +47,7 @@ def judge(
     """The estimate of a fitted classifier, over the images that it was given. seconds: of its training.
     where: what `promptlet check` is to be given."""
     train, val, test = (parts[name] for name in SPLIT_NAMES)
-    way = choose_way(asked, classifier.method, seconds)
-    if way.way != NONE and classifier.start_from is not None:
-        way = replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
+    way = way_of(classifier, asked, seconds)
     material = taught_material(classifier, train)
     try:
         found, _ = estimate(
@@ -63,6 +62,21 @@ def judge(
     except PromptletError as error:  # of a training without a fold: what was learned of all images stands
         found = Estimate(NONE, f"a training on a part of the images failed: {reason_of(error)}")
     return Judged(found, findings(classifier, material, test, way.way != NONE, where))
+
+
+def way_of(classifier: PromptClassifier, asked: str, seconds: float) -> Way:
+    """How the accuracy of a classifier is estimated, whose training takes so many seconds."""
+    way = choose_way(asked, classifier.method, seconds)
+    if way.way == NONE or classifier.start_from is None:
+        return way
+    return replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
+
+
+def prepare(classifier: PromptClassifier) -> None:
+    """Check its numbers and load its backbone, as a fit does."""
+    draw_of(classifier)
+    given = classifier.backbone
+    classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
 
 
 def findings(

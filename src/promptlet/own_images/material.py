@@ -18,7 +18,6 @@ from promptlet.data import FeatureCache, check_class_names, choose_cache
 from promptlet.features import hash_and_encode
 from promptlet.methods.inputs import FeatureInputs, Inputs
 from promptlet.own_images.duplicates import groups_of
-from promptlet.pixels import PixelInputs
 from promptlet.session import own_arithmetic
 
 
@@ -43,10 +42,6 @@ class Material:
     def feature_inputs(self, backbone: Backbone, rows: np.ndarray) -> Inputs:
         """The features of some rows, for a method that reads them."""
         return FeatureInputs(torch.from_numpy(self.features[:, rows]), backbone.device)
-
-    def pixel_inputs(self, backbone: Backbone, rows: np.ndarray, views: int) -> Inputs:
-        """The pictures of some rows, for a method that changes the image tower."""
-        return PixelInputs([self.sources[i] for i in rows], backbone.images.spec, views)
 
     @cached_property
     def groups(self) -> np.ndarray:
