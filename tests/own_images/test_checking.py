@@ -220,6 +220,14 @@ def test_the_clean_table_is_read_again(folder: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_class_of_which_nothing_is_left_is_named() -> None:
+    photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", name) for i, name in enumerate("aab"))
+    clean = clean_table(
+        Findings(photos, ("a", "b"), (Finding(result.TWO_CLASSES, "", photos[1:]),), Path()), Path()
+    )
+    assert clean.emptied == ("b",) and clean.images == 1
+
+
 def test_the_clean_table_counts_the_images_that_it_goes_without() -> None:
     """Not the photos: of three equal files two go."""
     photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", "cat") for i in range(6))

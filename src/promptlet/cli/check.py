@@ -23,7 +23,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, listed
 
 if TYPE_CHECKING:
     from promptlet.own_images.checking.clean import Clean
@@ -59,7 +59,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="LIST.csv",
-            help="Write a table that fit reads, without copies and what cannot be read.",
+            help="Write a table that fit reads, without copies, photos in two classes and unreadable images.",
             show_default=False,
         ),
     ] = None,
@@ -139,6 +139,8 @@ def _write_clean(found: Findings, path: Path, drop_doubtful: bool) -> Clean:
     clean = clean_table(found, path.absolute().parent, drop_doubtful)
     for name in clean.unwritable:
         warn(f"note: not in {path}, since no table can hold its name: {name}")
+    if clean.emptied:
+        warn(f"note: no class of {path}, since all of its images were left out: {listed(clean.emptied)}")
     write_whole(path, clean.text.encode("utf-8"))
     return clean
 
@@ -157,8 +159,18 @@ def _tell(
     if clean is not None and write_clean is not None:
         left = f"; left out: {words.left_out(clean.left_out)}" if clean.left_out else ""
         say(f"wrote {write_clean}: {clean.images:,} images{left}")
-        say(f"next: promptlet fit {quote(str(write_clean))} --out NAME.prompt")
+        given = quote(str(write_clean)) + _named(found.backbone)
+        say(f"next: promptlet fit {given} --out NAME.prompt")
     if out is not None:
         say(f"wrote {out}")
     elif found.found:
         say(f"with pictures: promptlet check {quote(str(data))} --out NAME.html")
+
+
+def _named(backbone: str | None) -> str:
+    """The option for a backbone that fit would not take by itself."""
+    if backbone is None:
+        return ""
+    from promptlet.backbones.load import DEFAULT_BACKBONE
+
+    return "" if backbone == DEFAULT_BACKBONE else f" --backbone {quote(backbone)}"
