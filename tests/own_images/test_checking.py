@@ -222,9 +222,7 @@ def test_the_clean_table_is_read_again(folder: Path, tmp_path: Path) -> None:
 
 def test_a_class_of_which_nothing_is_left_is_named() -> None:
     photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", name) for i, name in enumerate("aab"))
-    clean = clean_table(
-        Findings(photos, ("a", "b"), (Finding(result.TWO_CLASSES, "", photos[1:]),), Path()), Path()
-    )
+    clean = clean_table(Findings(photos, ("a", "b"), (Finding(result.TWO_CLASSES, "", photos[1:]),)), Path())
     assert clean.emptied == ("b",) and clean.images == 1
 
 
@@ -235,7 +233,7 @@ def test_the_clean_table_counts_the_images_that_it_goes_without() -> None:
         Finding(result.TWO_CLASSES, "", photos[:2]),
         Finding(result.COPIES, "", photos[2:5]),
     )
-    left = clean_table(Findings(photos, ("cat",), found, Path()), Path()).left_out
+    left = clean_table(Findings(photos, ("cat",), found), Path()).left_out
     assert words.left_out(left) == "2 of photos in two classes, 2 further copies"
     assert set(words._LEFT_OUT) == {
         result.UNREADABLE,
@@ -255,10 +253,10 @@ def test_sizes_name_their_classes_as_such() -> None:
 def test_doubtful_images_stay_unless_asked() -> None:
     photos = tuple(Photo(Path(f"{i}.png"), f"{i}.png", "train", "cat") for i in range(3))
     doubtful = Finding(result.DOUBTFUL, "", (photos[1],))
-    findings = Findings(photos, ("cat", "dog"), (doubtful,), Path())
+    findings = Findings(photos, ("cat", "dog"), (doubtful,))
     assert clean_table(findings, Path()).images == 3
     assert clean_table(findings, Path(), drop_doubtful=True).left_out == {result.DOUBTFUL: 1}
-    features = Findings((Photo(np.ones(3), "a", "train", "cat"),), ("cat", "dog"), (), Path())
+    features = Findings((Photo(np.ones(3), "a", "train", "cat"),), ("cat", "dog"), ())
     with pytest.raises(OptionError, match="features are none"):
         clean_table(features, Path())
 

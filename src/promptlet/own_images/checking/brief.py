@@ -15,7 +15,7 @@ from promptlet.own_images.checking.copies import are_alike
 from promptlet.own_images.checking.looks import Look, looks_of
 from promptlet.own_images.checking.result import Photo
 from promptlet.own_images.checking.seen import doubtful_labels, seen_names
-from promptlet.own_images.duplicates import copies_of
+from promptlet.own_images.duplicates import copies_of, members_of
 from promptlet.own_images.material import Material
 
 MOST_OPENED = 100
@@ -108,11 +108,7 @@ def _of_names(backbone: Backbone, material: Material) -> str:
 
 def _several(groups: np.ndarray) -> list[np.ndarray]:
     """Rows of each group that has more than one."""
-    return [
-        np.flatnonzero(groups == g)
-        for g, n in zip(*np.unique(groups, return_counts=True), strict=True)
-        if n > 1
-    ]
+    return [rows for rows in members_of(groups) if len(rows) > 1]
 
 
 def _counted(count: int, what: str) -> str:

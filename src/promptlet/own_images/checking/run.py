@@ -74,7 +74,6 @@ def check(
         photos=tuple(photos),
         class_names=split.class_names,
         found=in_order(found),
-        root=root,
         backbone=None if backbone is None else backbone.name,
         asked=labels.asked,
         notes=labels.notes,
