@@ -48,18 +48,6 @@ class Material:
         """The same number (N,) for images of one photo: `groups_of`."""
         return groups_of(self.hashes, self.features[0])
 
-    def only(self, rows: np.ndarray) -> Material:
-        """Some of the images, over the same classes."""
-        return Material(
-            tuple(self.sources[i] for i in rows),
-            self.targets[rows],
-            self.classes,
-            self.class_names,
-            tuple(self.hashes[i] for i in rows),
-            self.features[:, rows],
-            self.shares,
-        )
-
 
 @own_arithmetic()
 def read_material(
