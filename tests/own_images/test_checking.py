@@ -87,6 +87,16 @@ def test_copies_are_found_however_they_were_saved(folder: Path) -> None:
     assert {"train/cat/4.png", "train/cat/mirrored.png"} in pairs[result.NEARLY]
 
 
+def test_what_was_not_looked_for_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cats = folder / "train" / "cat"
+    with Image.open(cats / "4.png") as image:
+        ImageOps.mirror(image).save(cats / "mirrored.png")
+    assert quick(folder).counts() == {result.COPIES: 1} and quick(folder).notes == ()
+    for module in ("copies", "run"):
+        monkeypatch.setattr(f"promptlet.own_images.checking.{module}.MOST", 32)
+    assert quick(folder).counts() == {} and "near-duplicates were not looked for" in quick(folder).notes[0]
+
+
 def test_a_photo_in_two_classes_and_one_in_two_parts(folder: Path) -> None:
     (folder / "train/dog/wrong.png").write_bytes((folder / "train/cat/5.png").read_bytes())
     (folder / "train/dog/leak.png").write_bytes((folder / "test/dog/2.png").read_bytes())

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache, FeatureFile
 from promptlet.data.items import SPLIT_NAMES
@@ -18,11 +20,12 @@ from promptlet.own_images.checking.pictures import find_poor
 from promptlet.own_images.checking.result import UNREADABLE, Finding, Findings, Photo, in_order
 from promptlet.own_images.checking.seen import doubtful_labels, seen_names
 from promptlet.own_images.data import OwnData
-from promptlet.own_images.duplicates import groups_of
+from promptlet.own_images.duplicates import MOST, groups_of
 from promptlet.own_images.material import read_material
 from promptlet.session import own_arithmetic
 
 Progress = Callable[[str, int, int, str], None]
+NOT_LOOKED = f"near-duplicates were not looked for, since there are more than {MOST:,} different images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +63,12 @@ def check(
         ]
         whole = photos
         found += find_equal_rows(photos, groups_of([""] * len(photos), rows))
+        different = len(np.unique(rows, axis=0))
     else:
         side = None if backbone is None else _input_side(backbone)
         whole, looks, unreadable = _look(photos, tell)
         found += [*unreadable, *find_copies(whole, looks), *find_poor(whole, looks, side)]
+        different = len({look.pixels for look in looks})
     labels = _Labels() if backbone is None else _labels(backbone, whole, cache, tell)
     found += [
         *labels.found,
@@ -76,7 +81,7 @@ def check(
         found=in_order(found),
         backbone=None if backbone is None else backbone.name,
         asked=labels.asked,
-        notes=labels.notes,
+        notes=(*labels.notes, NOT_LOOKED) if different > MOST else labels.notes,
     )
 
 
