@@ -43,12 +43,14 @@ def test_a_fit_hashes_each_file_once(
     assert len(read) == len(set(read)) == 12
 
 
-def test_the_classifier_is_as_it_came(photos: Path, tiny_backbone: Backbone) -> None:
+def test_the_classifier_is_as_it_came_and_its_callbacks_are_called(
+    photos: Path, tiny_backbone: Backbone
+) -> None:
     epochs: list[object] = []
-    classifier = PromptClassifier(tiny_backbone, "coop", epochs=1, cache=False, on_epoch=epochs.append)
+    classifier = PromptClassifier(tiny_backbone, "coop", epochs=3, cache=False, on_epoch=epochs.append)
     fit(classifier, read_own(photos))
     assert classifier.cache is False and classifier.on_epoch == epochs.append
-    assert classifier.on_encode is None
+    assert classifier.on_encode is None and epochs == list(classifier.history_)
 
 
 def test_one_within_another_keeps_the_same(tiny_backbone: Backbone) -> None:

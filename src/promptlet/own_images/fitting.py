@@ -20,6 +20,7 @@ from promptlet.own_images.estimating.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge
 from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
+from promptlet.training import EpochReport
 
 Progress = Callable[[str, int, int, str], None]
 """Called with what is done ("encoding", "training", "testing", "estimating"), how far, of how much, and a
@@ -97,18 +98,24 @@ def fit(
 
 
 def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
-    """Seconds until the last image was encoded, and from there to the end."""
+    """Seconds until the last image was encoded, and from there to the end. Callbacks that the classifier came
+    with are called, too."""
     took = [0.0]
     began = time.perf_counter()
+    own_encode, own_epoch = classifier.on_encode, classifier.on_epoch
 
     def on_encode(done: int, total: int) -> None:
         took[0] = time.perf_counter() - began
         tell("encoding", done, total, "")
+        if own_encode is not None:
+            own_encode(done, total)
 
-    classifier.on_encode = on_encode
-    classifier.on_epoch = lambda report: tell(
-        "training", report.epoch, report.epochs, f"loss {report.loss:.3f}"
-    )
+    def on_epoch(report: EpochReport) -> None:
+        tell("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
+        if own_epoch is not None:
+            own_epoch(report)
+
+    classifier.on_encode, classifier.on_epoch = on_encode, on_epoch
     classifier.fit(*train, *(val if val.labels else (None, None)))
     before = sum(report.seconds for report in classifier.history_)  # also of a training that was gone on with
     return took[0], max(before, time.perf_counter() - began - took[0])
