@@ -309,7 +309,7 @@ def made(
     return Material(tuple(sources), targets, np.array(names), names, tuple(hashes), features[None], shares)
 
 
-def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path) -> None:
+def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the method, and however many readings of each image it was taught."""
     backbone = load_backbone("mini")
     split = load_dataset("mini-cats")
@@ -329,3 +329,6 @@ def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path) -> None:
         report = fit(PromptClassifier(backbone, method, views=views, cache=False), data)
         [note] = [note for note in report.findings if "deserve" in note]
         assert note.startswith(f"the label of {doubtful} images deserves a look")
+    monkeypatch.setattr("promptlet.own_images.checking.brief.MOST_COMPARED", 1000)
+    report = fit(PromptClassifier(backbone, "zero_shot", cache=False), data)
+    assert not any("deserve" in note for note in report.findings)

@@ -20,6 +20,9 @@ from promptlet.own_images.material import Material
 
 MOST_OPENED = 100
 """Images that are opened again, to see whether those with near features are one photo."""
+MOST_COMPARED = 2_000_000_000
+"""Images times classes times numbers of a feature: more take longer than a note is worth (15 s on one core),
+and are left to `promptlet check`."""
 SHOWN = 5
 
 
@@ -90,6 +93,8 @@ def _of_leaks(hashes: Sequence[str], test_hashes: Sequence[str]) -> str:
 
 
 def _of_labels(backbone: Backbone, material: Material) -> str:
+    if material.features[0].size * len(material.class_names) > MOST_COMPARED:
+        return ""
     names = (material.class_names[own] for own in material.targets)
     photos = [Photo(i, str(i), "train", name) for i, name in enumerate(names)]
     try:
