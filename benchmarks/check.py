@@ -16,10 +16,10 @@ from PIL import Image, ImageOps
 from promptlet import load_backbone, rng
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache, open_image, read_coop_split
+from promptlet.data.load import read_own
 from promptlet.data.readers.mini_world import read_mini
 from promptlet.own_images.checking.result import COPIES, DOUBTFUL, LEAK, TWO_CLASSES, Findings
 from promptlet.own_images.checking.run import check
-from promptlet.data.load import read_own
 
 EMBEDDED = ("mini-flowers", "mini-people", "mini-cats")
 CLASSES, OF_TEST = 20, 4

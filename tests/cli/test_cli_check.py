@@ -56,6 +56,13 @@ def test_with_a_backbone_labels_are_compared(shell: Any, photos: Path, tmp_path:
     assert shell.json("check", table, "--quick")["counts"].get("unreadable") is None
 
 
+def test_what_is_to_be_typed_next_names_the_backbone(shell: Any, photos: Path, tmp_path: Path) -> None:
+    given = ("check", photos, "--no-cache", "--write-clean", tmp_path / "clean.csv", "--force")
+    next_, quick = f"promptlet fit {tmp_path / 'clean.csv'}", shell.run(*given, "--quick").stdout
+    assert f"{next_} --backbone mini --out NAME.prompt" in shell.run(*given, "--backbone", "mini").stdout
+    assert f"{next_} --out NAME.prompt" in quick
+
+
 def test_strict_ends_with_1(shell: Any, photos: Path) -> None:
     assert "leak" in shell.run("check", photos, "--quick", "--strict", "--json", exit_code=1).stdout
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from promptlet.data import read_table
+from promptlet.backbones import load_backbone
+from promptlet.classifier import PromptClassifier
+from promptlet.data import Split, load_dataset, read_table, sample_shots
 from promptlet.data.load import read_own
 from promptlet.errors import OptionError
 from promptlet.own_images.checking import result, words
@@ -20,6 +24,8 @@ from promptlet.own_images.checking.labels import find_doubtful, find_unknown_nam
 from promptlet.own_images.checking.looks import look_at
 from promptlet.own_images.checking.result import Finding, Findings, Photo
 from promptlet.own_images.checking.run import check, told
+from promptlet.own_images.fitting import fit
+from promptlet.own_images.material import Material
 
 
 def drawn(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
@@ -79,6 +85,16 @@ def test_copies_are_found_however_they_were_saved(folder: Path) -> None:
     assert {"train/cat/2.png", "train/cat/again.jpg"} in pairs[result.NEARLY]
     assert {"train/cat/3.png", "train/cat/half.png"} in pairs[result.NEARLY]
     assert {"train/cat/4.png", "train/cat/mirrored.png"} in pairs[result.NEARLY]
+
+
+def test_what_was_not_looked_for_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cats = folder / "train" / "cat"
+    with Image.open(cats / "4.png") as image:
+        ImageOps.mirror(image).save(cats / "mirrored.png")
+    assert quick(folder).counts() == {result.COPIES: 1} and quick(folder).notes == ()
+    for module in ("copies", "run"):
+        monkeypatch.setattr(f"promptlet.own_images.checking.{module}.MOST", 32)
+    assert quick(folder).counts() == {} and "near-duplicates were not looked for" in quick(folder).notes[0]
 
 
 def test_a_photo_in_two_classes_and_one_in_two_parts(folder: Path) -> None:
@@ -214,6 +230,12 @@ def test_the_clean_table_is_read_again(folder: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_a_class_of_which_nothing_is_left_is_named() -> None:
+    photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", name) for i, name in enumerate("aab"))
+    clean = clean_table(Findings(photos, ("a", "b"), (Finding(result.TWO_CLASSES, "", photos[1:]),)), Path())
+    assert clean.emptied == ("b",) and clean.images == 1
+
+
 def test_the_clean_table_counts_the_images_that_it_goes_without() -> None:
     """Not the photos: of three equal files two go."""
     photos = tuple(Photo(Path(f"{i}.jpg"), f"{i}.jpg", "train", "cat") for i in range(6))
@@ -221,7 +243,7 @@ def test_the_clean_table_counts_the_images_that_it_goes_without() -> None:
         Finding(result.TWO_CLASSES, "", photos[:2]),
         Finding(result.COPIES, "", photos[2:5]),
     )
-    left = clean_table(Findings(photos, ("cat",), found, Path()), Path()).left_out
+    left = clean_table(Findings(photos, ("cat",), found), Path()).left_out
     assert words.left_out(left) == "2 of photos in two classes, 2 further copies"
     assert set(words._LEFT_OUT) == {
         result.UNREADABLE,
@@ -241,10 +263,10 @@ def test_sizes_name_their_classes_as_such() -> None:
 def test_doubtful_images_stay_unless_asked() -> None:
     photos = tuple(Photo(Path(f"{i}.png"), f"{i}.png", "train", "cat") for i in range(3))
     doubtful = Finding(result.DOUBTFUL, "", (photos[1],))
-    findings = Findings(photos, ("cat", "dog"), (doubtful,), Path())
+    findings = Findings(photos, ("cat", "dog"), (doubtful,))
     assert clean_table(findings, Path()).images == 3
     assert clean_table(findings, Path(), drop_doubtful=True).left_out == {result.DOUBTFUL: 1}
-    features = Findings((Photo(np.ones(3), "a", "train", "cat"),), ("cat", "dog"), (), Path())
+    features = Findings((Photo(np.ones(3), "a", "train", "cat"),), ("cat", "dog"), ())
     with pytest.raises(OptionError, match="features are none"):
         clean_table(features, Path())
 
@@ -257,12 +279,12 @@ def test_what_a_fit_tells_in_passing(folder: Path) -> None:
     targets = np.array([0] * 12 + [1] * 13)
     hashes = [str(i) for i in range(25)]
     hashes[3] = hashes[20] = "same"
-    features = np.random.default_rng(0).normal(size=(25, 16)).astype(np.float32)
+    features = np.random.default_rng(0).normal(size=(25, 128)).astype(np.float32)
     features[paths.index(folder / "train/dog/again.jpg")] = features[paths.index(cats / "2.png")] * 1.001
     features[7] = features[6] * 1.001  # near by features; the pictures are not alike
-    told = notes_of(
-        paths, targets, ("cat", "7"), hashes, features, test_hashes=["same", "other"], where="animals"
-    )
+    backbone = load_backbone("mini")
+    material = made(paths, targets, ("cat", "7"), hashes, features)
+    told = notes_of(backbone, material, labels=False, test_hashes=["same", "other"], where="animals")
     assert told == (
         "1 photo is there more than once, 1 of them in two classes: see promptlet check animals",
         "1 photo is nearly the same as another (saved again, resized, mirrored), 1 of them in two classes: "
@@ -271,5 +293,42 @@ def test_what_a_fit_tells_in_passing(folder: Path) -> None:
         "see promptlet check animals",
         "class names that are no words, which a backbone cannot read: 7: see promptlet check animals",
     )
-    rows = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
-    assert notes_of(list(rows), np.array([0, 1, 0, 1]), ("cat", "dog"), [""] * 4, rows) == ()
+    rows = np.random.default_rng(1).normal(size=(4, 128)).astype(np.float32)
+    alone = made(rows, np.arange(4), ("cat", "dog", "cow", "hen"), [""] * 4, rows)
+    assert notes_of(backbone, alone) == ()
+
+
+def made(
+    sources: Sequence[object],
+    targets: np.ndarray,
+    names: tuple[str, ...],
+    hashes: Sequence[str],
+    features: np.ndarray,
+) -> Material:
+    shares = np.bincount(targets) / len(targets)
+    return Material(tuple(sources), targets, np.array(names), names, tuple(hashes), features[None], shares)
+
+
+def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the method, and however many readings of each image it was taught."""
+    backbone = load_backbone("mini")
+    split = load_dataset("mini-cats")
+    assert isinstance(split, Split)
+    few = [item for item in sample_shots(split, 12, 1).train if item.label < 4]
+    names = sorted({item.class_name for item in few})
+    items = tuple(
+        replace(item, class_name=names[label], label=label)
+        for row, item in enumerate(few)
+        for label in [(names.index(item.class_name) + (row % 9 == 0)) % 4]
+    )
+    data = Split("some", tuple(names), items, (), ())
+    found = check(data, tmp_path, backbone, cache=False)
+    doubtful = len(found.of(result.DOUBTFUL))
+    assert doubtful > 1
+    for method, views in (("zero_shot", 1), ("tip_adapter", 2)):
+        report = fit(PromptClassifier(backbone, method, views=views, cache=False), data)
+        [note] = [note for note in report.findings if "deserve" in note]
+        assert note.startswith(f"the label of {doubtful} images deserves a look")
+    monkeypatch.setattr("promptlet.own_images.checking.brief.MOST_COMPARED", 1000)
+    report = fit(PromptClassifier(backbone, "zero_shot", cache=False), data)
+    assert not any("deserve" in note for note in report.findings)

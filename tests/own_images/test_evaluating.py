@@ -203,6 +203,12 @@ def test_the_page_shows_wrong_images_and_holds_against_hostile_names(
     assert f"said {shown[0].said}, {100 * shown[0].probability:.0f}" in page
 
 
+def test_the_page_of_none_wrong_lists_none(photos: Path, classifier: PromptClassifier) -> None:
+    sources = sorted(photos.rglob("*.png"))
+    page = evaluation_html(promptlet.evaluate(classifier, sources, list(classifier.predict(sources))))
+    assert "No image was answered wrongly." in page and 'aria-label="Images answered wrongly"' not in page
+
+
 def test_the_page_of_many_classes_folds_the_matrix(tiny_backbone: Backbone) -> None:
     draw = np.random.default_rng(0)
     names = [f"kind {word}" for word in "abcdefghijklmnopqrstuvwxyz"] + [

@@ -12,7 +12,7 @@ from PIL import Image
 import promptlet
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
-from promptlet.errors import OptionError
+from promptlet.errors import DataError, OptionError
 
 
 def test_features_with_names_and_with_numbers_are_the_same(tiny_backbone: Backbone) -> None:
@@ -28,8 +28,49 @@ def test_features_with_names_and_with_numbers_are_the_same(tiny_backbone: Backbo
     compared = promptlet.compare(words, x, y, methods="linear_probe,zero_shot")
     assert {row.method for row in compared.rows} == {"linear_probe", "zero_shot"}
     assert promptlet.estimate(words, x, y, "holdout").folds == 1
-    with pytest.raises(OptionError, match="way"):
-        promptlet.estimate(words, x, y, "loo")
+    for way in ("loo", "none"):
+        with pytest.raises(OptionError, match="way"):
+            promptlet.estimate(words, x, y, way)
+
+
+def test_methods_come_as_text_or_as_a_list(tiny_backbone: Backbone) -> None:
+    x, y = toy_arrays(tiny_backbone)
+    clf = PromptClassifier(tiny_backbone)
+    specs = ["zero_shot", ("tip_adapter", {"alpha": 2.0})]
+    found = promptlet.compare(clf, x, y, methods=specs)
+    same = promptlet.compare(clf, x, y, methods="zero_shot,tip_adapter:alpha=2.0")
+    assert {row.method for row in found.rows} == {"zero_shot", "tip_adapter"}
+    assert [row.accuracy for row in found.rows] == [row.accuracy for row in same.rows]
+    for wrong in ([], "nope", ["nope"], [("nope", {})]):
+        with pytest.raises(OptionError, match="method"):
+            promptlet.compare(clf, x, y, methods=wrong)
+    with pytest.raises(OptionError, match="method='nope'"):
+        promptlet.estimate(PromptClassifier(tiny_backbone, "nope"), x, y)
+
+
+def test_a_method_that_reads_images_is_given_none_of_features(tiny_backbone: Backbone) -> None:
+    x, y = toy_arrays(tiny_backbone)
+    found = promptlet.compare(PromptClassifier(tiny_backbone), x, y, methods="maple,zero_shot")
+    assert "needs images, not features" in found.failed["maple"]
+    with pytest.raises(DataError, match="needs images, not features"):
+        promptlet.estimate(PromptClassifier(tiny_backbone, "maple"), x, y)
+
+
+def test_where_copies_leave_one_image_to_ask_about(tiny_backbone: Backbone) -> None:
+    """The only cat is a copy of one of two dogs: both are always taught."""
+    x, _ = toy_arrays(tiny_backbone)
+    clf, few, y = PromptClassifier(tiny_backbone, "tip_adapter"), [x[0], x[0], x[1]], ["cat", "dog", "dog"]
+    for found in (promptlet.estimate(clf, few, y), promptlet.estimate(clf, few, y, "holdout")):
+        assert found.images == 1 and "for want of a second photo: cat" in found.notes[0]
+    assert promptlet.compare(clf, few, y, methods="tip_adapter,zero_shot").images == 1
+
+
+def test_a_hold_out_names_classes_that_are_not_in_it(tiny_backbone: Backbone) -> None:
+    x = np.random.default_rng(0).normal(size=(14, tiny_backbone.feature_dim))
+    y = ["ant"] * 8 + ["bee"] * 2 + ["cat"] * 2 + ["dog"] + ["eel"]
+    notes = promptlet.estimate(PromptClassifier(tiny_backbone, "tip_adapter"), x, y, "holdout").notes
+    assert "not in the estimate, for want of a second photo: dog, eel" in notes
+    assert any("none of their few images was held back" in note for note in notes)
 
 
 def test_a_folder(tiny_backbone: Backbone, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from material_toys import only
 
 from promptlet.backbones import load_backbone
 from promptlet.classifier import PromptClassifier
@@ -79,7 +80,7 @@ def test_the_estimate_is_counted_from_the_answers(material: Material) -> None:
 
 
 def test_copies_count_once_and_never_stand_on_both_sides(material: Material) -> None:
-    twice = material.only(np.repeat(np.arange(16), 2))
+    twice = only(material, np.repeat(np.arange(16), 2))
     found, answers = estimate(
         PromptClassifier(load_backbone("mini"), "tip_adapter"), load_backbone("mini"), twice, Way("cv", 4)
     )
@@ -92,13 +93,13 @@ def test_copies_count_once_and_never_stand_on_both_sides(material: Material) -> 
 
 
 def test_one_photo_of_each_class_is_no_estimate(material: Material) -> None:
-    one = material.only(np.unique(material.targets, return_index=True)[1])
+    one = only(material, np.unique(material.targets, return_index=True)[1])
     found, answers = estimate(
         PromptClassifier(load_backbone("mini"), "rlp"), load_backbone("mini"), one, Way("cv", 5)
     )
     assert answers is None and found.way == "none" and "no class has 2 different photos" in found.reason
     with pytest.raises(DataError, match="2 different photos"):
-        usable_folds(one, np.arange(4), 5)
+        usable_folds(one, 5)
 
 
 def test_labels_that_say_nothing_are_told(material: Material) -> None:

@@ -13,7 +13,7 @@ from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.data import sample_shots
 from promptlet.data.load import read_own
-from promptlet.errors import DataError
+from promptlet.errors import DataError, TrainingError
 from promptlet.own_images.data import ignored
 from promptlet.own_images.fitting import fit
 
@@ -74,3 +74,29 @@ def test_photos_that_are_passed_over_are_named(photos: Path) -> None:
 def test_a_bare_name_is_a_folder_never_a_known_data_set() -> None:
     with pytest.raises(DataError, match="caltech101"):
         read_own(Path("caltech101"))
+
+
+def test_images_that_are_not_drawn_are_not_read(photos: Path, tiny_backbone: Backbone) -> None:
+    """As many of them as there may be: neither by the training nor by its estimate."""
+    read: list[int] = []
+    classifier = PromptClassifier(tiny_backbone, "tip_adapter", cache=False, shots=2, seed=3)
+    data = read_own(photos / "train")
+    drawn = {item.path for item in sample_shots(data, 2, 3).train}  # type: ignore[arg-type]
+    for item in data.train:  # type: ignore[union-attr]
+        if item.path not in drawn:
+            item.path.write_bytes(b"no picture")
+    report = fit(classifier, data, on_progress=lambda _what, _done, total, _word: read.append(total))
+    assert report.estimate["images"] == 4 and max(read) <= 4
+
+
+def test_an_estimate_that_fails_costs_itself_alone(
+    photos: Path, tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_given: object, **_named: object) -> None:
+        raise TrainingError("the loss is no number")
+
+    monkeypatch.setattr("promptlet.own_images.estimating.estimate.out_of_fold", failing)
+    classifier = PromptClassifier(tiny_backbone, "tip_adapter", cache=False)
+    report = fit(classifier, read_own(photos))
+    assert report.estimate["way"] == "none" and "the loss is no number" in report.estimate["reason"]
+    assert classifier.predict(read_own(photos).test[0].path) is not None  # type: ignore[union-attr]

@@ -91,8 +91,6 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
 
 def _meant(text: str, path: Path) -> str:
     """What a name that leads to nothing may have been meant as: a known one, or a folder beside it."""
-    if text in EXAMPLES:
-        return ""
     try:
         folders = [str(path.parent / one.name) for one in path.parent.iterdir() if one.is_dir()]
     except OSError:

@@ -36,12 +36,7 @@ class Reader:
         """Features, or pictures of which ``keep_bytes`` are kept decoded. Raises DataError."""
         if self.info.reads == FEATURES:
             return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone.device)
-        if are_vectors(sources):
-            raise DataError(
-                f"the method {self.info.name!r} changes the image tower, so it needs images, not features; "
-                "give images, or a method that reads features, such as 'rlp'"
-            )
-        return PixelInputs(sources, self.backbone.images.spec, views, keep_bytes)
+        return pictures(self.info, self.backbone, sources, views, keep_bytes)
 
     def once(self, sources: Sequence[Any]) -> Inputs:
         """The same for images that are read only once, so that none is kept."""
@@ -61,6 +56,18 @@ class Reader:
             return given_features(sources, self.backbone.feature_dim)
         cache = choose_cache(self.cache)
         return encode_images(self.backbone, sources, views=views, cache=cache, on_progress=self.on_encode)
+
+
+def pictures(
+    info: MethodInfo, backbone: Backbone, sources: Sequence[Any], views: int, keep_bytes: int = KEEP_BYTES
+) -> PixelInputs:
+    """Pictures for a method that changes the image tower. Raises DataError for features."""
+    if are_vectors(sources):
+        raise DataError(
+            f"the method {info.name!r} changes the image tower, so it needs images, not features; "
+            "give images, or a method that reads features, such as 'rlp'"
+        )
+    return PixelInputs(sources, backbone.images.spec, views, keep_bytes)
 
 
 def are_vectors(sources: Sequence[Any]) -> bool:

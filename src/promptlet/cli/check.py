@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +24,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, listed
 
 if TYPE_CHECKING:
     from promptlet.own_images.checking.clean import Clean
@@ -61,7 +60,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="LIST.csv",
-            help="Write a table that fit reads, without copies and what cannot be read.",
+            help="Write a table that fit reads, without copies, photos in two classes and unreadable images.",
             show_default=False,
         ),
     ] = None,
@@ -143,6 +142,8 @@ def _write_clean(found: Findings, path: Path, drop_doubtful: bool) -> Clean:
     clean = clean_table(found, path.absolute().parent, drop_doubtful)
     for name in clean.unwritable:
         warn(f"note: not in {path}, since no table can hold its name: {name}")
+    if clean.emptied:
+        warn(f"note: no class of {path}, since all of its images were left out: {listed(clean.emptied)}")
     write_whole(path, clean.text.encode("utf-8"))
     return clean
 
@@ -161,7 +162,7 @@ def _tell(
     if clean is not None and write_clean is not None:
         left = f"; left out: {words.left_out(clean.left_out)}" if clean.left_out else ""
         say(f"wrote {write_clean}: {clean.images:,} images{left}")
-        say(f"next: promptlet fit {quote(str(write_clean))} --out NAME.prompt")
+        say(f"next: promptlet fit {same_again(write_clean, found.backbone)} --out NAME.prompt")
     if out is not None:
         say(f"wrote {out}")
     elif found.found:

@@ -26,9 +26,7 @@ from promptlet.cli.shell import (
 from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from promptlet.own_images.comparing.result import Comparison, MethodSpec
+    from promptlet.own_images.comparing.result import Comparison
 
 EXAMPLES = examples(
     "compare pets",
@@ -81,10 +79,11 @@ def command(
     if out is not None:
         check_page(out)
     taken = take(data, skip_bad, quiet=json)
-    specs = specs_of(methods)
     from promptlet.backbones import load_backbone
     from promptlet.classifier import PromptClassifier
-    from promptlet.own_images.comparing.choosing import compare_own
+    from promptlet.own_images.comparing.choosing import compare_own, specs_of
+
+    specs = specs_of(methods)
 
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
@@ -112,17 +111,6 @@ def command(
         tell(found)
         if out is not None:
             say(f"{out}: the same on one page")
-
-
-def specs_of(methods: str | None) -> Sequence[MethodSpec]:
-    """The methods that were asked for. Raises OptionError for one that is none."""
-    from promptlet.own_images.comparing.choosing import GROUPS
-    from promptlet.own_images.comparing.run import USUAL
-    from promptlet.protocols.planning import parse_methods
-
-    if methods is None:
-        return USUAL
-    return parse_methods(",".join(GROUPS.get(methods.strip(), (methods,))))
 
 
 def tell(found: Comparison) -> None:

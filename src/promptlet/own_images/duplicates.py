@@ -66,6 +66,13 @@ def copies_of(hashes: Sequence[str], features: np.ndarray | None = None) -> np.n
     )
 
 
+def members_of(groups: np.ndarray) -> list[np.ndarray]:
+    """The rows of each group, in the order of their numbers (N,)."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    return np.split(order, starts[1:]) if len(order) else []
+
+
 def centred(features: np.ndarray) -> np.ndarray:
     """Rows (N, D) float32 of length 1, after their mean is taken away; zeros where nothing is left."""
     moved = np.asarray(features, np.float32) - np.mean(features, axis=0, dtype=np.float64).astype(np.float32)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,14 +13,14 @@ from promptlet.classifier import PromptClassifier
 from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.rejection import usual_share
-from promptlet.data.cache.features import choose_cache
-from promptlet.data.cache.kept import KeptFeatures
 from promptlet.evaluation.intervals import wilson
 from promptlet.methods.method import AT_ONCE
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
+from promptlet.training import EpochReport
 
 Progress = Callable[[str, int, int, str], None]
 """Called with what is done ("encoding", "training", "testing", "estimating"), how far, of how much, and a
@@ -87,7 +86,7 @@ def fit(
     """
     parts = parts_of(data)
     tell = on_progress or nothing
-    with remembering(classifier):
+    with keeping_features(classifier):
         encoding, training = _train(classifier, parts["train"], parts["val"], tell)
         classifier.round_to(precision)
         taught = _taught(classifier, parts["train"])
@@ -98,31 +97,25 @@ def fit(
     return report if taught is None else replace(report, train_accuracy=taught)
 
 
-@contextmanager
-def remembering(classifier: PromptClassifier) -> Iterator[None]:
-    """Each image is read and encoded once, also by a classifier without a cache."""
-    own = classifier.cache
-    classifier.cache = KeptFeatures(choose_cache(own))
-    try:
-        yield
-    finally:
-        classifier.cache = own
-        classifier.on_encode = classifier.on_epoch = None
-
-
 def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
-    """Seconds until the last image was encoded, and from there to the end."""
+    """Seconds until the last image was encoded, and from there to the end. Callbacks that the classifier came
+    with are called, too."""
     took = [0.0]
     began = time.perf_counter()
+    own_encode, own_epoch = classifier.on_encode, classifier.on_epoch
 
     def on_encode(done: int, total: int) -> None:
         took[0] = time.perf_counter() - began
         tell("encoding", done, total, "")
+        if own_encode is not None:
+            own_encode(done, total)
 
-    classifier.on_encode = on_encode
-    classifier.on_epoch = lambda report: tell(
-        "training", report.epoch, report.epochs, f"loss {report.loss:.3f}"
-    )
+    def on_epoch(report: EpochReport) -> None:
+        tell("training", report.epoch, report.epochs, f"loss {report.loss:.3f}")
+        if own_epoch is not None:
+            own_epoch(report)
+
+    classifier.on_encode, classifier.on_epoch = on_encode, on_epoch
     classifier.fit(*train, *(val if val.labels else (None, None)))
     before = sum(report.seconds for report in classifier.history_)  # also of a training that was gone on with
     return took[0], max(before, time.perf_counter() - began - took[0])

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptClassifier
-from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.given.parts import TRAIN, Asked, Given
 from promptlet.classifier.given.take import take
 from promptlet.classifier.labels import read_labels, words_of
 from promptlet.data.items import SPLIT_NAMES
 from promptlet.errors import check_option
-from promptlet.own_images.comparing.choosing import compare_parts
+from promptlet.methods import METHODS
+from promptlet.own_images.comparing.choosing import compare_parts, specs_of
 from promptlet.own_images.comparing.result import Comparison, MethodSpec
-from promptlet.own_images.comparing.run import USUAL
-from promptlet.own_images.estimating.estimate import CV, FEWER_FOLDS, WAYS, Estimate, choose_way
+from promptlet.own_images.estimating.estimate import CV, FEWER_FOLDS, HOLDOUT, Estimate
 from promptlet.own_images.estimating.estimate import estimate as estimated
-from promptlet.own_images.fitting import nothing, remembering
-from promptlet.own_images.judging import taught_material, validation_of
+from promptlet.own_images.fitting import nothing
+from promptlet.own_images.judging import prepare, taught_material, validation_of, way_of
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part
-from promptlet.protocols.planning import parse_methods
 
 
 def estimate(
@@ -33,38 +31,34 @@ def estimate(
     neither trained nor changed. Raises what a fit raises; what makes an estimate impossible is its
     ``reason``.
     """
-    check_option("way", way, WAYS)
+    check_option("way", way, (CV, HOLDOUT))
+    check_option("method", classifier.method, METHODS)
     parts = _parts(classifier, images, labels)
     given = PromptClassifier(**classifier.get_params(deep=False))
-    _prepare(given)
-    with remembering(given):
+    prepare(given)
+    with keeping_features(given):
         material = taught_material(given, parts["train"])
         val = validation_of(given, parts["val"], given.method, material.classes)
-        return estimated(given, given.backbone_, material, choose_way(way, given.method, 0.0), val=val)[0]
+        return estimated(given, given.backbone_, material, way_of(given, way, 0.0), val=val)[0]
 
 
 def compare(
     classifier: PromptClassifier,
     images: Any,
     labels: Iterable[Any] | None = None,
-    methods: str | Sequence[MethodSpec] | None = None,
+    methods: str | Sequence[str | MethodSpec] | None = None,
     folds: int = FEWER_FOLDS,
 ) -> Comparison:
     """Which method for these images: each by cross-validation on the same folds.
 
     classifier: its backbone and further parameters are shared by all methods. images, labels: as
-    `PromptClassifier.fit` takes them. methods: as in ``"rlp,coop:n_ctx=8"``; None takes the usual ones.
-    Raises DataError where no image can be held back.
+    `PromptClassifier.fit` takes them. methods: as in ``"rlp,coop:n_ctx=8"``, or a list;
+    "features" for all that read features, "all" for all; None takes the usual ones. Raises OptionError for a
+    method that is none, DataError where no image can be held back.
     """
-    specs = USUAL if methods is None else parse_methods(methods) if isinstance(methods, str) else methods
+    specs = specs_of(methods)
     given = PromptClassifier(**classifier.get_params(deep=False))
     return compare_parts(given, _parts(classifier, images, labels), specs, folds, nothing)
-
-
-def _prepare(given: PromptClassifier) -> None:
-    draw_of(given)
-    own = given.backbone
-    given.backbone_ = own if isinstance(own, Backbone) else load_backbone(own, given.device)
 
 
 def _parts(classifier: PromptClassifier, images: Any, labels: Iterable[Any] | None) -> dict[str, Part]:

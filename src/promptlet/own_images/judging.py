@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import round_method
-from promptlet.classifier.fitting import validation, whole
+from promptlet.classifier.fitting import draw_of, validation, whole
 from promptlet.classifier.reading import Reader
 from promptlet.data.images.opening import content_hashes
 from promptlet.data.items import SPLIT_NAMES
+from promptlet.errors import PromptletError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.checking.brief import notes_of
-from promptlet.own_images.estimating.estimate import NONE, Estimate, choose_way, estimate
-from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation
+from promptlet.own_images.estimating.estimate import NONE, Estimate, Way, choose_way, estimate
+from promptlet.own_images.estimating.out_of_fold import Validation
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
+from promptlet.reasons import reason_of
 
 ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
 
@@ -44,34 +47,47 @@ def judge(
     """The estimate of a fitted classifier, over the images that it was given. seconds: of its training.
     where: what `promptlet check` is to be given."""
     train, val, test = (parts[name] for name in SPLIT_NAMES)
-    way = choose_way(asked, classifier.method, seconds)
-    if way.way == NONE and METHODS[classifier.method].info.reads != FEATURES:
-        return Judged(Estimate(NONE, way.reason))
-    if way.way != NONE and classifier.start_from is not None:
-        way = replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
+    way = way_of(classifier, asked, seconds)
     material = taught_material(classifier, train)
-    found, answers = estimate(
-        classifier,
-        classifier.backbone_,
-        material,
-        way,
-        val=validation_of(classifier, val, classifier.method, classifier.classes_),
-        finish=lambda method: round_method(method, precision),
-        on_progress=lambda done, total: tell("estimating", done, total, ""),
-    )
-    return Judged(found, findings(material, answers, test, where))
+    try:
+        found, _ = estimate(
+            classifier,
+            classifier.backbone_,
+            material,
+            way,
+            val=validation_of(classifier, val, classifier.method, classifier.classes_),
+            finish=lambda method: round_method(method, precision),
+            on_progress=lambda done, total: tell("estimating", done, total, ""),
+        )
+    except PromptletError as error:  # of a training without a fold: what was learned of all images stands
+        found = Estimate(NONE, f"a training on a part of the images failed: {reason_of(error)}")
+    return Judged(found, findings(classifier, material, test, way.way != NONE, where))
 
 
-def findings(material: Material, answers: OutOfFold | None, test: Part, where: str) -> tuple[str, ...]:
+def way_of(classifier: PromptClassifier, asked: str, seconds: float) -> Way:
+    """How the accuracy of a classifier is estimated, whose training takes so many seconds."""
+    way = choose_way(asked, classifier.method, seconds)
+    if way.way == NONE or classifier.start_from is None:
+        return way
+    return replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
+
+
+def prepare(classifier: PromptClassifier) -> None:
+    """Check its numbers and load its backbone, as a fit does."""
+    draw_of(classifier)
+    given = classifier.backbone
+    classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
+
+
+def findings(
+    classifier: PromptClassifier, material: Material, test: Part, labels: bool, where: str
+) -> tuple[str, ...]:
     """Copies, leaks, doubtful labels, names that are no words: a sentence each."""
     has_pictures = any(material.hashes) and bool(test.images)
     return notes_of(
-        material.sources,
-        material.targets,
-        material.class_names,
-        material.hashes,
-        material.features[0],
-        probabilities=None if answers is None else answers.probabilities,
+        classifier.backbone_,
+        material,
+        labels=labels,
         test_hashes=content_hashes(test.images) if has_pictures else (),
         where=where,
     )
@@ -80,14 +96,25 @@ def findings(material: Material, answers: OutOfFold | None, test: Part, where: s
 def taught_material(classifier: PromptClassifier, train: Part) -> Material:
     """The images that its shots and seed draw, encoded."""
     reads = METHODS[classifier.method].info.reads
-    material = read_material(
+    return drawn_material(classifier, train, whole(classifier, "views") if reads == FEATURES else 1)
+
+
+def drawn_material(
+    classifier: PromptClassifier,
+    train: Part,
+    views: int,
+    on_encode: Callable[[int, int], None] | None = None,
+) -> Material:
+    """The same in so many views, whatever its method reads."""
+    return read_material(
         classifier.backbone_,
-        train.images,
-        train.labels,
-        views=whole(classifier, "views") if reads == FEATURES else 1,
+        *train,
+        shots=whole(classifier, "shots"),
+        seed=whole(classifier, "seed"),
+        views=views,
         cache=classifier.cache,
+        on_encode=on_encode,
     )
-    return material.shots(whole(classifier, "shots"), whole(classifier, "seed"))
 
 
 def validation_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from promptlet.classifier.reading import are_vectors
 from promptlet.data import FeatureCache, check_class_names, choose_cache
 from promptlet.features import hash_and_encode
 from promptlet.methods.inputs import FeatureInputs, Inputs
-from promptlet.pixels import PixelInputs
+from promptlet.own_images.duplicates import groups_of
 from promptlet.session import own_arithmetic
 
 
@@ -42,26 +43,10 @@ class Material:
         """The features of some rows, for a method that reads them."""
         return FeatureInputs(torch.from_numpy(self.features[:, rows]), backbone.device)
 
-    def pixel_inputs(self, backbone: Backbone, rows: np.ndarray, views: int) -> Inputs:
-        """The pictures of some rows, for a method that changes the image tower."""
-        return PixelInputs([self.sources[i] for i in rows], backbone.images.spec, views)
-
-    def shots(self, shots: int | None, seed: int) -> Material:
-        """The images that a training with so many shots and this seed is given; all for None."""
-        rows, _ = draw_rows(self.targets, self.class_names, shots, seed)
-        return self.only(np.array(rows, int))
-
-    def only(self, rows: np.ndarray) -> Material:
-        """Some of the images, over the same classes."""
-        return Material(
-            tuple(self.sources[i] for i in rows),
-            self.targets[rows],
-            self.classes,
-            self.class_names,
-            tuple(self.hashes[i] for i in rows),
-            self.features[:, rows],
-            self.shares,
-        )
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The same number (N,) for images of one photo: `groups_of`."""
+        return groups_of(self.hashes, self.features[0])
 
 
 @own_arithmetic()
@@ -70,21 +55,26 @@ def read_material(
     sources: Sequence[Any],
     labels: Sequence[str],
     *,
+    shots: int | None = None,
+    seed: int = 1,
     views: int = 1,
     cache: bool | str | Path | FeatureCache = True,
     on_encode: Callable[[int, int], None] | None = None,
 ) -> Material:
-    """Encode what the cache does not hold. Raises ImageError that names all images that cannot be read, and
-    DataError for labels that are no class names, or features of another length."""
+    """The images that a training with so many shots and this seed is given, all for None; what the cache does
+    not hold is encoded. Raises ImageError that names all images that cannot be read, and DataError for labels
+    that are no class names, or features of another length."""
     names = np.asarray(labels, dtype=str)
     classes = np.unique(names)
     class_names = check_class_names(classes.tolist(), "the labels")
+    targets = np.searchsorted(classes, names)
+    shares = np.bincount(targets, minlength=len(classes)) / len(targets)
+    rows, _ = draw_rows(targets, class_names, shots, seed)
+    sources, targets = [sources[i] for i in rows], targets[rows]
     if are_vectors(sources):
         hashes, features = [""] * len(sources), given_features(sources, backbone.feature_dim)
     else:
         hashes, features = hash_and_encode(
             backbone, sources, views=views, cache=choose_cache(cache), on_progress=on_encode
         )
-    targets = np.searchsorted(classes, names)
-    shares = np.bincount(targets, minlength=len(classes)) / len(targets)
     return Material(tuple(sources), targets, classes, class_names, tuple(hashes), features, shares)

@@ -200,6 +200,7 @@ def command(
     from promptlet.backbones import load_backbone
     from promptlet.classifier import PromptClassifier
     from promptlet.own_images.fitting import fit
+    from promptlet.own_images.keeping import keeping_features
 
     cache = open_cache(no_cache)
     classifier = PromptClassifier(
@@ -216,7 +217,7 @@ def command(
         checkpoint=checkpoint,
     )
     classifier.checkpoint_stays = True  # until the prompt file stands
-    with bars(off=json) as shown, naming_unreadable(data):
+    with bars(off=json) as shown, naming_unreadable(data), keeping_features(classifier):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}
             where = same_again(folder, backbone)

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -40,6 +41,9 @@ LARGE_PIXELS = 25_000_000
 _LARGE = threading.RLock()
 
 SHOWN_ERRORS = 20
+
+_hashes: ContextVar[dict[str, str] | None] = ContextVar("promptlet_hashes", default=None)
+"""Of files, by path, in `hashed_once`."""
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -117,14 +121,35 @@ def content_hash(source: ImageSource) -> str:
 
 def content_hashes(sources: Sequence[ImageSource]) -> list[str]:
     """The content hash of each picture. Raises ImageError for all that cannot be read together."""
+    known = _hashes.get()
     hashes, errors = [], []
     for source in sources:
         try:
-            hashes.append(content_hash(source))
+            hashes.append(content_hash(source) if known is None else _known_hash(source, known))
         except ImageError as error:
             errors.append(error)
     raise_together(errors)
     return hashes
+
+
+@contextmanager
+def hashed_once() -> Iterator[None]:
+    """In here `content_hashes` reads each file once: for one piece of work, which takes images as they were
+    when it first saw them."""
+    before = _hashes.set({} if (known := _hashes.get()) is None else known)
+    try:
+        yield
+    finally:
+        _hashes.reset(before)
+
+
+def _known_hash(source: ImageSource, known: dict[str, str]) -> str:
+    if not isinstance(source, str | Path):
+        return content_hash(source)
+    path = str(source)
+    if path not in known:
+        known[path] = content_hash(source)
+    return known[path]
 
 
 def raise_together(errors: Sequence[ImageError]) -> None:

@@ -4,77 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
-from promptlet.errors import ImageError, listed
+from promptlet.backbones import Backbone
+from promptlet.classifier.reading import are_vectors
+from promptlet.errors import DataError, ImageError, listed
 from promptlet.own_images.checking.classes import what_it_is
 from promptlet.own_images.checking.copies import are_alike
-from promptlet.own_images.checking.labels import find_doubtful
 from promptlet.own_images.checking.looks import Look, looks_of
 from promptlet.own_images.checking.result import Photo
-from promptlet.own_images.duplicates import copies_of, groups_of
+from promptlet.own_images.checking.seen import doubtful_labels, seen_names
+from promptlet.own_images.duplicates import copies_of, members_of
+from promptlet.own_images.material import Material
 
 MOST_OPENED = 100
 """Images that are opened again, to see whether those with near features are one photo."""
+MOST_COMPARED = 2_000_000_000
+"""Images times classes times numbers of a feature: more take longer than a note is worth (15 s on one core),
+and are left to `promptlet check`."""
 SHOWN = 5
 
 
 def notes_of(
-    sources: Sequence[Any],
-    targets: np.ndarray,
-    class_names: Sequence[str],
-    hashes: Sequence[str],
-    features: np.ndarray,
+    backbone: Backbone,
+    material: Material,
     *,
-    probabilities: np.ndarray | None = None,
+    labels: bool = True,
     test_hashes: Sequence[str] = (),
     where: str = "FOLDER",
 ) -> tuple[str, ...]:
     """Sentences on copies, leaks, doubtful labels and names that are no words; none where all is well.
 
-    The first five as `Material` has them; features (N, D), of the plain view. probabilities (N, C): out of
-    fold, rows of NaN where nothing was asked. test_hashes: content hashes of the test images, where they are
-    at hand. where: what `promptlet check` is to be given.
+    labels: whether these are compared with the images. test_hashes: content hashes of the test images, where
+    they are at hand. where: what `promptlet check` is to be given.
     """
-    copies = copies_of(hashes, features)
+    copies = copies_of(material.hashes, material.features[0])
     advice = f": see promptlet check {where}"
     told = (
-        _of_copies("there more than once", copies, targets),
-        _of_near(sources, targets, copies, groups_of(hashes, features)),
-        _of_leaks(hashes, test_hashes),
-        _of_labels(targets, class_names, probabilities),
-        _of_names(class_names),
+        _of_copies(copies, material.targets),
+        _of_near(material, copies),
+        _of_leaks(material.hashes, test_hashes),
+        _of_labels(backbone, material) if labels else "",
+        _of_names(backbone, material),
     )
     return tuple(f"{note}{advice}" for note in told if note)
 
 
-def _of_copies(what: str, groups: np.ndarray, targets: np.ndarray) -> str:
-    several = _several(groups)
+def _of_copies(copies: np.ndarray, targets: np.ndarray) -> str:
+    several = _several(copies)
     split = sum(1 for rows in several if len(np.unique(targets[rows])) > 1)
     if not several:
         return ""
-    return f"{_counted(len(several), 'photo')} {what}{f', {split} of them in two classes' if split else ''}"
+    there = f"{_counted(len(several), 'photo')} there more than once"
+    return f"{there}{f', {split} of them in two classes' if split else ''}"
 
 
-def _of_near(
-    sources: Sequence[Any],
-    targets: np.ndarray,
-    copies: np.ndarray,
-    groups: np.ndarray,
-) -> str:
+def _of_near(material: Material, copies: np.ndarray) -> str:
     """Images with near features whose pictures are alike, too."""
-    first = np.unique(copies, return_index=True)[1]
-    rows = [first[own] for own in _several(groups[first])]
-    asked = [int(i) for own in rows for i in own][:MOST_OPENED]
-    if not asked or np.ndim(sources[asked[0]]) == 1:  # features: there are no pictures
+    if are_vectors(material.sources):  # there are no pictures
         return ""
-    looks = dict(zip(asked, looks_of([sources[i] for i in asked]), strict=True))
+    first = np.unique(copies, return_index=True)[1]
+    rows = [first[own] for own in _several(material.groups[first])]
+    asked = [int(i) for own in rows for i in own][:MOST_OPENED]
+    looks = dict(zip(asked, looks_of([material.sources[i] for i in asked]), strict=True))
     found = [pair for own in rows if (pair := _alike_pair(own, looks))]
     if not found:
         return ""
-    split = sum(1 for i, j in found if targets[i] != targets[j])
+    split = sum(1 for i, j in found if material.targets[i] != material.targets[j])
     there = f"{_counted(len(found), 'photo')} nearly the same as another (saved again, resized, mirrored)"
     return f"{there}{f', {split} of them in two classes' if split else ''}"
 
@@ -95,26 +92,28 @@ def _of_leaks(hashes: Sequence[str], test_hashes: Sequence[str]) -> str:
     )
 
 
-def _of_labels(targets: np.ndarray, class_names: Sequence[str], probabilities: np.ndarray | None) -> str:
-    if probabilities is None:
+def _of_labels(backbone: Backbone, material: Material) -> str:
+    if material.features[0].size * len(material.class_names) > MOST_COMPARED:
         return ""
-    photos = [Photo(i, str(i), "train", class_names[own]) for i, own in enumerate(targets)]
-    found = len(find_doubtful(photos, targets, probabilities, class_names))
+    names = (material.class_names[own] for own in material.targets)
+    photos = [Photo(i, str(i), "train", name) for i, name in enumerate(names)]
+    try:
+        found = len(doubtful_labels(backbone, material, photos)[0])
+    except DataError:  # none can be compared
+        return ""
     return f"the label of {found} image{'s' * (found != 1)} deserves a look" if found else ""
 
 
-def _of_names(class_names: Sequence[str]) -> str:
-    odd = [name for name in class_names if what_it_is(name)]
+def _of_names(backbone: Backbone, material: Material) -> str:
+    odd = [name for name in material.class_names if what_it_is(name)]
+    known = seen_names(backbone, material)[1] if odd else ()
+    odd = [name for name in odd if name not in known]
     return f"class names that are no words, which a backbone cannot read: {listed(odd, SHOWN)}" if odd else ""
 
 
 def _several(groups: np.ndarray) -> list[np.ndarray]:
     """Rows of each group that has more than one."""
-    return [
-        np.flatnonzero(groups == g)
-        for g, n in zip(*np.unique(groups, return_counts=True), strict=True)
-        if n > 1
-    ]
+    return [rows for rows in members_of(groups) if len(rows) > 1]
 
 
 def _counted(count: int, what: str) -> str:

@@ -27,12 +27,16 @@ LAST_FIRST = ("test", "val", "train")
 
 @dataclass(frozen=True)
 class Clean:
-    """The table's text; how many images are in it, and how many were left out, by kind of finding."""
+    """The table's text; how many images are in it, and how many were left out, by kind of finding.
+
+    unwritable: images that no table can name. emptied: classes of which no image is left.
+    """
 
     text: str
     images: int
     left_out: dict[str, int]
     unwritable: tuple[str, ...]
+    emptied: tuple[str, ...]
 
 
 def clean_table(findings: Findings, folder: Path, drop_doubtful: bool = False) -> Clean:
@@ -49,7 +53,8 @@ def clean_table(findings: Findings, folder: Path, drop_doubtful: bool = False) -
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "label", "split"])
-    unwritable, written = [], 0
+    unwritable: list[str] = []
+    written: list[str] = []
     for photo in kept:
         if not isinstance(photo.source, Path):
             raise OptionError(
@@ -60,9 +65,10 @@ def clean_table(findings: Findings, folder: Path, drop_doubtful: bool = False) -
             unwritable.append(photo.name)
             continue
         writer.writerow([path, photo.class_name, photo.part])
-        written += 1
+        written.append(photo.class_name)
     counts = {kind: sum(1 for k in dropped.values() if k == kind) for kind in dict.fromkeys(dropped.values())}
-    return Clean(text.getvalue(), written, counts, tuple(unwritable))
+    emptied = {photo.class_name for photo in findings.photos} - set(written)
+    return Clean(text.getvalue(), len(written), counts, tuple(unwritable), tuple(sorted(emptied)))
 
 
 def _left_out(finding: Finding, drop_doubtful: bool) -> tuple[Photo, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from promptlet.own_images.checking.result import (
     Finding,
     Photo,
 )
-from promptlet.own_images.duplicates import MOST, NearPairs, linked, near_pairs
+from promptlet.own_images.duplicates import MOST, NearPairs, copies_of, linked, members_of, near_pairs
 
 ALIKE, OF_SPREAD = 0.015, 0.2
 """1 - correlation of two small pictures that are one photo, and as a part of the usual distance of a picture
@@ -32,12 +31,12 @@ picture of 32 pixels was saved with quality 60)."""
 
 def find_copies(photos: Sequence[Photo], looks: Sequence[Look]) -> list[Finding]:
     """Each photo that is there more than once, as one finding."""
-    contents = _numbered([look.content for look in looks])
-    pixels = _merged(contents, _numbered([look.pixels for look in looks]))
+    contents = copies_of([look.content for look in looks])
+    pixels = _merged(contents, copies_of([look.pixels for look in looks]))
     near = _near(pixels, looks)
     found = [
         _finding([photos[i] for i in rows], _how(rows, contents, pixels))
-        for rows in _groups(near)
+        for rows in members_of(near)
         if len(rows) > 1
     ]
     return sorted(found, key=lambda finding: (BYTES, PIXELS, NEARLY).index(finding.how))
@@ -52,7 +51,7 @@ def are_alike(one: Look, other: Look) -> bool:
 
 def find_equal_rows(photos: Sequence[Photo], groups: np.ndarray) -> list[Finding]:
     """The same of features, where there are no pictures to compare."""
-    return [_finding([photos[i] for i in rows], NEARLY) for rows in _groups(groups) if len(rows) > 1]
+    return [_finding([photos[i] for i in rows], NEARLY) for rows in members_of(groups) if len(rows) > 1]
 
 
 def _near(groups: np.ndarray, looks: Sequence[Look]) -> np.ndarray:
@@ -101,11 +100,6 @@ def _levels(fine: np.ndarray) -> np.ndarray:
     return np.asarray(levels - levels.mean(axis=1, keepdims=True))
 
 
-def _numbered(keys: Sequence[str]) -> np.ndarray:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
-
-
 def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Numbers of images that are equal in ``one`` or ``other``; what is equal in one is so in the other."""
     first: dict[int, int] = {}
@@ -114,14 +108,7 @@ def _merged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.unique([first[int(number)] for number in one], return_inverse=True)[1].astype(np.int64)
 
 
-def _groups(groups: np.ndarray) -> Iterator[list[int]]:
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        rows[int(group)].append(row)
-    yield from rows.values()
-
-
-def _how(rows: list[int], contents: np.ndarray, pixels: np.ndarray) -> str:
+def _how(rows: np.ndarray, contents: np.ndarray, pixels: np.ndarray) -> str:
     """The weakest that holds for all of them."""
     if len(np.unique(contents[rows])) == 1:
         return BYTES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 UNREADABLE, TWO_CLASSES, LEAK, COPIES = "unreadable", "two_classes", "leak", "copies"
@@ -80,13 +79,12 @@ class Findings:
     """All findings about N photos of C classes.
 
     asked: how many images had their label compared with what the others suggest; 0 where that was not done.
-    notes: what its reader should know, as sentences. root: where relative paths start.
+    notes: what its reader should know, as sentences.
     """
 
     photos: tuple[Photo, ...]
     class_names: tuple[str, ...]
     found: tuple[Finding, ...]
-    root: Path
     backbone: str | None = None
     asked: int = 0
     notes: tuple[str, ...] = ()

@@ -10,29 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from promptlet.backbones import Backbone
-from promptlet.classifier import PromptClassifier
 from promptlet.data import FeatureCache, FeatureFile
 from promptlet.data.items import SPLIT_NAMES
-from promptlet.errors import DataError, ImageError, PromptletError
-from promptlet.methods import build_method
-from promptlet.methods.inputs import all_logits
+from promptlet.errors import DataError, ImageError
 from promptlet.own_images.checking.classes import find_names, find_sizes
 from promptlet.own_images.checking.copies import find_copies, find_equal_rows
-from promptlet.own_images.checking.labels import find_doubtful, find_unknown_names
 from promptlet.own_images.checking.looks import Look, looks_of
 from promptlet.own_images.checking.pictures import find_poor
 from promptlet.own_images.checking.result import UNREADABLE, Finding, Findings, Photo, in_order
+from promptlet.own_images.checking.seen import doubtful_labels, seen_names
 from promptlet.own_images.data import OwnData
-from promptlet.own_images.duplicates import groups_of
-from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
-from promptlet.own_images.estimating.out_of_fold import out_of_fold
-from promptlet.own_images.material import Material, read_material
+from promptlet.own_images.duplicates import MOST, groups_of
+from promptlet.own_images.material import read_material
 from promptlet.session import own_arithmetic
 
 Progress = Callable[[str, int, int, str], None]
-METHOD = "linear_probe"
-"""What says which class an image looks like: of the methods that train in seconds the most often right on a
-closed set of classes."""
+NOT_LOOKED = f"near-duplicates were not looked for, since there are more than {MOST:,} different images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +63,12 @@ def check(
         ]
         whole = photos
         found += find_equal_rows(photos, groups_of([""] * len(photos), rows))
+        different = len(np.unique(rows, axis=0))
     else:
         side = None if backbone is None else _input_side(backbone)
         whole, looks, unreadable = _look(photos, tell)
         found += [*unreadable, *find_copies(whole, looks), *find_poor(whole, looks, side)]
+        different = len({look.pixels for look in looks})
     labels = _Labels() if backbone is None else _labels(backbone, whole, cache, tell)
     found += [
         *labels.found,
@@ -84,10 +79,9 @@ def check(
         photos=tuple(photos),
         class_names=split.class_names,
         found=in_order(found),
-        root=root,
         backbone=None if backbone is None else backbone.name,
         asked=labels.asked,
-        notes=labels.notes,
+        notes=(*labels.notes, NOT_LOOKED) if different > MOST else labels.notes,
     )
 
 
@@ -154,33 +148,15 @@ def _labels(
             cache=cache,
             on_encode=lambda done, total: tell("encoding", done, total, ""),
         )
-        groups = groups_of(material.hashes, material.features[0])
-        folds = usable_folds(material, groups, FEWER_FOLDS)
+        doubtful, asked = doubtful_labels(
+            backbone, material, photos, lambda done, total: tell("comparing", done, total, "")
+        )
     except DataError as error:  # one class is left, or each has one image
         return _Labels(notes=(f"labels were not compared with pictures: {error}",))
-    names, known = _names(backbone, material)
-    answers = out_of_fold(
-        PromptClassifier(backbone, method=METHOD, cache=False),
-        backbone,
-        material,
-        folds,
-        on_progress=lambda done, total: tell("comparing", done, total, ""),
-    )
-    doubtful = find_doubtful(photos, material.targets, answers.probabilities, material.class_names)
-    never = int((~answers.asked).sum())
+    names, known = seen_names(backbone, material)
+    never = int((~asked).sum())
     note = f"{never} images could not be compared with others of their class: they are its only ones"
-    return _Labels((*doubtful, *names), tuple(known), int(answers.asked.sum()), (note,) if never else ())
-
-
-def _names(backbone: Backbone, material: Material) -> tuple[list[Finding], list[str]]:
-    """Names that tell the backbone little, and those that it knows; nothing where it has no text."""
-    try:
-        method = build_method("zero_shot", backbone, material.class_names)
-        inputs = material.feature_inputs(backbone, np.arange(len(material.targets)))
-        scores = all_logits(method.scorer(), inputs, backbone.device).cpu().numpy()
-    except PromptletError:
-        return [], []
-    return find_unknown_names(material.class_names, material.targets, scores)
+    return _Labels((*doubtful, *names), tuple(known), int(asked.sum()), (note,) if never else ())
 
 
 def _nothing(_what: str, _done: int, _total: int, _word: str) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptClassifier
-from promptlet.classifier.fitting import draw_of, whole
+from promptlet.classifier.fitting import whole
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.comparing.result import Comparison, MethodSpec, label
-from promptlet.own_images.comparing.run import compare
+from promptlet.own_images.comparing.run import USUAL, compare
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS
-from promptlet.own_images.fitting import Progress, nothing, remembering
-from promptlet.own_images.judging import validation_of
-from promptlet.own_images.material import read_material
+from promptlet.own_images.fitting import Progress, nothing
+from promptlet.own_images.judging import drawn_material, prepare, validation_of
+from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
+from promptlet.protocols.planning import parse_methods
 
 AUTO_METHOD = "auto"
 GROUPS = {
@@ -48,17 +48,14 @@ def compare_parts(
     tell: Progress,
 ) -> Comparison:
     """The same on the ``train`` part of data, with ``val`` for methods that look at validation images."""
-    draw_of(classifier)
-    given = classifier.backbone
-    classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
-    with remembering(classifier):
-        material = read_material(
-            classifier.backbone_,
-            *parts["train"],
-            views=whole(classifier, "views"),
-            cache=classifier.cache,
-            on_encode=lambda done, total: tell("encoding", done, total, ""),
-        ).shots(whole(classifier, "shots"), whole(classifier, "seed"))
+    prepare(classifier)
+    with keeping_features(classifier):
+        material = drawn_material(
+            classifier,
+            parts["train"],
+            whole(classifier, "views"),
+            lambda done, total: tell("encoding", done, total, ""),
+        )
         return compare(
             classifier,
             classifier.backbone_,
@@ -68,6 +65,16 @@ def compare_parts(
             val=lambda name: validation_of(classifier, parts["val"], name, material.classes),
             on_progress=lambda name, done, total: tell("comparing", done, total, name),
         )
+
+
+def specs_of(methods: str | Sequence[str | MethodSpec] | None) -> Sequence[MethodSpec]:
+    """The methods that were asked for, by a word of `GROUPS`, by their names with options, or as they are;
+    None takes the usual ones. Raises OptionError for one that is none."""
+    if methods is None:
+        return USUAL
+    if isinstance(methods, str):
+        return parse_methods(",".join(GROUPS.get(methods.strip(), (methods,))))
+    return [spec for one in methods for spec in (specs_of(one) if isinstance(one, str) else [one])]
 
 
 def chosen(found: Comparison, closed: bool) -> MethodSpec:

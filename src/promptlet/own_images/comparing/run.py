@@ -9,12 +9,11 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
-from promptlet.classifier.files import prompt_file_of
-from promptlet.errors import PromptletError
-from promptlet.evaluation.weighted import of_trainings, weighted_accuracy, weighted_difference, weights_of
+from promptlet.classifier.files import prompt_file_of, round_method
+from promptlet.errors import OptionError, PromptletError, check_option
+from promptlet.evaluation.weighted import weighted_accuracy, weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
 from promptlet.own_images.comparing.result import Compared, Comparison, MethodSpec, label
-from promptlet.own_images.duplicates import groups_of
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.material import Material
@@ -52,10 +51,12 @@ def compare(
 
     classifier: whose further parameters (schedule, seed, views ...) all share. val: validation images of a
     method by its name. on_progress: called with a method's name, and how many of its trainings are done.
-    Raises DataError where nothing can be held back, and what the last method raised where all fail.
+    Methods are rounded as they are stored. Raises OptionError without methods, DataError where nothing can be
+    held back, and what the last method raised where all fail.
     """
-    groups = groups_of(material.hashes, material.features[0])
-    places = usable_folds(material, groups, folds)
+    if not methods:
+        raise OptionError("no method to compare was given; name some, or leave it to the usual ones")
+    places = usable_folds(material, folds)
     found: list[_Answered] = []
     failed: dict[str, str] = {}
     for spec in methods:
@@ -69,12 +70,13 @@ def compare(
             last = error
     if not found:
         raise last
-    return _compared(found, failed, material, groups)
+    return _compared(found, failed, material)
 
 
 def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassifier:
     """An unfitted classifier for the method, without what belongs to another."""
     name, options = spec
+    check_option("method", name, METHODS)
     own = METHODS[name].info.options
     main = {key: options.get(key) for key in ("rank", "n_ctx", "ctx_init", "new_names")}
     shared = {key: getattr(classifier, key) for key in main if key in own and main[key] is None}
@@ -96,6 +98,7 @@ def _answered(
     kept: list[Method] = []
 
     def keep(method: Method) -> None:
+        round_method(method, None)
         kept[:] = [method]
 
     def tell(done: int, total: int) -> None:
@@ -108,17 +111,15 @@ def _answered(
     return _Answered(spec, answers, len(stored), method.trainable_count())
 
 
-def _compared(
-    found: Sequence[_Answered], failed: Mapping[str, str], material: Material, groups: np.ndarray
-) -> Comparison:
+def _compared(found: Sequence[_Answered], failed: Mapping[str, str], material: Material) -> Comparison:
     asked = np.all([one.answers.asked for one in found], axis=0)
     targets = material.targets[asked]
     hits = [one.answers.predicted[asked] == targets for one in found]
-    copies = len(targets) / len(np.unique(groups[asked]))
+    copies = len(targets) / len(np.unique(material.groups[asked]))
     folds = len(np.unique(found[0].answers.folds[asked]))
     weights = weights_of(targets, material.shares)
     best = hits[_best(found, hits, weights)]
-    pairs = copies * of_trainings(folds, 1.0 / folds)
+    pairs = copies * max(one.answers.of_trainings for one in found)
     rows = [
         _row(
             one,

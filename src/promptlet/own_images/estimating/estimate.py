@@ -16,8 +16,7 @@ from promptlet.evaluation.weighted import weighted_accuracy, weights_of
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
-from promptlet.own_images.duplicates import groups_of
-from promptlet.own_images.estimating.folds import make_folds
+from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
@@ -90,7 +89,7 @@ def choose_way(asked: str, method: str, seconds: float) -> Way:
         return Way(CV, often)
     if seconds <= SECONDS_OF_ONE:
         why = "several trainings would take long" if reads_features else f"{method} trains on the images"
-        return Way(HOLDOUT, PART, f"one hold-out, since {why}; --estimate cv takes {FEWER_FOLDS} trainings")
+        return Way(HOLDOUT, PART, f"one hold-out, since {why}; --estimate cv takes {often} trainings")
     return Way(NONE, 0, f"it would take about {seconds:.0f} s more; --estimate holdout makes one")
 
 
@@ -108,42 +107,40 @@ def estimate(
     of its folds. What makes it impossible is its ``reason``, and no error."""
     if way.way == NONE:
         return Estimate(NONE, way.reason), None
-    groups = groups_of(material.hashes, material.features[0])
     try:
-        folds = usable_folds(material, groups, way.folds)
+        folds = usable_folds(material, way.folds)
     except DataError as error:
         return Estimate(NONE, str(error)), None
-    only = 0 if way.way == HOLDOUT else None
+    only = int(folds[folds != ALWAYS_TAUGHT].min()) if way.way == HOLDOUT else None
     answers = out_of_fold(
         given, backbone, material, folds, only=only, val=val, finish=finish, on_progress=on_progress
     )
-    return of_answers(way, backbone, material, groups, answers), answers
+    return of_answers(way, backbone, material, answers), answers
 
 
-def usable_folds(material: Material, groups: np.ndarray, count: int, seed: int = 1) -> np.ndarray:
+def usable_folds(material: Material, count: int) -> np.ndarray:
     """Folds over the images, no more than the largest class has photos.
 
     Raises DataError where nothing can be asked about: no class has two photos.
     """
+    groups = material.groups
     photos = [len(np.unique(groups[material.targets == c])) for c in range(len(material.class_names))]
     if max(photos, default=0) < 2:
         raise DataError(
             "no class has 2 different photos, so none can be held back; give more images of each class"
         )
-    folds = make_folds(material.targets, groups, min(count, max(photos)), seed)
+    folds = make_folds(material.targets, groups, min(count, max(photos)))
     if not (folds >= 0).any():
         raise DataError("all images are copies of one another; give different photos of each class")
     return folds
 
 
-def of_answers(
-    way: Way, backbone: Backbone, material: Material, groups: np.ndarray, answers: OutOfFold
-) -> Estimate:
+def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfFold) -> Estimate:
     """What out-of-fold answers tell."""
     asked, targets = answers.asked, material.targets
     hits = answers.predicted[asked] == targets[asked]
     weights = weights_of(targets[asked], material.shares)
-    copies = len(hits) / len(np.unique(groups[asked]))
+    copies = len(hits) / len(np.unique(material.groups[asked]))
     accuracy, low, high = weighted_accuracy(hits, weights, copies * answers.of_trainings)
     matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
     found = Estimate(
@@ -160,7 +157,7 @@ def of_answers(
         confused=confused_pairs(matrix, material.class_names, SHOWN_PAIRS),
         seconds=answers.seconds,
     )
-    return replace(found, notes=notes_of(found, material, asked))
+    return replace(found, notes=notes_of(found, material, answers))
 
 
 def zero_shot_accuracy(
@@ -177,15 +174,23 @@ def zero_shot_accuracy(
     return weighted_accuracy(hits, weights)[0]
 
 
-def notes_of(found: Estimate, material: Material, asked: np.ndarray) -> tuple[str, ...]:
+def notes_of(found: Estimate, material: Material, answers: OutOfFold) -> tuple[str, ...]:
     """What the reader of an estimate should know, as sentences."""
-    never = [n for i, n in enumerate(material.class_names) if not asked[material.targets == i].any()]
-    of_few = f"not in the estimate, for want of a second photo: {listed(never)}" if never else ""
+    single = _without(material, answers.folds != ALWAYS_TAUGHT)
+    never = [name for name in _without(material, answers.asked) if name not in single]
     guess = guessing(found.chance or 0.0, found.majority or 0.0)
     told = (
-        of_few,
+        f"not in the estimate, for want of a second photo: {listed(single)}" if single else "",
+        f"not in the estimate, since none of their few images was held back: {listed(never)}"
+        if never
+        else "",
         worse_than_guessing(found.accuracy, guess),
         too_few(found.accuracy, found.low, found.high, guess),
         worse_than_names(found.high, found.zero_shot),
     )
     return tuple(note for note in told if note)
+
+
+def _without(material: Material, rows: np.ndarray) -> list[str]:
+    """The class names of which no image is among ``rows``, (N,) bool."""
+    return [name for i, name in enumerate(material.class_names) if not rows[material.targets == i].any()]

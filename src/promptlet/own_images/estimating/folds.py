@@ -6,6 +6,7 @@ import numpy as np
 
 from promptlet import rng
 from promptlet.numbers import check_number
+from promptlet.own_images.duplicates import members_of
 
 ALWAYS_TAUGHT = -1
 """In the place of a fold: an image that is never asked about, since its class would be left with none."""
@@ -34,9 +35,7 @@ def make_folds(targets: np.ndarray, groups: np.ndarray, count: int, seed: int = 
 
 def _in_turn(targets: np.ndarray, groups: np.ndarray, seed: int) -> list[np.ndarray]:
     """The rows of each group, class after class: larger groups first, others in an order of chance."""
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    members = np.split(order, starts[1:]) if len(order) else []
+    members = members_of(groups)
     by_chance = rng.generator("folds", seed).permutation(len(members))
     return [members[i] for i in sorted(by_chance, key=lambda i: (targets[members[i][0]], -len(members[i])))]
 

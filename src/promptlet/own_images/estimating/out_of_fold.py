@@ -12,11 +12,13 @@ import torch
 from promptlet.backbones import Backbone
 from promptlet.classifier.fitting import Parameters, schedule_of, whole
 from promptlet.classifier.learning import learn
+from promptlet.classifier.reading import pictures
 from promptlet.evaluation.weighted import of_trainings
-from promptlet.methods import METHODS, Method
+from promptlet.methods import METHODS, Method, MethodInfo
 from promptlet.methods.inputs import Inputs, all_logits
 from promptlet.methods.method import FEATURES, NOTHING
 from promptlet.own_images.material import Material
+from promptlet.pixels import KEEP_BYTES
 from promptlet.session import own_arithmetic
 
 Validation = tuple[Inputs, torch.Tensor]
@@ -26,8 +28,8 @@ Validation = tuple[Inputs, torch.Tensor]
 class OutOfFold:
     """logits (N, C) float32 of a method that was not taught the image; rows of NaN were never asked.
 
-    folds (N,): as `make_folds` gives them. trainings: how many methods were
-    trained; 0 where nothing is learned. seconds: of all of them.
+    folds (N,): as `make_folds` gives them. trainings: how many methods were trained; 0 where nothing is
+    learned. seconds: of all of them.
     """
 
     logits: np.ndarray
@@ -101,18 +103,25 @@ def _parts(method: str, folds: np.ndarray, only: int | None) -> list[tuple[np.nd
 def _taught(
     given: Parameters, backbone: Backbone, material: Material, rows: np.ndarray, val: Validation | None
 ) -> Method:
-    inputs = _inputs(given.method, backbone, material, rows, whole(given, "views"))
+    inputs = _inputs(METHODS[given.method].info, backbone, material, rows, whole(given, "views"))
     targets = torch.from_numpy(material.targets[rows])
     method, _ = learn(given, backbone, material.class_names, inputs, targets, schedule_of(given), val)
     return method
 
 
 def _asked(method: Method, backbone: Backbone, material: Material, rows: np.ndarray) -> np.ndarray:
-    inputs = _inputs(method.info.name, backbone, material, rows, 1)
+    inputs = _inputs(method.info, backbone, material, rows, 1, keep_bytes=0)
     return all_logits(method.scorer(), inputs, backbone.device).cpu().numpy()
 
 
-def _inputs(method: str, backbone: Backbone, material: Material, rows: np.ndarray, views: int) -> Inputs:
-    if METHODS[method].info.reads == FEATURES:
+def _inputs(
+    info: MethodInfo,
+    backbone: Backbone,
+    material: Material,
+    rows: np.ndarray,
+    views: int,
+    keep_bytes: int = KEEP_BYTES,
+) -> Inputs:
+    if info.reads == FEATURES:
         return material.feature_inputs(backbone, rows)
-    return material.pixel_inputs(backbone, rows, views)
+    return pictures(info, backbone, [material.sources[i] for i in rows], views, keep_bytes)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.reading import Reader
-from promptlet.data import choose_cache
-from promptlet.data.cache.kept import KeptFeatures
 from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.inputs import all_logits
@@ -40,14 +37,3 @@ def zero_shot_answers(
         return answers
     except PromptletError:
         return None
-
-
-@contextmanager
-def keeping_features(classifier: PromptClassifier) -> Iterator[None]:
-    """Each image is encoded once, also by a classifier without a cache."""
-    own = classifier.cache
-    classifier.cache = KeptFeatures(choose_cache(own))
-    try:
-        yield
-    finally:
-        classifier.cache = own

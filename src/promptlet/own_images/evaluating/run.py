@@ -18,8 +18,9 @@ from promptlet.evaluation import accuracy, calibration_error, macro_f1, paired_d
 from promptlet.own_images.asking import ask
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.evaluating.labelled import Labelled, labelled
-from promptlet.own_images.evaluating.names_alone import keeping_features, zero_shot_answers
+from promptlet.own_images.evaluating.names_alone import zero_shot_answers
 from promptlet.own_images.evaluating.result import Evaluation, Judged
+from promptlet.own_images.keeping import keeping_features
 
 PROMPT, DATA = "prompt", "data"
 NAMES = (PROMPT, DATA)
