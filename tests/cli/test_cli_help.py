@@ -77,6 +77,8 @@ def test_the_reference_page_is_fresh() -> None:
 
 
 def test_what_help_names_exists() -> None:
+    from promptlet.backbones import DEFAULT_BACKBONE
+    from promptlet.cli import options
     from promptlet.data import SAMPLERS
     from promptlet.methods import METHODS
     from promptlet.promptfile import PRECISIONS
@@ -86,6 +88,7 @@ def test_what_help_names_exists() -> None:
     bench, fit = (" ".join(reference.help_of(w).split()) for w in (("bench", "run"), ("fit",)))
     assert all(name in bench for name in [*METHODS, *SCHEDULE_NAMES, *SAMPLERS, *PROTOCOLS])
     assert all(name in fit for name in [*PRECISIONS, *SCHEDULE_NAMES])
+    assert options.DEFAULT_BACKBONE == DEFAULT_BACKBONE
 
 
 @pytest.mark.parametrize("words", [["--help"], ["bench", "run", "--help"], ["--version"]])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.fit.words import tell_ignored
+from promptlet.cli.options import DEFAULT_BACKBONE, BackboneName, Data, Page
 from promptlet.cli.outputs import check_file, check_page
 from promptlet.cli.shell import (
     Device,
@@ -37,24 +38,13 @@ EXAMPLES = examples(
 
 
 def command(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
-    ],
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
-        ),
-    ] = "openai/clip-vit-base-patch16",
+    data: Data,
+    backbone: BackboneName = DEFAULT_BACKBONE,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="Without a backbone: files, pictures and names; labels are not judged."),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
-    ] = None,
+    out: Page = None,
     write_clean: Annotated[
         Path | None,
         typer.Option(

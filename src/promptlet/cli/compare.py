@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
+    BackboneName,
+    BatchSize,
+    Data,
+    Epochs,
+    LearningRate,
+    Page,
+    ScheduleName,
+    Seed,
+    Shots,
+    Views,
+    allowed,
+)
 from promptlet.cli.outputs import check_page
 from promptlet.cli.shell import (
     Device,
@@ -38,20 +50,9 @@ EXAMPLES = examples(
 
 
 def command(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
-    ],
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
-        ),
-    ] = "openai/clip-vit-base-patch16",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page: NAME.html.", show_default=False),
-    ] = None,
+    data: Data,
+    backbone: BackboneName = DEFAULT_BACKBONE,
+    out: Page = None,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -60,13 +61,10 @@ def command(
             show_default=False,
         ),
     ] = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(help="Images per class drawn; else all.", callback=allowed("shots"), show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="As in fit.", callback=allowed("seed"))] = 1,
+    shots: Shots = None,
+    seed: Seed = 1,
     folds: Annotated[int, typer.Option(help="Trainings of each method.", callback=allowed("folds"))] = 5,
-    views: Annotated[int, typer.Option(help="As in fit.", callback=allowed("views"))] = 1,
+    views: Views = 1,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,

@@ -11,6 +11,7 @@ import typer
 
 from promptlet.characters import cell
 from promptlet.cli.fit.words import tell_ignored
+from promptlet.cli.options import Classes, OtherBackbone, Page, Prompt
 from promptlet.cli.outputs import check_page
 from promptlet.cli.predict.checks import read_prompt
 from promptlet.cli.shell import (
@@ -44,7 +45,7 @@ SHOWN_CLASSES, SHOWN_PAIRS, SHOWN_IMAGES, SHOWN_UNREAD = 20, 5, 5, 20
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    file: Prompt,
     data: Annotated[
         Path,
         typer.Argument(
@@ -54,27 +55,19 @@ def command(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
-    ] = None,
+    out: Page = None,
     part: Annotated[
         str | None,
         typer.Option(
             help="Of the data: train, val, test or all; else test, or all without.", show_default=False
         ),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help='Answer among these names, taught or not: "a,b,c".', show_default=False),
-    ] = None,
+    classes: Classes = None,
     names: Annotated[
         str, typer.Option(help="Answer among the names of the prompt, or of the data: prompt or data.")
     ] = "prompt",
     new_names: NewNames = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
-    ] = None,
+    backbone: OtherBackbone = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Images that cannot be read are no failure: they are told.")
     ] = False,

@@ -9,6 +9,7 @@ import typer
 
 from promptlet.cli.bench.run import end, keys_of, run_all
 from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
     Address,
     BackboneName,
     EngineName,
@@ -63,7 +64,7 @@ def command(
         ),
     ] = "coop,rlp",
     root: Root = None,
-    backbone: BackboneName = "openai/clip-vit-base-patch16",
+    backbone: BackboneName = DEFAULT_BACKBONE,
     shots: Annotated[int, typer.Option(help="Images per class.", callback=allowed("shots"))] = 16,
     seeds: Seeds = "1,2,3",
     schedule: ScheduleName = "fast",

@@ -15,6 +15,7 @@ from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
 from promptlet.cli.ending import Suggesting
 from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
     Address,
     BackboneName,
     BatchSize,
@@ -24,6 +25,7 @@ from promptlet.cli.options import (
     Root,
     ScheduleName,
     Seeds,
+    Views,
     Workers,
     allowed,
 )
@@ -109,16 +111,14 @@ def run(
         ),
     ] = None,
     root: Root = None,
-    backbone: BackboneName = "openai/clip-vit-base-patch16",
+    backbone: BackboneName = DEFAULT_BACKBONE,
     shots: Annotated[str, typer.Option(help="Images per class; several with commas.")] = "16",
     seeds: Seeds = "1,2,3",
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
-    views: Annotated[
-        int, typer.Option(help="Readings of each training image.", callback=allowed("views"))
-    ] = 1,
+    views: Views = 1,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[
         int | None,

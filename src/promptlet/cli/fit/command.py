@@ -20,7 +20,18 @@ from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
-from promptlet.cli.options import BatchSize, Epochs, LearningRate, ScheduleName, allowed
+from promptlet.cli.options import (
+    BACKBONES,
+    DEFAULT_BACKBONE,
+    BatchSize,
+    Epochs,
+    LearningRate,
+    ScheduleName,
+    Seed,
+    Shots,
+    Views,
+    allowed,
+)
 from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
@@ -39,7 +50,6 @@ from promptlet.cli.shell import (
 from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
-DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 EXAMPLES = examples(
     "fit pets --out pets.prompt --shots 16",
     "fit pets --out more.prompt --start-from pets.prompt",
@@ -61,11 +71,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", help="The prompt file to write.", show_default=False)],
     backbone: Annotated[
         str | None,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones); "
-            f"else {DEFAULT_BACKBONE}.",
-            show_default=False,
-        ),
+        typer.Option(help=f"{BACKBONES}; else {DEFAULT_BACKBONE}.", show_default=False),
     ] = None,
     method: Annotated[
         str | None,
@@ -112,21 +118,9 @@ def command(
         ),
     ] = None,
     new_names: NewNames = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(
-            help="Images per class drawn for training; else all.",
-            callback=allowed("shots"),
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="For the draw, the start and the order.", callback=allowed("seed"))
-    ] = 1,
-    views: Annotated[
-        int,
-        typer.Option(help="Readings of each image: 1 plain, more are augmented.", callback=allowed("views")),
-    ] = 1,
+    shots: Shots = None,
+    seed: Seed = 1,
+    views: Views = 1,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.options import allowed
+from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Prompt, allowed
 from promptlet.cli.predict.asking import ask_all, left_of, load
 from promptlet.cli.predict.checks import (
     Form,
@@ -44,7 +44,7 @@ EXAMPLES = examples(
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    file: Prompt,
     images: Annotated[
         list[str],
         typer.Argument(
@@ -54,17 +54,10 @@ def command(
             show_default=False,
         ),
     ],
-    classes: Annotated[
-        str | None,
-        typer.Option(help='Answer among these names, seen or not: "a,b,c".', show_default=False),
-    ] = None,
-    classes_file: Annotated[
-        Path | None, typer.Option(help="The same from a text file, one name a line.", show_default=False)
-    ] = None,
+    classes: Classes = None,
+    classes_file: ClassesFile = None,
     new_names: NewNames = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
-    ] = None,
+    backbone: OtherBackbone = None,
     top: Annotated[
         int | None,
         typer.Option(
