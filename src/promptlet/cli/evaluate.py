@@ -11,9 +11,9 @@ import typer
 
 from promptlet.characters import cell
 from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.options import Classes, OtherBackbone, Page, Prompt
+from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
 from promptlet.cli.outputs import check_page
-from promptlet.cli.predict.checks import read_prompt
+from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -30,7 +30,7 @@ from promptlet.cli.shell import (
 )
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
-from promptlet.errors import check_option
+from promptlet.errors import OptionError, check_option
 
 if TYPE_CHECKING:
     from promptlet.own_images.evaluating import Evaluation
@@ -40,7 +40,7 @@ EXAMPLES = examples(
     "evaluate pets.prompt photos --out pets.html",
     "evaluate pets.prompt other-animals --names data --json",
 )
-NAMES = ("prompt", "data")
+PROMPT, DATA = "prompt", "data"
 SHOWN_CLASSES, SHOWN_PAIRS, SHOWN_IMAGES, SHOWN_UNREAD = 20, 5, 5, 20
 
 
@@ -63,9 +63,10 @@ def command(
         ),
     ] = None,
     classes: Classes = None,
+    classes_file: ClassesFile = None,
     names: Annotated[
         str, typer.Option(help="Answer among the names of the prompt, or of the data: prompt or data.")
-    ] = "prompt",
+    ] = PROMPT,
     new_names: NewNames = None,
     backbone: OtherBackbone = None,
     skip_bad: Annotated[
@@ -80,14 +81,19 @@ def command(
 ) -> None:
     """Judge a prompt file on labelled images: accuracy, classes that are confused, the worst images."""
     _check(json and csv_, out, names)
-    read_prompt(file, backbone)  # before the data: a wrong file is told at once
+    asked = names_of(classes, classes_file)
+    if names == DATA and asked is not None:
+        raise OptionError("--classes and --names data are two answers to one question; give one of them")
+    check_rule_of_names(new_names)
+    prompt = read_prompt(file, backbone)  # before the data: a wrong file is told at once
+    if names == PROMPT:
+        check_names(prompt, file, asked, ", or answer among those of the data: --names data")
     from promptlet.own_images.data import ignored, read_own
     from promptlet.own_images.evaluating.labelled import labelled
 
     found = read_own(data)
     tell_ignored(ignored(data, found))
     given = labelled(found, part=part, where=str(data))
-    asked = None if classes is None else [name for name in map(str.strip, classes.split(",")) if name]
     from promptlet.classifier import PromptClassifier
     from promptlet.own_images.evaluating import evaluate
 
@@ -132,7 +138,7 @@ def _check(both: bool, out: Path | None, names: str) -> None:
     """Before anything is read."""
     if both:
         raise typer.BadParameter("give --json or --csv, not both")
-    check_option("names", names, NAMES)
+    check_option("names", names, (PROMPT, DATA))
     if out is not None:
         check_page(out)
 
