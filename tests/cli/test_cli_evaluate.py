@@ -97,6 +97,12 @@ def test_an_unreadable_image_is_told_and_the_others_are_judged(
     document = shell.json(*given, tmp_path / "photos", exit_code=1)
     assert document["unreadable"][0]["path"] == str(bad)
     assert f"note: {bad}" in shell.run(*given, tmp_path / "photos", "--skip-bad").stderr
+    table = tmp_path / "photos" / "table.csv"
+    rows = [f"test/{name}/test{i}.png,{name}" for name in ("box", "cat", "dog") for i in (0, 1)]
+    table.write_text("\n".join(["path,label", *rows, "test/dog/gone.png,dog"]), encoding="utf-8")
+    assert "gone.png" in shell.fails(*given, table)
+    document = shell.json(*given, table, "--skip-bad")
+    assert document["images"] == 5 and len(document["unreadable"]) == 2
 
 
 def test_data_without_a_known_class_and_two_formats_are_refused(

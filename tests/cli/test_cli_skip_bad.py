@@ -102,6 +102,8 @@ def test_heic_photos_that_are_passed_over(
     said = shell.run("fit", root, "--out", tmp_path / "a.prompt", *FEW).stderr
     assert "HEIC photos are not taken without the extra 'heic' (pip install 'promptlet[heic]')" in said
     assert str(photo) in said and "not taken (no image" not in said
+    compared = shell.run("compare", root, "--backbone", "mini", "--methods", "zero_shot", "--folds", 2)
+    assert str(photo) in compared.stderr and "HEIC photos are not taken" in compared.stderr
     said = shell.run("predict", tmp_path / "a.prompt", root / "cat", exit_code=1).stderr
     assert f"{photo}: this is a HEIC photo, which is read with the extra 'heic': pip install" in said
 

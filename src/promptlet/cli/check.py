@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.fit.words import tell_ignored
 from promptlet.cli.options import DEFAULT_BACKBONE, BackboneName, Data, Page
 from promptlet.cli.outputs import check_file, check_page
 from promptlet.cli.shell import (
@@ -24,6 +23,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import tell_ignored
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def command(
 ) -> None:
     """Find copies, leaks, doubtful labels and poor images. Nothing is changed on disk."""
     _check(out, write_clean, drop_doubtful, quick, force)
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.own_images.data import read_own
 
     own = read_own(data, check_files=False)
-    tell_ignored(ignored(data, own))
+    tell_ignored(data, own)
     from promptlet.own_images.checking.run import check, root_of
 
     loaded = None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.characters import cell
-from promptlet.cli.fit.words import tell_ignored
 from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
 from promptlet.cli.outputs import check_page
 from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
@@ -28,6 +27,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import tell_ignored
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
 from promptlet.errors import OptionError, check_option
@@ -88,11 +88,11 @@ def command(
     prompt = read_prompt(file, backbone)  # before the data: a wrong file is told at once
     if names == PROMPT:
         check_names(prompt, file, asked, ", or answer among those of the data: --names data")
-    from promptlet.own_images.data import ignored, read_own
+    from promptlet.own_images.data import read_own
     from promptlet.own_images.evaluating.labelled import labelled
 
-    found = read_own(data)
-    tell_ignored(ignored(data, found))
+    found = read_own(data, check_files=not skip_bad)
+    tell_ignored(data, found)
     given = labelled(found, part=part, where=str(data))
     from promptlet.classifier import PromptClassifier
     from promptlet.own_images.evaluating import evaluate

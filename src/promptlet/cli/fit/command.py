@@ -19,7 +19,7 @@ from promptlet.cli.fit.checks import (
 from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
-from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_parts
 from promptlet.cli.options import (
     BACKBONES,
     DEFAULT_BACKBONE,
@@ -165,11 +165,8 @@ def command(
     check_precision(precision)
     check_estimate(estimate)
     check_file(checkpoint, "--checkpoint")
-    from promptlet.own_images.data import ignored
-
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
-    tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     by_comparison = is_auto(method or "", closed, given, compact)
     if start is not None:
