@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.cli.options import DEFAULT_BACKBONE, BackboneName, Data, Page
-from promptlet.cli.outputs import check_file, check_page
+from promptlet.cli.outputs import check_file, check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -86,9 +86,8 @@ def command(
     clean = None if write_clean is None else _write_clean(found, write_clean, drop_doubtful)
     if out is not None:
         from promptlet.own_images.checking.page import check_html
-        from promptlet.report.files import write_whole
 
-        write_whole(out, check_html(found, data.resolve().name or str(data)).encode("utf-8"))
+        write_page(out, check_html(found, title_of(data)))
     written = {} if out is None else {"out": str(out)}
     if clean is not None and write_clean is not None:
         written |= {"clean": str(write_clean)}

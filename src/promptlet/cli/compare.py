@@ -20,7 +20,7 @@ from promptlet.cli.options import (
     Views,
     allowed,
 )
-from promptlet.cli.outputs import check_page
+from promptlet.cli.outputs import check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -101,15 +101,15 @@ def command(
     tell_notes(cache)
     if out is not None:
         from promptlet.own_images.comparing.page import compare_html
-        from promptlet.report.files import write_whole
 
-        write_whole(out, compare_html(found, data.name or str(data)).encode("utf-8"))
+        write_page(out, compare_html(found, title_of(data)))
     if json:
-        emit_json(found.facts() | {"left_out": facts_of(taken.left_out)})
+        written = {} if out is None else {"out": str(out)}
+        emit_json({"data": str(data), **found.facts(), "left_out": facts_of(taken.left_out), **written})
     else:
         tell(found)
         if out is not None:
-            say(f"{out}: the same on one page")
+            say(f"wrote {out}")
 
 
 def specs_of(methods: str | None) -> Sequence[MethodSpec]:
@@ -125,11 +125,11 @@ def specs_of(methods: str | None) -> Sequence[MethodSpec]:
 
 def tell(found: Comparison) -> None:
     """The table and the recommendation, for people."""
-    from promptlet.own_images.comparing.page import HEAD, cells, headline
+    from promptlet.own_images.comparing.page import HEAD, RULE, cells, headline, notes
 
     say(headline(found))
     table(HEAD, [cells(row) for row in found.rows], right=HEAD[1:])
-    for name, reason in found.failed.items():
-        warn(f"note: {name} was left out: {reason}")
+    for note in notes(found):
+        warn(f"note: {note}")
     say(f"recommended: {found.recommendation}")
-    say("  (the smallest file of those within one standard error of the best)")
+    say(RULE)

@@ -11,7 +11,7 @@ import typer
 
 from promptlet.characters import cell
 from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
-from promptlet.cli.outputs import check_page
+from promptlet.cli.outputs import check_page, write_page
 from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
@@ -116,10 +116,8 @@ def command(
             raise Interrupted(f"{kept}run the same command again") from None
     if out is not None:
         from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
-        from promptlet.report.files import write_whole
 
-        page = evaluation_html(judged, file.name, of_classifier(classifier))
-        write_whole(out, page.encode("utf-8"))
+        write_page(out, evaluation_html(judged, file.name, of_classifier(classifier)))
     if json:
         emit_json({"file": str(file), **judged.facts(), **({} if out is None else {"out": str(out)})})
     elif csv_:

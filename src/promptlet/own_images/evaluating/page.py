@@ -50,7 +50,7 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
     is_large = len(found.class_names) > WHOLE
     return render(
         "promptlet.own_images.evaluating:evaluation.html",
-        f"{of} on {Path(found.data).name or found.data}",
+        f"{of} on {Path(found.data).resolve().name or found.data}",
         headline=words.headline(found),
         between=words.between(found),
         notes=[*found.notes, *words.left_out(found)],
