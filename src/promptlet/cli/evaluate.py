@@ -30,7 +30,7 @@ from promptlet.cli.shell import (
 from promptlet.cli.skipping import tell_ignored
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
-from promptlet.errors import OptionError, check_option
+from promptlet.errors import OptionError, check_option, with_path
 
 if TYPE_CHECKING:
     from promptlet.own_images.evaluating import Evaluation
@@ -194,6 +194,6 @@ def _warn(judged: Evaluation, kind: str) -> None:
         warn(f"note: {note}")
     unread = list(judged.unreadable.items())
     for path, reason in unread[:SHOWN_UNREAD]:
-        warn(f"{kind}: {reason}" if path in reason else f"{kind}: {path}: {reason}")
+        warn(f"{kind}: {with_path(path, reason)}")
     if len(unread) > SHOWN_UNREAD:
         warn(f"{kind}: and {len(unread) - SHOWN_UNREAD} more; --json lists them all")

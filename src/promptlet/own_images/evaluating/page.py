@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.errors import listed
+from promptlet.errors import listed, with_path
 from promptlet.own_images.evaluating import words
 from promptlet.own_images.evaluating.charts import matrix_chart, reliability_chart, threshold_chart
 from promptlet.own_images.evaluating.result import Evaluation, Judged
@@ -163,7 +163,7 @@ def _thresholds(found: Evaluation) -> Table:
 def _unread(found: Evaluation) -> list[str]:
     """Paths below the data, as a reader elsewhere can use them, and what is wrong."""
     told = [
-        (reason if path in reason else f"{path}: {reason}").replace(_folder(found), "")
+        with_path(path, reason).replace(_folder(found), "")
         for path, reason in list(found.unreadable.items())[:UNREAD]
     ]
     more = len(found.unreadable) - len(told)
