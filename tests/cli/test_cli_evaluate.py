@@ -46,6 +46,7 @@ def test_it_writes_a_page_over_an_older_one(
     page = out.read_text(encoding="utf-8")
     assert f"wrote {out}" in text and page.startswith("<!doctype html>")
     assert "shapes.prompt on" in page and "taught with 12 images" in page
+    assert f"backbone {given[3].name}" in page and str(given[3]) not in page  # type: ignore[attr-defined]
     assert shell.json(*given, pictures, "--out", out)["out"] == str(out)
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 

@@ -1,4 +1,5 @@
-"""Which backbones a prompt file may name by itself: what comes from elsewhere leads to known models alone."""
+"""Names of backbones: which a prompt file may give by itself, since what comes from elsewhere leads to known
+models alone, and what is told to others of a path."""
 
 from __future__ import annotations
 
@@ -24,6 +25,17 @@ def is_known_name(name: str) -> bool:
     if tag:
         return not any(Path(part).exists() for part in (f"{tag[1]}/{tag[2]}", tag[2]))
     return name == MINI or (_HUB_ID.fullmatch(name) is not None and not Path(name).exists())
+
+
+def without_folders(name: str) -> str:
+    """``/home/me/models/my-clip`` as ``my-clip``; a hub id as it is, and so what stands before a path."""
+    before, colon, rest = name.partition(":")
+    if not colon or before not in ("open_clip", "features"):
+        before, colon, rest = "", "", name
+    path, mark, asked = rest.partition("?")
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..", "~")]
+    is_path = len(parts) < path.count("/") + path.count("\\") + 1 or len(parts) > 2
+    return f"{before}{colon}{parts[-1]}{mark}{asked}" if is_path and parts else name
 
 
 def check_names_known_backbone(file: PromptFile, where: str | Path) -> None:

@@ -15,6 +15,7 @@ from promptlet.own_images.evaluating.result import Evaluation, Judged
 from promptlet.own_images.thumbnails import picture_of
 from promptlet.pages import Figure, Gallery, Matrix, Picture, Table, render
 from promptlet.pages.gallery import MOST, bounded
+from promptlet.promptfile.backbone import without_folders
 
 WHOLE = 30
 """Classes of which the matrix is a table with all of them; of more, it is a picture, and a table of some."""
@@ -175,16 +176,11 @@ def _folder(found: Evaluation) -> str:
 
 
 def of_classifier(classifier: Any) -> list[str]:
-    """Facts of a classifier, as sentences."""
+    """Facts of a classifier, as sentences; without the folders of its backbone, since a page is passed on."""
     training = classifier.training_
     told = [
-        f"method {classifier.method}, backbone {_without_place(classifier.backbone_.name)}",
+        f"method {classifier.method}, backbone {without_folders(classifier.backbone_.name)}",
         f"taught classes: {listed(classifier.class_names_, 30)}" if classifier.class_names_ else "",
         f"taught with {training['images']:,} images" if "images" in training else "",
     ]
     return [sentence for sentence in told if sentence]
-
-
-def _without_place(name: str) -> str:
-    """A page is passed on: a backbone in a folder is called by the folder's name alone."""
-    return Path(name).name if Path(name).expanduser().is_absolute() else name
