@@ -63,7 +63,7 @@ def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
     if facts["none_of_these"] is not None and not compact:
         say("it also tells pictures of none of these classes: promptlet predict --reject")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
-    say(f"next: promptlet predict {out} IMAGE...{_to_give(facts['backbone'], compact)}")
+    say(f"next: promptlet predict {quote(out)} IMAGE...{_to_give(facts['backbone'], compact)}")
 
 
 def tell_accuracy(facts: dict[str, Any]) -> None:
