@@ -69,6 +69,27 @@ def test_bench_run(shell: Any, damaged: Path, tmp_path: Path) -> None:
     assert "note: pets: 2 images were left out" in result.stderr
 
 
+def test_bench_names_all_to_methods_that_read_images(shell: Any, damaged: Path, tmp_path: Path) -> None:
+    for name in BAD:  # of which only decoding tells
+        data = (damaged / name.replace("train1", "train0").replace("test0", "test1")).read_bytes()
+        (damaged / name).write_bytes(data[: len(data) // 2])
+    words = (
+        "--datasets",
+        damaged,
+        "--protocol",
+        "few-shot",
+        "--methods",
+        "maple",
+        "--shots",
+        4,
+        "--seeds",
+        1,
+    )
+    said = shell.run("bench", "run", *words, *FEW, "--out", tmp_path / "runs", exit_code=1).stderr
+    assert "failed: 2 of 18 images cannot be read. " in said and "--skip-bad" in said
+    assert all(str(damaged / name) in said for name in BAD)
+
+
 def test_bench_in_python(damaged: Path, tmp_path: Path) -> None:
     bench = open_bench(
         damaged, "zero_shot", protocol="few-shot", backbone="mini", out=tmp_path, skip_bad=True
