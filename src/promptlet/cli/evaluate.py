@@ -135,7 +135,7 @@ def command(
 def _check(both: bool, out: Path | None, names: str) -> None:
     """Before anything is read."""
     if both:
-        raise typer.BadParameter("give --json or --csv, not both")
+        raise OptionError("give --json or --csv, not both")
     check_option("names", names, (PROMPT, DATA))
     if out is not None:
         check_page(out)
