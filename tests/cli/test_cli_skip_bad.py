@@ -62,9 +62,10 @@ def test_bench_run(shell: Any, damaged: Path, tmp_path: Path) -> None:
     said = shell.run(*words, exit_code=1).stderr
     assert "failed: 2 of 18 images cannot be read. " in said and "--skip-bad" in said
     assert "[2/2] pets rlp (2 shots, seed 1, fast): failed: the same as [1]" in said
+    planned = shell.json(*words, "--skip-bad", "--dry-run")
     result = shell.run(*words, "--skip-bad", "--json")
     facts = json.loads(result.stdout)
-    assert len(facts["done"]) == 2
+    assert len(facts["done"]) == 2 and planned["left_out"] == facts["left_out"]
     assert [Path(row["path"]).name for row in facts["left_out"]["pets"]] == ["train1.png", "test0.png"]
     assert "note: pets: 2 images were left out" in result.stderr
 
