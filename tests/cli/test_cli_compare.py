@@ -33,8 +33,9 @@ def test_a_page_bears_the_name_of_its_folder(
 ) -> None:
     monkeypatch.chdir(pictures)
     out = tmp_path / "page.html"
-    words = ("compare", ".", "--backbone", clip_folder, "--methods", "zero_shot", "--folds", 2)
-    assert shell.json(*words, "--out", out)["out"] == str(out)
+    words = ("compare", ".", "--backbone", clip_folder, "--methods", "zero_shot,zero_shot", "--folds", 2)
+    told = shell.json(*words, "--out", out)
+    assert told["out"] == str(out) and len(told["rows"]) == 1
     assert f"Methods compared on {pictures.name}" in out.read_text(encoding="utf-8")
 
 
