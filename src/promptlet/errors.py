@@ -99,6 +99,11 @@ def listed(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(texts[:most]) + more
 
 
+def with_path(path: str, reason: str) -> str:
+    """A reason with the path of what went wrong, which it may tell by itself."""
+    return reason if path in reason else f"{path}: {reason}"
+
+
 def why(error: Exception) -> str:
     """The reason of a system's error in words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -52,6 +52,7 @@ def test_with_a_backbone_labels_are_compared(shell: Any, photos: Path, tmp_path:
     assert document["out"] == str(page) and document["clean"] == str(table)
     html = page.read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>") and "train/dog/leak.png" in html and "data:image/jpeg" in html
+    assert "; backbone mini" in html
     assert "photos/train/dog/leak.png" not in table.read_text(encoding="utf-8")
     assert shell.json("check", table, "--quick")["counts"].get("unreadable") is None
 
@@ -61,6 +62,15 @@ def test_what_is_to_be_typed_next_names_the_backbone(shell: Any, photos: Path, t
     next_, quick = f"promptlet fit {tmp_path / 'clean.csv'}", shell.run(*given, "--quick").stdout
     assert f"{next_} --backbone mini --out NAME.prompt" in shell.run(*given, "--backbone", "mini").stdout
     assert f"{next_} --out NAME.prompt" in quick
+
+
+def test_a_page_tells_no_folders_of_a_backbone(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    shell.run("check", pictures, "--backbone", clip_folder, "--no-cache", "--out", page)
+    html = page.read_text(encoding="utf-8")
+    assert f"; backbone {clip_folder.name}" in html and str(clip_folder) not in html
 
 
 def test_strict_ends_with_1(shell: Any, photos: Path) -> None:

@@ -21,10 +21,22 @@ def test_the_table_and_the_recommendation(
     assert told["images"] == 12 and told["folds"] == 2 and told["left_out"] == []
     page = tmp_path / "page.html"
     printed = shell.run(*words, "--out", page).stdout
+    assert f"wrote {page}" in printed and told["data"] == str(pictures)
     assert f"recommended: {told['recommendation']}" in printed
     text = page.read_text(encoding="utf-8")
     assert told["recommendation"] in text and text.count("<img") == 1
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text), "the page must load nothing"
+
+
+def test_a_page_bears_the_name_of_its_folder(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(pictures)
+    out = tmp_path / "page.html"
+    words = ("compare", ".", "--backbone", clip_folder, "--methods", "zero_shot,zero_shot", "--folds", 2)
+    told = shell.json(*words, "--out", out)
+    assert told["out"] == str(out) and len(told["rows"]) == 1
+    assert f"Methods compared on {pictures.name}" in out.read_text(encoding="utf-8")
 
 
 def test_what_is_refused(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:

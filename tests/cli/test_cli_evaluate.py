@@ -10,17 +10,6 @@ from typing import Any
 
 import pytest
 
-import promptlet
-
-
-@pytest.fixture(scope="module")
-def prompt(pictures: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prompt file of the three drawn classes."""
-    out = tmp_path_factory.mktemp("prompt") / "shapes.prompt"
-    backbone = promptlet.load_backbone(clip_folder, device="cpu")
-    promptlet.PromptClassifier(backbone, epochs=3, cache=False).fit(pictures).save(out)
-    return out
-
 
 @pytest.fixture
 def given(prompt: Path, clip_folder: Path) -> tuple[object, ...]:
@@ -57,6 +46,7 @@ def test_it_writes_a_page_over_an_older_one(
     page = out.read_text(encoding="utf-8")
     assert f"wrote {out}" in text and page.startswith("<!doctype html>")
     assert "shapes.prompt on" in page and "taught with 12 images" in page
+    assert f"backbone {given[3].name}" in page and str(given[3]) not in page  # type: ignore[attr-defined]
     assert shell.json(*given, pictures, "--out", out)["out"] == str(out)
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
@@ -89,6 +79,11 @@ def test_other_names_are_answered_and_strangers_told(
     assert own["images"] == 6 and [one["name"] for one in own["classes"]] == ["box", "dog", "lynx"]
     some = shell.json(*given, tmp_path / "photos", "--classes", "lynx, dog")
     assert some["images"] == 4 and some["unknown_classes"] == {"box": 2}
+    (tmp_path / "names.txt").write_text("lynx\ndog\n", encoding="utf-8")
+    assert shell.json(*given, tmp_path / "photos", "--classes-file", tmp_path / "names.txt") == some
+    assert "did you mean --classes-file names.txt" in shell.refuses(
+        *given, "nowhere", "--classes", "names.txt"
+    )
     assert "is not known; allowed: prompt, data" in shell.refuses(*given, "nowhere", "--names", "dta")
 
 
@@ -103,6 +98,12 @@ def test_an_unreadable_image_is_told_and_the_others_are_judged(
     document = shell.json(*given, tmp_path / "photos", exit_code=1)
     assert document["unreadable"][0]["path"] == str(bad)
     assert f"note: {bad}" in shell.run(*given, tmp_path / "photos", "--skip-bad").stderr
+    table = tmp_path / "photos" / "table.csv"
+    rows = [f"test/{name}/test{i}.png,{name}" for name in ("box", "cat", "dog") for i in (0, 1)]
+    table.write_text("\n".join(["path,label", *rows, "test/dog/gone.png,dog"]), encoding="utf-8")
+    assert "gone.png" in shell.fails(*given, table)
+    document = shell.json(*given, table, "--skip-bad")
+    assert document["images"] == 5 and len(document["unreadable"]) == 2
 
 
 def test_data_without_a_known_class_and_two_formats_are_refused(
@@ -111,5 +112,6 @@ def test_data_without_a_known_class_and_two_formats_are_refused(
     message = shell.fails(*given, pictures, "--classes", "plane,train")
     assert "no image is of a class that is asked" in message and "--names data" in message
     assert "not both" in shell.refuses(*given, pictures, "--json", "--csv")
-    assert "two answers" in shell.fails(*given, pictures, "--classes", "a,b", "--names", "data")
+    assert "two answers" in shell.refuses(*given, "nowhere", "--classes", "a,b", "--names", "data")
+    assert "new_names='leraned'" in shell.refuses(*given, "nowhere", "--new-names", "leraned")
     assert "missing.prompt" in shell.fails("evaluate", "missing.prompt", "nowhere")

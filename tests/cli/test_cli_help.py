@@ -77,8 +77,13 @@ def test_the_reference_page_is_fresh() -> None:
 
 
 def test_what_help_names_exists() -> None:
+    from promptlet.backbones import DEFAULT_BACKBONE
+    from promptlet.cli import evaluate, options
+    from promptlet.cli.fit import checks
     from promptlet.data import SAMPLERS
     from promptlet.methods import METHODS
+    from promptlet.own_images.estimating import estimate
+    from promptlet.own_images.evaluating import run
     from promptlet.promptfile import PRECISIONS
     from promptlet.protocols import PROTOCOLS
     from promptlet.training import SCHEDULE_NAMES
@@ -86,6 +91,9 @@ def test_what_help_names_exists() -> None:
     bench, fit = (" ".join(reference.help_of(w).split()) for w in (("bench", "run"), ("fit",)))
     assert all(name in bench for name in [*METHODS, *SCHEDULE_NAMES, *SAMPLERS, *PROTOCOLS])
     assert all(name in fit for name in [*PRECISIONS, *SCHEDULE_NAMES])
+    assert options.DEFAULT_BACKBONE == DEFAULT_BACKBONE
+    assert set(checks.ESTIMATES) == {estimate.AUTO, *estimate.WAYS}
+    assert {evaluate.PROMPT, evaluate.DATA} == set(run.NAMES)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["bench", "run", "--help"], ["--version"]])

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from promptlet import disk
+from promptlet.cli import reference
 from promptlet.cli.outputs import check_file, check_folder
 from promptlet.errors import OptionError
 
+NAMES = {word for words, _ in reference.commands() for word in words}
 WRITING = {  # with inputs that are not there: had the command looked at them first, it would say so
     "fit": ("fit", "absent", "--out"),
     "checkpoint": ("fit", "absent", "--out", "a.prompt", "--checkpoint"),
@@ -28,12 +30,37 @@ WRITING = {  # with inputs that are not there: had the command looked at them fi
     "markdown": ("analyze", "--datasets", "absent", "--markdown"),
     "demo": ("demo", "--out"),
     "draw": ("datasets", "draw", "mini-flowers", "--out"),
+    "predict": ("predict", "absent", "absent", "--out"),
+    "evaluate": ("evaluate", "absent", "absent", "--out"),
+    "compare": ("compare", "absent", "--out"),
+    "check": ("check", "absent", "--out"),
+    "clean table": ("check", "absent", "--write-clean"),
 }
+ENDINGS = {
+    "predict": ".csv",
+    "evaluate": ".html",
+    "compare": ".html",
+    "check": ".html",
+    "clean table": ".csv",
+}
+"""Where a name must have one."""
 
 
-@pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
+def test_every_command_that_writes_is_tried() -> None:
+    writing = {
+        (words, option)
+        for words, command in reference.commands()
+        for parameter in command.params
+        for option in parameter.opts
+        if option in ("--out", "--figure", "--markdown", "--checkpoint", "--write-clean")
+    }
+    tried = {(tuple(word for word in words[:2] if word in NAMES), words[-1]) for words in WRITING.values()}
+    assert tried == writing
+
+
+@pytest.mark.parametrize("what", WRITING)
 def test_every_command_tries_its_output_first(
-    shell: Any, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Any, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     locked = tmp_path / "locked"
@@ -46,7 +73,7 @@ def test_every_command_tries_its_output_first(
         own(path, size)
 
     monkeypatch.setattr(disk, "_fill", fill)
-    told = shell.fails(*words, locked / "x.md")
+    told = shell.fails(*WRITING[what], locked / f"x{ENDINGS.get(what, '.md')}")
     assert f"nothing can be written into {locked} (Permission denied)" in told
     assert [path.name for path in tmp_path.rglob("*")] == ["locked"]
 

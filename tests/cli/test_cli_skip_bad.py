@@ -62,11 +62,33 @@ def test_bench_run(shell: Any, damaged: Path, tmp_path: Path) -> None:
     said = shell.run(*words, exit_code=1).stderr
     assert "failed: 2 of 18 images cannot be read. " in said and "--skip-bad" in said
     assert "[2/2] pets rlp (2 shots, seed 1, fast): failed: the same as [1]" in said
+    planned = shell.json(*words, "--skip-bad", "--dry-run")
     result = shell.run(*words, "--skip-bad", "--json")
     facts = json.loads(result.stdout)
-    assert len(facts["done"]) == 2
+    assert len(facts["done"]) == 2 and planned["left_out"] == facts["left_out"]
     assert [Path(row["path"]).name for row in facts["left_out"]["pets"]] == ["train1.png", "test0.png"]
     assert "note: pets: 2 images were left out" in result.stderr
+
+
+def test_bench_names_all_to_methods_that_read_images(shell: Any, damaged: Path, tmp_path: Path) -> None:
+    for name in BAD:  # of which only decoding tells
+        data = (damaged / name.replace("train1", "train0").replace("test0", "test1")).read_bytes()
+        (damaged / name).write_bytes(data[: len(data) // 2])
+    words = (
+        "--datasets",
+        damaged,
+        "--protocol",
+        "few-shot",
+        "--methods",
+        "maple",
+        "--shots",
+        4,
+        "--seeds",
+        1,
+    )
+    said = shell.run("bench", "run", *words, *FEW, "--out", tmp_path / "runs", exit_code=1).stderr
+    assert "failed: 2 of 18 images cannot be read. " in said and "--skip-bad" in said
+    assert all(str(damaged / name) in said for name in BAD)
 
 
 def test_bench_in_python(damaged: Path, tmp_path: Path) -> None:
@@ -102,6 +124,8 @@ def test_heic_photos_that_are_passed_over(
     said = shell.run("fit", root, "--out", tmp_path / "a.prompt", *FEW).stderr
     assert "HEIC photos are not taken without the extra 'heic' (pip install 'promptlet[heic]')" in said
     assert str(photo) in said and "not taken (no image" not in said
+    compared = shell.run("compare", root, "--backbone", "mini", "--methods", "zero_shot", "--folds", 2)
+    assert str(photo) in compared.stderr and "HEIC photos are not taken" in compared.stderr
     said = shell.run("predict", tmp_path / "a.prompt", root / "cat", exit_code=1).stderr
     assert f"{photo}: this is a HEIC photo, which is read with the extra 'heic': pip install" in said
 

@@ -10,7 +10,7 @@ from PIL import Image
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.data.images import opening
-from promptlet.own_images.data import read_own
+from promptlet.data.load import read_own
 from promptlet.own_images.fitting import fit
 from promptlet.own_images.keeping import keeping_features
 

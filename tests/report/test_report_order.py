@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from promptlet.promptfile.backbone import without_folders
 from promptlet.report import paired_differences, render, summarise
 from promptlet.report.figures.charts import base_against_new
-from promptlet.report.statistics.summary import without_folders
 
 
 def labels(book: Any, dataset: str) -> list[str]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.options import DEFAULT_BACKBONE
-from promptlet.cli.outputs import check_file, check_page
+from promptlet.cli.options import DEFAULT_BACKBONE, BackboneName, Data, Page
+from promptlet.cli.outputs import check_file, check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -24,6 +23,7 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import tell_ignored
 from promptlet.errors import OptionError, listed
 
 if TYPE_CHECKING:
@@ -38,24 +38,13 @@ EXAMPLES = examples(
 
 
 def command(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
-    ],
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
-        ),
-    ] = DEFAULT_BACKBONE,
+    data: Data,
+    backbone: BackboneName = DEFAULT_BACKBONE,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="Without a backbone: files, pictures and names; labels are not judged."),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
-    ] = None,
+    out: Page = None,
     write_clean: Annotated[
         Path | None,
         typer.Option(
@@ -80,10 +69,9 @@ def command(
     """Find copies, leaks, doubtful labels and poor images. Nothing is changed on disk."""
     _check(out, write_clean, drop_doubtful, quick, force)
     from promptlet.data.load import read_own
-    from promptlet.own_images.data import ignored
 
     own = read_own(data, check_files=False)
-    tell_ignored(ignored(data, own))
+    tell_ignored(data, own)
     from promptlet.own_images.checking.run import check, root_of
 
     loaded = None
@@ -98,9 +86,8 @@ def command(
     clean = None if write_clean is None else _write_clean(found, write_clean, drop_doubtful)
     if out is not None:
         from promptlet.own_images.checking.page import check_html
-        from promptlet.report.files import write_whole
 
-        write_whole(out, check_html(found, data.resolve().name or str(data)).encode("utf-8"))
+        write_page(out, check_html(found, title_of(data)))
     written = {} if out is None else {"out": str(out)}
     if clean is not None and write_clean is not None:
         written |= {"clean": str(write_clean)}

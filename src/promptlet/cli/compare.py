@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.options import DEFAULT_BACKBONE, BatchSize, Epochs, LearningRate, ScheduleName, allowed
-from promptlet.cli.outputs import check_page
+from promptlet.cli.options import (
+    DEFAULT_BACKBONE,
+    BackboneName,
+    BatchSize,
+    Data,
+    Epochs,
+    LearningRate,
+    Page,
+    ScheduleName,
+    Seed,
+    Shots,
+    Views,
+    allowed,
+)
+from promptlet.cli.outputs import check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
     Dtype,
@@ -36,20 +48,9 @@ EXAMPLES = examples(
 
 
 def command(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False),
-    ],
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)."
-        ),
-    ] = DEFAULT_BACKBONE,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page: NAME.html.", show_default=False),
-    ] = None,
+    data: Data,
+    backbone: BackboneName = DEFAULT_BACKBONE,
+    out: Page = None,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -58,13 +59,10 @@ def command(
             show_default=False,
         ),
     ] = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(help="Images per class drawn; else all.", callback=allowed("shots"), show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="As in fit.", callback=allowed("seed"))] = 1,
+    shots: Shots = None,
+    seed: Seed = 1,
     folds: Annotated[int, typer.Option(help="Trainings of each method.", callback=allowed("folds"))] = 5,
-    views: Annotated[int, typer.Option(help="As in fit.", callback=allowed("views"))] = 1,
+    views: Views = 1,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,
@@ -102,24 +100,24 @@ def command(
     tell_notes(cache)
     if out is not None:
         from promptlet.own_images.comparing.page import compare_html
-        from promptlet.report.files import write_whole
 
-        write_whole(out, compare_html(found, data.name or str(data)).encode("utf-8"))
+        write_page(out, compare_html(found, title_of(data)))
     if json:
-        emit_json(found.facts() | {"left_out": facts_of(taken.left_out)})
+        written = {} if out is None else {"out": str(out)}
+        emit_json({"data": str(data), **found.facts(), "left_out": facts_of(taken.left_out), **written})
     else:
         tell(found)
         if out is not None:
-            say(f"{out}: the same on one page")
+            say(f"wrote {out}")
 
 
 def tell(found: Comparison) -> None:
     """The table and the recommendation, for people."""
-    from promptlet.own_images.comparing.page import HEAD, cells, headline
+    from promptlet.own_images.comparing.page import HEAD, RULE, cells, headline, notes
 
     say(headline(found))
     table(HEAD, [cells(row) for row in found.rows], right=HEAD[1:])
-    for name, reason in found.failed.items():
-        warn(f"note: {name} was left out: {reason}")
+    for note in notes(found):
+        warn(f"note: {note}")
     say(f"recommended: {found.recommendation}")
-    say("  (the smallest file of those within one standard error of the best)")
+    say(RULE)

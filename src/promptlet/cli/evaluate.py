@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.characters import cell
-from promptlet.cli.fit.words import tell_ignored
-from promptlet.cli.outputs import check_page
-from promptlet.cli.predict.checks import read_prompt
+from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
+from promptlet.cli.outputs import check_page, write_page
+from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -27,9 +27,10 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
+from promptlet.cli.skipping import tell_ignored
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
-from promptlet.errors import check_option
+from promptlet.errors import OptionError, check_option, with_path
 
 if TYPE_CHECKING:
     from promptlet.own_images.evaluating import Evaluation
@@ -39,12 +40,12 @@ EXAMPLES = examples(
     "evaluate pets.prompt photos --out pets.html",
     "evaluate pets.prompt other-animals --names data --json",
 )
-NAMES = ("prompt", "data")
+PROMPT, DATA = "prompt", "data"
 SHOWN_CLASSES, SHOWN_PAIRS, SHOWN_IMAGES, SHOWN_UNREAD = 20, 5, 5, 20
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    file: Prompt,
     data: Annotated[
         Path,
         typer.Argument(
@@ -54,27 +55,20 @@ def command(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
-    ] = None,
+    out: Page = None,
     part: Annotated[
         str | None,
         typer.Option(
             help="Of the data: train, val, test or all; else test, or all without.", show_default=False
         ),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help='Answer among these names, taught or not: "a,b,c".', show_default=False),
-    ] = None,
+    classes: Classes = None,
+    classes_file: ClassesFile = None,
     names: Annotated[
         str, typer.Option(help="Answer among the names of the prompt, or of the data: prompt or data.")
-    ] = "prompt",
+    ] = PROMPT,
     new_names: NewNames = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
-    ] = None,
+    backbone: OtherBackbone = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Images that cannot be read are no failure: they are told.")
     ] = False,
@@ -87,15 +81,19 @@ def command(
 ) -> None:
     """Judge a prompt file on labelled images: accuracy, classes that are confused, the worst images."""
     _check(json and csv_, out, names)
-    read_prompt(file, backbone)  # before the data: a wrong file is told at once
+    asked = names_of(classes, classes_file)
+    if names == DATA and asked is not None:
+        raise OptionError("--classes and --names data are two answers to one question; give one of them")
+    check_rule_of_names(new_names)
+    prompt = read_prompt(file, backbone)  # before the data: a wrong file is told at once
+    if names == PROMPT:
+        check_names(prompt, file, asked, ", or answer among those of the data: --names data")
     from promptlet.data.load import read_own
-    from promptlet.own_images.data import ignored
     from promptlet.own_images.evaluating.labelled import labelled
 
-    found = read_own(data)
-    tell_ignored(ignored(data, found))
+    found = read_own(data, check_files=not skip_bad)
+    tell_ignored(data, found)
     given = labelled(found, part=part, where=str(data))
-    asked = None if classes is None else [name for name in map(str.strip, classes.split(",")) if name]
     from promptlet.classifier import PromptClassifier
     from promptlet.own_images.evaluating import evaluate
 
@@ -118,10 +116,8 @@ def command(
             raise Interrupted(f"{kept}run the same command again") from None
     if out is not None:
         from promptlet.own_images.evaluating.page import evaluation_html, of_classifier
-        from promptlet.report.files import write_whole
 
-        page = evaluation_html(judged, file.name, of_classifier(classifier))
-        write_whole(out, page.encode("utf-8"))
+        write_page(out, evaluation_html(judged, file.name, of_classifier(classifier)))
     if json:
         emit_json({"file": str(file), **judged.facts(), **({} if out is None else {"out": str(out)})})
     elif csv_:
@@ -139,8 +135,8 @@ def command(
 def _check(both: bool, out: Path | None, names: str) -> None:
     """Before anything is read."""
     if both:
-        raise typer.BadParameter("give --json or --csv, not both")
-    check_option("names", names, NAMES)
+        raise OptionError("give --json or --csv, not both")
+    check_option("names", names, (PROMPT, DATA))
     if out is not None:
         check_page(out)
 
@@ -198,6 +194,6 @@ def _warn(judged: Evaluation, kind: str) -> None:
         warn(f"note: {note}")
     unread = list(judged.unreadable.items())
     for path, reason in unread[:SHOWN_UNREAD]:
-        warn(f"{kind}: {reason}" if path in reason else f"{kind}: {path}: {reason}")
+        warn(f"{kind}: {with_path(path, reason)}")
     if len(unread) > SHOWN_UNREAD:
         warn(f"{kind}: and {len(unread) - SHOWN_UNREAD} more; --json lists them all")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from promptlet.cli.options import Prompt
 from promptlet.cli.shell import Json, emit_json, examples, say
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ SHOWN_NAMES = 8
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    file: Prompt,
     json: Json = False,
 ) -> None:
     """Show what is in a prompt file: method, numbers, classes, backbone, bytes, how it was trained."""

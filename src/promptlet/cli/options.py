@@ -1,4 +1,4 @@
-"""Options that several commands share: `fit`, `bench run`, `analyze`."""
+"""Arguments and options that several commands share, each with its one help text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,38 @@ def allowed(name: str) -> Any:
     return check
 
 
+DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
+"""That of `promptlet.backbones`, which would load torch for every help."""
+BACKBONES = "A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)"
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False)]
+Prompt = Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)]
+Page = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),
+]
 Root = Annotated[Path | None, typer.Option(help="Where data sets known by name lie.", show_default=False)]
-BackboneName = Annotated[str, typer.Option(help="See: promptlet backbones.")]
+BackboneName = Annotated[str, typer.Option(help=f"{BACKBONES}.")]
+OtherBackbone = Annotated[
+    str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(help='Answer among these names, taught or not: "a,b,c".', show_default=False),
+]
+ClassesFile = Annotated[
+    Path | None, typer.Option(help="The same from a text file, one name a line.", show_default=False)
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(
+        help="Images per class drawn for training; else all.", callback=allowed("shots"), show_default=False
+    ),
+]
+Seed = Annotated[int, typer.Option(help="For the draw, the start and the order.", callback=allowed("seed"))]
+Views = Annotated[
+    int, typer.Option(help="Readings of each image: 1 plain, more are augmented.", callback=allowed("views"))
+]
 Seeds = Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")]
 ScheduleName = Annotated[
     str,

@@ -36,6 +36,18 @@ def check_page(path: Path) -> None:
     check_file(path)
 
 
+def write_page(path: Path, html: str) -> None:
+    """Write a page that was checked. Raises OptionError where that cannot be any more."""
+    from promptlet.report.files import write_whole
+
+    write_whole(path, html.encode("utf-8"))
+
+
+def title_of(data: Path) -> str:
+    """What a page calls a person's data: the name of its folder or file, also of one given as ``.``"""
+    return data.resolve().name or str(data)
+
+
 def check_folder(path: Path, option: str = "--out") -> None:
     """Files can be written into ``path``, which is made where it is missing. Raises OptionError."""
     there = nearest(path)

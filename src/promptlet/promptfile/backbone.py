@@ -1,4 +1,5 @@
-"""Which backbones a prompt file may name by itself: what comes from elsewhere leads to known models alone."""
+"""Names of backbones: which a prompt file may give by itself, since what comes from elsewhere leads to known
+models alone, and what is told to others of a path."""
 
 from __future__ import annotations
 
@@ -31,6 +32,17 @@ def is_folder_name(name: str) -> bool:
     if name.startswith(("features:", "open_clip:")):  # loading them says what is missing
         return False
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_absolute()
+
+
+def without_folders(name: str) -> str:
+    """``/home/me/models/my-clip`` as ``my-clip``; a hub id as it is, and so what stands before a path."""
+    before, colon, rest = name.partition(":")
+    if not colon or before not in ("open_clip", "features"):
+        before, colon, rest = "", "", name
+    path, mark, asked = rest.partition("?")
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..", "~")]
+    is_path = len(parts) < path.count("/") + path.count("\\") + 1 or len(parts) > 2
+    return f"{before}{colon}{parts[-1]}{mark}{asked}" if is_path and parts else name
 
 
 def check_names_known_backbone(file: PromptFile, where: str | Path) -> None:

@@ -25,6 +25,7 @@ from promptlet.cli.options import (
     Root,
     ScheduleName,
     Seeds,
+    Views,
     Workers,
     allowed,
 )
@@ -117,9 +118,7 @@ def run(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
-    views: Annotated[
-        int, typer.Option(help="Readings of each training image.", callback=allowed("views"))
-    ] = 1,
+    views: Views = 1,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[
         int | None,

@@ -10,14 +10,14 @@ import typer
 from promptlet.cli.shell import Bars, end_with_failures, warn
 from promptlet.cli.stopping import Interrupted
 
-LONG = 300
-"""Characters of a reason that is not said twice."""
-NEXT_LINE = "\n  "
-
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome
     from promptlet.protocols.engines import Engine
     from promptlet.protocols.records.runs import Run
+
+LONG = 300
+"""Characters of a reason that is not said twice."""
+NEXT_LINE = "\n  "
 
 
 def run_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.bench.run import end, keys_of, labels_of, refusals
 from promptlet.cli.shell import emit_json, say, table, warn
@@ -30,7 +30,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
     if json:
         rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
         guessed = {"seconds": sum(known), "unknown": unknown}
-        emit_json({"runs": rows, "refused": refusals(bench), "unreadable": bench.unreadable, **guessed})
+        facts = {"runs": rows, "refused": refusals(bench), "unreadable": bench.unreadable, **guessed}
+        emit_json({**facts, "left_out": _left_out(bench)})
         return
     labels = labels_of(runs)
     lines = [(labels[run.key], state, _guess(run, guesses), run.key) for run, state in states]
@@ -47,6 +48,10 @@ def tell_plan(bench: Bench, json: bool) -> None:
         say(refused.words)
     for name, problem in bench.unreadable.items():
         say(f"the runs of {name} would fail: {problem}")
+
+
+def _left_out(bench: Bench) -> dict[str, list[dict[str, Any]]]:
+    return {name: facts_of(bad) for name, bad in bench.left_out.items()}
 
 
 def _state(run: Run, done: Collection[str], unreadable: Mapping[str, str]) -> str:
@@ -71,7 +76,7 @@ def tell_results(bench: Bench, outcome: Outcome, study: str | None, json: bool) 
     summary = summarise(bench.store, {cell_of(run.describe()) for run in bench.runs})
     if json:
         facts = {**summary.to_json(), **keys_of(outcome), "folder": str(folder)}
-        emit_json({**facts, "left_out": {name: facts_of(bad) for name, bad in bench.left_out.items()}})
+        emit_json({**facts, "left_out": _left_out(bench)})
     else:
         _tables(summary, study)
         say(f"{len(outcome.done)} run, {len(outcome.kept)} there before, in {folder}")

@@ -28,7 +28,9 @@ def command(
             "The first is that of the main job."
         ),
     ] = DATASETS,
-    seeds: Annotated[str, typer.Option(help="Of the comparison, as 1,2,3 or 1-3.")] = "1,2,3",
+    seeds: Annotated[
+        str, typer.Option(help="Of the comparison, as 1,2,3 or 1-3; the first is that of the main job.")
+    ] = "1,2,3",
     json: Json = False,
 ) -> None:
     """Learn from a few drawn pictures, ask what was learned, and compare RLP with CoOp and zero-shot.

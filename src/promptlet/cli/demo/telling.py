@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.demo import words
@@ -36,7 +37,7 @@ def tell_comparison(story: Story, summary: Summary, facts: dict[str, Any]) -> No
 def next_steps(prompt: Path) -> list[str]:
     """Commands to go on with."""
     return [
-        f"promptlet inspect {prompt}",
+        f"promptlet inspect {quote(str(prompt))}",
         "promptlet check MY_FOLDER",
         "promptlet fit MY_FOLDER --out my.prompt",
         "promptlet predict my.prompt IMAGE...",

@@ -8,8 +8,6 @@ from typing import Any
 from promptlet.cli.demo.story import Story
 from promptlet.errors import listed
 
-AVERAGE = "average"
-
 CLOSE = 1.0
 """Points of accuracy that are told as no difference."""
 
@@ -93,6 +91,8 @@ OF_COLUMNS = (
 
 def averages(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that sum up the data sets, or those of the only one."""
+    from promptlet.report.statistics.comparisons import AVERAGE
+
     found = [row for row in rows if row["dataset"] == AVERAGE]
     return found or list(rows)
 

@@ -50,13 +50,10 @@ def page_of(story: Story, summary: Summary) -> str:
 
 
 def _gallery(seen: Sequence[Seen], label: str, lines: Callable[[Seen], list[str]]) -> Gallery:
-    from promptlet.data import open_image
-    from promptlet.pages import Gallery, Picture
-    from promptlet.pages.gallery import thumbnail
+    from promptlet.own_images.thumbnails import picture_of
+    from promptlet.pages import Gallery
 
-    return Gallery(
-        label, [Picture(thumbnail(open_image(one.path)), f"a drawn {one.true}", lines(one)) for one in seen]
-    )
+    return Gallery(label, [picture_of(one.path, f"a drawn {one.true}", lines(one)) for one in seen])
 
 
 def _first(one: Seen) -> list[str]:

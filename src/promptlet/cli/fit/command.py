@@ -19,13 +19,17 @@ from promptlet.cli.fit.checks import (
 from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
-from promptlet.cli.fit.words import how_to_go_on, tell, tell_ignored, tell_parts
+from promptlet.cli.fit.words import how_to_go_on, tell, tell_parts
 from promptlet.cli.options import (
+    BACKBONES,
     DEFAULT_BACKBONE,
     BatchSize,
     Epochs,
     LearningRate,
     ScheduleName,
+    Seed,
+    Shots,
+    Views,
     allowed,
 )
 from promptlet.cli.outputs import check_file
@@ -68,11 +72,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", help="The prompt file to write.", show_default=False)],
     backbone: Annotated[
         str | None,
-        typer.Option(
-            help="A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones); "
-            f"else {DEFAULT_BACKBONE}.",
-            show_default=False,
-        ),
+        typer.Option(help=f"{BACKBONES}; else {DEFAULT_BACKBONE}.", show_default=False),
     ] = None,
     method: Annotated[
         str | None,
@@ -119,21 +119,9 @@ def command(
         ),
     ] = None,
     new_names: NewNames = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(
-            help="Images per class drawn for training; else all.",
-            callback=allowed("shots"),
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="For the draw, the start and the order.", callback=allowed("seed"))
-    ] = 1,
-    views: Annotated[
-        int,
-        typer.Option(help="Readings of each image: 1 plain, more are augmented.", callback=allowed("views")),
-    ] = 1,
+    shots: Shots = None,
+    seed: Seed = 1,
+    views: Views = 1,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,
@@ -178,11 +166,8 @@ def command(
     check_precision(precision)
     check_estimate(estimate)
     check_file(checkpoint, "--checkpoint")
-    from promptlet.own_images.data import ignored
-
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
-    tell_ignored([path for path in ignored(folder, data) if path not in taken.left_out])
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     by_comparison = is_auto(method or "", closed, given, compact)
     if start is not None:

@@ -1,4 +1,4 @@
-"""What `promptlet fit` says: of what it passes over, of its result, of how to go on after a stop."""
+"""What `promptlet fit` says: of the parts of the data, of its result, of how to go on after a stop."""
 
 from __future__ import annotations
 
@@ -7,29 +7,9 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.shell import say, warn
-from promptlet.errors import listed
 
 if TYPE_CHECKING:
     from promptlet.data import Split
-
-
-def tell_ignored(ignored: list[Path]) -> None:
-    """Photos that are passed over without a word are lost to their owner."""
-    from promptlet.data.images.formats import INSTALL_HEIC, has_heic_name, reads_heic
-
-    photos = [] if reads_heic() else [path for path in ignored if has_heic_name(path.name)]
-    if photos:
-        shown = ", ".join(map(str, photos[:5])) + (
-            f" and {len(photos) - 5:,} more" if len(photos) > 5 else ""
-        )
-        warn(
-            f"note: HEIC photos are not taken without the extra 'heic' ({INSTALL_HEIC}); or convert them to "
-            f"JPEG: {shown}"
-        )
-        ignored = [path for path in ignored if not has_heic_name(path.name)]
-    if ignored:
-        what = "no image file by its name, or not directly in a class folder"
-        warn(f"note: not taken ({what}): {listed(ignored)}")
 
 
 def tell_parts(split: Split) -> None:
@@ -83,7 +63,7 @@ def tell(facts: dict[str, Any], shots: int | None, compact: bool) -> None:
     if facts["none_of_these"] is not None and not compact:
         say("it also tells pictures of none of these classes: promptlet predict --reject")
     say(f"wrote {out}: {facts['bytes']:,} bytes")
-    say(f"next: promptlet predict {out} IMAGE...{_to_give(facts['backbone'], compact)}")
+    say(f"next: promptlet predict {quote(out)} IMAGE...{_to_give(facts['backbone'], compact)}")
 
 
 def tell_accuracy(facts: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from promptlet.cli.predict.giving import Count, Giver
 from promptlet.cli.predict.words import tell_new
 from promptlet.cli.shell import bars, warn
 from promptlet.cli.streams import is_terminal
+from promptlet.errors import with_path
 
 if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
@@ -85,6 +86,6 @@ def ask_all(batches: Iterable[Answered], giver: Giver, count: Count, total: int,
             count.errors |= batch.errors
             count.seconds = perf_counter() - began
             for path, error in batch.errors.items():
-                shown.line(f"error: {error}" if path in error else f"error: {path}: {error}")
+                shown.line(f"error: {with_path(path, error)}")
             if total > len(batch.answers) + len(batch.errors):
                 shown.show("predicting", batch.done, total, f"{count.rate:,.0f} images/s")

@@ -7,20 +7,12 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.options import allowed
+from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Prompt, allowed
 from promptlet.cli.predict.asking import ask_all, left_of, load
-from promptlet.cli.predict.checks import (
-    Form,
-    check_names,
-    check_out,
-    check_rejection,
-    check_rule_of_names,
-    made_with,
-    names_of,
-    read_prompt,
-)
+from promptlet.cli.predict.checks import Form, check_out, check_rejection, made_with
 from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
+from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -44,7 +36,7 @@ EXAMPLES = examples(
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)],
+    file: Prompt,
     images: Annotated[
         list[str],
         typer.Argument(
@@ -54,17 +46,10 @@ def command(
             show_default=False,
         ),
     ],
-    classes: Annotated[
-        str | None,
-        typer.Option(help='Answer among these names, seen or not: "a,b,c".', show_default=False),
-    ] = None,
-    classes_file: Annotated[
-        Path | None, typer.Option(help="The same from a text file, one name a line.", show_default=False)
-    ] = None,
+    classes: Classes = None,
+    classes_file: ClassesFile = None,
     new_names: NewNames = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="Instead of the one the file names.", show_default=False)
-    ] = None,
+    backbone: OtherBackbone = None,
     top: Annotated[
         int | None,
         typer.Option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from promptlet.cli.predict.giving import AGAIN, Count
 from promptlet.cli.shell import warn
 from promptlet.cli.streams import is_terminal
+from promptlet.errors import with_path
 
 if TYPE_CHECKING:
     from promptlet.classifier import PromptClassifier
@@ -31,7 +32,7 @@ def standard_input() -> bytes:
 def tell_wrong(found: Found) -> None:
     """Before anything is loaded: arguments that give no image, and images that are named twice."""
     for path, error in found.errors.items():
-        warn(f"error: {error}" if path in error else f"error: {path}: {error}")
+        warn(f"error: {with_path(path, error)}")
     if found.repeated:
         again = "1 image was" if found.repeated == 1 else f"{found.repeated:,} images were"
         warn(f"note: {again} named again; each is answered once")

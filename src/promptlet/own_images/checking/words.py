@@ -13,6 +13,7 @@ from promptlet.own_images.checking.result import (
     UNREADABLE,
     Findings,
 )
+from promptlet.promptfile.backbone import without_folders
 
 FIRST = 5
 
@@ -22,7 +23,7 @@ def headline(findings: Findings) -> str:
     told = f"{len(findings.photos):,} images of {len(findings.class_names)} classes"
     if findings.backbone is None:
         return f"{told}; labels were not compared with pictures (that needs a backbone)"
-    return f"{told}; backbone {findings.backbone}"
+    return f"{told}; backbone {without_folders(findings.backbone)}"
 
 
 def lines(findings: Findings, first: int = FIRST) -> list[str]:

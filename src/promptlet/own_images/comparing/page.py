@@ -22,7 +22,6 @@ BLUE, GREY = "#0072b2", "#767676"
 
 def compare_html(found: Comparison, of: str) -> str:
     """The page. of: what was compared on."""
-    notes = [f"{name} was left out: {reason}" for name, reason in found.failed.items()]
     return render(
         "promptlet.own_images.comparing:compare.html",
         f"Methods compared on {of}",
@@ -31,7 +30,7 @@ def compare_html(found: Comparison, of: str) -> str:
         results=Table("Methods by accuracy", HEAD, [cells(row) for row in found.rows]),
         about=[ABOUT, RULE],
         figure=Figure(points(found), OF_POINTS, whole=True),
-        notes=notes,
+        notes=notes(found),
     )
 
 
@@ -41,6 +40,11 @@ def headline(found: Comparison) -> str:
         f"{len(found.class_names)} classes, {found.images:,} images, {found.folds} folds, "
         f"{found.seconds:.0f} s; guessing the largest class is right on {found.majority:.1f} %"
     )
+
+
+def notes(found: Comparison) -> list[str]:
+    """Methods that are not in the table, and why."""
+    return [f"{name} was left out: {reason}" for name, reason in found.failed.items()]
 
 
 def cells(row: Compared) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def compare(
     places = usable_folds(material, folds)
     found: list[_Answered] = []
     failed: dict[str, str] = {}
-    for spec in methods:
+    for spec in {label(one): one for one in methods}.values():  # each once
         try:
             given = _parameters(classifier, spec)
             found.append(

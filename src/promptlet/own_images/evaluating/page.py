@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.errors import listed
+from promptlet.errors import listed, with_path
 from promptlet.own_images.evaluating import words
 from promptlet.own_images.evaluating.charts import matrix_chart, reliability_chart, threshold_chart
 from promptlet.own_images.evaluating.result import Evaluation, Judged
 from promptlet.own_images.thumbnails import picture_of
 from promptlet.pages import Figure, Gallery, Matrix, Picture, Table, render
 from promptlet.pages.gallery import MOST, bounded
+from promptlet.promptfile.backbone import without_folders
 
 WHOLE = 30
 """Classes of which the matrix is a table with all of them; of more, it is a picture, and a table of some."""
@@ -50,7 +51,7 @@ def evaluation_html(found: Evaluation, of: str = "A prompt", made_of: Sequence[s
     is_large = len(found.class_names) > WHOLE
     return render(
         "promptlet.own_images.evaluating:evaluation.html",
-        f"{of} on {Path(found.data).name or found.data}",
+        f"{of} on {Path(found.data).resolve().name or found.data}",
         headline=words.headline(found),
         between=words.between(found),
         notes=[*found.notes, *words.left_out(found)],
@@ -163,7 +164,7 @@ def _thresholds(found: Evaluation) -> Table:
 def _unread(found: Evaluation) -> list[str]:
     """Paths below the data, as a reader elsewhere can use them, and what is wrong."""
     told = [
-        (reason if path in reason else f"{path}: {reason}").replace(_folder(found), "")
+        with_path(path, reason).replace(_folder(found), "")
         for path, reason in list(found.unreadable.items())[:UNREAD]
     ]
     more = len(found.unreadable) - len(told)
@@ -175,16 +176,11 @@ def _folder(found: Evaluation) -> str:
 
 
 def of_classifier(classifier: Any) -> list[str]:
-    """Facts of a classifier, as sentences."""
+    """Facts of a classifier, as sentences; without the folders of its backbone, since a page is passed on."""
     training = classifier.training_
     told = [
-        f"method {classifier.method}, backbone {_without_place(classifier.backbone_.name)}",
+        f"method {classifier.method}, backbone {without_folders(classifier.backbone_.name)}",
         f"taught classes: {listed(classifier.class_names_, 30)}" if classifier.class_names_ else "",
         f"taught with {training['images']:,} images" if "images" in training else "",
     ]
     return [sentence for sentence in told if sentence]
-
-
-def _without_place(name: str) -> str:
-    """A page is passed on: a backbone in a folder is called by the folder's name alone."""
-    return Path(name).name if Path(name).expanduser().is_absolute() else name

@@ -149,7 +149,7 @@ class FeatureSource:
         """Features (views, N, D), not normalised. Raises DataError, ImageError."""
         self.check("features", dataset, views)
         if dataset.features is None:
-            with self._all_named(dataset):
+            with self.all_named(dataset):
                 return self._images([str(item.path) for item in items], views)
         return dataset.features[np.array([item.row for item in items], np.int64)][None]
 
@@ -185,12 +185,14 @@ class FeatureSource:
         if reads == "features":
             return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
         self.check(reads, dataset, views)
-        with self._all_named(dataset):
-            return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
+        return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
 
     @contextmanager
-    def _all_named(self, dataset: BenchDataset) -> Iterator[None]:
-        """An ImageError names every image of the data set that cannot be read; they are looked for once."""
+    def all_named(self, dataset: BenchDataset) -> Iterator[None]:
+        """An ImageError names every image of the data set that cannot be read; they are looked for once.
+
+        Around what reads `inputs`: images themselves are decoded when a method takes them.
+        """
         try:
             yield
         except ImageError as error:

@@ -64,16 +64,17 @@ def fit(
         return TrainingResult((), 0)
     schedule = Schedule(**run.settings) if run.settings else SCHEDULES["fast"]
     uses_val = info.uses_val and split.val
-    val = (features.inputs(info.reads, dataset, split.val), _labels(split.val)) if uses_val else None
-    return train(
-        method,
-        features.inputs(info.reads, dataset, split.train, run.views),
-        _labels(split.train),
-        schedule,
-        seed=run.seed,
-        val=val,
-        on_epoch=on_epoch,
-    )
+    with features.all_named(dataset):
+        val = (features.inputs(info.reads, dataset, split.val), _labels(split.val)) if uses_val else None
+        return train(
+            method,
+            features.inputs(info.reads, dataset, split.train, run.views),
+            _labels(split.train),
+            schedule,
+            seed=run.seed,
+            val=val,
+            on_epoch=on_epoch,
+        )
 
 
 def _labels(items: Sequence[Item]) -> torch.Tensor:

@@ -58,8 +58,9 @@ class Answers:
 def answers(method: Method, dataset: BenchDataset, features: FeatureSource, split: Split) -> Answers:
     """Of the method on the test images of ``split``, which is cut from ``dataset``, among its classes."""
     method.set_classes(split.class_names)
-    inputs = features.inputs(method.info.reads, dataset, split.test)
-    logits = all_logits(method.scorer(), inputs, features.backbone.device)
+    with features.all_named(dataset):
+        inputs = features.inputs(method.info.reads, dataset, split.test)
+        logits = all_logits(method.scorer(), inputs, features.backbone.device)
     return Answers(logits, np.array([item.label for item in split.test]))
 
 

@@ -58,8 +58,10 @@ def base_against_new(rows: Sequence[Row], names: Sequence[str] = ()) -> bytes:
         axes.scatter(x, y, s=44, color=style.colour, marker=style.marker, label=label, zorder=3)
     axes.set_xlim(percents([row["base"] for row in rows]))
     axes.set_ylim(percents([row["new"] for row in rows]))
-    for own in by_name(rows, "dataset").values() if len({row["dataset"] for row in rows}) > 1 else ():
-        _joined(axes, own)
+    datasets = by_name(rows, "dataset")
+    if len(datasets) > 1:
+        for own in datasets.values():
+            _joined(axes, own)
     _same_h(axes)
     axes.axline((50, 50), slope=1, color="#bbbbbb", linewidth=1, zorder=1)
     axes.set(xlabel="base classes, %", ylabel="new classes, %")

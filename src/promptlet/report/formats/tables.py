@@ -28,7 +28,6 @@ def head_of(protocol: str) -> tuple[str, ...]:
     return (*_FIRST, *_FEW_SHOT, *_LAST)
 
 
-HEAD = head_of(BASE_TO_NEW)
 ORDER = (
     "Zero-shot, which learns nothing, stands first where it was run; then methods by {measure} over all data "
     "sets, the best first."

@@ -141,7 +141,7 @@ def _reference(comparison: Comparison, against: str | None) -> Series | None:
     """Raises OptionError when ``against`` stands for several."""
     if against is None:
         known = [one for one in comparison.series if one.method == REFERENCE]
-        return (known or sorted(comparison.series, key=lambda one: (one.trainable, one.name)))[0]
+        return known[0] if known else min(comparison.series, key=lambda one: (one.trainable, one.name))
     named = [one for one in comparison.series if one.name == against]
     named = named or [one for one in comparison.series if one.method == against]
     if len(named) > 1:

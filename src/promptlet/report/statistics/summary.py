@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from promptlet.evaluation import deviation, harmonic_mean, mean
 from promptlet.papers import bibliographies
+from promptlet.promptfile.backbone import without_folders
 from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.runs import cell_of, row_of, still_asked_for
@@ -137,17 +137,6 @@ def backbone_of(record: Done) -> str | None:
     alone, since no reader of a report has that disk."""
     name = record.get("backbone", {}).get("name")
     return name if name is None else without_folders(name)
-
-
-def without_folders(name: str) -> str:
-    """``/home/me/models/my-clip`` as ``my-clip``; a hub id as it is, and so what stands before a path."""
-    before, colon, rest = name.partition(":")
-    if not colon or before not in ("open_clip", "features"):
-        before, colon, rest = "", "", name
-    path, mark, asked = rest.partition("?")
-    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..", "~")]
-    is_path = len(parts) < path.count("/") + path.count("\\") + 1 or len(parts) > 2
-    return f"{before}{colon}{parts[-1]}{mark}{asked}" if is_path and parts else name
 
 
 def _means(protocol: str, group: Sequence[Row]) -> dict[str, float]:
