@@ -9,8 +9,6 @@ import typer
 
 from promptlet.numbers import check_number
 
-DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
-
 
 def allowed(name: str) -> Any:
     """What the shell checks a number with while it reads the command, before anything else is read."""
