@@ -188,8 +188,8 @@ def _row(name: str, count: int, records: list[dict[str, Any]]) -> dict[str, Any]
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table of the page on cleaning a folder."""
-    head = ("data", "images", "wrong labels", "among the first 5", "other labels told", "copies")
-    head += ("nearly the same", "leaks", "other photos told")
+    labels = ("wrong labels", "among the first 5", "other labels told")
+    head = ("data", "images", *labels, "copies", "nearly the same", "leaks", "other photos told")
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         found = [row[key] for key in ("mislabelled", "first_five")]

@@ -79,7 +79,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
             per_prompt = max(per_prompt, memory[PLAIN]["step_bytes"] / images / classes)
         fits = [path for path in (ENGINE, PLAIN) if "skipped" not in memory[path]]
         ready = [make_step(backbone, path, images, classes, device) for path in fits]
-        timed = _timed(ready, rounds, device, quick, lambda turn, what=what: progress(f"{what}, {turn}"))
+        timed = _timed(ready, rounds, device, quick, turns.of(what, progress))
         for path in (ENGINE, PLAIN):
             head = {"images": images, "classes": classes, "prompts": images * classes, "path": path}
             rows.append({**head, **memory[path], **timed.get(path, {})})

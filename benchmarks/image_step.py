@@ -66,7 +66,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         per_image = max(per_image, memory[PLAIN].get("step_bytes", 0) / count)
         fits = [path for path in (ENGINE, PLAIN) if "skipped" not in memory[path]]
         ready = [make_step(backbone, path, count, device) for path in fits]
-        timed = _timed(ready, rounds, device, lambda turn, count=count: progress(f"{count} images, {turn}"))
+        timed = _timed(ready, rounds, device, turns.of(f"{count} images", progress))
         for path in (ENGINE, PLAIN):
             rows.append({"images": count, "path": path, **memory[path], **timed.get(path, {})})
         if len(fits) == 2:

@@ -76,7 +76,7 @@ def _record(bed: Bed, shots: int, seed: int, epochs: int | None) -> dict[str, An
     given = [item.label for item in bed.content.split.train]  # all, of which shots are drawn
     train = replace(train, shares=np.bincount(given) / len(given))
     classifier = PromptClassifier(bed.backbone, seed=seed, epochs=epochs, cache=False)
-    methods = [(name, {}) for name in METHODS_COMPARED]
+    methods: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in METHODS_COMPARED]
     found = compare(classifier, bed.backbone, train, methods, folds=5)
     true = {name: _true(bed, name, train, test, seed, epochs) for name in METHODS_COMPARED}
     return {"found": found, "true": true, "estimates": _estimates(classifier, bed, train, found)}

@@ -107,9 +107,9 @@ def _count(
         matmul.append(machine.matmul_rate(device, quick))
     best = {name: max(rate[name] for rate in matmul) for name in matmul[0]}
     for row in rows:
-        case = next((c for c in ready if c.key == row["case"]), None)
-        if case is not None:
-            row.update(_measured(case, outputs, ready, names, best))
+        measured = next((c for c in ready if c.key == row["case"]), None)
+        if measured is not None:
+            row.update(_measured(measured, outputs, ready, names, best))
     return rows
 
 

@@ -56,3 +56,8 @@ def compared(
 def with_memory_ratio(rows: Sequence[dict[str, Any]]) -> None:
     """Write the plain path's memory over the engine's into the engine's row; ``rows``: of both, in order."""
     rows[0]["memory_ratio"] = rows[1]["step_bytes"] / max(1, rows[0]["step_bytes"])
+
+
+def of(what: str, progress: Callable[[str], None]) -> Callable[[str], None]:
+    """Progress in which each word is of ``what``."""
+    return lambda words: progress(f"{what}, {words}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ def encoded(name: str, backbone: Backbone) -> FeatureFile:
     items = split.every_item
     features = encode_images(backbone, [str(item.path) for item in items], cache=choose_cache(True))[0]
     row_of = {item.path: row for row, item in enumerate(items)}
-    parts = {
+    parts: dict[str, Any] = {
         part: tuple(replace(item, row=row_of[item.path]) for item in getattr(split, part))
         for part in ("train", "val", "test")
     }
