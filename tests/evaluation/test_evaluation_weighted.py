@@ -16,6 +16,8 @@ def test_alike_is_the_plain_accuracy() -> None:
     assert weights == pytest.approx(1 / 40)
     assert weighted_accuracy(hits, weights) == pytest.approx((75.0, *wilson(30, 40)))
     assert weighted_accuracy(hits, weights, copies=2)[1:] == pytest.approx(wilson(15, 20))
+    as_much_again = 0.75 * 0.25 / 40
+    assert weighted_accuracy(hits, weights, further=as_much_again)[1:] == pytest.approx(wilson(15, 20))
 
 
 def test_classes_count_as_often_as_they_occur() -> None:

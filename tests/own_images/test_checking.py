@@ -145,6 +145,7 @@ def test_poor_pictures_and_unreadable_ones(folder: Path) -> None:
         ("7", "a number"),
         ("n01440764", "a WordNet id"),
         ("d41d8cd98f00", "a hash"),
+        ("猫", ""),
         ("x", "a single letter"),
         ("class 3", "a code"),
         ("IMG 0042", "a code"),
@@ -332,3 +333,17 @@ def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("promptlet.own_images.checking.brief.MOST_COMPARED", 1000)
     report = fit(PromptClassifier(backbone, "zero_shot", cache=False), data)
     assert not any("deserve" in note for note in report.findings)
+
+
+def test_names_that_a_backbone_reads_alike_are_told(open_siglip_folder: Path, folder: Path) -> None:
+    backbone = load_backbone(f"open_clip:{open_siglip_folder}")
+    for place in (folder / "train", folder / "test"):
+        (place / "cat").rename(place / "St Bernard")
+        (place / "dog").rename(place / "St. Bernard")
+    data = read_own(folder)
+    found = check(data, folder, backbone, cache=False)
+    [one] = found.of(result.ALIKE_NAME)
+    assert one.class_names == ("St Bernard", "St. Bernard") and "no prompt tells them apart" in one.text
+    assert str(open_siglip_folder) not in one.text
+    assert words.title(result.ALIKE_NAME, 1) == "class name that the backbone reads as another"
+    assert not check(data, folder, None).of(result.ALIKE_NAME)

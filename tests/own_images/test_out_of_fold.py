@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from material_toys import only
 
+from promptlet import rng
 from promptlet.backbones import load_backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.data import load_dataset, sample_shots
@@ -90,6 +91,18 @@ def test_copies_count_once_and_never_stand_on_both_sides(material: Material) -> 
     )
     assert found.images == 32
     assert found.high - found.low == pytest.approx(once.high - once.low, abs=5.0)
+
+
+def test_many_folds_divide_the_classes_evenly() -> None:
+    """Twelve photos of each class: none of ten folds takes two of one and one of another."""
+    backbone = load_backbone("mini")
+    features = (
+        rng.generator("test-even-folds", 1).standard_normal((36, backbone.feature_dim)).astype("float32")
+    )
+    many = read_material(backbone, list(features), ["cat", "dog", "cow"] * 12)
+    found, answers = estimate(PromptClassifier(backbone, "tip_adapter"), backbone, many, Way("cv", 10))
+    assert found.folds == 6 and answers is not None
+    assert all((np.bincount(many.targets[answers.folds == fold]) == 2).all() for fold in range(6))
 
 
 def test_one_photo_of_each_class_is_no_estimate(material: Material) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from promptlet.errors import DataError
@@ -21,14 +21,21 @@ class NameRead:
 
 def check_distinct(read: Iterable[NameRead], backbone: str) -> None:
     """Raise DataError naming the first two names that ``backbone`` reads alike, and what it reads."""
+    for first, second in alike(read):
+        raise DataError(told_alike(first, second, backbone))
+
+
+def alike(read: Iterable[NameRead]) -> Iterator[tuple[NameRead, NameRead]]:
+    """Each name that is read as one before it, after that one."""
     seen: dict[Hashable, NameRead] = {}
     for one in read:
         first = one if one.key is None else seen.setdefault(one.key, one)
         if first is not one:
-            raise DataError(_alike(first, one, backbone))
+            yield first, one
 
 
-def _alike(first: NameRead, second: NameRead, backbone: str) -> str:
+def told_alike(first: NameRead, second: NameRead, backbone: str) -> str:
+    """The two and what to do, in words."""
     if first.name == second.name:
         return f"the class name {first.name!r} is there twice; rename one class, or merge the two"
     return (

@@ -20,27 +20,21 @@ def weights_of(targets: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def of_trainings(folds: int, asked: float) -> float:
-    """How much larger the variance of an accuracy is for having been found by ``folds`` trainings, each asked
-    about the share ``asked`` of the images: each is of another training, and what it was taught overlaps.
-
-    1 + J n2 / n1 (Nadeau and Bengio, Inference for the generalization error, 2003, section 3: the corrected
-    variance of J resamplings with n1 training and n2 test images, over the plain one).
-    """
-    return 1.0 + folds * asked / (1.0 - asked)
-
-
 def weighted_accuracy(
-    hits: np.ndarray, weights: np.ndarray, copies: float = 1.0
+    hits: np.ndarray, weights: np.ndarray, copies: float = 1.0, further: float = 0.0
 ) -> tuple[float, float, float]:
     """Accuracy, and the ends of its interval of 95 %, in percent. hits (N,) bool; weights (N,), of sum 1.
 
     Wilson's interval over the effective number of images, 1 / sum(weights^2) (Kish, Survey Sampling, 1965,
     section 11.7). copies: how many images count as one, such as those of one photo, which are no further
-    evidence; times `of_trainings` where trainings were many.
+    evidence; times `overlap` where trainings were many. further: variance of the accuracy (0 to 1) that the
+    images do not tell, such as the `spread` of trainings; it counts as fewer images.
     """
     share = min(float(np.sum(weights * hits)), 1.0)
     effective = 1.0 / float(np.sum(weights**2)) / copies
+    variance = share * (1.0 - share)
+    if variance > 0:
+        effective = variance / (variance / effective + further)
     return 100.0 * share, *wilson(share * effective, effective)
 
 

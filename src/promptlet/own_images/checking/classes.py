@@ -16,7 +16,7 @@ NO_WORDS = (
     (re.compile(r"[-+]?[\d.,\s]+"), "a number"),
     (re.compile(r"n\d{8}( .*)?"), "a WordNet id"),
     (re.compile(r"(?=.*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*", re.IGNORECASE), "a hash"),
-    (re.compile(r"\w"), "a single letter"),
+    (re.compile(r"[a-zß-ɏͰ-ϿЀ-ӿ]", re.IGNORECASE), "a single letter"),  # a sign of Chinese is a word
     (re.compile(r"(class|cls|label|category|cat|id|type|group|folder)[ -]?\d+", re.IGNORECASE), "a code"),
     (re.compile(r"(?=.*\d)[a-z]{1,4}[ -]?\d{1,6}", re.IGNORECASE), "a code"),
     (re.compile(r"[\W\d]+"), "no word"),

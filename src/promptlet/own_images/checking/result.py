@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 UNREADABLE, TWO_CLASSES, LEAK, COPIES = "unreadable", "two_classes", "leak", "copies"
-DOUBTFUL, NAME, UNKNOWN_NAME = "doubtful_label", "name", "unknown_name"
+DOUBTFUL = "doubtful_label"
+ALIKE_NAME, NAME, UNKNOWN_NAME = "alike_name", "name", "unknown_name"
 FEW, IMBALANCE = "few_images", "imbalance"
 UNIFORM, TINY, ASPECT = "uniform", "tiny", "aspect"
 KINDS = {
@@ -16,6 +17,7 @@ KINDS = {
     LEAK: "photos that are in two parts (train, val, test)",
     COPIES: "photos that are there more than once",
     DOUBTFUL: "images whose label deserves a look",
+    ALIKE_NAME: "class names that the backbone reads as another",
     NAME: "class names that are no words",
     UNKNOWN_NAME: "class names that tell the backbone little",
     FEW: "classes with few images",

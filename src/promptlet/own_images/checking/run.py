@@ -18,7 +18,7 @@ from promptlet.own_images.checking.copies import find_copies, find_equal_rows
 from promptlet.own_images.checking.looks import Look, looks_of
 from promptlet.own_images.checking.pictures import find_poor
 from promptlet.own_images.checking.result import UNREADABLE, Finding, Findings, Photo, in_order
-from promptlet.own_images.checking.seen import doubtful_labels, seen_names
+from promptlet.own_images.checking.seen import alike_names, doubtful_labels, seen_names
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.duplicates import MOST, groups_of
 from promptlet.own_images.material import read_material
@@ -71,6 +71,7 @@ def check(
         different = len({look.pixels for look in looks})
     labels = _Labels() if backbone is None else _labels(backbone, whole, cache, tell)
     found += [
+        *([] if backbone is None else alike_names(backbone, split.class_names)),
         *labels.found,
         *find_names(split.class_names, labels.known_names),
         *find_sizes(split.class_names, whole),

@@ -65,6 +65,7 @@ _ONE = (
     ("photos that are", "photo that is"),
     ("class names that are no words", "class name that is no word"),
     ("class names that tell", "class name that tells"),
+    ("class names that the backbone reads", "class name that the backbone reads"),
     ("classes with", "class with"),
     ("images of", "image of"),
     ("tiny images", "tiny image"),
@@ -85,6 +86,7 @@ _ADVICE = {
     "copies": "Copies add nothing, and weigh one photo more than others.",
     DOUBTFUL: "Other images say another class. Some of these labels are wrong, others are only hard photos: "
     "look at each.",
+    "alike_name": "No prompt tells two such classes apart: fit refuses them. Rename one, or merge the two.",
     "name": "A backbone reads class names as words. Rename the class to what is seen in its images.",
     "unknown_name": "By its name alone the backbone does not find the class. Try a more common word; "
     "learning from images helps.",

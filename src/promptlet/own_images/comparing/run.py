@@ -11,9 +11,10 @@ from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.files import prompt_file_of, round_method
 from promptlet.errors import OptionError, PromptletError, check_option
-from promptlet.evaluation.weighted import weighted_accuracy, weighted_difference, weights_of
+from promptlet.evaluation.weighted import weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
 from promptlet.own_images.comparing.result import Compared, Comparison, MethodSpec, label
+from promptlet.own_images.estimating.accuracy import accuracy_of, copies_among
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.material import Material
@@ -115,15 +116,14 @@ def _compared(found: Sequence[_Answered], failed: Mapping[str, str], material: M
     asked = np.all([one.answers.asked for one in found], axis=0)
     targets = material.targets[asked]
     hits = [one.answers.predicted[asked] == targets for one in found]
-    copies = len(targets) / len(np.unique(material.groups[asked]))
     folds = len(np.unique(found[0].answers.folds[asked]))
     weights = weights_of(targets, material.shares)
     best = hits[_best(found, hits, weights)]
-    pairs = copies * max(one.answers.of_trainings for one in found)
+    pairs = copies_among(material, asked) * max(one.answers.overlap for one in found)
     rows = [
         _row(
             one,
-            weighted_accuracy(own, weights, copies * one.answers.of_trainings),
+            accuracy_of(one.answers, material, asked),
             weighted_difference(best, own, weights, pairs),
             folds,
         )

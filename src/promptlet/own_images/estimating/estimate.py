@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from promptlet.evaluation.weighted import weighted_accuracy, weights_of
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import all_logits
 from promptlet.methods.method import BY_STEPS, FEATURES
+from promptlet.own_images.estimating.accuracy import accuracy_of
 from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
@@ -38,11 +39,11 @@ class Estimate:
 
     way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
     interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): of photos, of
-    which copies count once, and wider for having come of several trainings. Classes count as often as they
-    are among the images that were given, also where shots drew as many of each. images: how many were asked
-    about. folds: trainings, 0 where nothing is learned. chance: 100 / C. majority: the share of the largest
-    class. zero_shot: of the same images, of names alone. confused: (class, said instead, how often, of how
-    many). notes: what its reader should know, as sentences.
+    which copies count once, and wider for having come of several trainings, which overlap and differ. Classes
+    count as often as they are among the images that were given, also where shots drew as many of each.
+    images: how many were asked about. folds: trainings, 0 where nothing is learned. chance: 100 / C.
+    majority: the share of the largest class. zero_shot: of the same images, of names alone. confused: (class,
+    said instead, how often, of how many). notes: what its reader should know, as sentences.
     """
 
     way: str
@@ -108,7 +109,7 @@ def estimate(
     if way.way == NONE:
         return Estimate(NONE, way.reason), None
     try:
-        folds = usable_folds(material, way.folds)
+        folds = usable_folds(material, _even(photos_of(material), way.folds))
     except DataError as error:
         return Estimate(NONE, str(error)), None
     only = int(folds[folds != ALWAYS_TAUGHT].min()) if way.way == HOLDOUT else None
@@ -123,25 +124,34 @@ def usable_folds(material: Material, count: int) -> np.ndarray:
 
     Raises DataError where nothing can be asked about: no class has two photos.
     """
-    groups = material.groups
-    photos = [len(np.unique(groups[material.targets == c])) for c in range(len(material.class_names))]
+    photos = photos_of(material)
     if max(photos, default=0) < 2:
         raise DataError(
             "no class has 2 different photos, so none can be held back; give more images of each class"
         )
-    folds = make_folds(material.targets, groups, min(count, max(photos)))
+    folds = make_folds(material.targets, material.groups, min(count, max(photos)))
     if not (folds >= 0).any():
         raise DataError("all images are copies of one another; give different photos of each class")
     return folds
 
 
+def photos_of(material: Material) -> list[int]:
+    """How many different photos each class has."""
+    return [len(np.unique(material.groups[material.targets == c])) for c in range(len(material.class_names))]
+
+
+def _even(photos: Sequence[int], most: int) -> int:
+    """Of many folds, how many divide the classes most evenly, the most of these: 8 of 10 where each has 16
+    photos. A fold that takes two of one class and one of another leaves the first at a disadvantage with
+    methods that count images, as Tip-Adapter does."""
+    counts = range(most, min(FEWER_FOLDS, most) - 1, -1)
+    return min(counts, key=lambda count: sum(own % count for own in photos))
+
+
 def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfFold) -> Estimate:
     """What out-of-fold answers tell."""
     asked, targets = answers.asked, material.targets
-    hits = answers.predicted[asked] == targets[asked]
-    weights = weights_of(targets[asked], material.shares)
-    copies = len(hits) / len(np.unique(material.groups[asked]))
-    accuracy, low, high = weighted_accuracy(hits, weights, copies * answers.of_trainings)
+    accuracy, low, high = accuracy_of(answers, material)
     matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
     found = Estimate(
         way=way.way,
@@ -153,16 +163,14 @@ def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfF
         folds=answers.trainings,
         chance=100.0 / len(material.class_names),
         majority=100.0 * float(material.shares.max()),
-        zero_shot=zero_shot_accuracy(backbone, material, asked, weights),
+        zero_shot=zero_shot_accuracy(backbone, material, asked),
         confused=confused_pairs(matrix, material.class_names, SHOWN_PAIRS),
         seconds=answers.seconds,
     )
     return replace(found, notes=notes_of(found, material, answers))
 
 
-def zero_shot_accuracy(
-    backbone: Backbone, material: Material, asked: np.ndarray, weights: np.ndarray
-) -> float | None:
+def zero_shot_accuracy(backbone: Backbone, material: Material, asked: np.ndarray) -> float | None:
     """Of the class names alone, in percent; None where the backbone cannot tell them apart."""
     try:
         method = build_method("zero_shot", backbone, material.class_names)
@@ -170,8 +178,9 @@ def zero_shot_accuracy(
         return None
     rows = np.flatnonzero(asked)
     logits = all_logits(method.scorer(), material.feature_inputs(backbone, rows), backbone.device)
-    hits = logits.argmax(1).cpu().numpy() == material.targets[rows]
-    return weighted_accuracy(hits, weights)[0]
+    targets = material.targets[rows]
+    hits = logits.argmax(1).cpu().numpy() == targets
+    return weighted_accuracy(hits, weights_of(targets, material.shares))[0]
 
 
 def notes_of(found: Estimate, material: Material, answers: OutOfFold) -> tuple[str, ...]:

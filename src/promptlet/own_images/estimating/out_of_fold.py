@@ -13,7 +13,7 @@ from promptlet.backbones import Backbone
 from promptlet.classifier.fitting import Parameters, schedule_of, whole
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import pictures
-from promptlet.evaluation.weighted import of_trainings
+from promptlet.evaluation.trainings import overlap
 from promptlet.methods import METHODS, Method, MethodInfo
 from promptlet.methods.inputs import Inputs, all_logits
 from promptlet.methods.method import FEATURES, NOTHING
@@ -38,10 +38,10 @@ class OutOfFold:
     seconds: float
 
     @property
-    def of_trainings(self) -> float:
+    def overlap(self) -> float:
         """What the variance of an accuracy grows by, for these answers having come of several trainings."""
         share = float(self.asked.mean()) / max(self.trainings, 1)
-        return of_trainings(self.trainings, share) if self.trainings and share < 1 else 1.0
+        return overlap(self.trainings, share) if self.trainings and share < 1 else 1.0
 
     @property
     def asked(self) -> np.ndarray:
