@@ -100,3 +100,17 @@ def test_an_estimate_that_fails_costs_itself_alone(
     report = fit(classifier, read_own(photos))
     assert report.estimate["way"] == "none" and "the loss is no number" in report.estimate["reason"]
     assert classifier.predict(read_own(photos).test[0].path) is not None  # type: ignore[union-attr]
+
+
+def test_a_test_image_that_cannot_be_read_is_told_before_a_training(
+    photos: Path, tiny_backbone: Backbone
+) -> None:
+    (photos / "test" / "red" / "0.png").write_bytes(b"no picture")
+    told: list[str] = []
+    with pytest.raises(DataError, match=r"red/0\.png"):
+        fit(
+            PromptClassifier(tiny_backbone, "coop", epochs=2, cache=False),
+            read_own(photos),
+            on_progress=lambda what, *_: told.append(what),
+        )
+    assert "training" not in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ import numpy as np
 from promptlet.classifier import PromptClassifier
 from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
+from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import usual_share
+from promptlet.errors import check_option
 from promptlet.evaluation.intervals import wilson
-from promptlet.methods.method import AT_ONCE
+from promptlet.methods import METHODS
+from promptlet.methods.method import AT_ONCE, FEATURES
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import AUTO
-from promptlet.own_images.judging import Judged, judge
+from promptlet.own_images.judging import Judged, judge, prepare
 from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
 from promptlet.training import EpochReport
@@ -87,6 +91,7 @@ def fit(
     parts = parts_of(data)
     tell = on_progress or nothing
     with keeping_features(classifier):
+        _read(classifier, parts["test"], tell)
         encoding, training = _train(classifier, parts["train"], parts["val"], tell)
         classifier.round_to(precision)
         taught = _taught(classifier, parts["train"])
@@ -95,6 +100,21 @@ def fit(
     classifier.estimate_ = judged.estimate
     report = _report(classifier, encoding, accuracy, parts["test"], judged)
     return report if taught is None else replace(report, train_accuracy=taught)
+
+
+def _read(classifier: PromptClassifier, test: Part, tell: Progress) -> None:
+    """Test images, before a training: one that cannot be read is told at once. What is read is kept."""
+    check_option("method", classifier.method, METHODS)
+    info = METHODS[classifier.method].info
+    if not test.labels or info.reads != FEATURES:
+        return
+    prepare(classifier)
+    shown = partial(_tell, tell, "encoding")
+    Reader(info, classifier.backbone_, classifier.cache, shown).frozen(test.images)
+
+
+def _tell(tell: Progress, what: str, done: int, total: int) -> None:
+    tell(what, done, total, "")
 
 
 def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
@@ -135,7 +155,7 @@ def _tested(classifier: PromptClassifier, test: Part, tell: Progress) -> float |
     """In percent."""
     if not test.labels:
         return None
-    classifier.on_encode = lambda done, total: tell("testing", done, total, "")
+    classifier.on_encode = partial(_tell, tell, "testing")
     return 100.0 * classifier.score(*test)
 
 
