@@ -6,6 +6,7 @@ with their shell blocks in `test_docs_tutorials`.
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 import shutil
@@ -47,6 +48,19 @@ def test_blocks_are_python(page: Path) -> None:
     for block in blocks(page):
         compile(block, str(page), "exec")
     assert len(blocks(page)) == len(re.findall(r"^```python", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_what_pages_name_of_the_library_is_there() -> None:
+    """Objects that the reference shows, and what blocks import: a name that moved is found at once."""
+    pages = [page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("**/*.md"))]
+    shown = [name for text in pages for name in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)]
+    lines = [line for page in PAGES for block in blocks(page) for line in block.splitlines()]
+    imports = [line for line in lines if re.match(r"(from|import) promptlet", line)]
+    assert len(shown) > 50 and len(imports) > 20
+    for name in shown:
+        pkgutil.resolve_name(name)
+    for line in imports:
+        exec(line, {})
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from promptlet.data.images.checks import find_unreadable, without_unreadable
 from promptlet.data.images.formats import IMAGE_SUFFIXES
 from promptlet.data.images.opening import ImageSource, content_hash, list_images, open_image
 from promptlet.data.items import SPLIT_NAMES, Item, Split, check_class_names, clean_class_name
-from promptlet.data.load import load_dataset
+from promptlet.data.load import load_dataset, read_own
 from promptlet.data.readers.coop_split import read_coop_split
 from promptlet.data.readers.feature_file import FeatureFile, read_feature_file, write_feature_file
 from promptlet.data.readers.folder import ignored_files, read_folder
@@ -41,6 +41,7 @@ __all__ = [
     "read_feature_file",
     "read_folder",
     "read_hugging_face",
+    "read_own",
     "read_table",
     "sample_shots",
     "select_classes",
