@@ -31,7 +31,7 @@ def of_learning(story: Story) -> str:
         else f"It gives no estimate: {found['reason']}."
     )
     return (
-        f"From {story.shots} pictures of each class, `promptlet fit` learns {story.fit.trainable:,} numbers: "
+        f"From {story.shots} pictures of each class, promptlet fit learns {story.fit.trainable:,} numbers: "
         f"a file of {story.bytes:,} bytes. {estimate}"
     )
 
@@ -66,7 +66,7 @@ def of_new_names(story: Story) -> str:
 def of_none(story: Story) -> str:
     """None of these."""
     return (
-        f'Asked with `--reject`, the prompt says "none of these" to {100 - story.let_in:.1f} % of pictures '
+        f'Asked with --reject, the prompt says "none of these" to {100 - story.let_in:.1f} % of pictures '
         f"of classes it was never taught, and wrongly to {100 - story.kept:.1f} % of those it was."
     )
 
