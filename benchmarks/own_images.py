@@ -14,11 +14,12 @@ import numpy as np
 from benchmarks.validation import Bed, beds
 from promptlet import rng
 from promptlet.classifier import PromptClassifier
-from promptlet.data import sample_shots, select_classes
+from promptlet.data import select_classes
 from promptlet.methods import METHODS
 from promptlet.own_images.comparing.result import Comparison
 from promptlet.own_images.comparing.run import compare
-from promptlet.own_images.estimating.estimate import CV, choose_way, estimate
+from promptlet.own_images.estimating.estimate import CV, Estimate, choose_way, estimate, of_undrawn
+from promptlet.own_images.estimating.undrawn import read_undrawn
 from promptlet.own_images.material import Material, read_material
 
 METHODS_COMPARED = ("zero_shot", "rlp", "tip_adapter", "clip_adapter", "linear_probe")
@@ -33,9 +34,12 @@ COLUMNS = (
     ("bias", "estimate - test", "+.1f"),
     ("width", "interval", ".1f"),
     ("covered", "covered", "s"),
-    ("covered_by_class", "covered, class mean", "s"),
     ("seconds_fit", "fit s", ".2f"),
     ("seconds_estimate", "estimate s", ".2f"),
+    ("shots_estimate", "--shots: estimate", ".1f"),
+    ("shots_true", "test", ".1f"),
+    ("shots_width", "interval", ".1f"),
+    ("shots_covered", "covered", "s"),
     ("chosen", "chosen", "s"),
     ("regret", "regret", ".1f"),
     ("worst_regret", "worst", ".1f"),
@@ -71,15 +75,25 @@ def _beds() -> Iterator[Bed]:
 
 
 def _record(bed: Bed, shots: int, seed: int, epochs: int | None) -> dict[str, Any]:
-    split = sample_shots(bed.content.split, shots, seed)
-    train, test = (_material(bed, items) for items in (split.train, split.test))
-    given = [item.label for item in bed.content.split.train]  # all, of which shots are drawn
-    train = replace(train, shares=np.bincount(given) / len(given))
+    """One draw, as two folders: one of these images alone, and one of which ``--shots`` draws them."""
+    features, names = _given(bed, bed.content.split.train)
+    test = read_material(bed.backbone, *_given(bed, bed.content.split.test))
+    drawn = read_material(bed.backbone, features, names, shots=shots, seed=seed)
+    alone = replace(drawn, shares=np.bincount(drawn.targets) / len(drawn.targets))
+    rest = read_undrawn(bed.backbone, features, names, drawn, shots=shots, seed=seed)
     classifier = PromptClassifier(bed.backbone, seed=seed, epochs=epochs, cache=False)
     methods: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in METHODS_COMPARED]
-    found = compare(classifier, bed.backbone, train, methods, folds=5)
-    true = {name: _true(bed, name, train, test, seed, epochs) for name in METHODS_COMPARED}
-    return {"found": found, "true": true, "estimates": _estimates(classifier, bed, train, found)}
+    found = compare(classifier, bed.backbone, alone, methods, folds=5)
+    record: dict[str, Any] = {
+        "found": found,
+        "true": {},
+        "estimates": _estimates(classifier, bed, alone, found),
+    }
+    record["of_shots"] = {}
+    for name in METHODS_COMPARED:
+        fitted, record["true"][name] = _true(bed, name, drawn, test, seed, epochs)
+        record["of_shots"][name] = _of_shots(fitted, bed, drawn, rest)
+    return record
 
 
 def _estimates(
@@ -93,54 +107,83 @@ def _estimates(
         if way.folds == found.folds:
             estimates[row.method] = row.accuracy, row.low, row.high, found.folds * row.seconds
             continue
-        own = classifier.set_params(method=row.method)
-        one, _ = estimate(own, bed.backbone, train, way)
-        assert one.accuracy is not None and one.low is not None and one.high is not None
-        estimates[row.method] = one.accuracy, one.low, one.high, one.seconds
+        estimates[row.method] = _told(estimate(_own(classifier, row.method), bed.backbone, train, way)[0])
     return estimates
 
 
-def _material(bed: Bed, items: Any) -> Material:
+def _own(classifier: PromptClassifier, method: str) -> PromptClassifier:
+    return PromptClassifier(**classifier.get_params(deep=False)).set_params(method=method)
+
+
+def _of_shots(
+    fitted: PromptClassifier, bed: Bed, drawn: Material, rest: Material | None
+) -> tuple[float, float, float, float]:
+    """The same of a folder that holds more than was drawn."""
+    if rest is None:
+        return _told(estimate(fitted, bed.backbone, drawn, choose_way(CV, fitted.method, 0.0))[0])
+    return _told(of_undrawn(fitted.method_, bed.backbone, rest, 0.0))
+
+
+def _told(one: Estimate) -> tuple[float, float, float, float]:
+    assert one.accuracy is not None and one.low is not None and one.high is not None
+    return one.accuracy, one.low, one.high, one.seconds
+
+
+def _given(bed: Bed, items: Any) -> tuple[list[np.ndarray], list[str]]:
     features = bed.content.features[np.array([item.row for item in items], np.int64)].astype(np.float32)
-    return read_material(bed.backbone, list(features), [item.class_name for item in items])
+    return list(features), [item.class_name for item in items]
 
 
 def _true(
     bed: Bed, method: str, train: Material, test: Material, seed: int, epochs: int | None
-) -> dict[str, float]:
-    """Accuracy on the test part, of all images and of classes, in percent, and seconds of the fit."""
+) -> tuple[PromptClassifier, dict[str, float]]:
+    """The fitted classifier; accuracy on the test part, of all images and of classes, in percent, and seconds
+    of the fit."""
     began = time.perf_counter()
     fitted = PromptClassifier(bed.backbone, method, seed=seed, epochs=epochs, cache=False)
     fitted.fit(train.features[0], train.classes[train.targets])
+    fitted.round_to(None)
     seconds = time.perf_counter() - began
     hits = fitted.predict(test.features[0]) == test.classes[test.targets]
     classes = [hits[test.targets == label].mean() for label in np.unique(test.targets)]
-    return {"all": 100 * float(hits.mean()), "classes": 100 * float(np.mean(classes)), "seconds": seconds}
+    true = {"all": 100 * float(hits.mean()), "classes": 100 * float(np.mean(classes)), "seconds": seconds}
+    return fitted, true
 
 
 def _rows(data: str, shots: int, records: list[dict[str, Any]]) -> list[dict]:
     rows = []
     for method in METHODS_COMPARED:
-        estimates = [record["estimates"][method] for record in records]
         true = [record["true"][method] for record in records]
-        pairs = list(zip(estimates, true, strict=True))
+        alone = [
+            (*record["estimates"][method], one["classes"]) for record, one in zip(records, true, strict=True)
+        ]
+        of_shots = [
+            (*record["of_shots"][method], one["all"]) for record, one in zip(records, true, strict=True)
+        ]
         rows.append(
             {
                 "data": data,
                 "shots": shots,
                 "method": method,
-                "estimate": _median(one[0] for one in estimates),
-                "true": _median(one["all"] for one in true),
-                "bias": float(np.mean([one[0] - real["all"] for one, real in pairs])),
-                "width": _median(one[2] - one[1] for one in estimates),
-                "covered": _share(one[1] <= real["all"] <= one[2] for one, real in pairs),
-                "covered_by_class": _share(one[1] <= real["classes"] <= one[2] for one, real in pairs),
+                **_summed(alone),
                 "seconds_fit": _median(one["seconds"] for one in true),
-                "seconds_estimate": _median(one[3] for one in estimates),
-                "by_seed": [[*one[:3], real["all"], real["classes"]] for one, real in pairs],
+                **{f"shots_{key}": value for key, value in _summed(of_shots).items()},
             }
         )
     return [*rows, *(_recommended(data, shots, records, closed) for closed in (True, False))]
+
+
+def _summed(found: list[tuple[float, float, float, float, float]]) -> dict[str, Any]:
+    """Of (estimate, low, high, seconds, truth), one for each draw."""
+    return {
+        "estimate": _median(one[0] for one in found),
+        "true": _median(one[4] for one in found),
+        "bias": float(np.mean([one[0] - one[4] for one in found])),
+        "width": _median(one[2] - one[1] for one in found),
+        "covered": _share(one[1] <= one[4] <= one[2] for one in found),
+        "seconds_estimate": _median(one[3] for one in found),
+        "by_seed": [[*one[:3], one[4]] for one in found],
+    }
 
 
 def _recommended(data: str, shots: int, records: list[dict[str, Any]], closed: bool) -> dict[str, Any]:
@@ -152,8 +195,8 @@ def _recommended(data: str, shots: int, records: list[dict[str, Any]], closed: b
         name = found.closed if closed else found.open_
         assert name is not None
         chosen.append(name)
-        best = max(record["true"][other]["all"] for other in allowed)
-        regrets.append(best - record["true"][name]["all"])
+        best = max(record["true"][other]["classes"] for other in allowed)
+        regrets.append(best - record["true"][name]["classes"])
     counts = {name: chosen.count(name) for name in dict.fromkeys(chosen)}
     return {
         "data": data,
@@ -174,7 +217,7 @@ def _compared(record: dict[str, Any]) -> dict[str, list[float]]:
             row.behind_low,
             row.behind_high,
             row.bytes,
-            record["true"][row.method]["all"],
+            record["true"][row.method]["classes"],
         ]
         for row in record["found"].rows
     }
@@ -192,23 +235,40 @@ def _share(values: Any) -> str:
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The tables of docs/results/own-images.md."""
     methods = [row for row in rows if "estimate" in row]
+    parts = [
+        _estimates_table(methods, ""),
+        _estimates_table(methods, "shots_"),
+        _regrets_table([row for row in rows if "chosen" in row]),
+    ]
+    return "\n".join(parts)
+
+
+def _estimates_table(rows: Sequence[Mapping[str, Any]], key: str) -> str:
+    title = "A folder of these images alone, by folds" if not key else "`--shots` of a larger folder"
     lines = [
+        f"### {title}\n",
         "| data | images a class | method | estimated % | on the test part % | mean difference | interval, "
         "width | covered | seconds: fit, estimate |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['data']} | {row['shots']} | {row['method']} | {row['estimate']:.1f} | {row['true']:.1f} "
-        f"| {row['bias']:+.1f} | {row['width']:.1f} | {row['covered']} "
-        f"| {row['seconds_fit']:.2f}, {row['seconds_estimate']:.2f} |"
-        for row in methods
+        f"| {row['data']} | {row['shots']} | {row['method']} | {row[f'{key}estimate']:.1f} "
+        f"| {row[f'{key}true']:.1f} | {row[f'{key}bias']:+.1f} | {row[f'{key}width']:.1f} "
+        f"| {row[f'{key}covered']} | {row['seconds_fit']:.2f}, {row[f'{key}seconds_estimate']:.2f} |"
+        for row in rows
     ]
-    lines += ["", "| data | images a class | recommended for | methods | mean regret | largest |"]
-    lines += ["|---|---|---|---|---|---|"]
+    return "\n".join(lines) + "\n"
+
+
+def _regrets_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "### Recommendations\n",
+        "| data | images a class | recommended for | methods | mean regret | largest |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {row['data']} | {row['shots']} | {row['method'].removeprefix('recommended: ')} | {row['chosen']} "
         f"| {row['regret']:.1f} | {row['worst_regret']:.1f} |"
         for row in rows
-        if "chosen" in row
     ]
     return "\n".join(lines) + "\n"

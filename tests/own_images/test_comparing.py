@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from material_toys import only
 
 from promptlet import rng
 from promptlet.backbones import load_backbone
@@ -114,6 +113,6 @@ def test_own_data_is_compared_on_its_training_images_alone(material: Material) -
 
 def test_one_photo_of_each_class_cannot_be_compared(material: Material) -> None:
     backbone = load_backbone("mini")
-    one = only(material, np.unique(material.targets, return_index=True)[1])
+    one = material.only(np.unique(material.targets, return_index=True)[1])
     with pytest.raises(DataError, match="2 different photos"):
         compare(PromptClassifier(backbone), backbone, one, CHEAP)

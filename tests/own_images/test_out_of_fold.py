@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from material_toys import only
 
 from promptlet import rng
 from promptlet.backbones import load_backbone
@@ -81,7 +80,7 @@ def test_the_estimate_is_counted_from_the_answers(material: Material) -> None:
 
 
 def test_copies_count_once_and_never_stand_on_both_sides(material: Material) -> None:
-    twice = only(material, np.repeat(np.arange(16), 2))
+    twice = material.only(np.repeat(np.arange(16), 2))
     found, answers = estimate(
         PromptClassifier(load_backbone("mini"), "tip_adapter"), load_backbone("mini"), twice, Way("cv", 4)
     )
@@ -106,7 +105,7 @@ def test_many_folds_divide_the_classes_evenly() -> None:
 
 
 def test_one_photo_of_each_class_is_no_estimate(material: Material) -> None:
-    one = only(material, np.unique(material.targets, return_index=True)[1])
+    one = material.only(np.unique(material.targets, return_index=True)[1])
     found, answers = estimate(
         PromptClassifier(load_backbone("mini"), "rlp"), load_backbone("mini"), one, Way("cv", 5)
     )

@@ -76,8 +76,8 @@ def test_a_bare_name_is_a_folder_never_a_known_data_set() -> None:
         read_own(Path("caltech101"))
 
 
-def test_images_that_are_not_drawn_are_not_read(photos: Path, tiny_backbone: Backbone) -> None:
-    """As many of them as there may be: neither by the training nor by its estimate."""
+def test_images_that_are_not_drawn_may_be_unreadable(photos: Path, tiny_backbone: Backbone) -> None:
+    """Neither the training needs them nor its estimate."""
     read: list[int] = []
     classifier = PromptClassifier(tiny_backbone, "tip_adapter", cache=False, shots=2, seed=3)
     data = read_own(photos / "train")

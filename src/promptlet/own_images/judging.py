@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,12 +15,21 @@ from promptlet.classifier.fitting import draw_of, validation, whole
 from promptlet.classifier.reading import Reader
 from promptlet.data.images.opening import content_hashes
 from promptlet.data.items import SPLIT_NAMES
-from promptlet.errors import PromptletError
+from promptlet.errors import DataError, PromptletError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.checking.brief import notes_of
-from promptlet.own_images.estimating.estimate import NONE, Estimate, Way, choose_way, estimate
+from promptlet.own_images.estimating.estimate import (
+    AUTO,
+    NONE,
+    Estimate,
+    Way,
+    choose_way,
+    estimate,
+    of_undrawn,
+)
 from promptlet.own_images.estimating.out_of_fold import Validation
+from promptlet.own_images.estimating.undrawn import read_undrawn
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
 from promptlet.reasons import reason_of
@@ -49,6 +59,50 @@ def judge(
     train, val, test = (parts[name] for name in SPLIT_NAMES)
     way = way_of(classifier, asked, seconds)
     material = taught_material(classifier, train)
+
+    def on_progress(done: int, total: int) -> None:
+        tell("estimating", done, total, "")
+
+    found = _by_undrawn(classifier, train, material, on_progress) if asked == AUTO else None
+    if found is None:
+        found = _by_folds(classifier, material, way, val, precision, on_progress)
+    return Judged(found, findings(classifier, material, test, way.way != NONE, where))
+
+
+def _by_undrawn(
+    classifier: PromptClassifier, train: Part, material: Material, on_progress: Callable[[int, int], None]
+) -> Estimate | None:
+    """By images that its shots did not draw; None where there are none, or it may have been taught them."""
+    shots, seed, _ = draw_of(classifier)
+    if shots is None or classifier.start_from is not None:
+        return None
+    began = time.perf_counter()
+    try:
+        rest = read_undrawn(
+            classifier.backbone_,
+            *train,
+            material,
+            shots=shots,
+            seed=seed,
+            cache=classifier.cache,
+            on_encode=on_progress,
+        )
+    except DataError:  # one cannot be read: it was not asked for
+        return None
+    if rest is None:
+        return None
+    return of_undrawn(classifier.method_, classifier.backbone_, rest, time.perf_counter() - began)
+
+
+def _by_folds(
+    classifier: PromptClassifier,
+    material: Material,
+    way: Way,
+    val: Part,
+    precision: str | None,
+    on_progress: Callable[[int, int], None],
+) -> Estimate:
+    """By trainings on a part of the images that were drawn."""
     try:
         found, _ = estimate(
             classifier,
@@ -57,11 +111,11 @@ def judge(
             way,
             val=validation_of(classifier, val, classifier.method, classifier.classes_),
             finish=lambda method: round_method(method, precision),
-            on_progress=lambda done, total: tell("estimating", done, total, ""),
+            on_progress=on_progress,
         )
     except PromptletError as error:  # of a training without a fold: what was learned of all images stands
-        found = Estimate(NONE, f"a training on a part of the images failed: {reason_of(error)}")
-    return Judged(found, findings(classifier, material, test, way.way != NONE, where))
+        return Estimate(NONE, f"a training on a part of the images failed: {reason_of(error)}")
+    return found
 
 
 def way_of(classifier: PromptClassifier, asked: str, seconds: float) -> Way:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ class Material:
     def feature_inputs(self, backbone: Backbone, rows: np.ndarray) -> Inputs:
         """The features of some rows, for a method that reads them."""
         return FeatureInputs(torch.from_numpy(self.features[:, rows]), backbone.device)
+
+    def only(self, rows: np.ndarray) -> Material:
+        """Some of the images, over the same classes."""
+        return replace(
+            self,
+            sources=tuple(self.sources[i] for i in rows),
+            targets=self.targets[rows],
+            hashes=tuple(self.hashes[i] for i in rows),
+            features=self.features[:, rows],
+        )
 
     @cached_property
     def groups(self) -> np.ndarray:

@@ -94,6 +94,8 @@ def tell_accuracy(facts: dict[str, Any]) -> None:
 
 
 def _how(found: dict[str, Any]) -> str:
+    if found["way"] == "undrawn":
+        return f"from {found['images']:,} images that --shots did not draw"
     if not found["folds"]:
         return f"from {found['images']:,} images, of which it learned nothing"
     if found["way"] == "holdout":

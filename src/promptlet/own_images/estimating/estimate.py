@@ -19,10 +19,11 @@ from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.own_images.estimating.accuracy import accuracy_of
 from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
+from promptlet.own_images.estimating.undrawn import ask_undrawn
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
 
-CV, HOLDOUT, NONE, AUTO = "cv", "holdout", "none", "auto"
+CV, HOLDOUT, NONE, AUTO, UNDRAWN = "cv", "holdout", "none", "auto", "undrawn"
 WAYS = (CV, HOLDOUT, NONE)
 MOST_FOLDS, FEWER_FOLDS, PART = 10, 5, 4
 """Folds of a method that is made at once, and of one that is trained; a hold-out is one part of so many."""
@@ -37,13 +38,14 @@ SHOWN_PAIRS = 5
 class Estimate:
     """Accuracy on images that were not taught, in percent, as far as the taught ones tell it.
 
-    way: "cv", "holdout" or "none"; reason: why there is none, or why this way was taken. low, high: the
-    interval that holds the accuracy on more such images in about 95 of 100 cases (Wilson): of photos, of
-    which copies count once, and wider for having come of several trainings, which overlap and differ. Classes
-    count as often as they are among the images that were given, also where shots drew as many of each.
-    images: how many were asked about. folds: trainings, 0 where nothing is learned. chance: 100 / C.
-    majority: the share of the largest class. zero_shot: of the same images, of names alone. confused: (class,
-    said instead, how often, of how many). notes: what its reader should know, as sentences.
+    way: "cv", "holdout", "undrawn" (of images that shots did not draw) or "none"; reason: why there is none,
+    or why this way was taken. low, high: the interval that holds the accuracy on more such images in about 95
+    of 100 cases (Wilson): of photos, of which copies count once, and wider for having come of several
+    trainings, which overlap and differ. Classes count as often as they are among the images that were given,
+    also where shots drew as many of each. images: how many were asked about. folds: trainings, 0 where
+    nothing is learned for the estimate. chance: 100 / C. majority: the share of the largest class. zero_shot:
+    of the same images, of names alone. confused: (class, said instead, how often, of how many). notes: what
+    its reader should know, as sentences.
     """
 
     way: str
@@ -148,6 +150,12 @@ def _even(photos: Sequence[int], most: int) -> int:
     return min(counts, key=lambda count: sum(own % count for own in photos))
 
 
+def of_undrawn(method: Method, backbone: Backbone, rest: Material, seconds: float) -> Estimate:
+    """What images tell that ``method`` was not taught, after so many seconds of reading them."""
+    found = of_answers(Way(UNDRAWN), backbone, rest, ask_undrawn(method, backbone, rest))
+    return replace(found, seconds=found.seconds + seconds)
+
+
 def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfFold) -> Estimate:
     """What out-of-fold answers tell."""
     asked, targets = answers.asked, material.targets
@@ -189,15 +197,18 @@ def notes_of(found: Estimate, material: Material, answers: OutOfFold) -> tuple[s
     never = [name for name in _without(material, answers.asked) if name not in single]
     guess = guessing(found.chance or 0.0, found.majority or 0.0)
     told = (
-        f"not in the estimate, for want of a second photo: {listed(single)}" if single else "",
-        f"not in the estimate, since none of their few images was held back: {listed(never)}"
-        if never
-        else "",
+        _left_out("for want of a second photo", [] if found.way == UNDRAWN else single),
+        _left_out("since none of their few images was held back", never),
+        _left_out("since all of their images were drawn", single if found.way == UNDRAWN else []),
         worse_than_guessing(found.accuracy, guess),
         too_few(found.accuracy, found.low, found.high, guess),
         worse_than_names(found.high, found.zero_shot),
     )
     return tuple(note for note in told if note)
+
+
+def _left_out(why: str, names: Sequence[str]) -> str:
+    return f"not in the estimate, {why}: {listed(names)}" if names else ""
 
 
 def _without(material: Material, rows: np.ndarray) -> list[str]:

@@ -85,7 +85,7 @@ def out_of_fold(
         method = _taught(given, backbone, material, taught, val)
         if finish is not None:
             finish(method)
-        logits[asked] = _asked(method, backbone, material, asked)
+        logits[asked] = asked_about(method, backbone, material, asked)
         if on_progress is not None:
             on_progress(done + 1, len(parts))
     trainings = 0 if METHODS[given.method].info.learns == NOTHING else len(parts)
@@ -109,7 +109,8 @@ def _taught(
     return method
 
 
-def _asked(method: Method, backbone: Backbone, material: Material, rows: np.ndarray) -> np.ndarray:
+def asked_about(method: Method, backbone: Backbone, material: Material, rows: np.ndarray) -> np.ndarray:
+    """Logits (n, C) float32 of some of the images."""
     inputs = _inputs(method.info, backbone, material, rows, 1, keep_bytes=0)
     return all_logits(method.scorer(), inputs, backbone.device).cpu().numpy()
 
