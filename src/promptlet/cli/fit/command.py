@@ -130,7 +130,7 @@ def command(
         str,
         typer.Option(
             help="How accuracy on other images is found out: cv (cross-validation), holdout, none; auto "
-            "takes what costs little."
+            "asks images that --shots did not draw, or else takes what costs little."
         ),
     ] = "auto",
     precision: Annotated[
