@@ -237,6 +237,7 @@ def test_a_data_frame_of_features_with_a_column_of_labels(
             DataError,
             "'image_file' and 'file' can each hold the images",
         ),
+        (["image", "path"], {}, DataError, "'image' and 'path' can each hold the images"),
         (["a", "b"], {"image_column": "fille"}, OptionError, "image_column='fille' is no column"),
         (["path"], {"label_column": "labl"}, OptionError, "label_column='labl' is no column"),
     ],

@@ -102,14 +102,15 @@ def test_an_estimate_that_fails_costs_itself_alone(
     assert classifier.predict(read_own(photos).test[0].path) is not None  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("method", ["coop", "vpt"])
 def test_a_test_image_that_cannot_be_read_is_told_before_a_training(
-    photos: Path, tiny_backbone: Backbone
+    photos: Path, tiny_backbone: Backbone, method: str
 ) -> None:
     (photos / "test" / "red" / "0.png").write_bytes(b"no picture")
     told: list[str] = []
     with pytest.raises(DataError, match=r"red/0\.png"):
         fit(
-            PromptClassifier(tiny_backbone, "coop", epochs=2, cache=False),
+            PromptClassifier(tiny_backbone, method, epochs=2, cache=False),
             read_own(photos),
             on_progress=lambda what, *_: told.append(what),
         )

@@ -62,10 +62,11 @@ def test_folds_where_a_large_class_is_drawn_whole(photos: Path, monkeypatch: pyt
         path.unlink()
     assert fitted(photos)[1].estimate["way"] == "cv"
     monkeypatch.setattr(undrawn, "DRAWN_WHOLE", 0.5)
+    monkeypatch.setattr(undrawn, "ENOUGH", 6)
     found = fitted(photos)[1].estimate
     assert found["way"] == "undrawn" and found["images"] == 6
     name = first.name.replace("_", " ")
-    assert f"not in the estimate, since all of their images were drawn: {name}" in found["notes"]
+    assert f"not in the estimate, since no photo of them is left beside those drawn: {name}" in found["notes"]
 
 
 def test_folds_where_one_cannot_be_read(photos: Path) -> None:
@@ -73,7 +74,15 @@ def test_folds_where_one_cannot_be_read(photos: Path) -> None:
     assert isinstance(data, Split)
     drawn = {item.path for item in sample_shots(data, 5, 1).train}
     next(item.path for item in data.train if item.path not in drawn).write_bytes(b"no picture")
-    assert fitted(photos)[1].estimate["way"] == "cv"
+    found = fitted(photos)[1].estimate
+    assert found["way"] == "cv" and "--skip-bad" in found["reason"] and ".png" in found["reason"]
+
+
+def test_folds_where_few_are_left(photos: Path) -> None:
+    """Seven of 28 say less than five folds of the 21 that are taught."""
+    classifier = PromptClassifier(load_backbone("mini"), METHOD, shots=7, cache=False)
+    few = fit(classifier, read_own(photos))
+    assert few.estimate["way"] == "cv"
 
 
 def test_folds_where_the_prompt_goes_on_from_one_that_may_have_been_taught_them(
@@ -103,5 +112,6 @@ def test_copies_of_drawn_images_are_left_out(photos: Path) -> None:
 
 def test_some_of_many_and_one_of_each_class(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(undrawn, "MOST", 4)
+    monkeypatch.setattr(undrawn, "ENOUGH", 3)
     found = fitted(photos)[1].estimate
     assert found["way"] == "undrawn" and 4 <= found["images"] <= 6

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import usual_share
-from promptlet.errors import check_option
+from promptlet.data import find_unreadable
+from promptlet.errors import ImageError, check_option
 from promptlet.evaluation.intervals import wilson
 from promptlet.methods import METHODS
 from promptlet.methods.method import AT_ONCE, FEATURES
@@ -37,7 +39,7 @@ class FitReport:
 
     loss, train_accuracy: of the last epoch, in percent; of a method that learns at once, of its answers.
     test_accuracy: of the stored numbers on test images, in percent, with its interval of 95 % (Wilson).
-    estimate: of the accuracy on other images, from those that were taught. none_of_these: the percentage of
+    estimate: of the accuracy on other images, without test images. none_of_these: the percentage of
     own images that ``--reject`` accepts; None where "none of these" is not known. findings: what is odd about
     the images, as sentences. seconds: of ``encoding``, ``training``, and the ``estimate``. learns: as in
     `promptlet.methods.MethodInfo`.
@@ -85,7 +87,7 @@ def fit(
 ) -> FitReport:
     """Train ``classifier`` in place, round it to ``precision``, and judge it as it will be stored.
 
-    estimate: how its accuracy on other images is found out: "cv", "holdout", "none", or "auto" by its cost.
+    estimate: how its accuracy on other images is found out: "cv", "holdout", "none", or "auto".
     where: what the data is called in advice. Raises PromptletError with what to do next.
     """
     parts = parts_of(data)
@@ -103,10 +105,15 @@ def fit(
 
 
 def _read(classifier: PromptClassifier, test: Part, tell: Progress) -> None:
-    """Test images, before a training: one that cannot be read is told at once. What is read is kept."""
+    """Test images, before a training: one that cannot be read is told at once. Features are kept."""
     check_option("method", classifier.method, METHODS)
     info = METHODS[classifier.method].info
-    if not test.labels or info.reads != FEATURES:
+    if not test.labels:
+        return
+    if info.reads != FEATURES:
+        bad = find_unreadable([one for one in test.images if isinstance(one, str | Path)])
+        if bad:
+            raise ImageError(next(iter(bad.values())))
         return
     prepare(classifier)
     shown = partial(_tell, tell, "encoding")

@@ -15,7 +15,7 @@ from promptlet.classifier.fitting import draw_of, validation, whole
 from promptlet.classifier.reading import Reader
 from promptlet.data.images.opening import content_hashes
 from promptlet.data.items import SPLIT_NAMES
-from promptlet.errors import DataError, PromptletError
+from promptlet.errors import ImageError, PromptletError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.checking.brief import notes_of
@@ -34,6 +34,7 @@ from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
 from promptlet.reasons import reason_of
 
+NOT_ASKED = "images that --shots did not draw were not asked (--skip-bad leaves out what cannot be read)"
 ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
 
 
@@ -63,7 +64,10 @@ def judge(
     def on_progress(done: int, total: int) -> None:
         tell("estimating", done, total, "")
 
-    found = _by_undrawn(classifier, train, material, on_progress) if asked == AUTO else None
+    try:
+        found = _by_undrawn(classifier, train, material, on_progress) if asked == AUTO else None
+    except ImageError as error:
+        found, way = None, _because(way, f"{NOT_ASKED}: {reason_of(error)}")
     if found is None:
         found = _by_folds(classifier, material, way, val, precision, on_progress)
     return Judged(found, findings(classifier, material, test, way.way != NONE, where))
@@ -72,23 +76,21 @@ def judge(
 def _by_undrawn(
     classifier: PromptClassifier, train: Part, material: Material, on_progress: Callable[[int, int], None]
 ) -> Estimate | None:
-    """By images that its shots did not draw; None where there are none, or it may have been taught them."""
+    """By images that its shots did not draw; None where they are too few, or it may have been taught them.
+    Raises ImageError for one that cannot be read."""
     shots, seed, _ = draw_of(classifier)
     if shots is None or classifier.start_from is not None:
         return None
     began = time.perf_counter()
-    try:
-        rest = read_undrawn(
-            classifier.backbone_,
-            *train,
-            material,
-            shots=shots,
-            seed=seed,
-            cache=classifier.cache,
-            on_encode=on_progress,
-        )
-    except DataError:  # one cannot be read: it was not asked for
-        return None
+    rest = read_undrawn(
+        classifier.backbone_,
+        *train,
+        material,
+        shots=shots,
+        seed=seed,
+        cache=classifier.cache,
+        on_encode=on_progress,
+    )
     if rest is None:
         return None
     return of_undrawn(classifier.method_, classifier.backbone_, rest, time.perf_counter() - began)
@@ -123,7 +125,11 @@ def way_of(classifier: PromptClassifier, asked: str, seconds: float) -> Way:
     way = choose_way(asked, classifier.method, seconds)
     if way.way == NONE or classifier.start_from is None:
         return way
-    return replace(way, reason="; ".join(filter(None, (way.reason, ANEW))))
+    return _because(way, ANEW)
+
+
+def _because(way: Way, reason: str) -> Way:
+    return replace(way, reason="; ".join(filter(None, (way.reason, reason))))
 
 
 def prepare(classifier: PromptClassifier) -> None:

@@ -34,9 +34,8 @@ def the_column(role: str, columns: Sequence[Any], where: str, could_be: Callable
     One called just ``path``, ``image`` or ``label`` comes before others. Raises DataError for a choice.
     """
     possible = [name for name in columns if role_of(str(name)) == role and could_be(name)]
-    found = [possible[i] for i in called(list(map(str, possible)), role)]
-    exact = [name for name in found if str(name).casefold() in (role, NOUNS[role][:-1])]
-    found = exact if len(exact) == 1 else found
+    exact = [name for name in possible if str(name).casefold() in (role, NOUNS[role][:-1])]
+    found = exact or [possible[i] for i in called(list(map(str, possible)), role)]
     if len(found) > 1:
         raise several(found, role, where)
     return found[0] if found else None

@@ -18,7 +18,6 @@ from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
 from promptlet.protocols.planning import parse_methods
 
-AUTO_METHOD = "auto"
 GROUPS = {
     "features": tuple(name for name, method in METHODS.items() if method.info.reads == FEATURES),
     "all": tuple(METHODS),

@@ -16,8 +16,8 @@ def accuracy_of(
     """Accuracy on other images, and the ends of its interval of 95 %, in percent. asked (N,) bool: the images
     that count, of those that were asked about; None for all.
 
-    The interval is of the prompt that is made in the end, one training more, which does better or worse than
-    others by chance: so their overlap and their spread widen it.
+    Answers of several trainings stand for the prompt that is made in the end, one training more, which does
+    better or worse than others by chance: so their overlap and their spread widen the interval.
     """
     asked = answers.asked if asked is None else asked
     targets = material.targets[asked]

@@ -1,4 +1,4 @@
-"""How often a prompt will be right on other images, found out from the images it is taught."""
+"""How often a prompt will be right on other images, found out from the images that were given."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHOWN_PAIRS = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """Accuracy on images that were not taught, in percent, as far as the taught ones tell it.
+    """Accuracy on images that were not taught, in percent, as far as those that were given tell it.
 
     way: "cv", "holdout", "undrawn" (of images that shots did not draw) or "none"; reason: why there is none,
     or why this way was taken. low, high: the interval that holds the accuracy on more such images in about 95
@@ -69,7 +69,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Way:
-    """How an estimate is made: cv, holdout or none, in how many folds, and why."""
+    """How an estimate is made: cv, holdout, undrawn or none, in how many folds, and why."""
 
     way: str
     folds: int = 0
@@ -199,7 +199,9 @@ def notes_of(found: Estimate, material: Material, answers: OutOfFold) -> tuple[s
     told = (
         _left_out("for want of a second photo", [] if found.way == UNDRAWN else single),
         _left_out("since none of their few images was held back", never),
-        _left_out("since all of their images were drawn", single if found.way == UNDRAWN else []),
+        _left_out(
+            "since no photo of them is left beside those drawn", single if found.way == UNDRAWN else []
+        ),
         worse_than_guessing(found.accuracy, guess),
         too_few(found.accuracy, found.low, found.high, guess),
         worse_than_names(found.high, found.zero_shot),

@@ -28,8 +28,8 @@ Validation = tuple[Inputs, torch.Tensor]
 class OutOfFold:
     """logits (N, C) float32 of a method that was not taught the image; rows of NaN were never asked.
 
-    folds (N,): as `make_folds` gives them. trainings: how many methods were trained; 0 where nothing is
-    learned. seconds: of all of them.
+    folds (N,): as `make_folds` gives them. trainings: how many methods were trained for it; 0 where nothing
+    is learned, or a method is asked that was never taught them. seconds: of all of them.
     """
 
     logits: np.ndarray

@@ -14,14 +14,20 @@ from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.classifier.inputs import draw_rows
 from promptlet.data import FeatureCache
+from promptlet.evaluation.trainings import overlap
+from promptlet.evaluation.weighted import weights_of
 from promptlet.methods import Method
 from promptlet.own_images.duplicates import groups_of
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, asked_about
 from promptlet.own_images.material import Material, read_material
 
+FOLDS = 5
+"""Of the estimate that would be made else."""
 MOST = 500
 """As many are asked about, and one of each class at least: their interval is about 4 points to each side, and
 encoding them costs less than the trainings of folds."""
+ENOUGH = 200
+"""Images of which an interval is narrow enough, whatever folds would give."""
 DRAWN_WHOLE = 0.05
 """The share that classes may have of which no image is left: small ones, which the estimate leaves out."""
 
@@ -39,12 +45,13 @@ def read_undrawn(
 ) -> Material | None:
     """Some of the images that were not drawn from all, ``sources``, for ``material``, over its classes.
 
-    None where too many are of classes that were drawn whole (`DRAWN_WHOLE`). Copies and near-duplicates of
-    drawn images are left out. Raises ImageError for one that cannot be read.
+    Copies and near-duplicates of drawn images are left out. None where too few are left for an interval as
+    narrow as that of folds, or too many are of classes of which none is left (`DRAWN_WHOLE`). Raises
+    ImageError for one that cannot be read.
     """
     targets = np.searchsorted(material.classes, np.asarray(labels, dtype=str))
     rows = _choose(targets, draw_rows(targets, material.class_names, shots, seed)[0], seed)
-    if not _has_most(targets[rows], material):
+    if not _are_enough(targets[rows], material):
         return None
     read = read_material(
         backbone,
@@ -61,7 +68,7 @@ def read_undrawn(
         shares=material.shares,
     )
     found = same_classes.only(_unlike(read, material))
-    return found if _has_most(found.targets, material) else None
+    return found if _are_enough(found.targets, material) else None
 
 
 def ask_undrawn(method: Method, backbone: Backbone, material: Material) -> OutOfFold:
@@ -80,9 +87,12 @@ def _choose(targets: np.ndarray, drawn: Sequence[int], seed: int) -> np.ndarray:
     return np.union1d(left[:MOST], firsts)
 
 
-def _has_most(targets: np.ndarray, material: Material) -> bool:
+def _are_enough(targets: np.ndarray, material: Material) -> bool:
     left = np.isin(np.arange(len(material.class_names)), targets)
-    return bool(material.shares[~left].sum() <= DRAWN_WHOLE)
+    if material.shares[~left].sum() > DRAWN_WHOLE:
+        return False
+    effective = 1.0 / float(np.sum(weights_of(targets, material.shares) ** 2))
+    return effective >= min(len(material.targets) / overlap(FOLDS, 1 / FOLDS), ENOUGH)
 
 
 def _unlike(read: Material, material: Material) -> np.ndarray:
