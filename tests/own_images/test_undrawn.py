@@ -62,7 +62,7 @@ def test_folds_where_a_large_class_is_drawn_whole(photos: Path, monkeypatch: pyt
         path.unlink()
     assert fitted(photos)[1].estimate["way"] == "cv"
     monkeypatch.setattr(undrawn, "DRAWN_WHOLE", 0.5)
-    monkeypatch.setattr(undrawn, "ENOUGH", 6)
+    monkeypatch.setattr(undrawn, "ENOUGH", 5)
     found = fitted(photos)[1].estimate
     assert found["way"] == "undrawn" and found["images"] == 6
     name = first.name.replace("_", " ")
