@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from typer.core import TyperGroup
 
 from promptlet.cli import stopping
+from promptlet.errors import BackboneError
 
 CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 slow = pytest.mark.slow
@@ -52,6 +54,40 @@ def test_what_is_ignored_stays_ignored_and_ctrl_c_has_its_own_code(monkeypatch: 
     finally:
         signal.signal(signal.SIGHUP, before)
     assert stopping.exit_code() == 130 and stopping.word() == "interrupted"
+
+
+SWALLOWS = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.2)
+except BaseException:
+    raise ModuleNotFoundError("this module is there") from None
+"""
+
+
+def test_a_stop_waits_for_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries make a missing module of what is raised while one is imported, or go on without it."""
+    (tmp_path / "swallows_a_stop.py").write_text(SWALLOWS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.getsignal(signal.SIGALRM)
+    with stopping.stoppable(), pytest.raises(stopping.Stopped):
+        importlib.import_module("swallows_a_stop")
+        assert "swallows_a_stop" in sys.modules and stopping.is_stopped()
+        time.sleep(5)
+    assert signal.getsignal(signal.SIGALRM) == before and signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_an_error_that_a_library_made_of_a_stop_is_one(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallowed(*_: object, **__: object) -> None:
+        try:
+            stopping._stop(signal.SIGTERM, None)
+        except BaseException:
+            raise BackboneError("CLIPModel could not be imported") from None
+
+    monkeypatch.setattr(TyperGroup, "invoke", swallowed)
+    said = shell.fails("methods", "rlp", exit_code=143)
+    assert said.strip() == "stopped by SIGTERM: run the same command again"
 
 
 class Command:

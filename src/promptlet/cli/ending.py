@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from promptlet.characters import visible
 from promptlet.cli.shell import emit_json
-from promptlet.cli.stopping import Interrupted, exit_code, word
+from promptlet.cli.stopping import Interrupted, exit_code, is_stopped, word
 from promptlet.cli.streams import bear_any_text, finish_output, not_written, warn
 from promptlet.disk import is_full
 from promptlet.errors import ImageError, OptionError, PromptletError, did_you_mean, shown
@@ -79,17 +79,15 @@ class ErrorsInWords(Suggesting):
             with _usage_in_words():
                 return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            hint = str(error) if isinstance(error, Interrupted) else AGAIN
-            self._told = True
-            warn("")
-            warn(f"{word()}: {hint}")
-            raise typer.Exit(exit_code()) from None
+            self._stopped(str(error) if isinstance(error, Interrupted) else AGAIN)
         except OSError as error:
             if not is_full(error):
                 raise
             warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
             raise typer.Exit(1) from None
         except PromptletError as error:
+            if is_stopped():  # a library made an error of it
+                self._stopped(AGAIN)
             first, *further = error.lines if isinstance(error, ImageError) else [str(error)]
             warn(f"error: {first}")
             for line in further:
@@ -97,6 +95,12 @@ class ErrorsInWords(Suggesting):
             if "--json" in sys.argv:
                 _emit(error)
             raise typer.Exit(_exit_code(error)) from None
+
+    def _stopped(self, hint: str) -> NoReturn:
+        self._told = True
+        warn("")
+        warn(f"{word()}: {hint}")
+        raise typer.Exit(exit_code()) from None
 
 
 @contextmanager

@@ -24,6 +24,9 @@ class Interrupted(KeyboardInterrupt):
     """The command was stopped; with a line saying how to go on."""
 
 
+SOON = 0.05
+"""Seconds after which a stop that had to wait is tried again."""
+_can_wait = threading.Event()
 _first: list[tuple[int, float]] = []
 """The signal that stopped the command, and when."""
 
@@ -45,20 +48,59 @@ def stoppable() -> Iterator[None]:
     for number in own:
         signal.signal(number, _stop)
     try:
-        yield
+        with _alarm():
+            yield
     finally:
         for number in own:
             signal.signal(number, before[number])
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+@contextmanager
+def _alarm() -> Iterator[None]:
+    """Inside, a stop can wait, where the system has an alarm that nobody uses."""
+    if not hasattr(signal, "setitimer") or signal.getsignal(signal.SIGALRM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGALRM, _stop_outside_imports)
+    _can_wait.set()
+    try:
+        yield
+    finally:
+        _can_wait.clear()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
     now = monotonic()
     is_again = bool(_first) and now - _first[0][1] < GRACE
     if is_again and number != signal.SIGINT:  # a person who presses twice means it
         return
     if not _first:
         _first.append((number, now))
+    _stop_outside_imports(number, frame)
+
+
+def _stop_outside_imports(_number: int, frame: FrameType | None) -> None:
+    """Raise `Stopped`, or wait until a module is imported: libraries take whatever is raised meanwhile for a
+    module that is missing, say so, or go on without it."""
+    if _can_wait.is_set() and _is_importing(frame):
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+        return
     raise Stopped
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def is_stopped() -> bool:
+    """Whether a signal came, whatever became of it."""
+    return bool(_first)
 
 
 def exit_code() -> int:
