@@ -11,10 +11,10 @@ from promptlet.own_images.material import Material
 
 
 def accuracy_of(
-    answers: OutOfFold, material: Material, asked: np.ndarray | None = None
+    answers: OutOfFold, material: Material, asked: np.ndarray | None = None, wider: float = 1.0
 ) -> tuple[float, float, float]:
     """Accuracy on other images, and the ends of its interval of 95 %, in percent. asked (N,) bool: the images
-    that count, of those that were asked about; None for all.
+    that count, of those that were asked about; None for all. wider: times the variance.
 
     Answers of several trainings stand for the prompt that is made in the end, one training more, which does
     better or worse than others by chance: so their overlap and their spread widen the interval.
@@ -26,7 +26,7 @@ def accuracy_of(
     if answers.trainings:
         photos, right = _by_photo(hits, targets, material.groups[asked])
         of_one = spread(right, targets[photos], answers.folds[asked][photos], material.shares)
-    copies = copies_among(material, asked) * answers.overlap
+    copies = copies_among(material, asked) * answers.overlap * wider
     return weighted_accuracy(hits, weights_of(targets, material.shares), copies, of_one)
 
 

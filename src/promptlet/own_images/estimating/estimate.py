@@ -19,7 +19,7 @@ from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.own_images.estimating.accuracy import accuracy_of
 from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
 from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, out_of_fold
-from promptlet.own_images.estimating.undrawn import ask_undrawn
+from promptlet.own_images.estimating.undrawn import AS_MANY, ask_undrawn
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
 
@@ -159,7 +159,7 @@ def of_undrawn(method: Method, backbone: Backbone, rest: Material, seconds: floa
 def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfFold) -> Estimate:
     """What out-of-fold answers tell."""
     asked, targets = answers.asked, material.targets
-    accuracy, low, high = accuracy_of(answers, material)
+    accuracy, low, high = accuracy_of(answers, material, wider=AS_MANY if way.way == UNDRAWN else 1.0)
     matrix = confusion_matrix(targets[asked], answers.predicted[asked], len(material.class_names))
     found = Estimate(
         way=way.way,

@@ -24,8 +24,11 @@ from promptlet.own_images.material import Material, read_material
 FOLDS = 5
 """Of the estimate that would be made else."""
 MOST = 500
-"""As many are asked about, and one of each class at least: their interval is about 4 points to each side, and
+"""As many are asked about, and one of each class at least: their interval is about 5 points to each side, and
 encoding them costs less than the trainings of folds."""
+AS_MANY = 2.0
+"""Times the variance: the interval is to hold what a person measures on as many other images, and that
+varies as much again. Folds are widened by more than that."""
 ENOUGH = 200
 """Images of which an interval is narrow enough, whatever folds would give."""
 DRAWN_WHOLE = 0.05
@@ -92,7 +95,7 @@ def _are_enough(targets: np.ndarray, material: Material) -> bool:
     if material.shares[~left].sum() > DRAWN_WHOLE:
         return False
     effective = 1.0 / float(np.sum(weights_of(targets, material.shares) ** 2))
-    return effective >= min(len(material.targets) / overlap(FOLDS, 1 / FOLDS), ENOUGH)
+    return effective >= min(AS_MANY * len(material.targets) / overlap(FOLDS, 1 / FOLDS), ENOUGH)
 
 
 def _unlike(read: Material, material: Material) -> np.ndarray:
