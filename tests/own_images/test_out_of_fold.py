@@ -93,15 +93,22 @@ def test_copies_count_once_and_never_stand_on_both_sides(material: Material) -> 
 
 
 def test_many_folds_divide_the_classes_evenly() -> None:
-    """Twelve photos of each class: none of ten folds takes two of one and one of another."""
+    """Twelve photos of each class: none of ten folds takes two of one and one of another. Where most classes
+    have 20, ten do that, too."""
     backbone = load_backbone("mini")
     features = (
         rng.generator("test-even-folds", 1).standard_normal((36, backbone.feature_dim)).astype("float32")
     )
     many = read_material(backbone, list(features), ["cat", "dog", "cow"] * 12)
+    more = rng.generator("test-even-folds", 2).standard_normal((59, backbone.feature_dim)).astype("float32")
+    most_of_20 = read_material(backbone, list(more), [*(["cat", "dog"] * 20), *(["cow"] * 19)])
     found, answers = estimate(PromptClassifier(backbone, "tip_adapter"), backbone, many, Way("cv", 10))
     assert found.folds == 6 and answers is not None
     assert all((np.bincount(many.targets[answers.folds == fold]) == 2).all() for fold in range(6))
+    assert (
+        estimate(PromptClassifier(backbone, "tip_adapter"), backbone, most_of_20, Way("cv", 10))[0].folds
+        == 10
+    )
 
 
 def test_one_photo_of_each_class_is_no_estimate(material: Material) -> None:

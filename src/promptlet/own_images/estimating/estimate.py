@@ -143,11 +143,11 @@ def photos_of(material: Material) -> list[int]:
 
 
 def _even(photos: Sequence[int], most: int) -> int:
-    """Of many folds, how many divide the classes most evenly, the most of these: 8 of 10 where each has 16
+    """Of many folds, how many divide most of the classes evenly, the most of these: 8 of 10 where each has 16
     photos. A fold that takes two of one class and one of another leaves the first at a disadvantage with
     methods that count images, as Tip-Adapter does."""
     counts = range(most, min(FEWER_FOLDS, most) - 1, -1)
-    return min(counts, key=lambda count: sum(own % count for own in photos))
+    return min(counts, key=lambda count: sum(own % count != 0 for own in photos))
 
 
 def of_undrawn(method: Method, backbone: Backbone, rest: Material, seconds: float) -> Estimate:
