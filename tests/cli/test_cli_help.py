@@ -78,8 +78,9 @@ def test_the_reference_page_is_fresh() -> None:
 
 def test_what_help_names_exists() -> None:
     from promptlet.backbones import DEFAULT_BACKBONE
-    from promptlet.cli import evaluate, options
+    from promptlet.cli import evaluate
     from promptlet.cli.fit import checks
+    from promptlet.cli.given import options
     from promptlet.data import SAMPLERS
     from promptlet.methods import METHODS
     from promptlet.own_images.estimating import estimate

@@ -14,7 +14,7 @@ from promptlet.cli.bench import app as bench
 from promptlet.cli.demo import command as demo
 from promptlet.cli.ending import ErrorsInWords
 from promptlet.cli.fit import command as fit
-from promptlet.cli.own_methods import import_methods
+from promptlet.cli.given.own_methods import import_methods
 from promptlet.cli.predict import command as predict
 
 app = typer.Typer(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.options import DEFAULT_BACKBONE, BackboneName, Data, Page
+from promptlet.cli.given.options import DEFAULT_BACKBONE, BackboneName, Data, Page, same_again
+from promptlet.cli.given.skipping import tell_ignored
 from promptlet.cli.outputs import check_file, check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
@@ -18,12 +19,10 @@ from promptlet.cli.shell import (
     emit_json,
     examples,
     open_cache,
-    same_again,
     say,
     tell_notes,
     warn,
 )
-from promptlet.cli.skipping import tell_ignored
 from promptlet.errors import OptionError, listed
 
 if TYPE_CHECKING:

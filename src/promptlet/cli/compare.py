@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptlet.cli.options import (
+from promptlet.cli.given.options import (
     DEFAULT_BACKBONE,
     BackboneName,
     BatchSize,
@@ -20,6 +20,7 @@ from promptlet.cli.options import (
     Views,
     allowed,
 )
+from promptlet.cli.given.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.outputs import check_page, title_of, write_page
 from promptlet.cli.shell import (
     Device,
@@ -35,7 +36,6 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
-from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 
 if TYPE_CHECKING:
     from promptlet.own_images.comparing.result import Comparison

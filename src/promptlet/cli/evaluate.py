@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptlet.characters import cell
-from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
+from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
+from promptlet.cli.given.prompts import check_names, check_rule_of_names, names_of, read_prompt
+from promptlet.cli.given.skipping import tell_ignored
 from promptlet.cli.outputs import check_page, write_page
-from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,
@@ -27,7 +28,6 @@ from promptlet.cli.shell import (
     tell_notes,
     warn,
 )
-from promptlet.cli.skipping import tell_ignored
 from promptlet.cli.stopping import Interrupted
 from promptlet.cli.streams import emit_document
 from promptlet.errors import OptionError, check_option, with_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptlet.cli.options import Prompt
+from promptlet.cli.given.options import Prompt
 from promptlet.cli.shell import Json, emit_json, examples, say
 
 if TYPE_CHECKING:

@@ -6,14 +6,11 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from promptlet.characters import visible
-from promptlet.cli.options import DEFAULT_BACKBONE
 from promptlet.cli.streams import is_terminal, put_out, results
 from promptlet.cli.streams import say as say
 from promptlet.cli.streams import warn as warn
@@ -47,12 +44,6 @@ MOST_DIGITS = 1000
 def examples(*lines: str) -> str:
     """The examples at the end of a command's help, one per line."""
     return "\b\nExamples:\n" + "\n".join(f"  promptlet {line}" for line in lines)
-
-
-def same_again(data: Path, backbone: str | None) -> str:
-    """What another command is to be given for the same images and backbone."""
-    named = "" if backbone in (None, DEFAULT_BACKBONE) else f" --backbone {quote(str(backbone))}"
-    return f"{quote(str(data))}{named}"
 
 
 def end_with_failures(failed: int, runs: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptlet.cli.bench.run import end, keys_of, run_all
-from promptlet.cli.options import (
+from promptlet.cli.given.options import (
     DEFAULT_BACKBONE,
     Address,
     BackboneName,

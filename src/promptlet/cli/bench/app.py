@@ -14,7 +14,7 @@ from promptlet.cli.bench.study import STUDY
 from promptlet.cli.bench.study import study as show_study
 from promptlet.cli.bench.tell import tell_plan, tell_results
 from promptlet.cli.ending import Suggesting
-from promptlet.cli.options import (
+from promptlet.cli.given.options import (
     DEFAULT_BACKBONE,
     Address,
     BackboneName,
@@ -29,6 +29,7 @@ from promptlet.cli.options import (
     Workers,
     allowed,
 )
+from promptlet.cli.given.skipping import SkipBad, tell_left_out
 from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
     Device,
@@ -41,7 +42,6 @@ from promptlet.cli.shell import (
     tell_notes,
     whole_numbers,
 )
-from promptlet.cli.skipping import SkipBad, tell_left_out
 from promptlet.protocols import DEFAULT_METHODS
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.bench.run import end, keys_of, labels_of, refusals
+from promptlet.cli.given.skipping import facts_of
 from promptlet.cli.shell import emit_json, say, table, warn
-from promptlet.cli.skipping import facts_of
 
 if TYPE_CHECKING:
     from promptlet.protocols.bench import Bench, Outcome

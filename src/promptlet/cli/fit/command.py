@@ -20,7 +20,7 @@ from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_parts
-from promptlet.cli.options import (
+from promptlet.cli.given.options import (
     BACKBONES,
     DEFAULT_BACKBONE,
     BatchSize,
@@ -31,7 +31,9 @@ from promptlet.cli.options import (
     Shots,
     Views,
     allowed,
+    same_again,
 )
+from promptlet.cli.given.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
     Device,
@@ -43,12 +45,10 @@ from promptlet.cli.shell import (
     emit_json,
     examples,
     open_cache,
-    same_again,
     say,
     tell_notes,
     warn,
 )
-from promptlet.cli.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.stopping import Interrupted
 
 EXAMPLES = examples(

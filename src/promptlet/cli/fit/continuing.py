@@ -17,7 +17,7 @@ def parameters_from(
 
     Raises OptionError where another method or its options are asked for, and what reading the file raises.
     """
-    from promptlet.cli.prompts import read_prompt
+    from promptlet.cli.given.prompts import read_prompt
 
     named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if method is not None or named:

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.options import Classes, ClassesFile, OtherBackbone, Prompt, allowed
+from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, Prompt, allowed
+from promptlet.cli.given.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.predict.asking import ask_all, left_of, load
 from promptlet.cli.predict.checks import Form, check_out, check_rejection, made_with
 from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
-from promptlet.cli.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import (
     Device,
     Json,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -85,3 +86,9 @@ Address = Annotated[
     str | None,
     typer.Option(help="Of a Ray cluster, host:port or auto; else one is started here.", show_default=False),
 ]
+
+
+def same_again(data: Path, backbone: str | None) -> str:
+    """What another command is to be given for the same images and backbone."""
+    named = "" if backbone in (None, DEFAULT_BACKBONE) else f" --backbone {quote(str(backbone))}"
+    return f"{quote(str(data))}{named}"
