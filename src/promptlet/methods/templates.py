@@ -27,8 +27,12 @@ def check_template(template: str) -> str:
 
 @own_arithmetic()
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
-    """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
-    return unit(backbone.encode_templates([template], class_names)[0])
+    """Normalised features (C, D) of ``template`` with each name put in; no gradient.
+
+    Never in the low precision of a training step that asks for them.
+    """
+    with torch.autocast(backbone.device.type, enabled=False):
+        return unit(backbone.encode_templates([template], class_names)[0])
 
 
 def several_templates(templates: str) -> tuple[str, ...]:
@@ -58,8 +62,9 @@ def ensemble(
     """
     total = torch.zeros((), dtype=torch.float32, device=backbone.device)
     several = max(1, SENTENCES // len(class_names))
-    for begin in range(0, len(templates), several):
-        features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
-        features = unit(features) if normalised else features
-        total = total + features.sum(0)
+    with torch.autocast(backbone.device.type, enabled=False):  # that of a training step
+        for begin in range(0, len(templates), several):
+            features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
+            features = unit(features) if normalised else features
+            total = total + features.sum(0)
     return unit(total / len(templates))
