@@ -146,7 +146,7 @@ class LowRankContext(Context):
             draw = rng.generator(f"dropout{self.stream}/{step}", self.seed).random(tuple(self.P0.shape))
             keep = torch.from_numpy((draw >= self.dropout).astype(np.float32) / (1 - self.dropout))
             keep = without_waiting(keep, self.P0.device)
-            if self._keep is not None and keep.is_cuda:  # a captured step reads it where it was
+            if self._keep is not None and keep.device.type == "cuda":  # a captured step reads it where it was
                 self._keep.copy_(keep)
             else:
                 self._keep = keep

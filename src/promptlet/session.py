@@ -74,6 +74,14 @@ def generators_kept() -> Iterator[None]:
         random.setstate(state)
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """Autocast off there: around what is little work and loses much by few bits, such as logits, of which
+    bfloat16 tells apart only steps of an eighth."""
+    import torch
+
+    return torch.autocast(device.type, enabled=False)
+
+
 def without_waiting(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """``tensor`` there. On its way to a CUDA device the host goes on at once: it is copied from pinned memory,
     in the order of what the device does."""

@@ -16,7 +16,7 @@ from promptlet.disk import Reserve
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
-from promptlet.methods.method import NOTHING
+from promptlet.methods.method import IMAGES, NOTHING
 from promptlet.session import own_arithmetic, without_waiting
 from promptlet.training.checkpoint import (
     Progress,
@@ -215,7 +215,7 @@ def _epoch(
     tally = Tally(epoch, lr)
     for step, (x, y) in enumerate(_batches(data, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        with _precision(y.device):
+        with precision_of_steps(method):
             loss, logits = method.loss(x, y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -241,9 +241,9 @@ def _batches(
     images, device = data.inputs.images, data.labels.device
     order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
     views = _views(data.inputs.views, images, epoch, seed)[order]
-    there = order.to(device)
+    there = without_waiting(order, device)
     if isinstance(data.inputs, FeatureInputs):
-        order, views = there, views.to(device)
+        order, views = there, without_waiting(views, device)
     size = schedule.batch_size or images
     for step in range(schedule.steps_per_epoch(images)):
         part = slice(step * size, (step + 1) * size)
@@ -258,6 +258,10 @@ def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
     return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))
 
 
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 autocast on CUDA, the weights' own precision elsewhere."""
-    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+def precision_of_steps(method: Method) -> AbstractContextManager[object]:
+    """bfloat16 autocast on CUDA where a step runs through a tower; what is not a tower's own work is kept
+    out of it (`full_precision`). Elsewhere, the weights' own precision."""
+    in_towers = method.info.in_text_tower or method.info.reads == IMAGES
+    if method.backbone.device.type == "cuda" and in_towers:
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()

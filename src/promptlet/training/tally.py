@@ -36,7 +36,7 @@ class Tally:
 
     def read(self) -> tuple[float, float]:
         """The mean loss, and percent of hits. Raises TrainingError naming the first loss that is not finite."""
-        losses = torch.stack(self.losses).tolist()
+        losses = torch.stack(self.losses).cpu().tolist()
         for loss in losses:
             self._check(loss)
         return float(np.mean(losses)), 100.0 * int(self.hits) / self.seen
