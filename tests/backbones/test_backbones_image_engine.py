@@ -441,7 +441,7 @@ def test_without_onednn(images: ImageEncoder, monkeypatch: pytest.MonkeyPatch) -
     assert_same(images, make_context(images, 2), make_pixels())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda(clip_folder: Path) -> None:
     images = load_backbone(clip_folder, device="cuda").images
     context = make_context(images, 2).detach().cuda().requires_grad_()

@@ -88,6 +88,9 @@ class Method(nn.Module, ABC):
     """The class names it was trained on; None where it was not, or they are not known."""
     started_from: str | None = None
     """Identity of the numbers that its training begins with, where another prompt learned them."""
+    asks_host: ClassVar[str] = ""
+    """What in a training step needs the host to look at numbers of the device, so that the step cannot be
+    captured; "" for nothing."""
     new_names: str | None = None
     """How others are answered (`promptlet.methods.new_names`); None where there is no choice."""
 
