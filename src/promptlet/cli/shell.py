@@ -17,7 +17,7 @@ from promptlet.cli.streams import warn as warn
 from promptlet.errors import shown
 from promptlet.numbers import MOST_OF_A_LIST, check_number
 from promptlet.progress import Bars as Bars
-from promptlet.progress import DrawnBars, NoBars, WrittenBars, taken
+from promptlet.progress import DrawnBars, NoBars, WrittenBars, taken, told_by
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,11 +100,13 @@ def bars(off: bool = False) -> Iterator[Bars]:
     shows none of its own meanwhile."""
     with taken():
         if off:
-            yield NoBars(warn)
+            with told_by(NoBars(warn)) as lines:
+                yield lines
         elif not is_terminal(sys.stderr):
-            yield WrittenBars(warn)
+            with told_by(WrittenBars(warn)) as written:
+                yield written
         else:
-            with DrawnBars() as drawn:
+            with DrawnBars() as drawn, told_by(drawn):
                 yield drawn
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from promptlet.progress import LOGGER
+from promptlet.progress import tell
 
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 """What torch's RuntimeErrors say of it, on the devices there are."""
 
 
 class Tower:
-    """Features (B, D) of pixel values (B, 3, H, W), ``most`` at a time; what does not fit is halved, told by
-    the logger "promptlet", and so are all that follow."""
+    """Features (B, D) of pixel values (B, 3, H, W), ``most`` at a time; what does not fit is halved, and so
+    is all that follows, and that is told."""
 
     def __init__(self, encode: Callable[[Tensor], Tensor], most: int) -> None:
         self._encode, self.most = encode, most
@@ -40,8 +40,9 @@ class Tower:
             if len(pixels) == 1 or not _is_of_memory(error):
                 raise
         self.most = len(pixels) // 2  # outside of the handler, which holds on to what was allocated
-        LOGGER.warning(
-            "there is not memory enough to encode %d images at once: from now on %d", len(pixels), self.most
+        tell(
+            f"note: there is not memory enough to encode {len(pixels)} images at once; from here on "
+            f"{self.most} at a time"
         )
         return None
 
