@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +34,7 @@ class SimpleTokens:
     """open_clip's `SimpleTokenizer` (CLIP's vocabulary comes with it), called as transformers calls its."""
 
     pad_token_id = 0
+    unk_token_id = None
 
     def __init__(self) -> None:
         import open_clip
@@ -44,6 +46,12 @@ class SimpleTokens:
         if add_special_tokens:
             ids = [self.inner.sot_token_id, *ids, self.inner.eot_token_id]
         return SimpleNamespace(input_ids=ids)
+
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        return [self.inner.decoder[i] for i in ids]
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return {}
 
     def __len__(self) -> int:
         return VOCABULARY

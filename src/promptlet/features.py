@@ -150,10 +150,12 @@ def store_features(
 
 def feature_identity(backbone: Backbone) -> str:
     """What cached features depend on: the image tower, and in what precision it computes, where that is not
-    plain float32."""
-    weights = str(backbone.dtype).removeprefix("torch.")
-    words = precision(backbone.device) if weights == "float32" else weights
-    return backbone.image_fingerprint + (f"-{words}" if words else "")
+    plain float32: of its products, and what the session makes of float32."""
+    word = backbone.arithmetic
+    if word in ("bfloat16", "float16"):
+        return f"{backbone.image_fingerprint}-{word}"
+    words = "mixed" if word in ("mixed", "mixed_images") else "", precision(backbone.device)
+    return "-".join([backbone.image_fingerprint, *filter(None, words)])
 
 
 def _decoded(
