@@ -55,10 +55,9 @@ def load_backbone(
     """
     wanted = asked(dtype)
     backbone = _load(source, device, Arithmetic().weights if wanted is None else wanted.weights)
-    if isinstance(backbone, TowerBackbone):
-        towers = backbone.towers
-        backbone.compute_in(wanted or chosen(towers.text, towers.image, backbone.device))
     backbone.check()
+    if isinstance(backbone, TowerBackbone):
+        backbone.compute_in(wanted or chosen(backbone.towers, backbone.text, backbone.images))
     return backbone
 
 

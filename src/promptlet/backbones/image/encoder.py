@@ -62,26 +62,27 @@ class ImageEncoder:
         """True for class-token ViTs, whose layers prompts can enter."""
         return self.plain is not None
 
-    @own_arithmetic()
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
-        if self.products == self.dtype:
-            return self.encode_reference(pixel_values)
-        self._check()
-        with torch.inference_mode():
-            if self.engine is not None and not self.watch.added():
-                features = self.engine.encode_alone(pixel_values)
-            else:
-                with library_precision(self.device, self.dtype, self.products):
-                    features = self._forward(self._near(pixel_values))
-        return features.float().clone()
+        return self.encode_in(self.products, pixel_values)
 
-    @own_arithmetic()
     def encode_reference(self, pixel_values: Tensor) -> Tensor:
         """`encode` by the library model's own forward pass, in the weights' own dtype."""
+        return self.encode_in(self.dtype, pixel_values)
+
+    @own_arithmetic()
+    def encode_in(self, products: torch.dtype, pixel_values: Tensor) -> Tensor:
+        """`encode` with matrix products in another dtype: by the engine where it serves, else by the library
+        model's own forward pass, as it is in the weights' own dtype."""
         self._check()
         with torch.inference_mode():
-            features = self._forward(self._near(pixel_values))
+            if products == self.dtype:
+                features = self._forward(self._near(pixel_values))
+            elif self.engine is not None and not self.watch.added():
+                features = self.engine.encode_alone(pixel_values, products)
+            else:
+                with library_precision(self.device, self.dtype, products):
+                    features = self._forward(self._near(pixel_values))
         return features.float().clone()
 
     def _near(self, pixel_values: Tensor) -> Tensor:

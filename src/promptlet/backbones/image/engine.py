@@ -36,7 +36,7 @@ class ImageEngine:
     def encode(self, pixels: Tensor, context: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) beside a context (depth, n_ctx, d) -> features (B, D), float32."""
         rows = self.tower.tokens + context.shape[1]
-        dtype = self._dtype(context)
+        dtype = self._dtype(context, self.products)
         records = torch.is_grad_enabled() and context.requires_grad
         budget = self.keep_bytes
         parts = []
@@ -49,18 +49,18 @@ class ImageEngine:
             parts.append(self._encode(chunk, context, dtype, keep))
         return torch.cat(parts).float()
 
-    def encode_alone(self, pixels: Tensor) -> Tensor:
+    def encode_alone(self, pixels: Tensor, products: torch.dtype) -> Tensor:
         """Pixels (B, 3, H, W) -> features (B, D), float32, without a gradient."""
-        dtype = self._dtype(pixels)
+        dtype = self._dtype(pixels, products)
         step = max(1, self.max_rows // self.tower.tokens)
         with torch.no_grad():
             begins = range(0, pixels.shape[0], step)
             parts = [self._forward(pixels[at : at + step], None, dtype) for at in begins]
         return torch.cat(parts).float()
 
-    def _dtype(self, x: Tensor) -> torch.dtype:
+    def _dtype(self, x: Tensor, products: torch.dtype) -> torch.dtype:
         """That of the products, of layers whose copies are good."""
-        dtype = compute_dtype(x, self.products)
+        dtype = compute_dtype(x, products)
         if dtype != self.tower.dtype and self.tower.device.type == "cpu":
             self._sample.look()
         return dtype
