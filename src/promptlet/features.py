@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
@@ -22,6 +21,8 @@ from promptlet.session import precision
 BATCH = 32
 GPU_BATCH = 128
 """Of images, on a CPU and elsewhere. More at once were no faster on a CPU."""
+MIXED_IMAGES = ("mixed", "mixed_images")
+"""Arithmetics in which the image tower's products are in less than float32."""
 
 
 def encode_images(
@@ -197,14 +198,18 @@ def store_features(
 
 def feature_identity(backbone: Backbone) -> str:
     """What cached features depend on: the image tower, in what precision it computes, where that is not
-    plain float32, and whether large JPEGs are decoded smaller for it."""
-    weights = str(backbone.dtype).removeprefix("torch.")
-    words = precision(backbone.device) if weights == "float32" else weights
+    plain float32 (of its products, and what the session makes of float32), and whether large JPEGs are
+    decoded smaller for it."""
+    word = backbone.arithmetic
     decoding = "reduced" if reads_reduced(backbone) else ""
-    return "-".join(filter(None, (backbone.image_fingerprint, words, decoding)))
+    if word in ("bfloat16", "float16"):
+        words = [word]
+    else:
+        words = ["mixed" if word in MIXED_IMAGES else "", precision(backbone.device)]
+    return "-".join([backbone.image_fingerprint, *filter(None, [*words, decoding])])
 
 
 def reads_reduced(backbone: Backbone) -> bool:
     """Whether large JPEGs are decoded smaller (`preprocess.factor_of`): where the image tower computes in
     less than float32, whose rounding makes as much of a difference. With float32 every pixel counts."""
-    return backbone.dtype != torch.float32
+    return backbone.arithmetic in ("bfloat16", "float16", *MIXED_IMAGES)

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.agreement import compare_once
+from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.dtypes import slow
 from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.parts import Towers
@@ -55,6 +57,19 @@ class TowerBackbone(Backbone):
     @property
     def dtype(self) -> torch.dtype:
         return self._images.dtype
+
+    @property
+    def arithmetic(self) -> str:
+        return self._arithmetic.word
+
+    @property
+    def _arithmetic(self) -> Arithmetic:
+        return Arithmetic(self.dtype, self._text.products, self._images.products)
+
+    def compute_in(self, arithmetic: Arithmetic) -> None:
+        """From now on, each tower's matrix products are in its dtype; that of the weights stays."""
+        self._text.compute_in(arithmetic.text)
+        self._images.compute_in(arithmetic.images)
 
     @cached_property
     def feature_dim(self) -> int:
@@ -109,9 +124,11 @@ class TowerBackbone(Backbone):
 
     def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         self.check()
+        slower = slow(self._arithmetic, self.device)
         unknown = with_unknown((name for name in class_names if self._has_unknown(name)), self.name)
         return (
             *self._remarks,
+            *([slower] if slower else []),
             *([unknown] if unknown else []),
             *(
                 f"the {side} tower of {self.name} takes the plain path, the library's own forward, which is "

@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; the first CUDA device, else the CPU.")]
-Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16 or float16.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        help="auto (mixed for large models where that is faster on this machine, else float32), float32, "
+        "mixed (products in bfloat16), bfloat16 or float16; else auto.",
+        show_default=False,
+    ),
+]
+BenchDtype = Annotated[
+    str | None,
+    typer.Option(help="As in fit; else float32, the same on every machine.", show_default=False),
+]
 NewNames = Annotated[
     str | None,
     typer.Option(

@@ -32,8 +32,8 @@ from promptlet.cli.given.options import (
 from promptlet.cli.given.skipping import SkipBad, tell_left_out
 from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
+    BenchDtype,
     Device,
-    Dtype,
     Json,
     NoCache,
     bars,
@@ -141,7 +141,7 @@ def run(
     workers: Workers = None,
     address: Address = None,
     device: Device = None,
-    dtype: Dtype = None,
+    dtype: BenchDtype = None,
     no_cache: NoCache = False,
     skip_bad: SkipBad = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
