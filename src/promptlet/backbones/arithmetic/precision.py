@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -52,12 +53,9 @@ def own_precision(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, enabled=False)
 
 
-def library_precision(device: torch.device, weights: torch.dtype, products: torch.dtype) -> torch.autocast:
+def library_precision(
+    device: torch.device, weights: torch.dtype, products: torch.dtype
+) -> AbstractContextManager[object]:
     """Around a library's own forward pass: autocast to ``products`` where they are not the weights'; else
-    autocast as it is."""
-    kind = device.type
-    if products == weights:
-        return torch.autocast(
-            kind, dtype=torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind)
-        )
-    return torch.autocast(kind, dtype=products)
+    autocast stays as it is."""
+    return nullcontext() if products == weights else torch.autocast(device.type, dtype=products)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Literal
 
@@ -207,7 +208,7 @@ class TextEncoder:
         with torch.no_grad():
             return self.plain.forward(self._ids(rows)).float()
 
-    def _library(self) -> torch.autocast:
+    def _library(self) -> AbstractContextManager[object]:
         """Around the library's own forward pass, where it stands for the engine."""
         return library_precision(self.device, self.token_embedding.dtype, self.products)
 
