@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,7 @@ class SimpleTokens:
         return VOCABULARY
 
 
+@cache
 def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     """transformers' CLIPModel: ViT-B/16's text tower beside a tiny vision tower. ``quick``: both tiny."""
     from transformers import CLIPConfig, CLIPModel
@@ -79,7 +81,8 @@ def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     return wrap_transformers(model, SimpleTokens(), SPEC, "random CLIP", torch.device(device), torch.float32)
 
 
-def vision_backbone(device: str, quick: bool = False) -> Backbone:
+@cache
+def vision_backbone(device: str, quick: bool = False, dtype: torch.dtype = torch.float32) -> Backbone:
     """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels beside a tiny text tower."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -91,10 +94,11 @@ def vision_backbone(device: str, quick: bool = False) -> Backbone:
     side = config.vision_config.image_size
     spec = ImageSpec("exact", (side, side), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     return wrap_transformers(
-        CLIPModel(config), SimpleTokens(), spec, "random CLIP", torch.device(device), torch.float32
+        CLIPModel(config), SimpleTokens(), spec, "random CLIP", torch.device(device), dtype
     )
 
 
+@cache
 def open_clip_backbone(device: str, quick: bool = False) -> Backbone:
     """open_clip's ViT-B-16, the nearest to CoOp's own code. ``quick``: with tiny towers."""
     import open_clip

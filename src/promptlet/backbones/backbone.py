@@ -14,6 +14,7 @@ from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.readings import NameRead, check_distinct
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
+from promptlet.session import full_precision
 
 
 class Backbone(ABC):
@@ -141,8 +142,10 @@ class Backbone(ABC):
         )
 
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
-        """Logits (B, C) of features that are both normalised already: scale * cosine + bias."""
-        return self.logit_scale * image_features @ class_features.t() + self.logit_bias
+        """Logits (B, C) of features that are both normalised already: scale * cosine + bias. Never in the low
+        precision of a training step."""
+        with full_precision(image_features.device):
+            return self.logit_scale * image_features @ class_features.t() + self.logit_bias
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Backbone:
         """Itself: a frozen backbone is shared, also by `sklearn.base.clone`."""

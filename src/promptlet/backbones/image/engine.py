@@ -19,6 +19,9 @@ from promptlet.backbones.arithmetic.precision import compute_dtype, own_precisio
 from promptlet.backbones.image.blocks import forward_block
 from promptlet.backbones.image.tower import ImageTower
 
+ROWS, ROWS_ELSEWHERE = 1024, 16384
+"""In a chunk: on a CPU few, whose states stay in its caches."""
+
 
 class ImageEngine:
     """Encodes images through an `ImageTower`. Not normalised features, autograd to the context alone.
@@ -26,11 +29,11 @@ class ImageEngine:
     Attributes: ``products``, the dtype of the matrix products; the weights' own at first.
     """
 
-    def __init__(self, tower: ImageTower, max_rows: int = 1024, keep_bytes: int = 3 << 30) -> None:
+    def __init__(self, tower: ImageTower, max_rows: int | None = None, keep_bytes: int = 3 << 30) -> None:
         self.products = tower.dtype
         self._sample = Sample(tower.products)
         self.tower = tower
-        self.max_rows = max_rows
+        self.max_rows = max_rows or (ROWS if tower.device.type == "cpu" else ROWS_ELSEWHERE)
         self.keep_bytes = keep_bytes
 
     def encode(self, pixels: Tensor, context: Tensor) -> Tensor:
