@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.clip.folder import load_clip
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
 from promptlet.backbones.libraries.transformers import load_transformers
@@ -67,7 +68,7 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
     if text.startswith(OPEN_CLIP):
         return load_open_clip(text, chosen, kind)
     if text == MINI:
-        return load_transformers(str(MODEL_FOLDER), chosen, kind, name=MINI)
+        return _load_folder(MODEL_FOLDER, MINI, chosen, kind)
     path = Path(text).expanduser()
     if path.suffix == ".npz" and path.is_file():
         raise BackboneError(
@@ -79,7 +80,7 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
             f"{_meant(text, path)}"
         )
     if path.is_dir():
-        return load_transformers(str(path), chosen, kind, name=name_of_folder(path))
+        return _load_folder(path, name_of_folder(path), chosen, kind)
     try:
         return load_transformers(text, chosen, kind)
     except BackboneError as error:
@@ -87,6 +88,11 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
         if not hint:
             raise
         raise type(error)(f"{error}{hint}") from error.__cause__
+
+
+def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    own = load_clip(folder, name, str(folder), device, dtype)
+    return load_transformers(str(folder), device, dtype, name) if own is None else own
 
 
 def _meant(text: str, path: Path) -> str:

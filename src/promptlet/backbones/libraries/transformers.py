@@ -279,14 +279,19 @@ def _load_tokenizer(source: str, config: Any, folder: Path, local: bool) -> Any:
         check_tokenizer_files(folder, source)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         check_own_tokenizer(source, tokenizer)
-        words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
-        size, vocabulary = len(tokenizer), int(config.text_config.vocab_size)
+        check_words(source, tokenizer, int(config.text_config.vocab_size))
+    return tokenizer
+
+
+def check_words(source: str, tokenizer: Any, vocabulary: int) -> None:
+    """Raise BackboneError for a tokenizer that knows no words, or far more than the text tower."""
+    words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
+    size = len(tokenizer)
     if len(words) <= 3 or size > vocabulary + 256:
         raise BackboneError(
             f"{source!r} has no tokenizer that fits its text tower ({size} entries for a vocabulary of "
             f"{vocabulary}). {_advice(source)}"
         )
-    return tokenizer
 
 
 def _load_spec(source: str, folder: Path, local: bool) -> ImageSpec:
