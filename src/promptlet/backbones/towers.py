@@ -22,8 +22,8 @@ from promptlet.backbones.text.encoder import TextEncoder
 
 @final
 class TowerBackbone(Backbone):
-    """Attributes beside `Backbone`'s: ``towers``; ``library``, what loads the same model by the framework where
-    ``model`` is not the framework's own yet. ``remarks``: what its loader took from where, as notes."""
+    """Attributes beside `Backbone`'s: ``towers``; ``library``, what loads the same model by the framework
+    where ``model`` is not the framework's own yet. ``remarks``: what its loader took from where, as notes."""
 
     has_towers = True
 
@@ -77,8 +77,8 @@ class TowerBackbone(Backbone):
         return self._model
 
     def _become(self, other: TowerBackbone) -> None:
-        """From now on what ``other`` is, a backbone of the same model: also encoders that somebody holds. Raises
-        BackboneError where it is not the same."""
+        """From now on what ``other`` is, a backbone of the same model: also encoders that somebody holds.
+        Raises BackboneError where it is not the same."""
         other.check_fingerprint(self.fingerprint, self.name, f"what was loaded of {self.name!r}")
         for mine, theirs in ((self._text, other._text), (self._images, other._images)):
             vars(mine).update(vars(theirs))

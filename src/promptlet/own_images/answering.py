@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.own_images.asking import ask
 from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.web.loading import Loader, is_address
@@ -26,7 +26,7 @@ class Answered:
 
 
 def answer_all(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     rule: Rule,
@@ -69,7 +69,7 @@ class Row:
 
 
 def rows_of(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     accept: bool | float | None = None,

@@ -90,7 +90,11 @@ def _weights(path: Path, names: set[str]) -> dict[str, Tensor]:
 
     with safe_open(path, framework="pt", device="cpu") as file:
         stored = set(file.keys())
-        if stored - names - set(NO_WEIGHTS) or names - stored or (file.metadata() or {}).get("format") != "pt":
+        if (
+            stored - names - set(NO_WEIGHTS)
+            or names - stored
+            or (file.metadata() or {}).get("format") != "pt"
+        ):
             raise UnknownError("other tensors than CLIP's")
         weights: dict[str, Any] = {name: file.get_tensor(name) for name in names}
     if any(tensor.dtype not in NUMBERS for tensor in weights.values()):
@@ -104,7 +108,10 @@ def _names(settings: ClipSettings) -> Iterator[str]:
     yield from (f"text_model.embeddings.{part}_embedding.weight" for part in ("token", "position"))
     yield "vision_model.embeddings.class_embedding"
     yield from (f"vision_model.embeddings.{part}_embedding.weight" for part in ("patch", "position"))
-    layers = {"text": settings.text_config, "vision": settings.vision_config}
+    layers = {
+        "text": settings.text_config.num_hidden_layers,
+        "vision": settings.vision_config.num_hidden_layers,
+    }
     parts = [
         *(f"self_attn.{part}_proj" for part in "qkv"),
         *("self_attn.out_proj", "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2"),
@@ -112,6 +119,6 @@ def _names(settings: ClipSettings) -> Iterator[str]:
     for kind in ("weight", "bias"):
         yield f"text_model.final_layer_norm.{kind}"
         yield from (f"vision_model.{norm}.{kind}" for norm in ("pre_layrnorm", "post_layernorm"))
-        for side, tower in layers.items():
-            for layer in range(tower.num_hidden_layers):
+        for side, count in layers.items():
+            for layer in range(count):
                 yield from (f"{side}_model.encoder.layers.{layer}.{part}.{kind}" for part in parts)

@@ -6,7 +6,7 @@ Weights of its folders fit by name, and features are the library's own to the la
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.clip.settings import ClipSettings, TextSettings, VisionSettings
 
-NOWHERE = {"device": "meta", "dtype": torch.float32}
+NOWHERE: dict[str, Any] = {"device": "meta", "dtype": torch.float32}
 """Weights are put in after the modules are built: neither filled nor held before."""
 LARGEST_ID = 2
 """An ``eos_token_id`` of older configurations, which means: pool at the largest id."""
@@ -126,7 +126,7 @@ class ImageEmbeddings(nn.Module):
 
     def __init__(self, tower: VisionSettings) -> None:
         super().__init__()
-        self.class_embedding = nn.Parameter(torch.empty(tower.hidden_size, **NOWHERE))  # type: ignore[arg-type]
+        self.class_embedding = nn.Parameter(torch.empty(tower.hidden_size, **NOWHERE))
         self.patch_embedding = nn.Conv2d(
             tower.num_channels, tower.hidden_size, tower.patch_size, tower.patch_size, bias=False, **NOWHERE
         )
@@ -185,11 +185,9 @@ class Clip(nn.Module):
         text, vision = settings.text_config, settings.vision_config
         self.text_model = TextTower(text)
         self.vision_model = ImageTower(vision)
-        self.visual_projection = nn.Linear(
-            vision.hidden_size, settings.projection_dim, bias=False, **NOWHERE
-        )
+        self.visual_projection = nn.Linear(vision.hidden_size, settings.projection_dim, bias=False, **NOWHERE)
         self.text_projection = nn.Linear(text.hidden_size, settings.projection_dim, bias=False, **NOWHERE)
-        self.logit_scale = nn.Parameter(torch.empty((), **NOWHERE))  # type: ignore[arg-type]
+        self.logit_scale = nn.Parameter(torch.empty((), **NOWHERE))
 
 
 def _norm(tower: TextSettings | VisionSettings) -> nn.LayerNorm:
@@ -198,4 +196,4 @@ def _norm(tower: TextSettings | VisionSettings) -> nn.LayerNorm:
 
 def _table(rows: int, width: int) -> nn.Embedding:
     """Not filled: torch loads its compiler, for a second, to draw numbers that are nowhere."""
-    return nn.Embedding(rows, width, _weight=torch.empty(rows, width, **NOWHERE))  # type: ignore[arg-type]
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width, **NOWHERE))

@@ -59,7 +59,13 @@ CONFIG_MUST_BE: dict[str, tuple[Any, ...]] = {
 }
 NO_MATTER = frozenset(
     (
-        *("model_max_length", "max_length", "padding_side", "truncation_side", "stride"),  # cut and padded here
+        *(
+            "model_max_length",
+            "max_length",
+            "padding_side",
+            "truncation_side",
+            "stride",
+        ),  # cut and padded here
         *("truncation_strategy", "pad_token_type_id", "pad_to_multiple_of", "clean_up_tokenization_spaces"),
         *("name_or_path", "special_tokens_map_file", "processor_class", "is_local", "local_files_only"),
     )
@@ -142,7 +148,10 @@ def tokens_of(folder: Path, source: str) -> ClipTokens:
     backend.no_padding()
     backend.no_truncation()
     tokens = ClipTokens(backend, ids[START], ids[END])
-    if any(backend.token_to_id(word) != at for word, at in ids.items()) or len(tokens) != max(ids.values()) + 1:
+    if (
+        any(backend.token_to_id(word) != at for word, at in ids.items())
+        or len(tokens) != max(ids.values()) + 1
+    ):
         raise UnknownError("special tokens that are not the vocabulary's last")
     return tokens
 
@@ -172,7 +181,8 @@ def _check_way(said: Said) -> None:
         raise UnknownError("another pre_tokenizer")
     split, last = ({"use_regex": True, **step} if step.get("type") == "ByteLevel" else step for step in steps)
     expected = [
-        {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Removed", "invert": True} for regex in REGEXES
+        {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Removed", "invert": True}
+        for regex in REGEXES
     ]
     if split not in expected or last != BYTES:
         raise UnknownError("another pre_tokenizer")
@@ -192,11 +202,13 @@ def _check_config(config: Mapping[str, Any], added: Any) -> None:
 
 
 def _by_id(added: Any) -> dict[str, Any]:
-    return {str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added}
+    return {
+        str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added
+    }
 
 
 def _check_named(named: Mapping[str, Any]) -> None:
-    """Start, end, unknown and padding are the two special tokens; how each stands is tokenizer.json's to say."""
+    """Start, end, unknown and padding are the two special tokens; tokenizer.json says how each stands."""
     for name, value in named.items():
         content = value.get("content") if isinstance(value, dict) else value
         if name not in NAMED or content != NAMED[name]:
