@@ -92,13 +92,21 @@ class TowerBackbone(Backbone):
             watch.before_use = None
         try:
             check_whole(self._model)
-            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            self._check_weights()
             check_preprocessing(self.name, self._images.spec)
             compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
         except BaseException:
             for watch in watches:
                 watch.before_use = self.check
             raise
+
+    def _check_weights(self) -> None:
+        def find() -> str:
+            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            return "sound"
+
+        found = self.towers.found
+        _ = find() if found is None else found.once(f"weights {self.dtype}", find)
 
     @property
     def image_fingerprint(self) -> str:

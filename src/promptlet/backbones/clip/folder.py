@@ -25,6 +25,7 @@ from torch import Tensor
 from promptlet.backbones.clip.model import Clip
 from promptlet.backbones.clip.settings import ClipSettings, UnknownError, settings_of
 from promptlet.backbones.clip.tokens import ClipTokens, tokens_of
+from promptlet.backbones.found import Found
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.refusal import PANIC
@@ -48,8 +49,10 @@ def load_clip(
     """A backbone of the CLIP in ``folder``, which is called ``name``; None where the library is to read it,
     for which ``source`` is its name or place."""
     try:
+        found = Found([folder / WEIGHTS])
         model, tokens, spec = _read(folder, source)
-        backbone = wrap_transformers(model, tokens, spec, name, device, dtype)
+        found.settle()
+        backbone = wrap_transformers(model, tokens, spec, name, device, dtype, found)
         backbone.check()
     except BaseException as error:  # whatever it is, the library says it as it always did
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:

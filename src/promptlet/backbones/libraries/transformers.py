@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.found import Found
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.libraries.asked import check_folder, read_asked
@@ -96,9 +97,17 @@ def _check_reachable(source: str, found: BackboneError) -> None:
 
 
 def wrap_transformers(
-    model: Any, tokenizer: Any, spec: ImageSpec, name: str, device: torch.device, dtype: torch.dtype
+    model: Any,
+    tokenizer: Any,
+    spec: ImageSpec,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    found: Found | None = None,
 ) -> TowerBackbone:
-    """A backbone over a transformers model that is already in memory (its weights are frozen in place)."""
+    """A backbone over a transformers model that is already in memory (its weights are frozen in place).
+
+    found: what is known of the files with its weights, as they are."""
     text_config = model.config.text_config
     text_model = model.text_model
     text_model = getattr(text_model, "text_model", text_model)  # older transformers wrap it once more
@@ -123,6 +132,7 @@ def wrap_transformers(
         _present(text_model, projection),
         _present(model.vision_model, visual),
         spec.as_dict(),
+        found,
     )
     towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
