@@ -143,8 +143,8 @@ def wrap_transformers(
     tower = (
         towers.read("text", partial(causal_tower, text_model, projection, text_config)) if causal else None
     )
-    found = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
-    prompted, eyes = found or (None, None)
+    seeing = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
+    prompted, eyes = seeing or (None, None)
     return TowerBackbone(
         name=name,
         framework="transformers",
