@@ -8,6 +8,7 @@ import torch
 
 from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.clip.folder import load_clip
 from promptlet.backbones.dtypes import asked, chosen
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
@@ -74,7 +75,7 @@ def _load(source: str | Path, device: str | torch.device | None, kind: torch.dty
     if text.startswith(OPEN_CLIP):
         return load_open_clip(text, place, kind)
     if text == MINI:
-        return load_transformers(str(MODEL_FOLDER), place, kind, name=MINI)
+        return _load_folder(MODEL_FOLDER, MINI, place, kind)
     path = Path(text).expanduser()
     if path.suffix == ".npz" and path.is_file():
         raise BackboneError(
@@ -86,7 +87,7 @@ def _load(source: str | Path, device: str | torch.device | None, kind: torch.dty
             f"{_meant(text, path)}"
         )
     if path.is_dir():
-        return load_transformers(str(path), place, kind, name=name_of_folder(path))
+        return _load_folder(path, name_of_folder(path), place, kind)
     try:
         return load_transformers(text, place, kind)
     except BackboneError as error:
@@ -94,6 +95,11 @@ def _load(source: str | Path, device: str | torch.device | None, kind: torch.dty
         if not hint:
             raise
         raise type(error)(f"{error}{hint}") from error.__cause__
+
+
+def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    own = load_clip(folder, name, str(folder), device, dtype)
+    return load_transformers(str(folder), device, dtype, name) if own is None else own
 
 
 def _meant(text: str, path: Path) -> str:

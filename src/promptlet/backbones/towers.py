@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
@@ -24,7 +24,8 @@ from promptlet.backbones.text.encoder import TextEncoder
 
 @final
 class TowerBackbone(Backbone):
-    """Attributes beside `Backbone`'s: ``towers``. ``remarks``: what its loader took from where, as notes."""
+    """Attributes beside `Backbone`'s: ``towers``; ``library``, what loads the same model by the framework
+    where ``model`` is not the framework's own yet. ``remarks``: what its loader took from where, as notes."""
 
     has_towers = True
 
@@ -42,6 +43,7 @@ class TowerBackbone(Backbone):
     ) -> None:
         super().__init__(name, framework, logit_scale, logit_bias)
         self.towers = towers
+        self.library: Callable[[], TowerBackbone] | None = None
         self._model = model
         self._text = text
         self._images = images
@@ -85,7 +87,17 @@ class TowerBackbone(Backbone):
 
     @property
     def model(self) -> nn.Module:
+        if self.library is not None:
+            self._become(self.library())
         return self._model
+
+    def _become(self, other: TowerBackbone) -> None:
+        """From now on what ``other`` is, a backbone of the same model: also encoders that somebody holds.
+        Raises BackboneError where it is not the same."""
+        other.check_fingerprint(self.fingerprint, self.name, f"what was loaded of {self.name!r}")
+        for mine, theirs in ((self._text, other._text), (self._images, other._images)):
+            vars(mine).update(vars(theirs))
+        self.towers, self._model, self.library = other.towers, other._model, None
 
     def check(self) -> None:
         watches = (self.towers.text_watch, self.towers.image_watch)
@@ -95,13 +107,21 @@ class TowerBackbone(Backbone):
             watch.before_use = None
         try:
             check_whole(self._model)
-            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            self._check_weights()
             check_preprocessing(self.name, self._images.spec)
             compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
         except BaseException:
             for watch in watches:
                 watch.before_use = self.check
             raise
+
+    def _check_weights(self) -> None:
+        def find() -> str:
+            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            return "sound"
+
+        found = self.towers.found
+        _ = find() if found is None else found.once(f"weights {self.dtype}", find)
 
     @property
     def image_fingerprint(self) -> str:

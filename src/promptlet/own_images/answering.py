@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.own_images.asking import ask
 from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.web.loading import Loader, is_address
@@ -30,7 +30,7 @@ class Answered:
 
 
 def answer_all(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     rule: Rule,
@@ -79,7 +79,7 @@ class Row:
 
 
 def rows_of(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     accept: bool | float | None = None,

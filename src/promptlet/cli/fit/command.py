@@ -183,12 +183,12 @@ def command(
     elif not checkpoint.exists():
         warn(f"note: there is no checkpoint {checkpoint}; training begins anew")
     from promptlet.backbones import load_backbone
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.own_images.fitting import fit
     from promptlet.own_images.keeping import keeping_features
 
     cache = open_cache(no_cache)
-    classifier = PromptClassifier(
+    classifier = PromptLearner(
         backbone=load_backbone(backbone or DEFAULT_BACKBONE, device, dtype),
         **chosen,
         shots=shots,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.reading import Reader
 from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, build_method
@@ -20,7 +20,7 @@ ZERO_SHOT = "zero_shot"
 
 @own_arithmetic()
 def zero_shot_answers(
-    classifier: PromptClassifier, sources: Sequence[Any], names: tuple[str, ...]
+    classifier: PromptLearner, sources: Sequence[Any], names: tuple[str, ...]
 ) -> np.ndarray | None:
     """Which of ``names`` each image is without the prompt (N,) int, from features that are kept.
 
