@@ -140,7 +140,11 @@ class Method(nn.Module, ABC):
         return self.backbone.logits(self.image_features(inputs), self.class_features())
 
     def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The training loss (a scalar) and the logits (B, C); labels (B,) index `class_names`."""
+        """The training loss (a scalar) and the logits (B, C); labels (B,) index `class_names`.
+
+        Methods that train on very many images and classes at once give the best class of each image (B,) in
+        the place of logits that would not fit (`promptlet.methods.many`).
+        """
         logits = self.logits(inputs)
         return F.cross_entropy(logits, labels), logits
 

@@ -18,6 +18,7 @@ from promptlet.disk import Reserve
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
+from promptlet.methods.many import best_of
 from promptlet.methods.method import NOTHING
 from promptlet.session import own_arithmetic
 from promptlet.training.checkpoint import (
@@ -225,7 +226,7 @@ def _epoch(
         method.after_backward()
         losses.append(_finite(float(loss.detach()), epoch, lr))
         optimizer.step()
-        hits += int((logits.detach().argmax(1) == y).sum())
+        hits += int((best_of(logits) == y).sum())
         seen += int(y.shape[0])
     return EpochReport(
         epoch=epoch + 1,

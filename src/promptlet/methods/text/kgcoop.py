@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
@@ -77,6 +76,6 @@ class KgCoOp(TextPrompt):
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         classes = self.class_features()
-        logits = self.backbone.logits(image_features, classes)
+        loss, logits = self.cross_entropy(image_features, labels, classes)
         distance = 1.0 - torch.linalg.vecdot(classes, self.anchor()).mean()
-        return F.cross_entropy(logits, labels) + self.weight * distance, logits
+        return loss + self.weight * distance, logits
