@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +34,7 @@ class SimpleTokens:
     """open_clip's `SimpleTokenizer` (CLIP's vocabulary comes with it), called as transformers calls its."""
 
     pad_token_id = 0
+    unk_token_id = None
 
     def __init__(self) -> None:
         import open_clip
@@ -44,6 +46,12 @@ class SimpleTokens:
         if add_special_tokens:
             ids = [self.inner.sot_token_id, *ids, self.inner.eot_token_id]
         return SimpleNamespace(input_ids=ids)
+
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        return [self.inner.decoder[i] for i in ids]
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return {}
 
     def __len__(self) -> int:
         return VOCABULARY
@@ -118,12 +126,13 @@ def class_names(count: int) -> list[str]:
         return [real[i * len(real) // count] for i in range(count)]
     heads = [name.rsplit(" ", 1)[0] for name in real if " " in name]
     tails = [name.rsplit(" ", 1)[-1] for name in real]
-    names = dict.fromkeys(real)
+    names = {name.casefold(): name for name in real}  # capitals tell no two classes apart
     for step in range(len(tails)):
         for i, head in enumerate(heads):
-            names[f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"] = None
+            name = f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"
+            names.setdefault(name.casefold(), name)
             if len(names) == count:
-                return list(names)
+                return list(names.values())
     raise ValueError(f"{count} names asked for; {len(names)} can be put together")
 
 

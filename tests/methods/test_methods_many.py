@@ -70,7 +70,9 @@ def test_a_loss_in_parts_is_the_loss_of_the_whole(
     assert torch.equal(found[1], wanted[1])
     assert found[2].keys() == wanted[2].keys() != set()
     for key, gradient in wanted[2].items():
-        torch.testing.assert_close(found[2][key], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()))
+        torch.testing.assert_close(
+            found[2][key], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max())
+        )
 
 
 @pytest.mark.parametrize("name", ["rlp", "kgcoop", "tip_adapter_f"])

@@ -1,7 +1,7 @@
 """Losses over more images and classes than there is memory for logits: in parts, equal to rounding.
 
-B images and C classes make B x C logits, and a training step holds them four times over: 20,000 classes with 16
-images each would be 25 GB a time. A loss that is a mean over images needs them only for its gradient in
+B images and C classes make B x C logits, and a training step holds them four times over: 20,000 classes with
+16 images each would be 25 GB a time. A loss that is a mean over images needs them only for its gradient in
 what all images share, the class features above all; so some images at a time are taken forward and backward
 at once, their gradients added up, and the step goes back through the text tower once, as ever.
 """
@@ -45,7 +45,7 @@ def best_of(answers: Tensor) -> Tensor:
 
 
 def in_parts(score: Callable[[Tensor], Tensor], inputs: Tensor, width: int) -> Tensor:
-    """``score`` (B, C) of inputs (B, D), as many at a time as `HELD` allows; width: numbers an image takes."""
+    """``score`` (B, C) of inputs (B, D), as many at a time as `HELD` allows; width: numbers each takes."""
     size = max(1, HELD // max(width, 1))
     if len(inputs) <= size:
         return score(inputs)
@@ -64,7 +64,9 @@ class _OverImages(torch.autograd.Function):
             tensor.detach().requires_grad_(asked) for tensor, asked in zip(given, wanted, strict=True)
         )
         total = torch.zeros((), dtype=torch.float32, device=labels.device)
-        sums = [torch.zeros_like(tensor) if asked else None for tensor, asked in zip(given, wanted, strict=True)]
+        sums = [
+            torch.zeros_like(tensor) if asked else None for tensor, asked in zip(given, wanted, strict=True)
+        ]
         best = torch.empty_like(labels)
         for begin in range(0, len(labels), size):
             part = slice(begin, begin + size)

@@ -102,7 +102,9 @@ class TextPrompt(Method):
 
     def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if type(self).logits is not TextPrompt.logits or self.decoupled() is not None:
-            return super().loss(inputs, labels)  # logits of one's own; and names never taught, not in training
+            return super().loss(
+                inputs, labels
+            )  # logits of one's own; and names never taught, not in training
         return self.cross_entropy(self.image_features(inputs), labels, self.class_features())
 
     def cross_entropy(self, images: Tensor, labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
