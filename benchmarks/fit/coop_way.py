@@ -1,7 +1,7 @@
-"""The way of CoOp's code in this process: ``python -m benchmarks.fit.coop_way BEGAN OUT FOLDER MODEL EPOCHS``.
+"""The way of CoOp's code, in this process.
 
-As `CoOp <https://github.com/KaiyangZhou/CoOp>`_ trains: in every epoch every image is decoded, cropped and
-flipped by chance, and encoded (without gradients); at every step of 32 images the prompts of all classes go
+``python -m benchmarks.fit.coop_way BEGAN OUT FOLDER MODEL EPOCHS [THREADS]``. As `CoOp
+<https://github.com/KaiyangZhou/CoOp>`_ trains: in every epoch every image is decoded, cropped and flipped by chance, and encoded (without gradients); at every step of 32 images the prompts of all classes go
 through the text tower in their full length of 77 positions, forward and backward; SGD, its learning rate on a
 cosine. Images are decoded by threads ahead of the model, as its workers do. Both towers are the library's own
 (transformers), float32.
@@ -24,8 +24,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BATCH, DECODERS, AHEAD = 32, 4, 2
-TORCH_THREADS = 1
-"""``--quick`` of the benchmark runs with one thread."""
 
 
 def main() -> None:
@@ -54,7 +52,7 @@ class CoOpTraining:
         from promptlet.training import SCHEDULES
 
         self.backbone, self.names, self.images = backbone, names, images
-        self.method = build_method("coop", backbone, names)
+        self.method: Any = build_method("coop", backbone, names)
         self.schedule = SCHEDULES["coop"]
         self.optimizer = self.schedule.make_optimizer(self.method.trainables())
 
@@ -82,11 +80,11 @@ class CoOpTraining:
         return features
 
     def _step(self, features: Tensor, labels: Tensor) -> float:
-        context = self.method.context()
+        context = self.method.context.forward()
         classes = F.normalize(self.backbone.text.encode_reference(context, self.names), dim=-1)
         loss = F.cross_entropy(self.backbone.logit_scale * features @ classes.t(), labels)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         return float(loss.detach())
 

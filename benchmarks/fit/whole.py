@@ -1,4 +1,4 @@
-"""A whole ``promptlet fit``, from JPEGs and nothing cached to a written prompt, beside the way of CoOp's code."""
+"""A whole ``promptlet fit``, from JPEGs and nothing cached to a written prompt, beside CoOp's own way."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         "backbone": "CLIP with random weights, " + ("tiny towers" if quick else "ViT-B/16's size"),
         "seconds": "wall time of the whole process, from its being asked for to its end",
         "parts": "on the main thread; decoding goes on beside encoding, and only what is waited for counts",
-        "ratio": "of whole processes, ours without the estimate of the accuracy, which CoOp's code does not make",
-        "coop_way": f"start, and {SCHEDULES['coop'].epochs} epochs: extrapolated from the mean of {MEASURED} measured",
+        "ratio": "of whole processes, ours without the estimate, which CoOp's code does not make",
+        "coop_way": f"start, and {SCHEDULES['coop'].epochs} epochs: extrapolated from {MEASURED} measured",
     }
     return settings, [*rows, coop]
 

@@ -52,6 +52,8 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
     schedule : "fast" (few large steps), "coop", "official" (coop as the method's own code runs it), or a
         `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
+    sampled_classes : classes that each step is over, drawn by chance, where there are thousands
+        (`promptlet.training.sampled`); None: all.
     seed : for the draw of shots, the start and the order. 0 is a seed.
     new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"
         (`promptlet.methods.new_names`); None takes the method's own.
@@ -105,6 +107,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        sampled_classes: int | None = None,
         seed: int = 1,
         new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
@@ -130,6 +133,7 @@ class PromptClassifier(ClassifierMixin, LearnedPrompt):  # type: ignore[misc]
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
+        self.sampled_classes = sampled_classes
         self.seed = seed
         self.new_names = new_names
         self.method_options = method_options

@@ -41,6 +41,7 @@ class TextPrompt(Method):
     new_names: str
     placement: Placement = "input"
     class_token: ClassToken = "end"
+    samples_classes = True
     reads_template: ClassVar[bool] = False
     """Whether the hand-written prompt matters in training, and not for names that were not taught alone."""
 

@@ -33,6 +33,7 @@ from promptlet.training.checkpoint import (
     write_checkpoint,
 )
 from promptlet.training.reports import EpochReport, TrainingResult
+from promptlet.training.sampled import Sampler, check_sampled
 from promptlet.training.schedules import Schedule
 
 CHECKPOINT_SECONDS = 5.0
@@ -61,6 +62,7 @@ def train(
     learned; room for it is held on the disk from the beginning. Raises TrainingError for a loss that is not
     finite, and where a checkpoint cannot be written.
     """
+    check_sampled(method, schedule)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
@@ -119,7 +121,8 @@ def _by_steps(
     progress = Progress("")
     if checkpoint is not None:
         content = f"{data.inputs.digest()} {digest([data.labels])}"
-        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {content}"
+        sampled = "" if schedule.sampled_classes is None else f" | {schedule.sampled_classes} classes a step"
+        progress.settings = f"{schedule}{sampled} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
     room = size_of(method, schedule.epochs) if len(progress.history) < schedule.epochs else 0
     with _Saver(checkpoint, checkpoint_stays, room) as saver:
@@ -216,11 +219,14 @@ def _epoch(
     steps = schedule.steps_per_epoch(images)
     losses, hits, seen = [], 0, 0
     view_of = _views(data.inputs.views, images, epoch, seed)
-    for step, rows in enumerate(_batches(images, schedule, epoch, seed)):
+    sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
+    for step, batch in enumerate(_batches(images, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        x, y = data.inputs.take(view_of[rows], rows), data.labels[rows]
+        among = sampler.among(batch, epoch, step)
+        rows, y = among.rows, among.labels
+        x = data.inputs.take(view_of[rows], rows)
         with _precision(y.device):
-            loss, logits = method.loss(x, y)
+            loss, logits = among.loss(method, x)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()

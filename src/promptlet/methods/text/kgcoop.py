@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import final
 
 import torch
@@ -67,6 +68,16 @@ class KgCoOp(TextPrompt):
     def set_classes(self, class_names: Sequence[str]) -> None:
         super().set_classes(class_names)
         self._anchor: Tensor | None = None
+
+    @contextmanager
+    def among(self, places: Sequence[int]) -> Iterator[None]:
+        whole = self.anchor()
+        self._anchor = whole[list(places)]
+        try:
+            with super().among(places):
+                yield
+        finally:
+            self._anchor = whole
 
     def anchor(self) -> Tensor:
         """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""

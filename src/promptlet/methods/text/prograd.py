@@ -8,7 +8,8 @@ official code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import final
 
 import torch
@@ -102,6 +103,16 @@ class ProGrad(TextPrompt):
     def _divergence(self, images: Tensor, _labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.backbone.logits(images, classes)
         return self.divergence(logits, self.backbone.logits(images, self.anchor())), logits
+
+    @contextmanager
+    def among(self, places: Sequence[int]) -> Iterator[None]:
+        whole = self.anchor()
+        self._anchor = whole[list(places)]
+        try:
+            with super().among(places):
+                yield
+        finally:
+            self._anchor = whole
 
     def anchor(self) -> Tensor:
         """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""
