@@ -92,8 +92,14 @@ class Ledger(TorchDispatchMode):
             self.waits[READ] += 1
         elif on_card and name in SHAPES:
             self.waits[SHAPE] += 1
-        elif on_card and name.startswith("index") and any(
-            leaf.dtype == torch.bool for leaf in tensors[1:] if name in ("index", "index_put", "index_put_")
+        elif (
+            on_card
+            and name.startswith("index")
+            and any(
+                leaf.dtype == torch.bool
+                for leaf in tensors[1:]
+                if name in ("index", "index_put", "index_put_")
+            )
         ):
             self.waits[SHAPE] += 1
         elif on_card and len(on_card) < len(tensors):
@@ -148,7 +154,9 @@ def put_on_card(backbone: Backbone, mode: FakeTensorMode) -> Backbone:
     text, images = backbone.text, backbone.images
     text.token_embedding = made[id(text.token_embedding)]
     assert text.engine is not None and images.engine is not None
-    text.engine = _planning_on_the_host(text.engine, TextEngine(_with(text.engine.tower, made), text.engine.start_id), mode)
+    text.engine = _planning_on_the_host(
+        text.engine, TextEngine(_with(text.engine.tower, made), text.engine.start_id), mode
+    )
     images.engine = ImageEngine(_with(images.engine.tower, made))
     images.device = CARD
     for encoder in (text, images):

@@ -31,6 +31,8 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
     schedule : "fast" (few large steps), "coop", "official" (coop as the method's own code runs it), or a
         `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
+    sampled_classes : classes that each step is over, drawn by chance, where there are thousands
+        (`promptlet.training.sampled`); None: all.
     seed : for the draw of shots, the start and the order. 0 is a seed.
     new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"
         (`promptlet.methods.new_names`); None takes the method's own.

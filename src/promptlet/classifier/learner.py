@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone
-from promptlet.classifier.answering import answered
+from promptlet.classifier.answering import answered, probabilities
 from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
@@ -30,6 +30,7 @@ from promptlet.classifier.watching import Watch, watched
 from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import DataError
 from promptlet.methods import Method
+from promptlet.methods.inputs import likeliest
 from promptlet.pixels import PixelInputs
 from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
@@ -61,6 +62,7 @@ class PromptLearner(LearnedPrompt):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        sampled_classes: int | None = None,
         seed: int = 1,
         new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
@@ -86,6 +88,7 @@ class PromptLearner(LearnedPrompt):
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
+        self.sampled_classes = sampled_classes
         self.seed = seed
         self.new_names = new_names
         self.method_options = method_options
@@ -186,14 +189,14 @@ class PromptLearner(LearnedPrompt):
         """
         asked = None if class_names is None else as_names(class_names)
         if reject is False:
-            probabilities, accepted = self.predict_proba(images, asked, new_names), None
+            found, accepted = self._answered(likeliest, images, asked, new_names), None
         else:
-            probabilities, accepted = self.answer(images, asked, new_names, reject)
+            told, accepted = self.answer(images, asked, new_names, reject)
+            found = told.argmax(axis=1)
         names = self.classes_ if asked is None else np.array(asked)
-        best = np.asarray(names[probabilities.argmax(axis=1)])
+        best = np.asarray(names[found])
         return best if accepted is None else with_none(best, accepted)
 
-    @own_arithmetic()
     def predict_proba(
         self, images: Images, class_names: Iterable[str] | None = None, new_names: str | None = None
     ) -> np.ndarray:
@@ -203,16 +206,27 @@ class PromptLearner(LearnedPrompt):
         the prompt was made. Raises OptionError for a method that has no choice, AnswerError where no answer
         is a number, ImageError where that of one image is none.
         """
+        return self._answered(probabilities, images, class_names, new_names)
+
+    @own_arithmetic()
+    def _answered(
+        self,
+        what: Callable[[torch.Tensor], torch.Tensor],
+        images: Images,
+        class_names: Iterable[str] | None,
+        new_names: str | None,
+    ) -> np.ndarray:
+        """What is made of the logits of some images at a time: of all of them (N, ...)."""
         check_fitted(self)
         names, given = self._checked_names(class_names), take(images, ALL, self._asked(False))
         if not given.images:
-            return np.zeros((0, len(names)), np.float32)
+            return what(torch.zeros(0, len(names), dtype=torch.float32, device="cpu")).numpy()
         check_columns(given, self)
         score = self._answers.scorer(names, new_names)
         with watched(self.verbose, self.on_encode, None) as watch:
             inputs = self._reader(self.method_, watch).once(given.images)
             tell = watch.on_encode if isinstance(inputs, PixelInputs) else None
-            return answered(score, inputs, given.images, self.backbone_.device, tell)
+            return answered(what, score, inputs, given.images, self.backbone_.device, tell)
 
     def images_in(self, images: Images) -> list[Any]:
         """The images in the order in which `predict` answers them: of a folder, a table or a data set."""

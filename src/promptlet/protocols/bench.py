@@ -223,7 +223,7 @@ def checked_settings(settings: Settings | None) -> Settings:
         )
     chosen = Settings(**{name: plain(value) for name, value in vars(settings).items()})
     check_option("sampler", chosen.sampler, SAMPLERS)
-    for name in ("epochs", "lr", "batch_size", "views"):
+    for name in ("epochs", "lr", "batch_size", "views", "sampled_classes"):
         check_number(name, getattr(chosen, name))
     return chosen
 

@@ -26,6 +26,7 @@ from promptlet.cli.given.options import (
     BatchSize,
     Epochs,
     LearningRate,
+    SampledClasses,
     ScheduleName,
     Seed,
     Shots,
@@ -126,6 +127,7 @@ def command(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
+    sampled_classes: SampledClasses = None,
     estimate: Annotated[
         str,
         typer.Option(
@@ -198,6 +200,7 @@ def command(
         epochs=epochs,
         lr=lr,
         batch_size=batch_size,
+        sampled_classes=sampled_classes,
         cache=cache or False,
         checkpoint=checkpoint,
     )
