@@ -22,6 +22,7 @@ from benchmarks import (
     report,
     text_step,
 )
+from benchmarks.fit import whole as fit
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "engines": engines,
     "own-images": own_images,
     "check": check,
+    "fit": fit,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

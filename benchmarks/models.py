@@ -130,12 +130,13 @@ def class_names(count: int) -> list[str]:
         return [real[i * len(real) // count] for i in range(count)]
     heads = [name.rsplit(" ", 1)[0] for name in real if " " in name]
     tails = [name.rsplit(" ", 1)[-1] for name in real]
-    names = dict.fromkeys(real)
+    names = {name.casefold(): name for name in real}  # capitals tell no two classes apart
     for step in range(len(tails)):
         for i, head in enumerate(heads):
-            names[f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"] = None
+            name = f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"
+            names.setdefault(name.casefold(), name)
             if len(names) == count:
-                return list(names)
+                return list(names.values())
     raise ValueError(f"{count} names asked for; {len(names)} can be put together")
 
 

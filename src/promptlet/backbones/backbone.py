@@ -48,6 +48,13 @@ class Backbone(ABC):
         """Dtype of the weights."""
 
     @property
+    def arithmetic(self) -> str:
+        """What it computes in, as records and caches call it: ``float32``, ``bfloat16``, ``float16`` where
+        weights and products are in it; ``mixed`` for products in bfloat16 beside float32 weights, states,
+        norms and sums; ``mixed_text`` and ``mixed_images`` where one tower's are."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     @abstractmethod
     def feature_dim(self) -> int:
         """Number of features D of texts and of images."""
@@ -149,4 +156,4 @@ class Backbone(ABC):
         return type(self).reduced(self)
 
     def __repr__(self) -> str:
-        return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"
+        return f"Backbone({self.name!r}, {self.framework}, {self.arithmetic}, {self.device})"

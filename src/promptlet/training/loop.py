@@ -30,6 +30,7 @@ from promptlet.training.checkpoint import (
     write_checkpoint,
 )
 from promptlet.training.reports import EpochReport, TrainingResult
+from promptlet.training.sampled import Among, Sampler, check_sampled
 from promptlet.training.schedules import Schedule
 from promptlet.training.tally import Tally
 
@@ -59,6 +60,7 @@ def train(
     learned; room for it is held on the disk from the beginning. Raises TrainingError for a loss that is not
     finite, and where a checkpoint cannot be written.
     """
+    check_sampled(method, schedule)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
@@ -117,7 +119,8 @@ def _by_steps(
     progress = Progress("")
     if checkpoint is not None:
         content = f"{data.inputs.digest()} {digest([data.labels])}"
-        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {content}"
+        sampled = "" if schedule.sampled_classes is None else f" | {schedule.sampled_classes} classes a step"
+        progress.settings = f"{schedule}{sampled} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
     room = size_of(method, schedule.epochs) if len(progress.history) < schedule.epochs else 0
     with _Saver(checkpoint, checkpoint_stays, room) as saver:
@@ -213,14 +216,14 @@ def _epoch(
     images = data.inputs.images
     steps = schedule.steps_per_epoch(images)
     tally = Tally(epoch, lr)
-    for step, (x, y) in enumerate(_batches(data, schedule, epoch, seed)):
+    for step, (x, among) in enumerate(_batches(method, data, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
         with precision_of_steps(method):
-            loss, logits = method.loss(x, y)
+            loss, logits = among.loss(method, x)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()
-        tally.add(loss, logits, y)
+        tally.add(loss, logits, among.labels)
         optimizer.step()
     loss_of_epoch, accuracy = tally.read()
     return EpochReport(
@@ -234,21 +237,21 @@ def _epoch(
 
 
 def _batches(
-    data: TrainingData, schedule: Schedule, epoch: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and labels (B,) of each step. Features stay on the device and are taken there by an order that
-    goes there once an epoch; pictures are decoded on the host, and their pixels follow without a wait."""
+    method: Method, data: TrainingData, schedule: Schedule, epoch: int, seed: int
+) -> Iterator[tuple[Tensor, Among]]:
+    """Inputs of each step, with their labels and what classes it is over. Features are on the device and are
+    taken there; pictures are decoded on the host. What goes there goes without a wait."""
     images, device = data.inputs.images, data.labels.device
     order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
-    views = _views(data.inputs.views, images, epoch, seed)[order]
-    there = without_waiting(order, device)
-    if isinstance(data.inputs, FeatureInputs):
-        order, views = there, without_waiting(views, device)
+    views = _views(data.inputs.views, images, epoch, seed)
+    sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
     for step in range(schedule.steps_per_epoch(images)):
-        part = slice(step * size, (step + 1) * size)
-        x = data.inputs.take(views[part], order[part])
-        yield without_waiting(x, device), data.labels[there[part]]
+        among = sampler.among(order[step * size : (step + 1) * size], epoch, step)
+        rows, view = among.rows, views[among.rows]
+        if isinstance(data.inputs, FeatureInputs):
+            rows, view = without_waiting(rows, device), without_waiting(view, device)
+        yield without_waiting(data.inputs.take(view, rows), device), among
 
 
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:

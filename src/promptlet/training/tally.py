@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from promptlet.errors import TrainingError
+from promptlet.methods.many import best_of
 
 
 class Tally:
@@ -26,12 +27,13 @@ class Tally:
         self.seen = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """A step's loss (a scalar), logits (B, C) and labels (B,). Raises TrainingError on the CPU."""
+        """A step's loss (a scalar), logits (B, C) or best classes (B,), and labels (B,). Raises TrainingError on
+        the CPU."""
         loss = loss.detach()
         if loss.device.type == "cpu":
             self._check(float(loss))
         self.losses.append(loss)
-        self.hits = self.hits + (logits.detach().argmax(1) == labels).sum()
+        self.hits = self.hits + (best_of(logits) == labels).sum()
         self.seen += len(labels)
 
     def read(self) -> tuple[float, float]:

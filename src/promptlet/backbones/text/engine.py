@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones.arithmetic import pointwise
+from promptlet.backbones.arithmetic.layers import Sample
 from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
 from promptlet.backbones.arithmetic.products import linear, linear_backward
 from promptlet.backbones.text import blocks
@@ -86,7 +87,10 @@ class Job:
 
 
 class TextEngine:
-    """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context."""
+    """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context.
+
+    Attributes: ``products``, the dtype of the matrix products; the weights' own at first.
+    """
 
     def __init__(
         self,
@@ -95,6 +99,8 @@ class TextEngine:
         max_rows: int | None = None,
         keep_bytes: int = 1 << 30,
     ) -> None:
+        self.products = tower.token_embedding.dtype
+        self._sample = Sample(tower.products)
         on_cpu = tower.token_embedding.device.type == "cpu"
         self.tower = tower
         self.start_id = start_id
@@ -164,7 +170,9 @@ class TextEngine:
         return PackedChunk(tokens, positions, slots, leaf_slots, leaves, classes, rows, vector, owner)
 
     def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, among: Tensor | None) -> Tensor:
-        dtype = compute_dtype(prefix, self.tower.token_embedding.dtype)
+        dtype = compute_dtype(prefix, self.products)
+        if dtype != self.tower.token_embedding.dtype and prefix.device.type == "cpu":
+            self._sample.look()
         total, p, _ = prefix.shape
         budget = self.keep_bytes
         parts = []

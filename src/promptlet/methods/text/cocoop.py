@@ -64,6 +64,8 @@ class CoCoOp(Method):
         self.n_ctx = n_ctx
         self.hidden = hidden
 
+    samples_classes = True
+
     def extra_repr(self) -> str:
         return f"init={self.init!r}"
 
