@@ -22,6 +22,7 @@ from promptlet.training import method_schedule, train
 METHOD_NAMES = ("rlp", "coop")
 SHOTS, PLAIN_EPOCHS = 16, 3
 COLUMNS = (
+    ("classes", "classes", "d"),
     ("method", "method", "s"),
     ("path", "path", "s"),
     ("epochs", "text passes", "d"),
@@ -39,29 +40,33 @@ COLUMNS = (
 
 
 def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
-    """A row per method by the engine, and one of the plain path, extrapolated from three passes."""
-    classes = 20 if quick else 1000
+    """A row per number of classes and method by the engine, on a card also with captured steps; and one of
+    the plain path, extrapolated from three passes."""
+    counts = (5, 20) if quick else (10, 100, 1000)
     text_side = models.transformers_backbone(device, quick)
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "imagenet.npz"
-        write_feature_file(file, made_up(classes, text_side.feature_dim))
-        for method in METHOD_NAMES:
-            progress(f"{method}, engine")
-            rows.append(_fit(file, method, device, quick))
+        for classes, method in ((classes, method) for classes in counts for method in METHOD_NAMES):
+            file = Path(place) / f"{classes}.npz"
+            if not file.exists():
+                write_feature_file(file, made_up(classes, text_side.feature_dim))
+            for capture in (False, True) if machine.on_gpu(device) else (False,):
+                progress(f"{classes} classes, {method}, engine{', captured' if capture else ''}")
+                rows.append({"classes": classes, **_fit(file, method, device, quick, capture=capture)})
         progress("plain path")
         engine, text_side.text.engine = text_side.text.engine, None
         try:
-            rows.append(_plain(file, device, quick))
+            rows.append({"classes": counts[-1], **_plain(file, device, quick)})
         finally:
             text_side.text.engine = engine
     settings = {
-        "classes": classes,
+        "classes": counts,
         "shots": SHOTS,
         "features": "random: a direction per class and noise around it; logits and losses mean nothing else",
         "steps_compute_in": "as promptlet.training.train chooses: bfloat16 autocast on a card",
         "peak": "torch's allocated memory, model included; on a CPU resident memory",
-        "whole fit": "read the file, build the method, train, answer the 16,000 training features",
+        "whole fit": "read the file, build the method, train, answer the training features",
+        "captured": "forward and backward of a step as one CUDA graph (train(capture=True))",
         "plain": f"{PLAIN_EPOCHS} passes measured, the others extrapolated from their mean",
     }
     return settings, rows
@@ -85,7 +90,9 @@ def made_up(classes: int, dim: int) -> FeatureFile:
     return FeatureFile.of(split, np.concatenate(features).astype(np.float32))
 
 
-def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = None) -> dict[str, Any]:
+def _fit(
+    file: Path, name: str, device: str, quick: bool, epochs: int | None = None, capture: bool = False
+) -> dict[str, Any]:
     backbone = models.transformers_backbone(device, quick)
     held = machine.reset_peak(device)
     machine.synchronize(device)
@@ -104,8 +111,8 @@ def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = N
     mark()
     schedule = method_schedule(METHODS[name].info, "fast")
     planned = schedule.epochs
-    schedule = replace(schedule, epochs=epochs or (3 if quick else planned))
-    result = train(method, features[None], labels, schedule)
+    schedule = replace(schedule, epochs=epochs or (5 if quick else planned))
+    result = train(method, features[None], labels, schedule, capture=capture)
     mark()
     logits = all_logits(method.scorer(), FeatureInputs(features[None], backbone.device), backbone.device)
     right = float((logits.argmax(1) == labels.to(logits.device)).float().mean())
@@ -114,7 +121,7 @@ def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = N
     later = [report.seconds for report in result.history[1:]]
     return {
         "method": name,
-        "path": "engine",
+        "path": "engine, captured" if capture else "engine",
         "epochs": schedule.epochs,
         "planned_epochs": planned,
         "images": len(drawn),

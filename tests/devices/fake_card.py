@@ -153,14 +153,15 @@ def _applied(module: Any, function: Any, recurse: bool = True) -> Any:
     return module
 
 
-def put_on_card(backbone: Backbone, mode: FakeTensorMode) -> Backbone:
+def put_on_card(backbone: Any, mode: FakeTensorMode, by_library: bool = False) -> Backbone:
     """``backbone`` as `load_backbone` would leave it there, its weights without numbers. It is of no more use
-    elsewhere, so it must be one of its own."""
+    elsewhere, so it must be one of its own. by_library: the framework's own model, and not ours of it."""
     with unset_fake_temporarily():
         backbone.check()
         _ = backbone.feature_dim, backbone.fingerprint
+        model = backbone.model if by_library else backbone._model
     made: dict[int, Tensor] = {}
-    for module in backbone.model.modules():
+    for module in model.modules():
         for own in (module._parameters, module._buffers):
             for name, tensor in own.items():
                 if tensor is not None:
@@ -175,7 +176,8 @@ def put_on_card(backbone: Backbone, mode: FakeTensorMode) -> Backbone:
     images.device = CARD
     for encoder in (text, images):
         encoder.watch._seen = ()  # weights without numbers have no address
-    return backbone
+    found: Backbone = backbone
+    return found
 
 
 def _planning_on_the_host(own: TextEngine, there: TextEngine, mode: FakeTensorMode) -> TextEngine:

@@ -21,7 +21,7 @@ from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import FeatureInputs, all_logits
 from promptlet.methods.method import BY_STEPS, IMAGES, NOTHING
 from promptlet.training import Schedule, train
-from promptlet.training.loop import precision_of_steps
+from promptlet.training.captured import precision_of_steps
 
 pytestmark = [pytest.mark.cuda, pytest.mark.filterwarnings("default")]  # torch warns of the waits' own mode
 
@@ -305,3 +305,40 @@ def test_a_checkpoint_goes_on_where_it_was(name: str, there: Backbone, tmp_path:
         train(build_method(name, there, NAMES), inputs, labels, schedule, on_epoch=stop, checkpoint=file)
     again = train(build_method(name, there, NAMES), inputs, labels, schedule, checkpoint=file).history
     assert [report.loss for report in again] == pytest.approx([report.loss for report in whole], rel=2e-2)
+
+
+# -- captured steps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_captured_steps_learn_the_same(name: str, there: Backbone) -> None:
+    """The same kernels on the same shapes: equal but for sums in another order."""
+    inputs, labels = problem(name, there)
+    schedule = Schedule("s", lr=0.005, epochs=6, batch_size=12, optimizer="adamw", warmup_lr=None)
+    plain, other = (build_method(name, there, NAMES) for _ in range(2))
+    expected = train(plain, inputs, labels, schedule).history
+    found = train(other, inputs, labels, schedule, capture=True).history
+    assert [one.loss for one in found] == pytest.approx([one.loss for one in expected], rel=5e-3, abs=5e-3)
+    for mine, theirs in zip(other.state().values(), plain.state().values(), strict=True):
+        assert np.abs(mine - theirs).max() < 0.05 * max(1e-3, np.abs(theirs).max())
+
+
+def test_captured_steps_with_dropout_read_its_mask_anew(there: Backbone) -> None:
+    features, labels = problem("rlp", there)
+    schedule = Schedule("s", lr=0.005, epochs=6, batch_size=12, optimizer="adamw", warmup_lr=None)
+    found = []
+    for capture in (False, True):
+        method = build_method("rlp", there, NAMES, dropout=0.5)
+        found.append([one.loss for one in train(method, features, labels, schedule, capture=capture).history])
+    assert found[1] == pytest.approx(found[0], rel=5e-3)
+
+
+@pytest.mark.parametrize("name", sorted(set(STEPPING) - set(FREE)))
+def test_what_cannot_be_captured_is_told(name: str, there: Backbone) -> None:
+    from promptlet.errors import OptionError
+
+    if name == "clip_lora":
+        pytest.importorskip("peft", reason="peft is not installed")
+    inputs, labels = problem(name, there)
+    with pytest.raises(OptionError, match="capture=True is not possible"):
+        train(build_method(name, there, NAMES), inputs, labels, Schedule("s", 0.01, 1, 12), capture=True)

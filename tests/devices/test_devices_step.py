@@ -18,7 +18,7 @@ from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import FeatureInputs, Inputs
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.training import Schedule, train
-from promptlet.training.loop import precision_of_steps
+from promptlet.training.captured import precision_of_steps
 
 NAMES = ["dog", "the dog", "cat photo"]
 IMAGES_IN_ALL = 8
@@ -62,6 +62,21 @@ def card(clip_folder: Path) -> Iterator[Backbone]:
         yield put_on_card(backbone, mode)
 
 
+@pytest.fixture(scope="module")
+def librarys_card(clip_folder: Path) -> Iterator[Backbone]:
+    """The same by transformers' own model, which PEFT changes."""
+    backbone = load_backbone(clip_folder, device="cpu")
+    with no_numbers() as mode:
+        yield put_on_card(backbone, mode, by_library=True)
+
+
+@pytest.fixture
+def card_of(case: str, request: pytest.FixtureRequest) -> Backbone:
+    """What a method runs on."""
+    found: Backbone = request.getfixturevalue("librarys_card" if case == "clip_lora" else "card")
+    return found
+
+
 def inputs_of(name: str, backbone: Backbone) -> Inputs:
     if METHODS[name].info.reads == IMAGES:
         return Pictures()
@@ -101,9 +116,9 @@ def waits_of(case: str, backbone: Backbone) -> tuple[dict[str, int], dict[str, i
 
 
 @every_case
-def test_no_step_waits_for_the_host(case: str, card: Backbone) -> None:
+def test_no_step_waits_for_the_host(case: str, card_of: Backbone) -> None:
     """And an epoch is read twice: its losses, and its hits."""
-    a_step, an_epoch = waits_of(case, card)
+    a_step, an_epoch = waits_of(case, card_of)
     assert a_step == KNOWN.get(CASES[case][0], {})
     assert bool(a_step) <= bool(METHODS[CASES[case][0]].asks_host)
     assert an_epoch == {TO_HOST: 1, READ: 1}
@@ -111,17 +126,17 @@ def test_no_step_waits_for_the_host(case: str, card: Backbone) -> None:
 
 @every_case
 def test_only_products_of_towers_are_in_low_precision(
-    case: str, card: Backbone, monkeypatch: pytest.MonkeyPatch
+    case: str, card_of: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The forward pass of a step: losses, logits, norms and what is learned are in float32."""
     no_gradients = lambda _of, by, **_: [torch.zeros_like(one) for one in by]  # noqa: E731
     monkeypatch.setattr(torch.autograd, "grad", no_gradients)  # ProGrad's, within its loss
     name = CASES[case][0]
-    method = built(case, card).train()
+    method = built(case, card_of).train()
     if name == "tip_adapter_f":
-        method._put(torch.empty(len(NAMES), 4, card.feature_dim, device=CARD))  # type: ignore[operator]
+        method._put(torch.empty(len(NAMES), 4, card_of.feature_dim, device=CARD))  # type: ignore[operator]
         method.cached_names = method.class_names
-    inputs, labels = inputs_of(name, card), torch.zeros(IMAGES_IN_ALL, dtype=torch.int64, device=CARD)
+    inputs, labels = inputs_of(name, card_of), torch.zeros(IMAGES_IN_ALL, dtype=torch.int64, device=CARD)
     rows = torch.arange(IMAGES_IN_ALL, device="cpu" if isinstance(inputs, Pictures) else CARD)
     x = inputs.take(torch.zeros_like(rows), rows).to(CARD)
     method.begin_step(0)

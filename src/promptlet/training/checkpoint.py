@@ -167,4 +167,7 @@ def _restore(tensors: dict[str, Tensor], method: Method, optimizer: torch.optim.
         prefix = f"optimizer/{i}/"
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:
-            optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in state.items()}
+            optimizer.state[parameter] = {
+                k: v if k == "step" else v.to(parameter.device)  # counted on the host, or each step would ask
+                for k, v in state.items()
+            }

@@ -29,7 +29,7 @@ from promptlet.backbones.text.tower import CausalTower
 
 MAX_PLANS, MAX_LAYOUTS = 8, 64
 ROWS, ROWS_ELSEWHERE = 1024, 8192
-"""In a chunk. On a CPU few, whose states stay in its caches; elsewhere many, since each kernel's start costs."""
+"""In a chunk. On a CPU few, whose states stay in its caches; elsewhere many: each kernel's start costs."""
 
 
 @dataclass(frozen=True, eq=False)
