@@ -74,7 +74,7 @@ class Ledger(TorchDispatchMode):
         self.lenient, self.backward = lenient, backward
         self.waits: Counter[str] = Counter()
         self.copies_without_wait = 0
-        self.operators: Counter[str] = Counter()
+        self.kernels: set[str] = set()
         self.dtypes: dict[str, set[torch.dtype]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -88,6 +88,8 @@ class Ledger(TorchDispatchMode):
             kwargs = {**kwargs, "device": CARD}
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         self._note(name, args, kwargs, tensors)
+        if any(tensor.device.type == "cuda" for tensor in tensors):
+            self.kernels.add(str(func).removeprefix("aten."))
         if self.lenient and name in ANSWERS and isinstance(tensors[0], FakeTensor):
             return ANSWERS[name](*args)
         return func(*args, **kwargs)
@@ -95,7 +97,6 @@ class Ledger(TorchDispatchMode):
     def _note(self, name: str, args: Any, kwargs: Any, tensors: list[Tensor]) -> None:
         on_card = [tensor for tensor in tensors if tensor.device.type == "cuda"]
         if on_card:
-            self.operators[name] += 1
             self.dtypes.setdefault(name, set()).update(
                 tensor.dtype for tensor in on_card if tensor.is_floating_point()
             )

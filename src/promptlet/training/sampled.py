@@ -25,8 +25,8 @@ from promptlet.training.schedules import Schedule
 
 @dataclass(frozen=True)
 class Among:
-    """Images of a step (n,), on the CPU; the classes it is over, None: all; the images' labels (n,) among these,
-    on the device."""
+    """Images of a step (n,), on the CPU; the classes it is over, None: all; the images' labels (n,) among
+    these, on the device."""
 
     rows: Tensor
     classes: np.ndarray | None

@@ -20,7 +20,7 @@ def unit(vectors: Tensor) -> Tensor:
     numbers = vectors.float()
     with torch.no_grad():
         largest = numbers.abs().amax(-1, keepdim=True)
-        exponent = torch.frexp(largest)[1]
+        exponent = (largest.view(torch.int32) >> 23 & 255) - 126  # frexp's, which Apple's devices lack
         odd = ((largest < SMALL) | (largest > LARGE)) & torch.isfinite(largest) & (largest > 0)
         power = torch.where(odd, -exponent, torch.zeros_like(exponent)).float()
         half = (power / 2).trunc()  # one power of two alone may be too large for float32
