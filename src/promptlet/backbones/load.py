@@ -35,7 +35,7 @@ EXAMPLES = (
 
 ACCELERATORS: dict[str, Callable[[], bool]] = {
     "cuda": lambda: bool(torch.cuda.is_available()),
-    "mps": lambda: bool(torch.backends.mps.is_available()),  # type: ignore[no-untyped-call]
+    "mps": lambda: bool(torch.backends.mps.is_available()),
 }
 """Kinds of device that are taken where none is asked for, in this order, and whether one is there."""
 
