@@ -265,7 +265,7 @@ def test_the_classifier_fits_saves_and_answers(here: Backbone, there: Backbone, 
     classifier.save(tmp_path / "three.prompt")
     opened = PromptClassifier.load(tmp_path / "three.prompt", backbone=here)
     found, expected = classifier.predict_proba(images), opened.predict_proba(images)
-    assert np.abs(found - expected).max() < 0.02
+    assert np.abs(found - expected).max() < 0.05
     assert (classifier.predict(images) == opened.predict(images)).mean() >= 0.9
     copied = copy.deepcopy(classifier)
     assert (copied.predict(images) == classifier.predict(images)).all()
