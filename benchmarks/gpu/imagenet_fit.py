@@ -14,17 +14,22 @@ import numpy as np
 import torch
 
 from benchmarks import machine, models
+from promptlet.backbones.arithmetic.precision import ARITHMETICS
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.data import FeatureFile, Item, Split, read_feature_file, sample_shots, write_feature_file
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.inputs import FeatureInputs, all_logits
 from promptlet.training import method_schedule, train
 
+WAYS = (("float32", False), ("mixed", False), ("mixed", True))
+"""Arithmetic, and whether steps are captured; the last one's is the plain path's."""
 METHOD_NAMES = ("rlp", "coop")
 SHOTS, PLAIN_EPOCHS = 16, 3
 COLUMNS = (
     ("classes", "classes", "d"),
     ("method", "method", "s"),
     ("path", "path", "s"),
+    ("arithmetic", "arithmetic", "s"),
     ("epochs", "text passes", "d"),
     ("read_s", "read s", ".2f"),
     ("build_s", "build s", ".2f"),
@@ -44,14 +49,18 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     the plain path, extrapolated from three passes."""
     counts = (5, 20) if quick else (10, 100, 1000)
     text_side = models.transformers_backbone(device, quick)
+    assert isinstance(text_side, TowerBackbone)
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as place:
         for classes, method in ((classes, method) for classes in counts for method in METHOD_NAMES):
             file = Path(place) / f"{classes}.npz"
             if not file.exists():
                 write_feature_file(file, made_up(classes, text_side.feature_dim))
-            for capture in (False, True) if machine.on_gpu(device) else (False,):
-                progress(f"{classes} classes, {method}, engine{', captured' if capture else ''}")
+            for arithmetic, capture in WAYS if machine.on_gpu(device) else WAYS[:1]:
+                progress(
+                    f"{classes} classes, {method}, engine, {arithmetic}{', captured' if capture else ''}"
+                )
+                text_side.compute_in(ARITHMETICS[arithmetic])
                 rows.append({"classes": classes, **_fit(file, method, device, quick, capture=capture)})
         progress("plain path")
         engine, text_side.text.engine = text_side.text.engine, None
@@ -59,11 +68,13 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
             rows.append({"classes": counts[-1], **_plain(file, device, quick)})
         finally:
             text_side.text.engine = engine
+            text_side.compute_in(ARITHMETICS["float32"])
     settings = {
         "classes": counts,
         "shots": SHOTS,
         "features": "random: a direction per class and noise around it; logits and losses mean nothing else",
-        "steps_compute_in": "as promptlet.training.train chooses: bfloat16 autocast on a card",
+        "arithmetic": "float32, or mixed, which --dtype auto takes for such a model on a card: the towers' "
+        "products in bfloat16, all else in float32; the plain path in mixed",
         "peak": "torch's allocated memory, model included; on a CPU resident memory",
         "whole fit": "read the file, build the method, train, answer the training features",
         "captured": "forward and backward of a step as one CUDA graph (train(capture=True))",
@@ -122,6 +133,7 @@ def _fit(
     return {
         "method": name,
         "path": "engine, captured" if capture else "engine",
+        "arithmetic": backbone.arithmetic,
         "epochs": schedule.epochs,
         "planned_epochs": planned,
         "images": len(drawn),

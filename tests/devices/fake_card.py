@@ -174,6 +174,8 @@ def put_on_card(backbone: Any, mode: FakeTensorMode, by_library: bool = False) -
         text.engine, TextEngine(_with(text.engine.tower, made), text.engine.start_id), mode
     )
     images.engine = ImageEngine(_with(images.engine.tower, made))
+    text.compute_in(text.products)
+    images.engine.products = images.products
     images.device = CARD
     for encoder in (text, images):
         encoder.watch._seen = ()  # weights without numbers have no address

@@ -68,7 +68,7 @@ def mode(clip_folder: Path) -> Iterator[FakeTensorMode]:
 
 def tiny(folder: Path) -> Backbone:
     with unset_fake_temporarily():
-        return load_backbone(folder, device="cpu")
+        return load_backbone(folder, device="cpu", dtype="mixed")
 
 
 @pytest.fixture(scope="module")

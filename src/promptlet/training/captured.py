@@ -20,6 +20,7 @@ from promptlet.methods import Method
 from promptlet.methods.method import IMAGES, NOTHING
 from promptlet.training.sampled import Among
 
+EXACT = "float32"
 WARM_UP = 3
 """Steps of a shape before the one that is captured: they encode what is frozen, and make plans."""
 
@@ -29,10 +30,12 @@ Recorder = Callable[[Body], tuple[tuple[Tensor, ...], Callable[[], Any]]]
 
 
 def precision_of_steps(method: Method) -> AbstractContextManager[object]:
-    """bfloat16 autocast on CUDA where a step runs through a tower; what is not a tower's own work is kept
-    out of it (`full_precision`). Elsewhere, the weights' own precision."""
-    in_towers = method.info.in_text_tower or method.info.reads == IMAGES
-    if method.backbone.device.type == "cuda" and in_towers:
+    """On CUDA bfloat16 autocast, where a step runs through a tower and the backbone does not compute in
+    float32 alone (`Backbone.arithmetic`); what is not a tower's own work is kept out of it
+    (`full_precision`). The engines know what they compute in: it is for what else runs there."""
+    backbone, info = method.backbone, method.info
+    in_towers = info.in_text_tower or info.reads == IMAGES
+    if backbone.device.type == "cuda" and in_towers and backbone.arithmetic != EXACT:
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 
