@@ -354,6 +354,18 @@ class TestAuto:
         assert not fastest.is_faster((64, 32), CPU)
         assert not agreed.remembered()
 
+    def test_ways_of_real_towers_are_gone(self, siglip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dtypes_module, "LEAST_WEIGHTS", 1)
+        monkeypatch.setattr(fastest, "SECONDS", 0.0)
+        monkeypatch.setattr(fastest, "GAIN", 0.0)  # whatever it is, it is enough; a way that fails is 0
+        compared = fastest._times_as_fast
+        found: list[float] = []
+        monkeypatch.setattr(
+            fastest, "_times_as_fast", lambda *ways: found.append(compared(*ways)) or found[-1]
+        )
+        assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed"
+        assert len(found) == 2 and all(number > 0 for number in found)
+
     def test_the_real_measurement_says_a_number(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fastest, "SECONDS", 0.0)
@@ -369,12 +381,15 @@ class TestAuto:
         assert auto.arithmetic == word and auto.dtype == F32
         assert repr(auto).endswith(f"{word}, cpu)")
 
-    def test_a_tower_without_an_engine_is_measured_whole(
+    def test_towers_without_an_engine_are_measured_whole(
         self, asked: list[float], siglip_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked[:] = [2.0, 1.0]  # the text tower by its products, then the image tower
         monkeypatch.setattr(dtypes_module, "LEAST_WEIGHTS", 1)
+        asked[:] = [2.0, 1.0]  # the text tower, then the image tower
         assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed_text"
+        fastest._found.clear()
+        asked[:] = [3.0]
+        assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed_text"  # remembered
 
     def test_a_processor_that_is_slow_in_it_is_told(
         self, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
