@@ -90,8 +90,6 @@ def _text_ways(text: TextEncoder, names: list[str], device: str) -> list[Way]:
 
 def _image_ways(backbone: Backbone, count: int, device: str) -> list[Way]:
     images = backbone.images
-    engine = images.engine
-    assert engine is not None
     draw = torch.Generator().manual_seed(0)
     pixels = torch.randn(count, 3, *images.spec.output_size, generator=draw).to(device)
     kind, work = device.split(":")[0], count * image_work(images)
@@ -100,15 +98,11 @@ def _image_ways(backbone: Backbone, count: int, device: str) -> list[Way]:
         with torch.inference_mode(), torch.autocast(kind, dtype=MIXED):
             return images._forward(pixels).float(), None
 
-    def engine_alone() -> tuple[Tensor, None]:
-        with torch.inference_mode():
-            return engine.encode_alone(pixels, FLOAT32), None
-
     return [
-        Way("float32", FLOAT32, lambda: (images.encode_in(FLOAT32, pixels), None), work),
+        Way("float32", FLOAT32, lambda: (images.encode_reference(pixels), None), work),
         Way("mixed", MIXED, lambda: (images.encode_in(MIXED, pixels), None), work),
         Way("the library under autocast", MIXED, autocast, work),
-        Way("the engine in float32", FLOAT32, engine_alone, work),
+        Way("the engine in float32", FLOAT32, lambda: (images.encode_in(FLOAT32, pixels), None), work),
     ]
 
 

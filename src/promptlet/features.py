@@ -154,7 +154,8 @@ def feature_identity(backbone: Backbone) -> str:
     word = backbone.arithmetic
     if word in ("bfloat16", "float16"):
         return f"{backbone.image_fingerprint}-{word}"
-    words = "mixed" if word in ("mixed", "mixed_images") else "", precision(backbone.device)
+    own = {"mixed": "mixed", "mixed_images": "mixed", "float32_engine": "engine"}.get(word, "")
+    words = own, precision(backbone.device)
     return "-".join([backbone.image_fingerprint, *filter(None, words)])
 
 

@@ -10,7 +10,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.arithmetic.fastest import is_faster, is_faster_way, is_native
+from promptlet.backbones.arithmetic.fastest import engine_is_faster, is_faster, is_faster_way, is_native
 from promptlet.backbones.arithmetic.precision import ARITHMETICS, MIXED, Arithmetic, library_precision
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.parts import Towers
@@ -38,8 +38,18 @@ def asked(dtype: str | torch.dtype | None) -> Arithmetic | None:
 
 
 def chosen(towers: Towers, text: TextEncoder, images: ImageEncoder) -> Arithmetic:
-    """Of "auto": products in bfloat16 in each tower for which they are faster on this machine."""
-    return Arithmetic(torch.float32, _of_text(towers, text), _of_images(towers, images))
+    """Of "auto": products in bfloat16 in each tower for which they are faster on this machine. Where they are
+    in neither, images in float32 by the engine, if that is faster than the library."""
+    found = Arithmetic(text=_of_text(towers, text), images=_of_images(towers, images))
+    if (
+        found != Arithmetic()
+        or images.engine is None
+        or images.broken
+        or not _is_large(_shapes(towers.image))
+    ):
+        return found
+    largest = max(_shapes(towers.image), key=prod)
+    return Arithmetic(engine=engine_is_faster(largest, images.device))
 
 
 def _of_text(towers: Towers, text: TextEncoder) -> torch.dtype:
