@@ -19,6 +19,7 @@ from benchmarks import (
     machine,
     memory,
     own_images,
+    precision,
     report,
     text_step,
 )
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "chunks": chunks,
     "cocoop-step": cocoop_step,
     "image-step": image_step,
+    "precision": precision,
     "engines": engines,
     "own-images": own_images,
     "check": check,

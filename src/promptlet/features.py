@@ -205,7 +205,8 @@ def feature_identity(backbone: Backbone) -> str:
     if word in ("bfloat16", "float16"):
         words = [word]
     else:
-        words = ["mixed" if word in MIXED_IMAGES else "", precision(backbone.device)]
+        own = "mixed" if word in MIXED_IMAGES else "engine" if word == "float32_engine" else ""
+        words = [own, precision(backbone.device)]
     return "-".join([backbone.image_fingerprint, *filter(None, [*words, decoding])])
 
 
