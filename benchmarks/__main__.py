@@ -23,6 +23,7 @@ from benchmarks import (
     text_step,
 )
 from benchmarks.fit import whole as fit
+from benchmarks.many_classes import fits
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "own-images": own_images,
     "check": check,
     "fit": fit,
+    "many-classes": fits,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
@@ -51,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.names or BENCHMARKS:
         module = BENCHMARKS[name]
         print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
-        settings, rows = module.run(options.device, options.quick, _progress)
+        more = {"whole": True} if options.whole and module is fits else {}
+        settings, rows = module.run(options.device, options.quick, _progress, **more)
         result = {
             "benchmark": name,
             "schema": report.SCHEMA,
@@ -78,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument(
         "--quick", action="store_true", help="tiny models, seconds; writes nothing without --out"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="many-classes: all epochs of 1,000 classes, minutes more"
     )
     return parser
 

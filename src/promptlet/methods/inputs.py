@@ -59,7 +59,7 @@ class FeatureInputs:
     def digest(self) -> str:
         """Shape, and 16 hexadecimal digits of the numbers."""
         array = self.features.detach().cpu().contiguous().numpy()
-        return f"{array.shape} {hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()}"
+        return f"{array.shape} {hashlib.blake2b(array, digest_size=8).hexdigest()}"
 
 
 @dataclass(frozen=True)
