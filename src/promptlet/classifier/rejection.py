@@ -187,7 +187,9 @@ def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _directions(features: np.ndarray) -> np.ndarray:
     """Features (N, D) of whatever length as float32 of length 1."""
-    found: np.ndarray = unit(torch.from_numpy(np.array(features, np.float32))).numpy()
+    numbers = np.asarray(features, np.float32)
+    writable = numbers if numbers.flags.writeable else numbers.copy()  # torch warns of what is not
+    found: np.ndarray = unit(torch.from_numpy(writable)).numpy()
     return found
 
 

@@ -34,7 +34,7 @@ def digest(tensors: Iterable[Tensor]) -> str:
     for tensor in tensors:
         array = tensor.detach().cpu().contiguous().numpy()
         summary.update(f"{array.dtype}{array.shape}".encode("ascii"))
-        summary.update(array)
+        summary.update(array.data)
     return summary.hexdigest()
 
 

@@ -37,6 +37,9 @@ from promptlet.training.sampled import Sampler, check_sampled
 from promptlet.training.schedules import Schedule
 
 CHECKPOINT_SECONDS = 5.0
+MANY = 1 << 17
+"""Of more images than this, a step that takes them all leaves them where they are: a copy in another order
+would be hundreds of megabytes, and the order changes nothing but rounding."""
 
 
 @own_arithmetic()
@@ -245,8 +248,11 @@ def _epoch(
 
 
 def _batches(images: int, schedule: Schedule, epoch: int, seed: int) -> Iterator[Tensor]:
-    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
     size = schedule.batch_size or images
+    if size >= images > MANY:
+        yield torch.arange(images, dtype=torch.int64, device="cpu")
+        return
+    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
     for step in range(schedule.steps_per_epoch(images)):
         yield order[step * size : (step + 1) * size]
 
