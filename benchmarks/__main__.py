@@ -23,7 +23,7 @@ from benchmarks import (
     text_step,
 )
 from benchmarks.fit import whole as fit
-from benchmarks.many_classes import fits
+from benchmarks.many_classes import fits, sampled
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -36,6 +36,7 @@ BENCHMARKS = {
     "check": check,
     "fit": fit,
     "many-classes": fits,
+    "sampled-classes": sampled,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

@@ -78,7 +78,7 @@ def test_made_up_features_are_near_those_of_their_class() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fit", "many-classes", "memory"])
+@pytest.mark.parametrize("name", ["fit", "many-classes", "memory", "sampled-classes"])
 def test_they_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import __main__ as command
     from benchmarks import isolated
@@ -88,6 +88,10 @@ def test_they_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     rows = json.loads((tmp_path / f"{name}.json").read_text())["rows"]
     told = [row for row in rows if row.get("dtype") != "auto"]
     assert told and not [row["skipped"] for row in told if "skipped" in row]
+    if name == "sampled-classes":
+        assert [row["sampled_classes"] is None for row in told] == [True, False, False, False]
+        assert all(0 <= row["H"] <= 100 and row["runs"] == 2 for row in told)
+        return
     if name != "fit":
         assert all(row["peak_bytes"] >= row["baseline_bytes"] > 0 for row in told)
         return

@@ -170,7 +170,7 @@ def test_answers_of_some_images_at_a_time_are_those_of_all(monkeypatch: pytest.M
     inputs.features[0, [5, 9]] = torch.nan
     with pytest.raises(AnswerError, match="2 of 10 answers are no numbers") as error:
         of_logits(best, lambda x: 5 * x, inputs, torch.device("cpu"))
-    assert error.value.rows == [5, 9]
+    assert list(error.value.rows) == [5, 9]
 
 
 def test_many_images_in_one_step_stay_where_they_are(
