@@ -24,6 +24,7 @@ from benchmarks import (
     text_step,
 )
 from benchmarks.fit import whole as fit
+from benchmarks.many_classes import fits, sampled
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -36,6 +37,8 @@ BENCHMARKS = {
     "own-images": own_images,
     "check": check,
     "fit": fit,
+    "many-classes": fits,
+    "sampled-classes": sampled,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
@@ -54,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.names or BENCHMARKS:
         module = BENCHMARKS[name]
         print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
-        settings, rows = module.run(options.device, options.quick, _progress)
+        more = {"whole": True} if options.whole and module is fits else {}
+        settings, rows = module.run(options.device, options.quick, _progress, **more)
         result = {
             "benchmark": name,
             "schema": report.SCHEMA,
@@ -83,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument(
         "--quick", action="store_true", help="tiny models, seconds; writes nothing without --out"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="many-classes: all epochs of 1,000 classes, minutes more"
     )
     return parser
 

@@ -39,6 +39,9 @@ from promptlet.training.tally import Tally
 CHECKPOINT_SECONDS = 5.0
 Passes = Callable[[Tensor, Among], tuple[Tensor, Tensor]]
 """Forward and backward of a step: loss and logits of inputs and what they are among."""
+MANY = 1 << 17
+"""Of more images than this, a step that takes them all leaves them where they are: a copy in another order
+would be hundreds of megabytes, and the order changes nothing but rounding."""
 
 
 @own_arithmetic()
@@ -251,7 +254,7 @@ def _batches(
     """Inputs of each step, with their labels and what classes it is over. Features are on the device and are
     taken there; pictures are decoded on the host. What goes there goes without a wait."""
     images, device = data.inputs.images, data.labels.device
-    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+    order = _order(images, schedule, epoch, seed)
     views = _views(data.inputs.views, images, epoch, seed)
     sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
@@ -261,6 +264,13 @@ def _batches(
         if isinstance(data.inputs, FeatureInputs):
             rows, view = without_waiting(rows, device), without_waiting(view, device)
         yield without_waiting(data.inputs.take(view, rows), device), among
+
+
+def _order(images: int, schedule: Schedule, epoch: int, seed: int) -> Tensor:
+    """Which image comes when (N,)."""
+    if images > MANY and (schedule.batch_size or images) >= images:
+        return torch.arange(images, dtype=torch.int64, device="cpu")
+    return torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
 
 
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
