@@ -27,6 +27,14 @@ VIT = {
     "image_size": 224,
     "patch_size": 16,
 }
+SMALL_VIT = {
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 6,
+    "intermediate_size": 1536,
+    "image_size": 224,
+    "patch_size": 32,
+}
 SPEC = ImageSpec("exact", (32, 32), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
@@ -79,13 +87,13 @@ def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     return wrap_transformers(model, SimpleTokens(), SPEC, "random CLIP", torch.device(device), torch.float32)
 
 
-def vision_backbone(device: str, quick: bool = False) -> Backbone:
-    """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels beside a tiny text tower."""
+def vision_backbone(device: str, quick: bool = False, vision: dict[str, int] | None = None) -> Backbone:
+    """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels, or another, beside a tiny text tower."""
     from transformers import CLIPConfig, CLIPModel
 
     words = {"bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1, "vocab_size": VOCABULARY}
     config = CLIPConfig(
-        text_config={**TINY, **words}, vision_config=VISION if quick else VIT, projection_dim=512
+        text_config={**TINY, **words}, vision_config=VISION if quick else vision or VIT, projection_dim=512
     )
     torch.manual_seed(SEED)
     side = config.vision_config.image_size

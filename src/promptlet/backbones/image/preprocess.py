@@ -111,7 +111,7 @@ def pixels_of(picture: Reduced, spec: ImageSpec, content: str, view: int) -> np.
         image = resized(picture.image, cut.size, spec.resample, cut.box)
     if cut.is_mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _normalise(image, spec)
+    return normalised(image, spec)
 
 
 def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int) -> int:
@@ -186,7 +186,7 @@ def _centre_box(size: tuple[int, int], crop: tuple[int, int], rounding: str) -> 
     return left, top, left + width, top + height
 
 
-def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
+def normalised(image: Image.Image, spec: ImageSpec) -> np.ndarray:
     """Channel by channel and in place: three numbers beside each other are slow to calculate with."""
     pixels: np.ndarray = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
     pixels *= np.float32(spec.scale)
