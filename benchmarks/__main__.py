@@ -20,6 +20,7 @@ from benchmarks import (
     machine,
     memory,
     own_images,
+    reduced_decoding,
     report,
     text_step,
 )
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "cocoop-step": cocoop_step,
     "image-step": image_step,
     "image-encoding": image_encoding,
+    "reduced-decoding": reduced_decoding,
     "engines": engines,
     "own-images": own_images,
     "check": check,
