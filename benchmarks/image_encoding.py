@@ -112,7 +112,7 @@ def _all(encode: Callable[[Tensor], Tensor], ready: Tensor, count: int) -> None:
 
 
 def _decoded(backbone: Backbone, files: list[Path], size: int) -> None:
-    with decoders() as pool:
+    with decoders(backbone.device) as pool:
         portions = read_ahead(pool, files, check_all(pool, files), [])
         views = (View(one.source, "", one.content, 0) for portion in portions for one in portion)
         for _ in batches(pool, views, backbone.images.spec, size, reads_reduced(backbone), []):

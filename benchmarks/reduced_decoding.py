@@ -23,6 +23,8 @@ COUNT = 8
 NOISE = 8.0
 """Levels, standard deviation: what enlarged photos lack."""
 TILE = (300, 200)
+LONGEST_SHORT_SIDE = 3000
+"""Of 12 megapixels: larger pictures are left out."""
 LEFT = (preprocess.SAFETY, 2)
 """Pixels left for each that is made, along a side: the rule's least, and less, to see what it is for."""
 
@@ -40,6 +42,8 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         for factor in FACTORS[-1:] if quick else FACTORS:
             for left in LEFT:
                 side = left * factor * short
+                if side > LONGEST_SHORT_SIDE:
+                    continue
                 for kind, pictures in _pictures(side, real, 2 if quick else COUNT):
                     progress(f"{backbone.name}: {kind}, {left} pixels left of {factor}")
                     found = _compared(backbone, list(pictures), factor)
