@@ -28,7 +28,7 @@ from promptlet.decoding.reading import check_all, read_ahead
 from promptlet.features import BATCH, GPU_BATCH, encode_images, reads_reduced
 
 ARITHMETIC = ("float32", "mixed")
-TOWERS = {"ViT-B/16": (models.VIT, 64), "small (ViT-S/32)": (models.SMALL_VIT, 192)}
+TOWERS = {"ViT-B/16": (models.VIT, 64), "small (ViT-S/32)": (models.SMALL_VIT, 96)}
 """Sizes, and how many images a turn has."""
 GPU_TIMES = 16
 """As many more on a GPU."""

@@ -16,7 +16,7 @@ from benchmarks import photos
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.arithmetic.precision import ARITHMETICS
 from promptlet.backbones.image import preprocess
-from promptlet.data.images.opening import image_in_turn, reduced_in_turn
+from promptlet.data.images.opening import image_in_turn, open_image, reduced_in_turn
 from promptlet.data.images.reduced import FACTORS, whole
 
 COUNT = 8
@@ -33,11 +33,11 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     """Settings and rows: for each backbone, kind of picture, factor and what is left."""
     realbed = Path(os.environ.get("PROMPTLET_REALBED", "../shared/realbed"))
     real = [] if quick or not realbed.is_dir() else sorted(realbed.glob("data/caltech-101/101_*/*/*.jpg"))
-    backbones: list[Any] = [load_backbone("mini", device, dtype="float32")]
+    backbones: dict[str, Any] = {"mini": load_backbone("mini", device, dtype="float32")}
     if real:
-        backbones.append(load_backbone(realbed / "model", device, dtype="float32"))
+        backbones["test bed"] = load_backbone(realbed / "model", device, dtype="float32")
     rows = []
-    for backbone in backbones:
+    for name, backbone in backbones.items():
         short = backbone.images.spec.size[0]
         for factor in FACTORS[-1:] if quick else FACTORS:
             for left in LEFT:
@@ -45,10 +45,10 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
                 if side > LONGEST_SHORT_SIDE:
                     continue
                 for kind, pictures in _pictures(side, real, 2 if quick else COUNT):
-                    progress(f"{backbone.name}: {kind}, {left} pixels left of {factor}")
+                    progress(f"{name}: {kind}, {left} pixels left of {factor}")
                     found = _compared(backbone, list(pictures), factor)
                     about = {"pictures": kind, "short_side": side, "factor": factor, "left": left}
-                    rows.append({"backbone": Path(backbone.name).name, **about, **found})
+                    rows.append({"backbone": name, **about, **found})
     settings = {
         "pictures": COUNT,
         "drawn": "as in image-encoding",
@@ -56,6 +56,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         "side by side": f"photos of Caltech101 at {TILE[0]} x {TILE[1]}, as many as fit",
         "exact": "all pixels decoded and resized, as with float32",
         "mixed_cosine": "of features in mixed arithmetic against float32, of all pixels",
+        "torch": "its bicubic with antialias of all pixels, as transformers' faster image processors have it",
         "rule": f"{preprocess.SAFETY} pixels or more are left",
         "backbones": "mini (64 pixels), and the test bed's image tower (224 pixels) where it is there",
     }
@@ -101,6 +102,7 @@ def _compared(backbone: Any, pictures: list[bytes], factor: int) -> dict[str, fl
     spec = backbone.images.spec
     exact, reduced = (np.stack([_pixels(data, spec, by) for data in pictures]) for by in (1, factor))
     levels = np.abs(exact - reduced) * np.asarray(spec.std, np.float32)[:, None, None] / spec.scale
+    by_torch = np.stack([_by_torch(data, spec) for data in pictures])
     backbone.compute_in(ARITHMETICS["mixed"])
     mixed = _features(backbone, exact)
     backbone.compute_in(ARITHMETICS["float32"])
@@ -110,6 +112,7 @@ def _compared(backbone: Any, pictures: list[bytes], factor: int) -> dict[str, fl
         "levels_999": float(np.quantile(levels, 0.999)),
         "most_levels": float(levels.max()),
         "least_cosine": float((features * _features(backbone, reduced)).sum(1).min()),
+        "torch_cosine": float((features * _features(backbone, by_torch)).sum(1).min()),
         "mixed_cosine": float((features * mixed).sum(1).min()),
     }
 
@@ -121,6 +124,15 @@ def _pixels(data: bytes, spec: preprocess.ImageSpec, factor: int) -> np.ndarray:
     with reduced_in_turn(data, lambda *_: factor) as picture:
         assert picture.factor == factor
         return preprocess.pixels_of(picture, spec, "", 0)
+
+
+def _by_torch(data: bytes, spec: preprocess.ImageSpec) -> np.ndarray:
+    image = open_image(data)
+    cut = preprocess.cut_of(*image.size, spec, "", 0)
+    levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+    small = torch.nn.functional.interpolate(levels, cut.size[::-1], mode="bicubic", antialias=True)
+    found = Image.fromarray(small[0].permute(1, 2, 0).contiguous().numpy())
+    return preprocess.normalised(found if cut.crop is None else found.crop(cut.crop), spec)
 
 
 def _features(backbone: Backbone, pixels: np.ndarray) -> np.ndarray:
@@ -138,5 +150,6 @@ COLUMNS = (
     ("levels_999", "99.9 %", ".1f"),
     ("most_levels", "most", ".0f"),
     ("least_cosine", "least cosine", ".6f"),
+    ("torch_cosine", "of torch's", ".6f"),
     ("mixed_cosine", "of mixed", ".6f"),
 )

@@ -118,8 +118,9 @@ def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int)
     """By how much a JPEG of so many pixels may be decoded smaller for this view: 1, 2, 4 or 8, so that
     `SAFETY` pixels or more are left for each that is made of them, along both sides.
 
-    The test images (photos of Caltech101 side by side, or enlarged with noise) then differ by less than half
-    a level of 256 in the mean and by 10 at most, and features' cosines are 0.9999 and above.
+    Test pictures (drawn, photos of Caltech101 side by side, or enlarged with noise) then differ by up to 0.7
+    levels of 256 in the mean and by 10 at most, and features' cosines are 0.999 and above
+    (`benchmarks/results/reduced-decoding.json`).
     """
     cut = cut_of(width, height, spec, content, view)
     left, top, right, bottom = cut.box or (0, 0, width, height)
