@@ -20,6 +20,7 @@ from benchmarks import (
     memory,
     own_images,
     report,
+    start,
     text_step,
 )
 
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "engines": engines,
     "own-images": own_images,
     "check": check,
+    "start": start,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

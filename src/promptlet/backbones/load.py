@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.clip.folder import load_clip
+from promptlet.backbones.clip.folder import cached_folder, load_clip
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
 from promptlet.backbones.libraries.transformers import load_transformers
@@ -81,6 +81,10 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
         )
     if path.is_dir():
         return _load_folder(path, name_of_folder(path), chosen, kind)
+    cached = cached_folder(text)
+    own = None if cached is None else load_clip(cached, text, text, chosen, kind)
+    if own is not None:
+        return own
     try:
         return load_transformers(text, chosen, kind)
     except BackboneError as error:

@@ -1,8 +1,8 @@
 """SGD and AdamW by the functions of torch's own, which import no compiler.
 
-The classes of `torch.optim` load torch's compiler as soon as one is made, to have it leave their methods alone,
-and with it all that it looks for in turn (sympy, pandas, scikit-learn): three seconds. The functions behind
-them do not. Numbers, and the names of what is kept between steps, are those of the classes.
+The classes of `torch.optim` load torch's compiler as soon as one is made, to have it leave their methods
+alone, and with it all that it looks for in turn (sympy, pandas, scikit-learn): three seconds. The functions
+behind them do not. Numbers, and the names of what is kept between steps, are those of the classes.
 """
 
 from __future__ import annotations
