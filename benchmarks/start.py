@@ -1,9 +1,9 @@
 """Whole processes of the command line: seconds until one image is answered, and what they go into.
 
-Each command runs in processes of its own. What a user's next command would find, it finds: the file system's
-cache is warm. "own" is the program as it is; "library" has transformers read every folder, and scikit-learn
-imported, as it was before CLIP folders were read without. "first" finds an empty cache folder, so that weights
-are digested and engines compared; "later" finds what the first has left there.
+Each command runs in processes of its own; the file system's cache is warm. "own" is the program as it is;
+"library" has transformers read every folder, and scikit-learn imported, as it was before there was another
+way. "first" finds an empty cache folder, so that weights are digested and engines compared; "later" finds
+what the first has left there.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
 
 
 def make_folder(folder: Path, quick: bool) -> Path:
-    """A CLIP of ViT-B/16's size with random weights and CLIP's own vocabulary, as `save_pretrained` leaves it;
-    ``quick``: of tiny towers."""
+    """A CLIP of ViT-B/16's size with random weights and CLIP's own vocabulary, as `save_pretrained` leaves
+    it; ``quick``: of tiny towers."""
     import torch
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 

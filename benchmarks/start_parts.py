@@ -7,7 +7,6 @@ import sys
 import time
 from typing import Any
 
-
 BEGAN = time.process_time()
 """Of the interpreter, and of nothing else: this comes before all other imports."""
 OWN, LIBRARY = "own", "library"

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from promptlet import PromptClassifier
+from promptlet.cli import WAITING, wait_asleep
 
 SPARED = (
     *("transformers", "sklearn", "scipy", "pandas", "joblib", "matplotlib", "jinja2", "sympy", "networkx"),
@@ -34,6 +35,23 @@ def loaded_by(*arguments: object) -> set[str]:
     assert done.returncode == 0, done.stderr[-2000:]
     [line] = [line for line in done.stderr.splitlines() if line.startswith("loaded: ")]
     return set(json.loads(line.removeprefix("loaded: ")))
+
+
+@pytest.mark.parametrize(
+    "own", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "5"}, {"KMP_BLOCKTIME": "1"}]
+)
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+    own: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is as before afterwards
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    wait_asleep()
+    said = {name: os.environ[name] for name in WAITING if name in os.environ}
+    assert said == (own or {"OMP_WAIT_POLICY": "PASSIVE"})
 
 
 @pytest.fixture(scope="module")
