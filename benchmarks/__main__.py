@@ -23,6 +23,7 @@ from benchmarks import (
     precision,
     reduced_decoding,
     report,
+    start,
     text_step,
 )
 from benchmarks.fit import whole as fit
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "fit": fit,
     "many-classes": fits,
     "sampled-classes": sampled,
+    "start": start,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

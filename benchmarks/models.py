@@ -102,7 +102,9 @@ def vision_backbone(
 
     words = {"bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1, "vocab_size": VOCABULARY}
     config = CLIPConfig(
-        text_config={**TINY, **words}, vision_config=VISION if quick else IMAGE_TOWERS[tower], projection_dim=512
+        text_config={**TINY, **words},
+        vision_config=VISION if quick else IMAGE_TOWERS[tower],
+        projection_dim=512,
     )
     torch.manual_seed(SEED)
     side = config.vision_config.image_size

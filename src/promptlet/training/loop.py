@@ -31,6 +31,7 @@ from promptlet.training.checkpoint import (
     snapshot,
     write_checkpoint,
 )
+from promptlet.training.optimizers import Optimizer
 from promptlet.training.reports import EpochReport, TrainingResult
 from promptlet.training.sampled import Among, Sampler, check_sampled
 from promptlet.training.schedules import Schedule
@@ -189,7 +190,7 @@ class _Saver:
             if self.reserve is not None:
                 self.reserve.let_go()
 
-    def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def epoch_done(self, method: Method, optimizer: Optimizer, progress: Progress) -> None:
         if self.path is None:
             return
         self.latest = snapshot(method, optimizer), Progress(progress.settings, list(progress.history))
@@ -220,7 +221,7 @@ def _epoch(
     method: Method,
     data: TrainingData,
     schedule: Schedule,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     both_ways: Passes,
     epoch: int,
     seed: int,
