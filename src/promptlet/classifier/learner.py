@@ -67,6 +67,7 @@ class PromptLearner(LearnedPrompt):
         new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
         device: str | None = None,
+        dtype: str | None = None,
         cache: bool | str | Path | FeatureCache = True,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
@@ -93,6 +94,7 @@ class PromptLearner(LearnedPrompt):
         self.new_names = new_names
         self.method_options = method_options
         self.device = device
+        self.dtype = dtype
         self.cache = cache
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
