@@ -245,12 +245,13 @@ class OneNode:
 
 
 def count_hashing(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often this process reads each file to hash it, from now on."""
+    """How often this process hashes each file, by its hash, from now on."""
     own, counted = images._file_hash, Counter[str]()
 
-    def counting(path: Path) -> str:
-        counted[str(path)] += 1
-        return own(path)
+    def counting(source: Path | bytes) -> str:
+        found = own(source)
+        counted[found] += 1
+        return found
 
     monkeypatch.setattr(images, "_file_hash", counting)
     return counted
@@ -263,7 +264,9 @@ def test_a_file_is_hashed_once_to_look_it_up_and_once_on_its_node(
     runs = planned(bench, "coop", views=1) + planned(bench, "coop", views=2)  # the shots once and twice
     hashed = count_hashing(monkeypatch)
     encode_on_ray(node, runs, bench, on_gpu=False)
-    assert len(node.encoded) == 12 and set(hashed) == set(node.encoded)  # 6 to test on, 2 shots of 3 classes
+    assert (
+        len(set(node.encoded)) == len(node.encoded) == len(hashed) == 12
+    )  # 6 to test on, 2 shots of 3 classes
     assert set(hashed.values()) == {2}
     again, idle = replace(bench, features=FeatureSource(tiny_backbone, bench.features.cache)), OneNode()
     encode_on_ray(idle, runs, again, on_gpu=False)
