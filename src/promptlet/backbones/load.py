@@ -9,7 +9,7 @@ import torch
 
 from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.clip.folder import load_clip
+from promptlet.backbones.clip.folder import cached_folder, load_clip
 from promptlet.backbones.dtypes import asked, chosen
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
@@ -95,6 +95,10 @@ def _load(source: str | Path, device: str | torch.device | None, kind: torch.dty
         )
     if path.is_dir():
         return _load_folder(path, name_of_folder(path), place, kind)
+    cached = cached_folder(text)
+    own = None if cached is None else load_clip(cached, text, text, place, kind)
+    if own is not None:
+        return own
     try:
         return load_transformers(text, place, kind)
     except BackboneError as error:

@@ -66,12 +66,13 @@ class TowerBackbone(Backbone):
 
     @property
     def _arithmetic(self) -> Arithmetic:
-        return Arithmetic(self.dtype, self._text.products, self._images.products)
+        images = self._images
+        return Arithmetic(self.dtype, self._text.products, images.products, images.by_engine)
 
     def compute_in(self, arithmetic: Arithmetic) -> None:
         """From now on, each tower's matrix products are in its dtype; that of the weights stays."""
         self._text.compute_in(arithmetic.text)
-        self._images.compute_in(arithmetic.images)
+        self._images.compute_in(arithmetic.images, arithmetic.engine)
 
     @cached_property
     def feature_dim(self) -> int:

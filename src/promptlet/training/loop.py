@@ -31,6 +31,7 @@ from promptlet.training.checkpoint import (
     snapshot,
     write_checkpoint,
 )
+from promptlet.training.optimizers import Optimizer
 from promptlet.training.reports import EpochReport, TrainingResult
 from promptlet.training.sampled import Among, Sampler, check_sampled
 from promptlet.training.schedules import Schedule
@@ -39,6 +40,9 @@ from promptlet.training.tally import Tally
 CHECKPOINT_SECONDS = 5.0
 Passes = Callable[[Tensor, Among], tuple[Tensor, Tensor]]
 """Forward and backward of a step: loss and logits of inputs and what they are among."""
+MANY = 1 << 17
+"""Of more images than this, a step that takes them all leaves them where they are: a copy in another order
+would be hundreds of megabytes, and the order changes nothing but rounding."""
 
 
 @own_arithmetic()
@@ -186,7 +190,7 @@ class _Saver:
             if self.reserve is not None:
                 self.reserve.let_go()
 
-    def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def epoch_done(self, method: Method, optimizer: Optimizer, progress: Progress) -> None:
         if self.path is None:
             return
         self.latest = snapshot(method, optimizer), Progress(progress.settings, list(progress.history))
@@ -217,7 +221,7 @@ def _epoch(
     method: Method,
     data: TrainingData,
     schedule: Schedule,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     both_ways: Passes,
     epoch: int,
     seed: int,
@@ -251,7 +255,7 @@ def _batches(
     """Inputs of each step, with their labels and what classes it is over. Features are on the device and are
     taken there; pictures are decoded on the host. What goes there goes without a wait."""
     images, device = data.inputs.images, data.labels.device
-    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+    order = _order(images, schedule, epoch, seed)
     views = _views(data.inputs.views, images, epoch, seed)
     sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
@@ -261,6 +265,13 @@ def _batches(
         if isinstance(data.inputs, FeatureInputs):
             rows, view = without_waiting(rows, device), without_waiting(view, device)
         yield without_waiting(data.inputs.take(view, rows), device), among
+
+
+def _order(images: int, schedule: Schedule, epoch: int, seed: int) -> Tensor:
+    """Which image comes when (N,)."""
+    if images > MANY and (schedule.batch_size or images) >= images:
+        return torch.arange(images, dtype=torch.int64, device="cpu")
+    return torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
 
 
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
