@@ -67,7 +67,7 @@ def test_replayed_steps_learn_the_same(
 def test_on_a_cpu_nothing_can_be_captured(tiny_backbone: Any) -> None:
     features, labels = toy_problem(tiny_backbone)
     with pytest.raises(
-        OptionError, match=r"capture=True is not possible with 'coop' here: the backbone is on cpu"
+        OptionError, match=r"capture is not possible with 'coop' here: the backbone is on cpu"
     ):
         train(build_method("coop", tiny_backbone, NAMES), features, labels, SCHEDULE, capture=True)
 
@@ -82,3 +82,14 @@ def test_what_asks_the_host_is_told(tiny_backbone: Any, monkeypatch: pytest.Monk
 def test_every_method_says_whether_it_asks() -> None:
     asking = {name for name, kind in METHODS.items() if kind.info.learns == BY_STEPS and kind.asks_host}
     assert asking == {"qcoop", "dip_do", "dip_pp", "clip_lora"}
+
+
+def test_a_classifier_says_so_before_images_are_encoded(tiny_backbone: Any) -> None:
+    from promptlet.classifier import PromptLearner
+
+    classifier = PromptLearner(backbone=tiny_backbone, method="coop")
+    classifier.capture = True
+    classifier.on_encode = lambda *_: pytest.fail("an image was encoded")
+    images = [torch.full((3, 32, 32), 0.1 * i) for i in range(4)]
+    with pytest.raises(OptionError, match="capture is not possible with 'coop' here: the backbone is on cpu"):
+        classifier.fit(images, ["dog", "cat", "dog", "cat"])

@@ -114,4 +114,4 @@ def check_captured(method: Method) -> None:
     """Raise OptionError where steps are to be captured and cannot."""
     why = why_not_captured(method)
     if why and method.info.learns != NOTHING:
-        raise OptionError(f"capture=True is not possible with {method.info.name!r} here: {why}; leave it out")
+        raise OptionError(f"capture is not possible with {method.info.name!r} here: {why}; leave it out")
