@@ -30,7 +30,7 @@ def wait_asleep() -> None:
     """Let threads of OpenMP sleep while they wait for each other, unless the user says how they wait.
 
     By default they run in circles. Where another process computes as well, the one that is waited for may not
-    be running, and a training step of 10 ms takes seconds. Said before torch, which reads it when loaded.
+    be running, and a training step of 10 ms takes seconds. Said before torch is loaded, which reads it then.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
