@@ -246,6 +246,14 @@ def test_cuda_that_is_not_there(clip_folder: Path, monkeypatch: pytest.MonkeyPat
     assert load_backbone(clip_folder).device.type == "cpu"
 
 
+def test_the_librarys_own_model_computes_in_the_same(clip_folder: Path) -> None:
+    """Loaded when somebody asks for it, as PEFT does."""
+    backbone = load_backbone(clip_folder, device="cpu", dtype="mixed")
+    assert backbone.model is not None
+    assert backbone.arithmetic == "mixed"
+    assert backbone.text.engine is None or backbone.text.engine.products == torch.bfloat16
+
+
 def test_without_a_device_an_accelerator_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """CUDA before Apple's, Apple's before the CPU."""
     there = {torch.cuda: True, torch.backends.mps: True}
