@@ -159,3 +159,13 @@ def class_names(count: int) -> list[str]:
 def synthetic(count: int) -> bool:
     """Whether `class_names` has to invent names."""
     return count > 1000
+
+
+def apart(names: Sequence[str]) -> tuple[str, ...]:
+    """ImageNet has two classes "missile": the second of a name is told apart by a 2."""
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        found.append(f"{name} 2" if name.casefold() in seen else name)
+        seen.add(name.casefold())
+    return tuple(found)

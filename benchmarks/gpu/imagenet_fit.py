@@ -87,7 +87,7 @@ def made_up(classes: int, dim: int) -> FeatureFile:
     """Features of ``classes`` x 16 images and one test image a class."""
     draw = np.random.default_rng(0)
     centres = draw.normal(size=(classes, dim)) / dim**0.5
-    names = tuple(models.class_names(classes))
+    names = models.apart(models.class_names(classes))
     parts = []
     features = []
     for part, count in (("train", SHOTS), ("val", 0), ("test", 1)):

