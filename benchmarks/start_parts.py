@@ -97,7 +97,7 @@ def _loaded(way: str, source: str, clock: Clock) -> Any:
     before = clock.seconds["weights"] + clock.seconds["tokenizer"]
     loaded = load_backbone(source, "cpu")  # both again, and all that is checked
     clock.tick("checks")
-    clock.seconds["checks"] -= before
+    clock.seconds["checks"] = max(0.0, clock.seconds["checks"] - before)
     return loaded
 
 
