@@ -98,7 +98,7 @@ def test_they_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     from benchmarks.fit.ours import PARTS
 
     for row in told:
-        assert sum(row.get(part, 0.0) for part in PARTS) == pytest.approx(row["seconds"])
+        assert sum(row.get(part, 0.0) for part in PARTS) == pytest.approx(row["seconds"], rel=1e-3)
         assert all(row.get(part, 0.0) >= 0 for part in PARTS)
     ours, coop = told[0], told[-1]
     assert ours["encode"] > 0 and ours["text steps"] > 0 and ours["save"] > 0 and ours["hash"] > 0
