@@ -320,6 +320,8 @@ def test_what_is_named_of_a_sessions_precision(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_weights_of_another_dtype_are_named_before_it(tiny_backbone: Backbone) -> None:
-    half = SimpleNamespace(image_fingerprint="0" * 12, dtype=torch.bfloat16, device=CPU)
+    half = SimpleNamespace(
+        image_fingerprint="0" * 12, dtype=torch.bfloat16, device=CPU, arithmetic="bfloat16"
+    )
     with products("medium"):
-        assert feature_identity(half) == f"{'0' * 12}-bfloat16"  # type: ignore[arg-type]
+        assert feature_identity(half) == f"{'0' * 12}-bfloat16-reduced"  # type: ignore[arg-type]

@@ -233,7 +233,7 @@ def test_features_of_another_arithmetic_are_another_caches(clip_folder: Path) ->
     assert {backbone.fingerprint for backbone in own.values()} == {own["float32"].fingerprint}
     keys = {word: feature_identity(backbone) for word, backbone in own.items()}
     assert keys["mixed_text"] == keys["float32"]  # the images are encoded in float32
-    assert keys["mixed_images"] == keys["mixed"] == f"{keys['float32']}-mixed"
+    assert keys["mixed_images"] == keys["mixed"] == f"{keys['float32']}-mixed-reduced"
     assert keys["float32_engine"] == f"{keys['float32']}-engine"
     assert len(set(keys.values())) == 5
 

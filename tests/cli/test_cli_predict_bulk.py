@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 import promptlet
+from promptlet.classifier import PromptLearner
 from promptlet.own_images import answering
 from promptlet.own_images.web import loading
 from promptlet.promptfile import load_prompt_file, save_prompt_file
@@ -40,7 +41,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> Any:
         raise AssertionError("a model is loaded")
 
-    monkeypatch.setattr(promptlet.PromptClassifier, "load", refuse)
+    monkeypatch.setattr(PromptLearner, "load", refuse)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -101,7 +102,7 @@ def test_going_on_asks_only_what_is_left(
     out, whole = tmp_path / "r.csv", tmp_path / "whole.csv"
     shell.run(*predict(pictures, "--out", whole))
     asked: list[str] = []
-    own = promptlet.PromptClassifier.predict_proba
+    own = PromptLearner.predict_proba
 
     def counted(self: Any, images: list[str], *args: Any, **options: Any) -> np.ndarray:
         if len(asked) == 4:
@@ -109,7 +110,7 @@ def test_going_on_asks_only_what_is_left(
         asked.extend(images)
         return np.asarray(own(self, images, *args, **options))
 
-    monkeypatch.setattr(promptlet.PromptClassifier, "predict_proba", counted)
+    monkeypatch.setattr(PromptLearner, "predict_proba", counted)
     error = shell.fails(*predict(pictures, "--out", out), exit_code=130)
     assert f"interrupted: 4 answers are kept in {out}" in error and "--resume to go on" in error
     assert out.read_text().splitlines() == whole.read_text().splitlines()[:5]

@@ -126,7 +126,9 @@ class ImageEmbeddings(nn.Module):
 
     def __init__(self, tower: VisionSettings) -> None:
         super().__init__()
-        self.class_embedding = nn.Parameter(torch.empty(tower.hidden_size, **NOWHERE))
+        self.class_embedding = nn.Parameter(
+            torch.empty(tower.hidden_size, dtype=torch.float32, device="meta")
+        )
         self.patch_embedding = nn.Conv2d(
             tower.num_channels, tower.hidden_size, tower.patch_size, tower.patch_size, bias=False, **NOWHERE
         )
@@ -187,7 +189,7 @@ class Clip(nn.Module):
         self.vision_model = ImageTower(vision)
         self.visual_projection = nn.Linear(vision.hidden_size, settings.projection_dim, bias=False, **NOWHERE)
         self.text_projection = nn.Linear(text.hidden_size, settings.projection_dim, bias=False, **NOWHERE)
-        self.logit_scale = nn.Parameter(torch.empty((), **NOWHERE))
+        self.logit_scale = nn.Parameter(torch.empty((), dtype=torch.float32, device="meta"))
 
 
 def _norm(tower: TextSettings | VisionSettings) -> nn.LayerNorm:
@@ -196,4 +198,4 @@ def _norm(tower: TextSettings | VisionSettings) -> nn.LayerNorm:
 
 def _table(rows: int, width: int) -> nn.Embedding:
     """Not filled: torch loads its compiler, for a second, to draw numbers that are nowhere."""
-    return nn.Embedding(rows, width, _weight=torch.empty(rows, width, **NOWHERE))
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width, dtype=torch.float32, device="meta"))
