@@ -10,12 +10,14 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from promptlet.methods import Method
 from promptlet.prompts import LowRankContext
+from promptlet.training.quasi_newton import BoundedLBFGS
 
 OLD_PASSES = {"rlp": 200}
 """Of version 0.2.0; 120 for the others."""
@@ -23,8 +25,8 @@ OLD_PASSES = {"rlp": 200}
 
 @dataclass(frozen=True)
 class Recipe:
-    """passes: text passes, so steps, of which each takes all images. opt: "adamw" or "lbfgs" (``passes``
-    evaluations at the most, the rate of the schedule left out). warm: steps in which the rate rises from
+    """passes: text passes, so steps, of which each takes all images. opt: "adamw"; "bounded", the library's
+    `BoundedLBFGS`; or "lbfgs", torch's with a line search (``passes`` evaluations at the most, no rate). warm: steps in which the rate rises from
     nothing. decay: "cos"; "cos:F", a cosine that ends at the share F of the rate; or "flat:S", constant until
     the share S of the steps and then down to zero in a line. v_rate: of a low-rank context, None: its own.
     average: the share of the steps at the end whose numbers are averaged. ema: instead, an average in which
@@ -87,7 +89,7 @@ def learn(method: Method, recipe: Recipe, x: Tensor, y: Tensor) -> tuple[int, fl
     if recipe.start == "gradient":
         _along_the_gradient(method, x, y)
     loss_of = _loss_of(method, x, y)
-    taken = (_by_lbfgs if recipe.opt == "lbfgs" else _by_adamw)(method, recipe, loss_of)
+    taken = (_by_lbfgs if recipe.opt == "lbfgs" else _by_steps)(method, recipe, loss_of)
     method.eval()
     return taken
 
@@ -101,18 +103,16 @@ def _loss_of(method: Method, x: Tensor, y: Tensor) -> Callable[[int], Tensor]:
     return loss_of
 
 
-def _by_adamw(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) -> tuple[int, float]:
+def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) -> tuple[int, float]:
     numbers, rates = method.trainables(), dict(method.rates())
     if recipe.v_rate is not None:
         rates = {name: recipe.v_rate for name in rates}
-    groups = [{"params": [p], "rate": recipe.lr * rates.get(name, 1.0)} for name, p in numbers.items()]
-    optimizer = torch.optim.AdamW(
-        groups, lr=recipe.lr, weight_decay=recipe.wd, betas=(recipe.beta1, recipe.beta2)
-    )
+    groups = [{"params": [p], "rate": rates.get(name, 1.0)} for name, p in numbers.items()]
+    optimizer = _optimizer(recipe, groups)
     mean, losses = _Mean(recipe, list(numbers.values())), list[float]()
     for step in range(recipe.passes):
         for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * recipe.rate(step)
+            group["lr"] = recipe.lr * group["rate"] * recipe.rate(step)
         loss = loss_of(step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -124,6 +124,14 @@ def _by_adamw(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
             break
     mean.take()
     return len(losses) + (recipe.start == "gradient"), losses[-1]
+
+
+def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    if recipe.opt == "bounded":
+        return BoundedLBFGS(groups, lr=recipe.lr, weight_decay=recipe.wd)
+    return torch.optim.AdamW(
+        groups, lr=recipe.lr, weight_decay=recipe.wd, betas=(recipe.beta1, recipe.beta2)
+    )
 
 
 def _is_flat(losses: list[float], patience: int) -> bool:
