@@ -22,6 +22,7 @@ from benchmarks import (
     report,
     text_step,
 )
+from benchmarks.fit import whole as fit
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "engines": engines,
     "own-images": own_images,
     "check": check,
+    "fit": fit,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
@@ -40,8 +42,9 @@ EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; without names, everything."""
     options = _parser().parse_args(arguments)
-    out = options.out or (None if options.quick else RESULTS)
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
+    on_gpu = options.device.startswith("cuda")
+    out = options.out or (None if options.quick else RESULTS / "gpu" if on_gpu else RESULTS)
+    if on_gpu and not torch.cuda.is_available():
         print(f"--device {options.device}: this torch sees no CUDA device; give cpu", file=sys.stderr)
         return 1
     if options.quick:
@@ -72,7 +75,9 @@ def _progress(message: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=EXAMPLE)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=_names())
-    parser.add_argument("--out", type=Path, help=f"folder of the JSON files (default {RESULTS})")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder of the JSON files (default {RESULTS}; of a card {RESULTS}/gpu)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument(
         "--quick", action="store_true", help="tiny models, seconds; writes nothing without --out"

@@ -32,13 +32,16 @@ class Step:
     method: CoCoOp
     inputs: Tensor  # (B, D)
     labels: Tensor  # (B,)
+    autocast: bool = False
     seconds: list[float] = field(default_factory=list)
 
     def __call__(self) -> tuple[Tensor, Tensor]:
         """Logits (B, C) and all gradients in one row."""
         self.method.zero_grad()
-        logits = self.method.logits(self.inputs) if self.path == ENGINE else self.plain_logits()
-        F.cross_entropy(logits, self.labels).backward()
+        with steps.autocast_of(str(self.inputs.device), self.autocast):
+            logits = self.method.logits(self.inputs) if self.path == ENGINE else self.plain_logits()
+            loss = F.cross_entropy(logits, self.labels)
+        loss.backward()
         gradients = [p.grad.flatten() for p in self.method.parameters() if p.grad is not None]
         return logits.detach(), torch.cat(gradients)
 
@@ -53,13 +56,15 @@ class Step:
         return self.method.backbone.logit_scale * cosines + self.method.backbone.logit_bias
 
 
-def make_step(backbone: Backbone, path: str, images: int, classes: int, device: str) -> Step:
+def make_step(
+    backbone: Backbone, path: str, images: int, classes: int, device: str, autocast: bool = False
+) -> Step:
     """A step with fixed random image features."""
     method = CoCoOp(backbone, models.class_names(classes), ctx_init="random").train()
     draw = torch.Generator().manual_seed(0)
     inputs = F.normalize(torch.randn(images, backbone.feature_dim, generator=draw), dim=-1)
     labels = torch.randint(classes, (images,), generator=draw)
-    return Step(path, images, classes, method, inputs.to(device), labels.to(device))
+    return Step(path, images, classes, method, inputs.to(device), labels.to(device), autocast)
 
 
 def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
@@ -67,25 +72,43 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     sizes, rounds = (((1, 5), (2, 5)), 2) if quick else (SIZES, ROUNDS)
     backbone = models.open_clip_backbone(device, quick)
     rows: list[dict] = []
+    for autocast in steps.precisions(device):
+        rows += _sizes(backbone, sizes, rounds, device, quick, autocast, progress)
+    return _settings(sizes), rows
+
+
+def _sizes(
+    backbone: Backbone,
+    sizes: Any,
+    rounds: int,
+    device: str,
+    quick: bool,
+    autocast: bool,
+    progress: Callable[[str], None],
+) -> list[dict]:
+    """Rows of one precision."""
+    rows: list[dict] = []
     per_prompt = 0.0  # bytes of a plain step, from the sizes before
     for images, classes in sizes:
         what = f"{images} images, {classes} classes"
         memory = {}
         for path in (ENGINE, PLAIN):
             estimate = per_prompt * images * classes if path == PLAIN else 0.0
-            progress(f"{what}, {path}: memory, in a process of its own")
-            memory[path] = _memory(path, images, classes, device, quick, estimate)
+            progress(f"{what}, {path}: memory, apart")
+            arguments = [path, images, classes, device, int(quick), int(autocast)]
+            memory[path] = isolated.measured("benchmarks.cocoop_step", arguments, device, estimate)
         if "step_bytes" in memory[PLAIN]:
             per_prompt = max(per_prompt, memory[PLAIN]["step_bytes"] / images / classes)
         fits = [path for path in (ENGINE, PLAIN) if "skipped" not in memory[path]]
-        ready = [make_step(backbone, path, images, classes, device) for path in fits]
+        ready = [make_step(backbone, path, images, classes, device, autocast) for path in fits]
         timed = _timed(ready, rounds, device, quick, turns.of(what, progress))
         for path in (ENGINE, PLAIN):
             head = {"images": images, "classes": classes, "prompts": images * classes, "path": path}
+            head["precision"] = steps.word_of(autocast)
             rows.append({**head, **memory[path], **timed.get(path, {})})
         if len(fits) == 2:
             turns.with_memory_ratio(rows[-2:])
-    return _settings(sizes), rows
+    return rows
 
 
 def _settings(sizes: Any) -> dict[str, Any]:
@@ -104,18 +127,12 @@ def _settings(sizes: Any) -> dict[str, Any]:
     }
 
 
-def _memory(
-    path: str, images: int, classes: int, device: str, quick: bool, estimate: float
-) -> dict[str, Any]:
-    arguments = [path, images, classes, device, int(quick)]
-    return isolated.measured("benchmarks.cocoop_step", arguments, device, estimate)
-
-
-def measure(path: str, images: int, classes: int, device: str, quick: bool) -> dict[str, Any]:
+def measure(path: str, images: int, classes: int, device: str, quick: bool, autocast: bool) -> dict[str, Any]:
     """The memory of this process."""
     if quick:
         torch.set_num_threads(1)
-    step = make_step(models.open_clip_backbone(device, quick), path, images, classes, device)
+    backbone = models.open_clip_backbone(device, quick)
+    step = make_step(backbone, path, images, classes, device, bool(autocast))
     return isolated.step_memory(step, device)
 
 
@@ -124,15 +141,16 @@ def _timed(
 ) -> dict[str, dict[str, Any]]:
     """Seconds, rates and agreement, by path."""
     outputs = {step.path: step() for step in ready}
-    matmul = [machine.matmul_rate(device, quick)["best"]]
-    rows = turns.in_turns(
-        ready,
-        rounds,
-        device,
-        progress,
-        {ENGINE: 4},
-        after_round=lambda: matmul.append(machine.matmul_rate(device, quick)["best"]),
-    )
+    on_gpu = machine.on_gpu(device)
+    kind = "bf16" if ready[0].autocast else "best"
+    matmul = [machine.matmul_rate(device, quick)[kind]]
+
+    def after_round() -> None:
+        if not on_gpu:  # its rate takes longer than a round there
+            matmul.append(machine.matmul_rate(device, quick)[kind])
+
+    turn_count = rounds * (5 if on_gpu else 1)
+    rows = turns.in_turns(ready, turn_count, device, progress, {ENGINE: 4}, after_round=after_round)
     for step in ready:
         if step.path == ENGINE:
             rows[ENGINE] |= {"matmul_gflops": max(matmul), **_work(step, rows[ENGINE], max(matmul))}
@@ -157,6 +175,7 @@ COLUMNS = (
     ("images", "images", "d"),
     ("classes", "classes", "d"),
     ("path", "path", "s"),
+    ("precision", "products", "s"),
     ("median_s", "median s", ".3f"),
     ("best_s", "best s", ".3f"),
     ("repeats", "n", "d"),
@@ -172,4 +191,10 @@ COLUMNS = (
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    print(json.dumps(measure(given[0], int(given[1]), int(given[2]), given[3], bool(int(given[4])))))
+    print(
+        json.dumps(
+            measure(
+                given[0], int(given[1]), int(given[2]), given[3], *(bool(int(flag)) for flag in given[4:])
+            )
+        )
+    )

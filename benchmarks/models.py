@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +35,7 @@ class SimpleTokens:
     """open_clip's `SimpleTokenizer` (CLIP's vocabulary comes with it), called as transformers calls its."""
 
     pad_token_id = 0
+    unk_token_id = None
 
     def __init__(self) -> None:
         import open_clip
@@ -45,10 +48,17 @@ class SimpleTokens:
             ids = [self.inner.sot_token_id, *ids, self.inner.eot_token_id]
         return SimpleNamespace(input_ids=ids)
 
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        return [self.inner.decoder[i] for i in ids]
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return {}
+
     def __len__(self) -> int:
         return VOCABULARY
 
 
+@cache
 def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     """transformers' CLIPModel: ViT-B/16's text tower beside a tiny vision tower. ``quick``: both tiny."""
     from transformers import CLIPConfig, CLIPModel
@@ -71,7 +81,8 @@ def transformers_backbone(device: str, quick: bool = False) -> Backbone:
     return wrap_transformers(model, SimpleTokens(), SPEC, "random CLIP", torch.device(device), torch.float32)
 
 
-def vision_backbone(device: str, quick: bool = False) -> Backbone:
+@cache
+def vision_backbone(device: str, quick: bool = False, dtype: torch.dtype = torch.float32) -> Backbone:
     """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels beside a tiny text tower."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -83,10 +94,11 @@ def vision_backbone(device: str, quick: bool = False) -> Backbone:
     side = config.vision_config.image_size
     spec = ImageSpec("exact", (side, side), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     return wrap_transformers(
-        CLIPModel(config), SimpleTokens(), spec, "random CLIP", torch.device(device), torch.float32
+        CLIPModel(config), SimpleTokens(), spec, "random CLIP", torch.device(device), dtype
     )
 
 
+@cache
 def open_clip_backbone(device: str, quick: bool = False) -> Backbone:
     """open_clip's ViT-B-16, the nearest to CoOp's own code. ``quick``: with tiny towers."""
     import open_clip
@@ -118,12 +130,13 @@ def class_names(count: int) -> list[str]:
         return [real[i * len(real) // count] for i in range(count)]
     heads = [name.rsplit(" ", 1)[0] for name in real if " " in name]
     tails = [name.rsplit(" ", 1)[-1] for name in real]
-    names = dict.fromkeys(real)
+    names = {name.casefold(): name for name in real}  # capitals tell no two classes apart
     for step in range(len(tails)):
         for i, head in enumerate(heads):
-            names[f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"] = None
+            name = f"{head} {tails[(i + 7 * step + 1) % len(tails)]}"
+            names.setdefault(name.casefold(), name)
             if len(names) == count:
-                return list(names)
+                return list(names.values())
     raise ValueError(f"{count} names asked for; {len(names)} can be put together")
 
 

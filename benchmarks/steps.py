@@ -13,6 +13,21 @@ from benchmarks import machine
 N_CTX = 4
 
 
+def autocast_of(device: str, enabled: bool) -> torch.autocast:
+    """bfloat16 autocast there, or none."""
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=enabled)
+
+
+def precisions(device: str) -> tuple[bool, ...]:
+    """Whether steps are measured under autocast: on a card in both ways."""
+    return (False, True) if machine.on_gpu(device) else (False,)
+
+
+def word_of(autocast: bool) -> str:
+    """As rows tell it."""
+    return "bf16" if autocast else "fp32"
+
+
 @dataclass
 class Step:
     """``encode`` maps the context (n_ctx, d) to features (C, D); ``seed_grad`` (C, D) flows back."""
@@ -26,7 +41,7 @@ class Step:
     def __call__(self) -> tuple[Tensor, Tensor]:
         """Features and the gradient of the context."""
         self.context.grad = None
-        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.autocast):
+        with autocast_of(self.device, self.autocast):
             features = self.encode(self.context)
         features.backward(self.seed_grad.to(features.dtype))
         assert self.context.grad is not None

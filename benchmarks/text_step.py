@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks import flops, machine, models, steps
+from benchmarks import flops, isolated, machine, models, steps
 from promptlet.backbones.text.encoder import TextEncoder
 
 COUNTS = (10, 100, 1000)
@@ -62,7 +62,7 @@ def _engine_settings(text: TextEncoder) -> dict[str, Any]:
 
 def _cases(encoders: dict[str, TextEncoder], names: list[str], device: str) -> list[Case]:
     found = []
-    for autocast in (False, True) if device.startswith("cuda") else (False,):
+    for autocast in steps.precisions(device):
         for backbone, text in encoders.items():
             for path, method in (("engine", text.encode), ("plain", text.encode_reference)):
 
@@ -82,11 +82,11 @@ def _count(
     quick: bool,
     progress: Callable[[str], None],
 ) -> list[dict]:
-    names, rounds = models.class_names(count), ROUNDS.get(count, 2)
+    names, rounds = models.class_names(count), ROUNDS.get(count, 2) * (3 if machine.on_gpu(device) else 1)
     rows, ready, outputs = [], [], {}
     for case in _cases(encoders, names, device):
         estimate = per_class.get(case.key, 0.0) * count
-        room = _room(device)
+        room = isolated.room_of(device)
         if case.path == "plain" and room and estimate * MARGIN > room:
             reason = f"needs about {estimate / 2**30:.0f} GiB, {room / 2**30:.0f} GiB are available"
             rows.append({**_head(case, count), "skipped": reason})
@@ -94,7 +94,11 @@ def _count(
             continue
         progress(f"{count} classes, {case.key}: first run")
         held = machine.reset_peak(device)
-        outputs[case.key] = case.step()  # also plans, warms up and measures memory
+        try:
+            outputs[case.key] = case.step()  # also plans, warms up and measures memory
+        except torch.cuda.OutOfMemoryError as error:
+            rows.append({**_head(case, count), "skipped": f"out of memory: {str(error)[:200]}"})
+            continue
         grown = machine.peak_bytes(device) - held
         per_class[case.key] = grown / count
         rows.append({**_head(case, count), "first_run_peak_bytes": grown})
@@ -104,6 +108,8 @@ def _count(
         progress(f"{count} classes, round {turn + 1} of {rounds}")
         for case in ready:
             case.seconds += [case.step.seconds() for _ in range(case.per_round)]
+        if machine.on_gpu(device) and turn + 1 < rounds:
+            continue  # its rate takes longer than a round there
         matmul.append(machine.matmul_rate(device, quick))
     best = {name: max(rate[name] for rate in matmul) for name in matmul[0]}
     for row in rows:
@@ -111,10 +117,6 @@ def _count(
         if measured is not None:
             row.update(_measured(measured, outputs, ready, names, best))
     return rows
-
-
-def _room(device: str) -> int:
-    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else machine.available_bytes()
 
 
 def _head(case: Case, count: int) -> dict[str, Any]:
@@ -125,7 +127,8 @@ def _measured(
     case: Case, outputs: dict[str, Any], ready: list[Case], names: list[str], matmul: dict[str, float]
 ) -> dict[str, Any]:
     timing = steps.spread(case.seconds)
-    row: dict[str, Any] = {**timing, "matmul_gflops": matmul}
+    kind = ("bf16" if case.step.autocast else "fp32") if "bf16" in matmul else "best"
+    row: dict[str, Any] = {**timing, "matmul_gflops": matmul, "of_matmul": kind}
     if case.path == "plain":
         return {**row, "positions": POSITIONS * len(names)}
     assert case.text.engine is not None
@@ -135,7 +138,7 @@ def _measured(
         "positions": work.rows,
         "work": {**asdict(work), "useful": work.useful, "counted": executed},
         "work_matches_count": executed == work.useful + work.recomputed,
-        **steps.rates(work.useful, timing, matmul["best"]),
+        **steps.rates(work.useful, timing, matmul[kind]),
     }
     plain = next((c for c in ready if c.key == case.key.replace("engine", "plain")), None)
     if plain is not None:
@@ -149,7 +152,17 @@ def _measured(
             "feature_max_abs": float(plain_features.abs().max()),
             "gradient_relative_difference": float((grad - plain_grad).norm() / plain_grad.norm()),
         }
+    exact = outputs.get(case.key.removesuffix("/bf16"))
+    if case.step.autocast and exact is not None:
+        row |= _against_exact(outputs[case.key], exact)
     return row
+
+
+def _against_exact(found: tuple[Tensor, Tensor], exact: tuple[Tensor, Tensor]) -> dict[str, float]:
+    """How near features and gradient of low precision are to the same engine's in float32."""
+    cosines = torch.cosine_similarity(found[0].double(), exact[0].double(), dim=-1)
+    gradient = torch.cosine_similarity(found[1].double().flatten(), exact[1].double().flatten(), dim=0)
+    return {"feature_cosine_to_fp32": float(cosines.min()), "gradient_cosine_to_fp32": float(gradient)}
 
 
 COLUMNS = (
@@ -165,5 +178,6 @@ COLUMNS = (
     ("share_median", "of matmul", ".0%"),
     ("floor_s", "floor s", ".4f"),
     ("gradient_relative_difference", "grad diff", ".0e"),
+    ("gradient_cosine_to_fp32", "grad cosine to fp32", ".6f"),
     ("skipped", "", "s"),
 )

@@ -244,9 +244,9 @@ def test_all_bad_pictures_are_named_at_once(tiny_backbone: Backbone, pictures: A
 
 
 def test_precisions_do_not_share_cached_features(tiny_backbone: Backbone) -> None:
-    half = SimpleNamespace(image_fingerprint=tiny_backbone.image_fingerprint, dtype=torch.bfloat16)
+    half = SimpleNamespace(image_fingerprint=tiny_backbone.image_fingerprint, arithmetic="bfloat16")
     assert feature_identity(tiny_backbone) == tiny_backbone.image_fingerprint
-    assert feature_identity(half) == f"{tiny_backbone.image_fingerprint}-bfloat16"  # type: ignore[arg-type]
+    assert feature_identity(half) == f"{tiny_backbone.image_fingerprint}-bfloat16-reduced"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])

@@ -60,7 +60,8 @@ def test_a_picture_is_read_once_while_it_is_kept(
 ) -> None:
     opened: list[Any] = []
     monkeypatch.setattr(
-        "promptlet.pixels.image_in_turn", lambda source: (opened.append(source), image_in_turn(source))[1]
+        "promptlet.decoding.pixels.image_in_turn",
+        lambda source, name: (opened.append(source), image_in_turn(source, name))[1],
     )
     inputs = PixelInputs(paths, tiny_backbone.images.spec)
     for _ in range(3):

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache
-from promptlet.data.images.opening import (
-    ImageSource,
-    content_hashes,
-    image_in_turn,
-    name_of,
-    raise_together,
-)
-from promptlet.data.images.reading import named
+from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
+from promptlet.decoding.ahead import decoders
+from promptlet.decoding.pixels import View, batches, near
+from promptlet.decoding.reading import Read, check_all, read_ahead
+from promptlet.decoding.tower import Tower
 from promptlet.errors import ImageError, OptionError
 from promptlet.session import precision
 
 BATCH = 32
-DECODERS = 4
+GPU_BATCH = 128
+"""Of images, on a CPU and elsewhere. More at once were no faster on a CPU."""
+MIXED_IMAGES = ("mixed", "mixed_images")
+"""Arithmetics in which the image tower's products are in less than float32."""
 
 
 def encode_images(
@@ -40,7 +37,7 @@ def encode_images(
 
     View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
     on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
-    opened, at once; or every picture that cannot be decoded, after the others were encoded and cached.
+    opened, at once; or every picture that cannot be read or decoded, after the others were encoded.
     """
     return hash_and_encode(backbone, sources, views=views, cache=cache, on_progress=on_progress)[1]
 
@@ -55,51 +52,102 @@ def hash_and_encode(
 ) -> tuple[list[str], np.ndarray]:
     """The N content hashes under which `encode_images` caches features, and its features (views, N, D).
 
-    Each picture is hashed once, before it is decoded. Raises what `encode_images` raises.
+    Each file is read and hashed once, a small one's bytes are those that are decoded, and reading, decoding
+    and encoding go on side by side. Raises what `encode_images` raises.
     """
     backbone.check_images()
     if views < 1:
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
-    hashes = content_hashes(sources)
-    keys = [(content, str(view)) for content in hashes for view in range(views)]
-    identity = feature_identity(backbone)
-    found = {} if cache is None else cache.get_many(identity, keys)
-    found = {key: vector for key, vector in found.items() if _is_usable(vector)}
-    missing = [i for i, key in enumerate(keys) if key not in found]
-    first = {keys[i]: i for i in reversed(missing)}  # the same picture twice is encoded once
-    todo = sorted(first.values())
-    done, total = len(keys) - len(todo), len(keys)
-    if on_progress is not None:
-        on_progress(done, total)
-    errors: list[ImageError] = []
-    for batch, pixels in _decoded(backbone, sources, keys, todo, views, errors):
-        vectors = backbone.images.encode(torch.from_numpy(pixels)).cpu().numpy()
+    work = _Work(backbone, sources, views, cache, on_progress)
+    images, spec = backbone.images, backbone.images.spec
+    tower = Tower(images.encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
+    with decoders() as pool:
+        lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
+        late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
+        for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
+            late.append((batch, tower(near(pixels, backbone.device))))
+            if len(late) > 1:
+                work.keep(*late.pop(0))
+        for own in late:
+            work.keep(*own)
+    raise_together(work.errors)
+    return work.hashes, work.features()
+
+
+class _Work:
+    """What is known so far: content hashes, the vectors by (content hash, view), and errors."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        sources: Sequence[ImageSource],
+        views: int,
+        cache: FeatureCache | None,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.backbone, self.sources, self.views = backbone, sources, views
+        self.hashes = [""] * len(sources)
+        self.errors: list[ImageError] = []
+        self._cache, self._identity = cache, feature_identity(backbone)
+        self._found: dict[tuple[str, str], np.ndarray] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._done, self._on_progress = 0, on_progress
+
+    def lacking(self, portions: Iterable[list[Read]]) -> Iterator[View]:
+        """The views that neither the cache has nor a picture before: what is there twice is encoded once."""
+        for number, portion in enumerate(portions):
+            keys = [(one.content, str(view)) for one in portion for view in range(self.views)]
+            found = {} if self._cache is None else self._cache.get_many(self._identity, keys)
+            self._found |= {key: vector for key, vector in found.items() if _is_usable(vector)}
+            todo = []
+            for one in portion:
+                self.hashes[one.place] = one.content
+                name = name_of(self.sources[one.place])
+                for view in range(self.views):
+                    key = one.content, str(view)
+                    if key not in self._found and key not in self._asked:
+                        self._asked.add(key)
+                        todo.append(View(one.source, name, one.content, view))
+            self._tell(len(keys) - len(todo), always=number == 0)
+            yield from todo
+
+    def keep(self, batch: Sequence[View], features: Tensor) -> None:
+        """Features (B, D) of some views, here and in the cache."""
         new = {}
-        for i, vector in zip(batch, vectors, strict=True):
+        for own, vector in zip(batch, features.cpu().numpy(), strict=True):
             if _is_usable(vector):
-                new[keys[i]] = vector
+                new[own.content, str(own.view)] = vector
             else:
-                errors.append(_no_features(sources[i // views], backbone.name))
-        found.update(new)
-        if cache is not None:
-            cache.put_many(identity, new)
-        done += len(batch)
-        if on_progress is not None:
-            on_progress(done, total)
-    raise_together(errors)
-    if not keys:
-        return hashes, np.zeros((views, 0, backbone.feature_dim), np.float32)
-    stacked = np.stack([found[key] for key in keys])
-    return hashes, stacked.reshape(len(sources), views, -1).transpose(1, 0, 2)
+                self.errors.append(_no_features(own.name, self.backbone.name))
+        self._found |= new
+        if self._cache is not None:
+            self._cache.put_many(self._identity, new)
+        self._tell(len(batch))
+
+    def features(self) -> np.ndarray:
+        """Features (views, N, D), once all are there."""
+        if not self.sources:
+            return np.zeros((self.views, 0, self.backbone.feature_dim), np.float32)
+        return np.stack(
+            [
+                np.stack([self._found[content, str(view)] for content in self.hashes])
+                for view in range(self.views)
+            ]
+        )
+
+    def _tell(self, more: int, always: bool = False) -> None:
+        self._done += more
+        if self._on_progress is not None and (more or always):
+            self._on_progress(self._done, len(self.sources) * self.views)
 
 
 def _is_usable(vector: np.ndarray) -> bool:
     return bool(np.isfinite(vector).all() and vector.any())
 
 
-def _no_features(source: ImageSource, backbone: str) -> ImageError:
+def _no_features(name: str, backbone: str) -> ImageError:
     return ImageError(
-        f"{name_of(source)}: the features that {backbone!r} gives of it are no numbers, or zeros alone, and "
+        f"{name}: the features that {backbone!r} gives of it are no numbers, or zeros alone, and "
         "nothing can be compared with them; leave the image out, or take a sound copy of the model"
     )
 
@@ -149,48 +197,19 @@ def store_features(
 
 
 def feature_identity(backbone: Backbone) -> str:
-    """What cached features depend on: the image tower, and in what precision it computes, where that is not
-    plain float32."""
-    weights = str(backbone.dtype).removeprefix("torch.")
-    words = precision(backbone.device) if weights == "float32" else weights
-    return backbone.image_fingerprint + (f"-{words}" if words else "")
+    """What cached features depend on: the image tower, in what precision it computes, where that is not
+    plain float32 (of its products, and what the session makes of float32), and whether large JPEGs are
+    decoded smaller for it."""
+    word = backbone.arithmetic
+    decoding = "reduced" if reads_reduced(backbone) else ""
+    if word in ("bfloat16", "float16"):
+        words = [word]
+    else:
+        words = ["mixed" if word in MIXED_IMAGES else "", precision(backbone.device)]
+    return "-".join([backbone.image_fingerprint, *filter(None, [*words, decoding])])
 
 
-def _decoded(
-    backbone: Backbone,
-    sources: Sequence[ImageSource],
-    keys: Sequence[tuple[str, str]],
-    todo: Sequence[int],
-    views: int,
-    errors: list[ImageError],
-) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Indices and pixel values (B, 3, H, W), decoded by threads one batch ahead of the model.
-
-    A batch in which sizes differ comes in parts of one size each. Pictures that cannot be read are left out;
-    what is wrong with them is added to ``errors``.
-    """
-
-    def decode(index: int) -> np.ndarray:
-        source = sources[index // views]
-        content, view = keys[index][0], index % views  # a picture's views stand side by side
-        spec = backbone.images.spec
-        with image_in_turn(source) as image, named(name_of(source)):
-            return preprocess(image, spec) if view == 0 else augmented_view(image, spec, content, view)
-
-    batches = [list(todo[i : i + BATCH]) for i in range(0, len(todo), BATCH)]
-    with ThreadPoolExecutor(DECODERS) as pool:
-        ahead = iter(batches)
-        waiting = [(batch, [pool.submit(decode, i) for i in batch]) for batch in islice(ahead, 2)]
-        while waiting:
-            batch, futures = waiting.pop(0)
-            by_size: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-            for index, future in zip(batch, futures, strict=True):
-                try:
-                    pixels = future.result()
-                except ImageError as error:
-                    errors.append(error)
-                    continue
-                by_size.setdefault(pixels.shape, []).append((index, pixels))
-            waiting += [(b, [pool.submit(decode, i) for i in b]) for b in islice(ahead, 1)]
-            for same in by_size.values():
-                yield [index for index, _ in same], np.stack([pixels for _, pixels in same])
+def reads_reduced(backbone: Backbone) -> bool:
+    """Whether large JPEGs are decoded smaller (`preprocess.factor_of`): where the image tower computes in
+    less than float32, whose rounding makes as much of a difference. With float32 every pixel counts."""
+    return backbone.arithmetic in ("bfloat16", "float16", *MIXED_IMAGES)

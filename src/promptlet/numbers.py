@@ -44,6 +44,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "views": Whole(1, 10_000, "1 means the model's own preprocessing alone"),
         "epochs": Whole(1, 1_000_000),
         "batch_size": Whole(1, LARGEST, "None means all images"),
+        "sampled_classes": Whole(2, LARGEST, "None means all classes"),
         "rank": Whole(1, 1_000),
         "n_ctx": Whole(1, 1_024),
         "workers": Whole(1, 1_024),

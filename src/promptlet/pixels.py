@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
-from promptlet.data.images.opening import (
-    ImageSource,
-    content_hashes,
-    image_in_turn,
-    name_of,
-    raise_together,
-)
-from promptlet.data.images.reading import named
+from promptlet.backbones.image.preprocess import ImageSpec
+from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
+from promptlet.decoding.ahead import decoders, in_order
+from promptlet.decoding.pixels import View, decode
 from promptlet.errors import ImageError, OptionError
 
-DECODERS = 4
 KEEP_BYTES = 1 << 30
 
 
@@ -29,11 +22,17 @@ class PixelInputs:
     """Pixel values of ``views`` readings of pictures (paths, Pillow images, arrays); all of one size.
 
     View 0 is the model's test preprocessing; further views are augmented (`backbones.preprocess`). Decoded
-    pictures are kept up to ``keep_bytes``. Raises ImageError naming every picture that cannot be opened.
+    pictures are kept up to ``keep_bytes``. is_reduced: as in `features.reads_reduced`. Raises ImageError
+    naming every picture that cannot be opened.
     """
 
     def __init__(
-        self, sources: Sequence[ImageSource], spec: ImageSpec, views: int = 1, keep_bytes: int = KEEP_BYTES
+        self,
+        sources: Sequence[ImageSource],
+        spec: ImageSpec,
+        views: int = 1,
+        keep_bytes: int = KEEP_BYTES,
+        is_reduced: bool = False,
     ) -> None:
         if views < 1:
             raise OptionError(
@@ -43,6 +42,7 @@ class PixelInputs:
         self.spec = spec
         self.views = views
         self.contents = content_hashes(self.sources)
+        self._is_reduced = is_reduced
         self._room = keep_bytes
         self._kept: dict[tuple[int, int], np.ndarray] = {}
 
@@ -68,9 +68,8 @@ class PixelInputs:
     def _decode(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
         errors: list[ImageError] = []
         found: dict[tuple[int, int], np.ndarray] = {}
-        with ThreadPoolExecutor(DECODERS) as pool:
-            futures = {key: pool.submit(self._read, *key) for key in keys}
-            for key, future in futures.items():
+        with decoders() as pool:
+            for key, future in in_order(pool, lambda key: self._read(*key), keys, len(keys)):
                 try:
                     found[key] = future.result()
                 except ImageError as error:
@@ -84,7 +83,5 @@ class PixelInputs:
 
     def _read(self, row: int, view: int) -> np.ndarray:
         source = self.sources[row]
-        with image_in_turn(source) as image, named(name_of(source)):
-            if view == 0:
-                return preprocess(image, self.spec)
-            return augmented_view(image, self.spec, self.contents[row], view)
+        wanted = View(source, name_of(source), self.contents[row], view)
+        return decode(wanted, self.spec, self._is_reduced)

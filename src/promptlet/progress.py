@@ -22,10 +22,13 @@ FIRST_LINE, NEXT_LINE = 10.0, 30.0
 """Seconds until a bar in a log has its first line, and from each to the next."""
 FIRST_BAR = 0.5
 """Seconds that work may take without a bar that nobody asked for."""
+OF_IMAGES = ("encoding", "testing", "answering", "checking")
+"""Bars that count images, whose pace is told."""
 NOTEBOOKS = ("ZMQInteractiveShell", "Shell")
 """What IPython calls itself in Jupyter, and in Colab."""
 
 _taken: ContextVar[bool] = ContextVar("promptlet_progress_is_shown", default=False)
+_bars: ContextVar[Bars | None] = ContextVar("promptlet_bars", default=None)
 
 
 class Bars(Protocol):
@@ -58,6 +61,50 @@ class NoBars:
         self._write(text)
 
 
+@dataclass
+class _Pace:
+    """From where and since when a bar moves, how far it is, and now, in seconds."""
+
+    first: int
+    began: float
+    done: int
+    total: int
+    now: float
+    is_new: bool = True
+
+    @property
+    def per_second(self) -> float:
+        """0 while nothing is known."""
+        passed = self.now - self.began
+        return (self.done - self.first) / passed if passed > 0 else 0.0
+
+    @property
+    def in_words(self) -> str:
+        """Of images."""
+        digits = 0 if self.per_second >= 10 else 1 if self.per_second >= 1 else 2
+        return f"{self.per_second:,.{digits}f} images/s"
+
+
+class _Paces:
+    """The pace of each bar: begun anew where it goes back or counts other things."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, _Pace] = {}
+
+    def moved(self, name: str, done: int, total: int) -> _Pace:
+        """That of ``name``, which has come so far."""
+        now, pace = monotonic(), self._by_name.get(name)
+        if pace is None or done < pace.done or total != pace.total:
+            self._by_name[name] = pace = _Pace(done, now, done, total, now)
+        else:
+            pace.done, pace.now, pace.is_new = done, now, False
+        return pace
+
+    def forget(self, name: str) -> None:
+        """Begin anew when it moves again."""
+        self._by_name.pop(name, None)
+
+
 class DrawnBars:
     """Bars that move, on the terminal of standard error, for the time of a ``with`` block.
 
@@ -73,12 +120,13 @@ class DrawnBars:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("{task.fields[pace]}{task.fields[note]}", markup=False),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=not stay)
         self._due = monotonic() + after
         self._is_drawn = False
         self._tasks: dict[str, Any] = {}
+        self._paces = _Paces()
 
     def __enter__(self) -> DrawnBars:
         self._draw()
@@ -97,28 +145,20 @@ class DrawnBars:
         """Move the bar ``name``; it appears when it is first moved."""
         self._draw()
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="")
-        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note))
+            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="", pace="")
+        pace = self._paces.moved(name, done, total)
+        words = f"{pace.in_words}  " if name in OF_IMAGES and pace.per_second else ""
+        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note), pace=words)
 
     def remove(self, name: str) -> None:
         """Take a bar away."""
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
+            self._paces.forget(name)
 
     def line(self, text: str) -> None:
         """A line above the bars."""
         self._progress.console.print(visible(text), markup=False, highlight=False, emoji=False)
-
-
-@dataclass
-class _Pace:
-    """From where and since when a bar moves, how far it is, and when its next line is due, in seconds."""
-
-    first: int
-    began: float
-    done: int
-    total: int
-    due: float
 
 
 class WrittenBars:
@@ -128,26 +168,29 @@ class WrittenBars:
         self, write: Callable[[str], None], first: float = FIRST_LINE, following: float = NEXT_LINE
     ) -> None:
         self._write, self._first, self._next = write, first, following
-        self._paces: dict[str, _Pace] = {}
+        self._paces = _Paces()
+        self._due: dict[str, float] = {}  # of the next line, in seconds
 
     def show(self, name: str, done: int, total: int, note: str = "") -> None:
         """Say how far ``name`` is, when that was not said lately."""
-        now, pace = monotonic(), self._paces.get(name)
-        if pace is None or done < pace.done or total != pace.total:  # it counts other things now
-            due = now + self._first if pace is None else max(now + self._first, pace.due)
-            self._paces[name] = _Pace(done, now, done, total, due)
+        pace = self._paces.moved(name, done, total)
+        if pace.is_new:
+            self._due[name] = max(pace.now + self._first, self._due.get(name, 0.0))
             return
-        pace.done = done
-        if now < pace.due or not pace.first < done < total:
+        if pace.now < self._due[name] or not pace.first < done < total:
             return
-        pace.due = now + self._next
-        left = _in_words((now - pace.began) * (total - done) / (done - pace.first))
+        self._due[name] = pace.now + self._next
+        rate = f"{pace.in_words}, " if name in OF_IMAGES else ""
+        left = _in_words((pace.now - pace.began) * (total - done) / (done - pace.first))
         after = f", {note}" if note else ""
-        self._write(f"{name}: {done:,} of {total:,} ({100 * done // total} %, about {left} left){after}")
+        self._write(
+            f"{name}: {done:,} of {total:,} ({100 * done // total} %, {rate}about {left} left){after}"
+        )
 
     def remove(self, name: str) -> None:
         """Forget ``name``."""
-        self._paces.pop(name, None)
+        self._paces.forget(name)
+        self._due.pop(name, None)
 
     def line(self, text: str) -> None:
         """A line."""
@@ -179,6 +222,25 @@ class NotebookBars(WrittenBars):
             self._line.update(content, raw=True)
 
 
+def tell(text: str) -> None:
+    """What a person should know of work that goes on: a line above the bars, or to the log."""
+    shown_now = _bars.get()
+    if shown_now is None:
+        LOGGER.warning("%s", text)
+    else:
+        shown_now.line(text)
+
+
+@contextmanager
+def told_by(own: Bars) -> Iterator[Bars]:
+    """For the time of a block `tell` writes its lines above these bars."""
+    before = _bars.set(own)
+    try:
+        yield own
+    finally:
+        _bars.reset(before)
+
+
 @contextmanager
 def taken() -> Iterator[None]:
     """For the time of a block somebody else shows how far work is: `shown` shows nothing."""
@@ -204,10 +266,10 @@ def shown(verbose: bool | None) -> Iterator[Bars]:
         if not _is_seen():
             yield WrittenBars(_to_standard_error if verbose else LOGGER.info)
         elif _is_notebook():
-            with NotebookBars(after) as noted:
+            with NotebookBars(after) as noted, told_by(noted):
                 yield noted
         else:
-            with DrawnBars(after, stay=bool(verbose)) as drawn:
+            with DrawnBars(after, stay=bool(verbose)) as drawn, told_by(drawn):
                 yield drawn
 
 

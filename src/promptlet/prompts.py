@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from promptlet import rng
 from promptlet.errors import OptionError
+from promptlet.session import without_waiting
 
 START_STD = 0.02  # CoOp's random start, and the scale of a CLIP token embedding's random start
 DEFAULT_WORDS = "a photo of a"
@@ -144,7 +145,11 @@ class LowRankContext(Context):
         if self.dropout > 0:
             draw = rng.generator(f"dropout{self.stream}/{step}", self.seed).random(tuple(self.P0.shape))
             keep = torch.from_numpy((draw >= self.dropout).astype(np.float32) / (1 - self.dropout))
-            self._keep = keep.to(self.P0.device)
+            keep = without_waiting(keep, self.P0.device)
+            if self._keep is not None and keep.device.type == "cuda":  # a captured step reads it where it was
+                self._keep.copy_(keep)
+            else:
+                self._keep = keep
 
     def rates(self) -> dict[str, float]:
         return {"V": self.v_rate}

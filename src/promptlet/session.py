@@ -74,6 +74,22 @@ def generators_kept() -> Iterator[None]:
         random.setstate(state)
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """Autocast off there: around what is little work and loses much by few bits, such as logits, of which
+    bfloat16 tells apart only steps of an eighth."""
+    import torch
+
+    return torch.autocast(device.type, enabled=False)
+
+
+def without_waiting(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """``tensor`` there. On its way to a CUDA device the host goes on at once: it is copied from pinned memory,
+    in the order of what the device does."""
+    if tensor.device.type != "cpu" or device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def precision(device: torch.device) -> str:
     """What the session makes of float32 arithmetic there, such as ``bf16``; "" where nothing was set."""
     found = _products(device), _convolutions(device), _from_outside(device)

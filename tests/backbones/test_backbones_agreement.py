@@ -25,7 +25,7 @@ from tiny_models import SIGLIP_PIXELS, clip_model, clip_tokenizer, save
 from torch import Tensor
 
 from promptlet.backbones import agreement, load_backbone
-from promptlet.backbones.libraries.transformers import wrap_transformers
+from promptlet.backbones.libraries.transformers import load_transformers, wrap_transformers
 from promptlet.data.cache import agreed
 from promptlet.errors import BackboneError
 
@@ -189,14 +189,14 @@ def test_agreement_is_asked_once(clip_folder: Path, tmp_path: Path, monkeypatch:
 def test_code_that_was_changed_is_asked_again(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers.models.clip.modeling_clip import CLIPMLP
 
-    load_backbone(clip_folder, device="cpu")
+    load_transformers(str(clip_folder), CPU, torch.float32)
 
     def forward(self: Any, hidden_states: Tensor) -> Tensor:
         return 1.5 * self.fc2(self.activation_fn(self.fc1(hidden_states)))
 
     forward.__module__ = CLIPMLP.__module__  # as a decorator leaves it
     monkeypatch.setattr(CLIPMLP, "forward", forward)
-    backbone = load_backbone(clip_folder, device="cpu")
+    backbone = load_transformers(str(clip_folder), CPU, torch.float32)
     assert not backbone.text.exact_sharing
     assert "% off, for a reason not known" in "".join(backbone.notes((), NAMES))
     torch.testing.assert_close(

@@ -173,7 +173,7 @@ def test_lines_of_a_log_come_at_their_pace(monkeypatch: pytest.MonkeyPatch) -> N
     for done in range(101):
         bars.show("encoding", done, 100)
         now[0] += 1.0
-    assert lines[0] == "encoding: 10 of 100 (10 %, about 2 min left)"
+    assert lines[0] == "encoding: 10 of 100 (10 %, 1.0 images/s, about 2 min left)"
     assert [int(line.split()[1]) for line in lines] == [10, 40, 70]
 
 

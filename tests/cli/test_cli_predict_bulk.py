@@ -97,6 +97,7 @@ def test_going_on_asks_only_what_is_left(
     shell: Any, pictures: Path, predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answering, "BATCH", 2)
+    monkeypatch.setattr(answering, "MOST", 2)
     out, whole = tmp_path / "r.csv", tmp_path / "whole.csv"
     shell.run(*predict(pictures, "--out", whole))
     asked: list[str] = []

@@ -59,9 +59,9 @@ def test_a_log_has_a_line_now_and_then(clock: Clock, capsys: pytest.CaptureFixtu
         clock.now += 1000
         shown.show("encoding", 6000, 6000)
     assert {second: text for second, text in said.items() if text} == {
-        10: "encoding: 1,500 of 6,000 (25 %, about 2 min left)\n",
-        40: "encoding: 3,000 of 6,000 (50 %, about 60 s left)\n",
-        70: "encoding: 4,500 of 6,000 (75 %, about 30 s left)\n",
+        10: "encoding: 1,500 of 6,000 (25 %, 50 images/s, about 2 min left)\n",
+        40: "encoding: 3,000 of 6,000 (50 %, 50 images/s, about 60 s left)\n",
+        70: "encoding: 4,500 of 6,000 (75 %, 50 images/s, about 30 s left)\n",
     }
     assert capsys.readouterr() == ("", "")
 
@@ -106,7 +106,7 @@ def test_other_images_under_the_same_name_have_their_own_pace(
         shown.show("encoding", 0, 1000)
         clock.now += 10
         shown.show("encoding", 400, 1000)
-        assert capsys.readouterr().err == "encoding: 400 of 1,000 (40 %, about 15 s left)\n"
+        assert capsys.readouterr().err == "encoding: 400 of 1,000 (40 %, 40 images/s, about 15 s left)\n"
         clock.now += 5
         shown.show("encoding", first, total)
         clock.now += 24
@@ -114,7 +114,7 @@ def test_other_images_under_the_same_name_have_their_own_pace(
         assert capsys.readouterr().err == ""
         clock.now += 1
         shown.show("encoding", first + 250, total)
-    assert capsys.readouterr().err.endswith(" %, about 75 s left)\n")
+    assert capsys.readouterr().err.endswith(" %, 10 images/s, about 75 s left)\n")
 
 
 def test_nothing_is_written_of_what_stands_still_or_of_nothing(
@@ -150,6 +150,7 @@ def test_a_terminal_has_bars_and_no_lines_of_theirs(clock: Clock, monkeypatch: p
         shown.remove("training")
     text = terminal.getvalue()
     assert "8/9" in text and "a note" in text and "[1/2] done" in text and "left)" not in text
+    assert "0.01 images/s" in text
     assert "training" not in text[text.rindex("encoding") :]
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from promptlet.data import content_hash, list_images, open_image
 from promptlet.data.images import opening
 from promptlet.data.images.opening import image_in_turn
+from promptlet.data.images.room import Room
 from promptlet.errors import DataError, ImageError
 
 
@@ -266,8 +267,12 @@ def test_list_images(tmp_path: Path) -> None:
         list_images(tmp_path / "gone")
 
 
-def test_large_files_are_held_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "LARGE_PIXELS", 399)
+def test_threads_hold_no_more_bytes_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        opening, "_ROOM", Room(most=3100)
+    )  # 2 x 19 x 19 x 4 and 19 x 19 x 4 + 20 x 20 x 4 fit
     for name, side in (("small", 19), ("large", 20)):
         Image.new("RGB", (side, side)).save(tmp_path / f"{name}.png")
     together = threading.Barrier(2)
@@ -297,7 +302,7 @@ def test_large_files_are_held_one_at_a_time(tmp_path: Path, monkeypatch: pytest.
 def test_a_large_file_that_is_damaged_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "LARGE_PIXELS", 10)
+    monkeypatch.setattr(opening, "_ROOM", Room(most=10))
     path = tmp_path / "a.png"
     Image.new("RGB", (40, 40)).save(path)
     sound = path.read_bytes()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from promptlet.errors import BackboneError, ImageError, OptionError
-from promptlet.own_images.answering import BATCH, answer_all, rows_of
+from promptlet.own_images.answering import BATCH, MOST, QUICK, answer_all, next_size, rows_of
 from promptlet.own_images.deciding import Rule
 from promptlet.own_images.finding import Finder
 
@@ -83,6 +83,16 @@ def test_batches_keep_the_order_and_tell_how_far_they_are() -> None:
     assert [batch.done for batch in batches] == [BATCH, BATCH + 3]
     told = [answer.path for batch in batches for answer in batch.answers]
     assert told == [path for path in paths if path != "1"] and batches[0].errors == {"1": "1: bad"}
+
+
+def test_batches_grow_while_they_are_quick() -> None:
+    sizes = [BATCH]
+    for _ in range(9):
+        sizes.append(next_size(sizes[-1], seconds=QUICK / 2))
+    assert sizes[:3] == [BATCH, 2 * BATCH, 4 * BATCH] and sizes[-1] == max(sizes) == MOST
+    assert next_size(64, seconds=QUICK) == 64
+    paths = [f"{i}" for i in range(3 * BATCH + 1)]
+    assert [batch.done for batch in answer_all(classifier(), paths, NAMES, Rule(1))] == [BATCH, 3 * BATCH, 97]
 
 
 def test_arguments_cost_themselves_alone(tmp_path: Path) -> None:

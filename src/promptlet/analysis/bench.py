@@ -76,6 +76,6 @@ def open_analysis(
     measuring.check_k(k, specs)
     opened = open_datasets(names_of_datasets(datasets), root)
     loaded = opened_backbone(backbone, device, dtype)
-    backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
+    backing = (loaded.fingerprint, loaded.arithmetic)
     runs = measuring.plan(opened, specs, counts[0], numbers, *backing, chosen, every)
     return bench_of(runs, opened, loaded, cache, DensityStore(out), DensityBench)

@@ -25,9 +25,11 @@ from promptlet import rng
 from promptlet.backbones.arithmetic.precision import own_precision
 from promptlet.backbones.computes import states_of
 from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.image.engine import ImageEngine
 from promptlet.backbones.image.reference import encode_plain_images
 from promptlet.backbones.parts import Towers
 from promptlet.backbones.text.encoder import TextEncoder
+from promptlet.backbones.text.engine import TextEngine
 from promptlet.backbones.text.reference import encode_plain
 from promptlet.data.cache.agreed import remember, remembered
 from promptlet.errors import BackboneError
@@ -106,8 +108,9 @@ def _compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEnc
 
 
 def _text_case(text: TextEncoder, odd: str) -> Case:
-    """Two prompts with a context."""
-    engine, tokenizer = text.engine, text.tokenizer
+    """Two prompts with a context. The engine in the weights' own dtype, whatever it computes in."""
+    tokenizer = text.tokenizer
+    engine = None if text.engine is None else TextEngine(text.engine.tower, text.engine.start_id)
     draw = rng.generator("agreement/text", 1).standard_normal((N_CTX, text.dim))
     context = torch.from_numpy(0.1 * draw).to(text.device, torch.float32)
     at = int(tokenizer.start is not None)
@@ -129,14 +132,15 @@ def _text_case(text: TextEncoder, odd: str) -> Case:
 
 def _image_case(images: ImageEncoder, odd: str) -> Case:
     """A picture of noise, beside a prompt where one can enter."""
-    dtype, engine, tower = images.dtype, images.engine, images.plain
+    dtype, tower = images.dtype, images.plain
+    engine = None if images.engine is None else ImageEngine(images.engine.tower)
     draw = rng.generator("agreement/image", 1)
     height, width = images.spec.output_size
     pixels = torch.from_numpy(draw.standard_normal((1, 3, height, width))).to(images.device, dtype)
     if tower is None:
         return Case(
             "image",
-            lambda _none: images.encode(pixels),
+            lambda _none: images.encode_reference(pixels),
             None,
             torch.empty(0, dtype=torch.float32, device=images.device),
             odd,

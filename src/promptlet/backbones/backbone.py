@@ -14,6 +14,7 @@ from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.readings import NameRead, check_distinct
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
+from promptlet.session import full_precision
 
 
 class Backbone(ABC):
@@ -45,6 +46,13 @@ class Backbone(ABC):
     @abstractmethod
     def dtype(self) -> torch.dtype:
         """Dtype of the weights."""
+
+    @property
+    def arithmetic(self) -> str:
+        """What it computes in, as records and caches call it: ``float32``, ``bfloat16``, ``float16`` where
+        weights and products are in it; ``mixed`` for products in bfloat16 beside float32 weights, states,
+        norms and sums; ``mixed_text`` and ``mixed_images`` where one tower's are."""
+        return str(self.dtype).removeprefix("torch.")
 
     @property
     @abstractmethod
@@ -134,8 +142,10 @@ class Backbone(ABC):
         )
 
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
-        """Logits (B, C) of features that are both normalised already: scale * cosine + bias."""
-        return self.logit_scale * image_features @ class_features.t() + self.logit_bias
+        """Logits (B, C) of features that are both normalised already: scale * cosine + bias. Never in the low
+        precision of a training step."""
+        with full_precision(image_features.device):
+            return self.logit_scale * image_features @ class_features.t() + self.logit_bias
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Backbone:
         """Itself: a frozen backbone is shared, also by `sklearn.base.clone`."""
@@ -146,4 +156,4 @@ class Backbone(ABC):
         return type(self).reduced(self)
 
     def __repr__(self) -> str:
-        return f"Backbone({self.name!r}, {self.framework}, {self.dtype}, {self.device})"
+        return f"Backbone({self.name!r}, {self.framework}, {self.arithmetic}, {self.device})"

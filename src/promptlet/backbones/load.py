@@ -6,13 +6,17 @@ from pathlib import Path
 
 import torch
 
+from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.clip.folder import load_clip
+from promptlet.backbones.dtypes import asked, chosen
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
 from promptlet.backbones.libraries.transformers import load_transformers
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.backbones.vectors.backbone import PREFIX as FEATURES
 from promptlet.backbones.vectors.backbone import load_features
-from promptlet.errors import BackboneError, OptionError, check_option, did_you_mean
+from promptlet.errors import BackboneError, OptionError, did_you_mean
 from promptlet.mini.names import MINI, MODEL_FOLDER
 from promptlet.promptfile.backbone import is_folder_name
 from promptlet.session import own_arithmetic
@@ -27,7 +31,6 @@ EXAMPLES = (
     "google/siglip2-base-patch16-224",
 )
 """Names that are often meant; any other hub id is taken as well."""
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @own_arithmetic()
@@ -44,30 +47,35 @@ def load_backbone(
         ``features:FILE.npz``: vectors of class names and no tower (`vectors`), for methods that read
         features.
     device: where it runs; None takes a CUDA device when there is one, else the CPU.
-    dtype: of the weights; None means float32.
+    dtype: what it computes in (`Backbone.arithmetic`). "float32": all of it. "mixed": float32 weights,
+        states, norms and sums, and matrix products in bfloat16. None or "auto": for each tower "mixed" where
+        that was measured to be faster on this machine, once, and "float32" elsewhere; small towers stay in
+        float32. "bfloat16", "float16": weights are cast, and all is in it.
 
     Raises BackboneError (what was given, what is missing, what to do), MissingExtraError.
     """
-    backbone = _load(source, device, dtype)
+    wanted = asked(dtype)
+    backbone = _load(source, device, Arithmetic().weights if wanted is None else wanted.weights)
     backbone.check()
+    if isinstance(backbone, TowerBackbone):
+        backbone.compute_in(wanted or chosen(backbone.towers, backbone.text, backbone.images))
     return backbone
 
 
-def _load(source: str | Path, device: str | torch.device | None, dtype: str | torch.dtype | None) -> Backbone:
+def _load(source: str | Path, device: str | torch.device | None, kind: torch.dtype) -> Backbone:
     if not isinstance(source, (str, Path)) or not str(source).strip():
         raise OptionError(
             f"backbone={source!r}: give a folder, a hub id such as {DEFAULT_BACKBONE!r}, "
             "open_clip:NAME/PRETRAINED, or features:FILE.npz"
         )
     text = str(source)
-    chosen = _device(device)
-    kind = _dtype(dtype)
+    place = _device(device)
     if text.startswith(FEATURES):
-        return load_features(text, chosen, kind)
+        return load_features(text, place, kind)
     if text.startswith(OPEN_CLIP):
-        return load_open_clip(text, chosen, kind)
+        return load_open_clip(text, place, kind)
     if text == MINI:
-        return load_transformers(str(MODEL_FOLDER), chosen, kind, name=MINI)
+        return _load_folder(MODEL_FOLDER, MINI, place, kind)
     path = Path(text).expanduser()
     if path.suffix == ".npz" and path.is_file():
         raise BackboneError(
@@ -79,14 +87,19 @@ def _load(source: str | Path, device: str | torch.device | None, dtype: str | to
             f"{_meant(text, path)}"
         )
     if path.is_dir():
-        return load_transformers(str(path), chosen, kind, name=name_of_folder(path))
+        return _load_folder(path, name_of_folder(path), place, kind)
     try:
-        return load_transformers(text, chosen, kind)
+        return load_transformers(text, place, kind)
     except BackboneError as error:
         hint = _meant(text, path)
         if not hint:
             raise
         raise type(error)(f"{error}{hint}") from error.__cause__
+
+
+def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    own = load_clip(folder, name, str(folder), device, dtype)
+    return load_transformers(str(folder), device, dtype, name) if own is None else own
 
 
 def _meant(text: str, path: Path) -> str:
@@ -119,11 +132,3 @@ def _device(device: str | torch.device | None) -> torch.device:
     except Exception as error:  # each kind of device raises its own
         raise OptionError(f"device={device!r} cannot be used: {str(error).strip()[:200]}") from error
     return chosen
-
-
-def _dtype(dtype: str | torch.dtype | None) -> torch.dtype:
-    if dtype is None:
-        return torch.float32
-    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
-        return dtype
-    return DTYPES[check_option("dtype", str(dtype), DTYPES)]

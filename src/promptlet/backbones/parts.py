@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from promptlet.backbones.computes import answer, settings_of_odd, unusual_settings
 from promptlet.backbones.fingerprint import PROBES, weights_digest
+from promptlet.backbones.found import Found
 from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.plain import Watch
 from promptlet.backbones.text.tokenizer import Tokenizer
@@ -24,15 +26,20 @@ class Towers:
 
     Attributes: ``text_watch``, ``image_watch``; ``probes``, what each tower answers to a fixed input, by its
     name "text" or "image", where that can be asked; ``disagree``, why an engine is not to be used beside what
-    its watch says, by the same names.
+    its watch says, by the same names; ``found``, what is known of the files that all weights are in, if any.
     """
 
     def __init__(
-        self, text: Sequence[nn.Module], image: Sequence[nn.Module], preprocessing: dict[str, Any]
+        self,
+        text: Sequence[nn.Module],
+        image: Sequence[nn.Module],
+        preprocessing: dict[str, Any],
+        found: Found | None = None,
     ) -> None:
         self.text = text
         self.image = image
         self.preprocessing = preprocessing
+        self.found = found
         self.text_watch, self.image_watch = Watch(text), Watch(image)
         self.probes: dict[str, Probe] = {}
         self.disagree: dict[str, str] = {}
@@ -89,12 +96,18 @@ class Towers:
     @cached_property
     def weights_of_text(self) -> str:
         """The text tower's identity of versions that looked at weights alone."""
-        return weights_digest(self.text)
+        return self._weights("text", self.text, [])
 
     @cached_property
     def weights_of_image(self) -> str:
         """The image tower's identity of versions that looked at weights and preprocessing alone."""
-        return weights_digest(self.image, [self.preprocessing])
+        return self._weights("image", self.image, [self.preprocessing])
+
+    def _weights(self, side: str, modules: Sequence[nn.Module], extra: list[Any]) -> str:
+        """`weights_digest` of a tower that is as it was loaded."""
+        if self.found is None:
+            return weights_digest(modules, extra)
+        return self.found.once(f"{side} {json.dumps(extra)}", lambda: weights_digest(modules, extra))
 
     def why_odd(self) -> dict[str, str]:
         """Why the engine of "text" or "image" is not used, where a layer is not plain."""
@@ -118,7 +131,9 @@ class Towers:
         changed = bool(watch.added() or watch.replaced())
         if not more and not changed:  # what older versions looked at
             return self.weights_of_text if side == "text" else self.weights_of_image
-        digest = weights_digest(modules, [*extra, *more])
+        digest = (
+            weights_digest(modules, [*extra, *more]) if why else self._weights(side, modules, [*extra, *more])
+        )
         if not changed:
             self._digests[key] = digest
         return digest

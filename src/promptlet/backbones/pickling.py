@@ -12,25 +12,24 @@ from weakref import WeakValueDictionary
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.load import load_backbone
 
-Identity = tuple[str, str, str, str]  # name, device, dtype, fingerprint
+Identity = tuple[str, str, str, str]  # name, device, arithmetic, fingerprint
 
 _loaded: WeakValueDictionary[Identity, Backbone] = WeakValueDictionary()
 
 
 def reduce_backbone(backbone: Backbone) -> tuple[Callable[..., Backbone], Identity]:
-    """Its name, device, dtype and fingerprint, and what loads it again."""
-    dtype = str(backbone.dtype).removeprefix("torch.")
-    identity = (backbone.name, str(backbone.device), dtype, backbone.fingerprint)
+    """Its name, device, arithmetic and fingerprint, and what loads it again."""
+    identity = (backbone.name, str(backbone.device), backbone.arithmetic, backbone.fingerprint)
     _loaded[identity] = backbone
     return _reload, identity
 
 
-def _reload(name: str, device: str, dtype: str, fingerprint: str) -> Backbone:
+def _reload(name: str, device: str, arithmetic: str, fingerprint: str) -> Backbone:
     """The backbone that is there already, else one loaded by name. Raises WrongBackboneError."""
-    identity = (name, device, dtype, fingerprint)
+    identity = (name, device, arithmetic, fingerprint)
     backbone = _loaded.get(identity)
     if backbone is None:
-        backbone = load_backbone(name, device, dtype)
+        backbone = load_backbone(name, device, arithmetic)
         backbone.check_fingerprint(fingerprint, name, "the pickle")
         _loaded[identity] = backbone
     return backbone

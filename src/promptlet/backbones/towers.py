@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.agreement import compare_once
+from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
+from promptlet.backbones.dtypes import slow
 from promptlet.backbones.fingerprint import tokenizer_digest
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.parts import Towers
@@ -22,7 +24,8 @@ from promptlet.backbones.text.encoder import TextEncoder
 
 @final
 class TowerBackbone(Backbone):
-    """Attributes beside `Backbone`'s: ``towers``. ``remarks``: what its loader took from where, as notes."""
+    """Attributes beside `Backbone`'s: ``towers``; ``library``, what loads the same model by the framework
+    where ``model`` is not the framework's own yet. ``remarks``: what its loader took from where, as notes."""
 
     has_towers = True
 
@@ -40,6 +43,7 @@ class TowerBackbone(Backbone):
     ) -> None:
         super().__init__(name, framework, logit_scale, logit_bias)
         self.towers = towers
+        self.library: Callable[[], TowerBackbone] | None = None
         self._model = model
         self._text = text
         self._images = images
@@ -56,6 +60,19 @@ class TowerBackbone(Backbone):
     def dtype(self) -> torch.dtype:
         return self._images.dtype
 
+    @property
+    def arithmetic(self) -> str:
+        return self._arithmetic.word
+
+    @property
+    def _arithmetic(self) -> Arithmetic:
+        return Arithmetic(self.dtype, self._text.products, self._images.products)
+
+    def compute_in(self, arithmetic: Arithmetic) -> None:
+        """From now on, each tower's matrix products are in its dtype; that of the weights stays."""
+        self._text.compute_in(arithmetic.text)
+        self._images.compute_in(arithmetic.images)
+
     @cached_property
     def feature_dim(self) -> int:
         return int(self._text.encode_texts_reference(["a."]).shape[-1])
@@ -70,7 +87,17 @@ class TowerBackbone(Backbone):
 
     @property
     def model(self) -> nn.Module:
+        if self.library is not None:
+            self._become(self.library())
         return self._model
+
+    def _become(self, other: TowerBackbone) -> None:
+        """From now on what ``other`` is, a backbone of the same model: also encoders that somebody holds.
+        Raises BackboneError where it is not the same."""
+        other.check_fingerprint(self.fingerprint, self.name, f"what was loaded of {self.name!r}")
+        for mine, theirs in ((self._text, other._text), (self._images, other._images)):
+            vars(mine).update(vars(theirs))
+        self.towers, self._model, self.library = other.towers, other._model, None
 
     def check(self) -> None:
         watches = (self.towers.text_watch, self.towers.image_watch)
@@ -80,13 +107,21 @@ class TowerBackbone(Backbone):
             watch.before_use = None
         try:
             check_whole(self._model)
-            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            self._check_weights()
             check_preprocessing(self.name, self._images.spec)
             compare_once(self.name, self.towers, self._text, self._images, self._tokenizer_digest)
         except BaseException:
             for watch in watches:
                 watch.before_use = self.check
             raise
+
+    def _check_weights(self) -> None:
+        def find() -> str:
+            check_weights(self.name, [*self.towers.text, *self.towers.image])
+            return "sound"
+
+        found = self.towers.found
+        _ = find() if found is None else found.once(f"weights {self.dtype}", find)
 
     @property
     def image_fingerprint(self) -> str:
@@ -109,9 +144,11 @@ class TowerBackbone(Backbone):
 
     def notes(self, templates: Sequence[str], class_names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         self.check()
+        slower = slow(self._arithmetic, self.device)
         unknown = with_unknown((name for name in class_names if self._has_unknown(name)), self.name)
         return (
             *self._remarks,
+            *([slower] if slower else []),
             *([unknown] if unknown else []),
             *(
                 f"the {side} tower of {self.name} takes the plain path, the library's own forward, which is "

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from promptlet.errors import AnswerError, ImageError
 from promptlet.methods import Method
-from promptlet.methods.inputs import Inputs, all_logits
+from promptlet.methods.inputs import Inputs, of_logits
 from promptlet.methods.method import FEATURES
 from promptlet.methods.new_names import answering_by
 from promptlet.methods.sound import check_features, check_scorer
@@ -24,19 +24,25 @@ KEPT = 8
 """Scorers that are kept: one for each set of names and rule asked for lately."""
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """(n, C)."""
+    return logits.softmax(-1)
+
+
 def answered(
+    what: Callable[[Tensor], Tensor],
     score: Scorer,
     inputs: Inputs,
     sources: Sequence[Any],
     device: torch.device,
     on_progress: Callable[[int, int], None] | None,
 ) -> np.ndarray:
-    """Probabilities (N, C) of all inputs.
+    """What is made of the logits of all inputs: `probabilities` (N, C), or `likeliest` (N,).
 
     Raises ImageError that names the image whose answer is no number, AnswerError where that is true of all.
     """
     try:
-        return all_logits(score, inputs, device, on_progress).softmax(-1).cpu().numpy()
+        return of_logits(what, score, inputs, device, on_progress).cpu().numpy()
     except AnswerError as error:
         if len(error.rows) == len(sources) > 1:
             raise

@@ -18,6 +18,7 @@ from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.sampled import check_sampled
 
 
 class Parameters(Protocol):
@@ -33,6 +34,7 @@ class Parameters(Protocol):
     epochs: int | None
     lr: float | None
     batch_size: int | None
+    sampled_classes: int | None
     seed: int
     new_names: str | None
     method_options: Mapping[str, Any] | None
@@ -47,7 +49,7 @@ def whole(given: Parameters, name: str) -> Any:
 def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
     """Shots, seed and views. Raises OptionError for any number among the parameters that is none or out of
     bounds: before images or a backbone are read."""
-    names = ("shots", "seed", "views", "rank", "n_ctx", "epochs", "lr", "batch_size")
+    names = ("shots", "seed", "views", "rank", "n_ctx", "epochs", "lr", "batch_size", "sampled_classes")
     shots, seed, views, *_ = (whole(given, name) for name in names)
     if isinstance(given.method_options, Mapping):
         check_numbers(given.method_options)
@@ -56,9 +58,10 @@ def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
 
 def schedule_of(given: Parameters) -> Schedule:
     """The schedule by its name, with what changes it."""
-    epochs, batch_size = whole(given, "epochs"), whole(given, "batch_size")
-    info = METHODS[given.method].info
-    return method_schedule(info, given.schedule, epochs=epochs, lr=given.lr, batch_size=batch_size)
+    changes = {name: whole(given, name) for name in ("epochs", "batch_size", "sampled_classes")}
+    schedule = method_schedule(METHODS[given.method].info, given.schedule, lr=given.lr, **changes)
+    check_sampled(METHODS[given.method], schedule)
+    return schedule
 
 
 def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]) -> Method:
@@ -119,6 +122,7 @@ def training_record(given: Parameters, method: Method, schedule: Schedule, image
     }
     if method.info.learns == BY_STEPS:
         record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
+        record["sampled_classes"] = schedule.sampled_classes
     template = getattr(method, "template", None)
     if template is not None and getattr(method, "reads_template", True):
         record["template"] = template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from scipy.sparse import issparse
 
 from promptlet.classifier.tensors import array_of, as_source
 from promptlet.data import sample_shots, short_classes
@@ -67,7 +67,8 @@ def as_list(images: Images) -> list[Any]:
 
 def _as_array(images: Images) -> Images:
     """What only says how it becomes an array, as that. Raises DataError for numbers that are no features."""
-    if issparse(images):
+    sparse = sys.modules.get("scipy.sparse")  # what is of it has brought it
+    if sparse is not None and sparse.issparse(images):
         raise DataError("sparse input is not supported: features are dense; give X.toarray()")
     is_plain = isinstance(images, np.ndarray | Iterable | Image.Image)
     array = np.asarray(images) if hasattr(images, "__array__") and not is_plain else images

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import column_or_1d
 
 from promptlet.classifier.given.columns import check_none_missing
 from promptlet.classifier.given.parts import Given
@@ -140,6 +139,8 @@ def _column(labels: Any) -> Any:
     if hasattr(labels, "__array__") and not isinstance(labels, Iterable):
         labels = np.asarray(labels)
     if isinstance(labels, np.ndarray) and labels.ndim == 2 and labels.shape[1] == 1:
+        from sklearn.utils.validation import column_or_1d
+
         column_or_1d(labels, warn=True)
         return labels.ravel()
     return labels

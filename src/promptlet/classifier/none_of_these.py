@@ -1,4 +1,4 @@
-"""The part of `PromptClassifier` that tells images of none of its classes."""
+"""The part of `PromptLearner` that tells images of none of its classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import Backbone
 from promptlet.classifier.features_in import check_columns
+from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.given.parts import ALL
 from promptlet.classifier.given.take import take
 from promptlet.classifier.inputs import Images
@@ -70,7 +70,7 @@ class TellsNone:
         self, images: Images, class_names: Iterable[str] | None, accepted: bool | float
     ) -> tuple[list[Any], np.ndarray]:
         """The images, or their features where the method reads no more of them; and which are accepted."""
-        check_is_fitted(self, "method_")
+        check_fitted(self)
         rejection = checked(self.rejection_)  # this and the next two before any image is read
         threshold = threshold_of(rejection, accepted)
         rows = rows_of(self.class_names_, self._checked_names(class_names))
@@ -92,7 +92,7 @@ class TellsNone:
             )
         self.rejection_ = file.rejection
 
-    if TYPE_CHECKING:  # of `PromptClassifier`
+    if TYPE_CHECKING:  # of `PromptLearner`
 
         def predict_proba(
             self, images: Images, class_names: Iterable[str] | None, new_names: str | None

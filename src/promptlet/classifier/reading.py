@@ -14,7 +14,7 @@ from promptlet.backbones import Backbone
 from promptlet.classifier.inputs import given_features
 from promptlet.data import FeatureCache, choose_cache
 from promptlet.errors import DataError
-from promptlet.features import encode_images
+from promptlet.features import encode_images, reads_reduced
 from promptlet.methods import MethodInfo
 from promptlet.methods.inputs import FeatureInputs, Inputs
 from promptlet.methods.method import FEATURES
@@ -67,7 +67,7 @@ def pictures(
             f"the method {info.name!r} changes the image tower, so it needs images, not features; "
             "give images, or a method that reads features, such as 'rlp'"
         )
-    return PixelInputs(sources, backbone.images.spec, views, keep_bytes)
+    return PixelInputs(sources, backbone.images.spec, views, keep_bytes, reads_reduced(backbone))
 
 
 def are_vectors(sources: Sequence[Any]) -> bool:

@@ -1,18 +1,12 @@
-"""The part of `PromptClassifier` that keeps what was learned, writes it to prompt files and reads it."""
+"""The part of `PromptLearner` that keeps what was learned, writes it to prompt files and reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import BaseEstimator
-from sklearn.utils import estimator_html_repr
-from sklearn.utils.validation import check_is_fitted
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier.answering import Answers
@@ -25,13 +19,13 @@ from promptlet.classifier.files import (
     round_method,
     usable_file,
 )
+from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.labels import Classes, LabelNames, classes_named
 from promptlet.classifier.none_of_these import TellsNone
-from promptlet.classifier.showing import as_html, in_words
 from promptlet.classifier.starting import Started
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.methods import Method, build_method, register, registered
+from promptlet.methods import Method, build_method
 from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
@@ -40,8 +34,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
-    """What a fit leaves; the parameters are those of `PromptClassifier`, which builds on this."""
+class LearnedPrompt(TellsNone):
+    """What a fit leaves; the parameters are those of `PromptLearner`, which builds on this."""
 
     backbone: str | Path | Backbone
     method: str
@@ -56,6 +50,10 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     started_: Started | None = None
     _answers: Answers
     _words: tuple[str, ...]
+
+    if TYPE_CHECKING:  # of `PromptLearner`
+
+        def __init__(self, **parameters: Any) -> None: ...
 
     def _load_backbone(self) -> None:
         given = self.backbone
@@ -87,7 +85,7 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
         rejection: whether what tells "none of these" is kept, a bit for each feature and class and two bytes
         for each feature; a compact file never holds it.
         """
-        check_is_fitted(self, "method_")
+        check_fitted(self)
         if compact:
             check_compact(self.method)
         own = self.method_.stored_precision()
@@ -97,7 +95,7 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     @own_arithmetic()
     def round_to(self, precision: str | None) -> Self:
         """Round what was learned as a file of ``precision`` would, and answer with that from now on."""
-        check_is_fitted(self, "method_")
+        check_fitted(self)
         round_method(self.method_, precision)
         self._settle(self.method_, self._classes)
         return self
@@ -105,7 +103,7 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     @own_arithmetic()
     def prompt_file(self) -> PromptFile:
         """What `save` writes."""
-        check_is_fitted(self, "method_")
+        check_fitted(self)
         file = prompt_file_of(self.method_, self._classes.words, self.training_)
         return file if self.rejection_ is None else replace(file, rejection=self.rejection_)
 
@@ -150,41 +148,3 @@ class LearnedPrompt(TellsNone, BaseEstimator):  # type: ignore[misc]
     def history_records(self) -> list[dict[str, float]]:
         """The history as plain records, for JSON."""
         return [asdict(report) for report in self.history_]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what answers quickly, which is made again when it is needed; with a method that is not one
-        of Promptlet's own, so that workers know it."""
-        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k != "_answers"}
-        own = {method for method in registered() if method.info.name == self.method}
-        return {**state, "_own": own} if own else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        for method in state.pop("_own", ()):
-            register(method)
-        parameters = signature(type(self)).parameters.items()  # a pickle may be older than some of them
-        super().__setstate__({**{name: p.default for name, p in parameters if name not in state}, **state})
-        if hasattr(self, "method_"):
-            self._answers = Answers(self.method_)
-
-    # -- showing ---------------------------------------------------------------------------------------
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - as scikit-learn calls it
-        parameters: str = super().__repr__(N_CHAR_MAX)
-        return f"{parameters}\n{in_words(self)}" if hasattr(self, "method_") else parameters
-
-    def _in_notebook(self) -> str:
-        diagram: str = estimator_html_repr(self)
-        return as_html(self) + diagram if hasattr(self, "method_") else diagram
-
-    @property
-    def _repr_html_(self) -> Callable[[], str]:
-        if get_config()["display"] != "diagram":
-            raise AttributeError("_repr_html_ is there where scikit-learn's option display is 'diagram'")
-        return self._in_notebook
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        bundle = {"text/plain": repr(self)}
-        return (
-            {**bundle, "text/html": self._in_notebook()} if get_config()["display"] == "diagram" else bundle
-        )

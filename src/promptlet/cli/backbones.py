@@ -59,7 +59,7 @@ def command(
         "logit_scale": float(backbone.logit_scale),
         "logit_bias": float(backbone.logit_bias),
         "device": str(backbone.device),
-        "dtype": str(backbone.dtype).removeprefix("torch."),
+        "dtype": backbone.arithmetic,
     }
     notes = backbone.notes((), ())
     if json:

@@ -78,13 +78,13 @@ def command(
         check_page(out)
     taken = take(data, skip_bad, quiet=json)
     from promptlet.backbones import load_backbone
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.own_images.comparing.choosing import compare_own, specs_of
 
     specs = specs_of(methods)
 
     cache = open_cache(no_cache)
-    classifier = PromptClassifier(
+    classifier = PromptLearner(
         backbone=load_backbone(backbone, device, dtype),
         shots=shots,
         seed=seed,

@@ -94,13 +94,13 @@ def command(
     found = read_own(data, check_files=not skip_bad)
     tell_ignored(data, found)
     given = labelled(found, part=part, where=str(data))
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.own_images.evaluating import evaluate
 
-    classifier = PromptClassifier.load(file, backbone, device)
+    classifier = PromptLearner.load(file, backbone, device)
 
     cache = open_cache(no_cache)
-    classifier.set_params(cache=cache or False)
+    classifier.cache = cache or False
     classifier.choose_new_names(new_names)
     with bars(off=json) as shown:
         try:

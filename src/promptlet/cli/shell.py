@@ -17,7 +17,7 @@ from promptlet.cli.streams import warn as warn
 from promptlet.errors import shown
 from promptlet.numbers import MOST_OF_A_LIST, check_number
 from promptlet.progress import Bars as Bars
-from promptlet.progress import DrawnBars, NoBars, WrittenBars, taken
+from promptlet.progress import DrawnBars, NoBars, WrittenBars, taken, told_by
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; the first CUDA device, else the CPU.")]
-Dtype = Annotated[str | None, typer.Option(help="Of the weights: float32, bfloat16 or float16.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        help="auto (mixed for large models where that is faster on this machine, else float32), float32, "
+        "mixed (products in bfloat16), bfloat16 or float16; else auto.",
+        show_default=False,
+    ),
+]
+BenchDtype = Annotated[
+    str | None,
+    typer.Option(help="As in fit; else float32, the same on every machine.", show_default=False),
+]
 NewNames = Annotated[
     str | None,
     typer.Option(
@@ -100,11 +111,13 @@ def bars(off: bool = False) -> Iterator[Bars]:
     shows none of its own meanwhile."""
     with taken():
         if off:
-            yield NoBars(warn)
+            with told_by(NoBars(warn)) as lines:
+                yield lines
         elif not is_terminal(sys.stderr):
-            yield WrittenBars(warn)
+            with told_by(WrittenBars(warn)) as written:
+                yield written
         else:
-            with DrawnBars() as drawn:
+            with DrawnBars() as drawn, told_by(drawn):
                 yield drawn
 
 

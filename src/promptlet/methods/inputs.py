@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.methods.sound import check_logits
+from promptlet.methods.sound import Soundness
 from promptlet.session import own_arithmetic
 
 BATCH = 1024  # features scored at once
@@ -83,7 +83,6 @@ def every_view(inputs: Inputs) -> Tensor:
     return torch.stack([inputs.take(torch.full_like(rows, view), rows) for view in range(inputs.views)])
 
 
-@own_arithmetic()
 def all_logits(
     score: Callable[[Tensor], Tensor],
     inputs: Inputs,
@@ -94,11 +93,35 @@ def all_logits(
 
     Raises AnswerError where some are not finite, or absurd.
     """
+    return of_logits(lambda logits: logits, score, inputs, device, on_progress)
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The column of the largest probability of each row (n,): the first, where rounding makes two equal."""
+    return logits.softmax(-1).argmax(-1)
+
+
+@own_arithmetic()
+def of_logits(
+    what: Callable[[Tensor], Tensor],
+    score: Callable[[Tensor], Tensor],
+    inputs: Inputs,
+    device: torch.device,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """``what`` (n, ...) is made of the logits (n, C) of some images at a time: of all of them (N, ...).
+
+    So that of many images among many classes no (N, C) is held. The rest is as in `all_logits`.
+    """
     size = BATCH if isinstance(inputs, FeatureInputs) else IMAGE_BATCH
-    logits = []
+    check = Soundness()
+    made = []
     for start in range(0, inputs.images, size):
         rows = torch.arange(start, min(start + size, inputs.images), dtype=torch.int64, device="cpu")
-        logits.append(score(inputs.take(torch.zeros_like(rows), rows).to(device)).float())
+        logits = score(inputs.take(torch.zeros_like(rows), rows).to(device)).float()
+        check.see(logits)
+        made.append(what(logits))
         if on_progress is not None:
             on_progress(start + len(rows), inputs.images)
-    return check_logits(torch.cat(logits))
+    check.end()
+    return torch.cat(made)

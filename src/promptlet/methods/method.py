@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from inspect import Parameter
@@ -82,6 +83,8 @@ class Method(nn.Module, ABC):
     info: ClassVar[MethodInfo]
     reads_names: ClassVar[bool] = True
     """Whether its answers hang on what the backbone reads of the class names."""
+    samples_classes: bool = False
+    """Whether a step of its training may be over some of the classes alone (`among`)."""
     options: Mapping[str, Any] = MappingProxyType({})
     """All its options, where `build_method` has built it."""
     taught: tuple[str, ...] | None = None
@@ -140,9 +143,23 @@ class Method(nn.Module, ABC):
         return self.backbone.logits(self.image_features(inputs), self.class_features())
 
     def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The training loss (a scalar) and the logits (B, C); labels (B,) index `class_names`."""
+        """The training loss (a scalar) and the logits (B, C); labels (B,) index `class_names`.
+
+        Methods that train on very many images and classes at once give the best class of each image (B,) in
+        the place of logits that would not fit (`promptlet.methods.many`).
+        """
         logits = self.logits(inputs)
         return F.cross_entropy(logits, labels), logits
+
+    @contextmanager
+    def among(self, places: Sequence[int]) -> Iterator[None]:
+        """Over some of its class names alone, by their places, for one step of training."""
+        names = self.class_names
+        self.class_names = tuple(names[place] for place in places)
+        try:
+            yield
+        finally:
+            self.class_names = names
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """A function from inputs to logits (B, C) over the classes of now, whatever is set later.

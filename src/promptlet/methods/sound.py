@@ -22,17 +22,39 @@ ADVICE = (
 
 def check_logits(logits: Tensor) -> Tensor:
     """``logits`` (B, C) as they are. Raises AnswerError where rows are not finite or beyond `LARGEST`."""
-    sound = (logits.abs() <= LARGEST).all(dim=-1)  # NaN is not below anything
-    if bool(sound.all()):
-        return logits
-    rows = (~sound).nonzero().flatten().tolist()
-    row = logits[rows[0]]
-    worst = row[~(row.abs() <= LARGEST)][0].item()
-    raise AnswerError(
-        f"{len(rows)} of {len(logits)} answers are no numbers to go by: a logit is {worst:.3g}, and sound "
-        f"ones lie within {LARGEST:,.0f}. {ADVICE}",
-        rows=rows,
-    )
+    check = Soundness()
+    check.see(logits)
+    check.end()
+    return logits
+
+
+class Soundness:
+    """The same of logits that come some rows at a time: what was seen, and of it what is no number."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.rows: list[int] = []
+        self.worst = 0.0
+
+    def see(self, logits: Tensor) -> None:
+        """Look at the next rows (n, C)."""
+        sound = (logits.abs() <= LARGEST).all(dim=-1)  # NaN is not below anything
+        if not bool(sound.all()):
+            rows = (~sound).nonzero().flatten().tolist()
+            if not self.rows:
+                row = logits[rows[0]]
+                self.worst = row[~(row.abs() <= LARGEST)][0].item()
+            self.rows += [self.seen + row for row in rows]
+        self.seen += len(logits)
+
+    def end(self) -> None:
+        """Raise AnswerError where one is not finite or beyond `LARGEST`."""
+        if self.rows:
+            raise AnswerError(
+                f"{len(self.rows)} of {self.seen} answers are no numbers to go by: a logit is "
+                f"{self.worst:.3g}, and sound ones lie within {LARGEST:,.0f}. {ADVICE}",
+                rows=self.rows,
+            )
 
 
 def check_features(features: Tensor, class_names: tuple[str, ...]) -> Tensor:

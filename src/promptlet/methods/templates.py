@@ -11,7 +11,7 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.methods.template_lists import TEMPLATE_LISTS
-from promptlet.session import own_arithmetic
+from promptlet.session import full_precision, own_arithmetic
 
 TEMPLATE = "a photo of a {}."
 BETWEEN = "|"  # of several templates in one text
@@ -27,8 +27,12 @@ def check_template(template: str) -> str:
 
 @own_arithmetic()
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
-    """Normalised features (C, D) of ``template`` with each name put in; no gradient."""
-    return unit(backbone.encode_templates([template], class_names)[0])
+    """Normalised features (C, D) of ``template`` with each name put in; no gradient.
+
+    Never in the low precision of a training step that asks for them.
+    """
+    with full_precision(backbone.device):
+        return unit(backbone.encode_templates([template], class_names)[0])
 
 
 def several_templates(templates: str) -> tuple[str, ...]:
@@ -58,8 +62,9 @@ def ensemble(
     """
     total = torch.zeros((), dtype=torch.float32, device=backbone.device)
     several = max(1, SENTENCES // len(class_names))
-    for begin in range(0, len(templates), several):
-        features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
-        features = unit(features) if normalised else features
-        total = total + features.sum(0)
+    with full_precision(backbone.device):  # that of a training step
+        for begin in range(0, len(templates), several):
+            features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
+            features = unit(features) if normalised else features
+            total = total + features.sum(0)
     return unit(total / len(templates))

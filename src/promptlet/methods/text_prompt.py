@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
@@ -15,11 +16,13 @@ from promptlet.backbones.arithmetic.unit import unit
 from promptlet.backbones.text.class_token import ClassToken
 from promptlet.backbones.text.encoder import Placement
 from promptlet.errors import OptionError
+from promptlet.methods.many import over_images
 from promptlet.methods.method import Method
 from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.numbers import check_number
 from promptlet.prompts import DEFAULT_WORDS, FULL, Context, LowRank, context_from, start_from_seed
+from promptlet.session import full_precision
 
 WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
@@ -39,6 +42,7 @@ class TextPrompt(Method):
     new_names: str
     placement: Placement = "input"
     class_token: ClassToken = "end"
+    samples_classes = True
     reads_template: ClassVar[bool] = False
     """Whether the hand-written prompt matters in training, and not for names that were not taught alone."""
 
@@ -70,7 +74,8 @@ class TextPrompt(Method):
 
     def learned_features(self) -> Tensor:
         """Normalised features (C, D) of the learned prompt, whatever was taught."""
-        context = self.context() if self.training else self.context.merged()
+        with full_precision(self.backbone.device):
+            context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
         return unit(features)
 
@@ -97,6 +102,21 @@ class TextPrompt(Method):
     def logits(self, inputs: Tensor) -> Tensor:
         decoupled = self.decoupled()
         return super().logits(inputs) if decoupled is None else decoupled.logits(self.image_features(inputs))
+
+    def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if type(self).logits is not TextPrompt.logits or self.decoupled() is not None:
+            return super().loss(
+                inputs, labels
+            )  # logits of one's own; and names never taught, not in training
+        return self.cross_entropy(self.image_features(inputs), labels, self.class_features())
+
+    def cross_entropy(self, images: Tensor, labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """As `loss`, of features of images (B, D) and classes (C, D), both normalised."""
+        return over_images(self._cross_entropy, images, labels, len(classes), classes)
+
+    def _cross_entropy(self, images: Tensor, labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.backbone.logits(images, classes)
+        return F.cross_entropy(logits, labels), logits
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         decoupled = self.decoupled()

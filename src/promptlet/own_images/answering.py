@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.own_images.asking import ask
 from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.web.loading import Loader, is_address
 
-BATCH = 32
-"""Images that are answered at a time; a stop loses no more than these."""
+BATCH, MOST = 32, 512
+"""Images that are answered at a time, at first and at most; a stop loses no more than these."""
+QUICK = 2.0
+"""Seconds. A batch that took less is followed by one of twice as many images: those of a batch are decoded
+while others of it are encoded."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Answered:
 
 
 def answer_all(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     rule: Rule,
@@ -38,9 +42,9 @@ def answer_all(
     Raises PromptletError for what is expected, is of no image, and meets them all: a backbone that answers
     no numbers, say.
     """
-    start = 0
+    start, size = 0, BATCH
     while start < len(paths):
-        batch = paths[start : start + BATCH]
+        batch, began = paths[start : start + size], perf_counter()
         if load is not None and any(map(is_address, batch)):
             with load.together(batch) as (files, missed):
                 rows, wrong = rows_of(classifier, list(files.values()), names, rule.accept)
@@ -52,12 +56,18 @@ def answer_all(
         else:
             rows, wrong = rows_of(classifier, batch, names, rule.accept)
         start += len(batch)
+        size = next_size(size, perf_counter() - began)
         answers = tuple(
             decide(path, rows[path].probabilities, names, rule, rows[path].is_accepted)
             for path in batch
             if path in rows
         )
         yield Answered(answers, {path: wrong[path] for path in batch if path in wrong}, start)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many images are next, after ``size`` took so long."""
+    return min(2 * size, max(MOST, size)) if seconds < QUICK else size
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class Row:
 
 
 def rows_of(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     paths: Sequence[str],
     names: tuple[str, ...],
     accept: bool | float | None = None,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.fitting import draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.reading import Reader
@@ -78,7 +78,7 @@ class FitReport:
 
 
 def fit(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     data: OwnData,
     precision: str | None = None,
     on_progress: Progress | None = None,
@@ -104,7 +104,7 @@ def fit(
     return report if taught is None else replace(report, train_accuracy=taught)
 
 
-def _read(classifier: PromptClassifier, test: Part, tell: Progress) -> None:
+def _read(classifier: PromptLearner, test: Part, tell: Progress) -> None:
     """Test images, before a training: one that cannot be read is told at once. Features are kept."""
     check_option("method", classifier.method, METHODS)
     info = METHODS[classifier.method].info
@@ -124,7 +124,7 @@ def _tell(tell: Progress, what: str, done: int, total: int) -> None:
     tell(what, done, total, "")
 
 
-def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
+def _train(classifier: PromptLearner, train: Part, val: Part, tell: Progress) -> tuple[float, float]:
     """Seconds until the last image was encoded, and from there to the end. Callbacks that the classifier came
     with are called, too."""
     took = [0.0]
@@ -148,7 +148,7 @@ def _train(classifier: PromptClassifier, train: Part, val: Part, tell: Progress)
     return took[0], max(before, time.perf_counter() - began - took[0])
 
 
-def _taught(classifier: PromptClassifier, train: Part) -> float | None:
+def _taught(classifier: PromptLearner, train: Part) -> float | None:
     """Of a method that learns at once, and so has no last epoch: in percent, on the images it was given."""
     if classifier.method_.info.learns != AT_ONCE:
         return None
@@ -158,7 +158,7 @@ def _taught(classifier: PromptClassifier, train: Part) -> float | None:
     return 100.0 * classifier.score([train.images[i] for i in rows], [train.labels[i] for i in rows])
 
 
-def _tested(classifier: PromptClassifier, test: Part, tell: Progress) -> float | None:
+def _tested(classifier: PromptLearner, test: Part, tell: Progress) -> float | None:
     """In percent."""
     if not test.labels:
         return None
@@ -167,7 +167,7 @@ def _tested(classifier: PromptClassifier, test: Part, tell: Progress) -> float |
 
 
 def _report(
-    classifier: PromptClassifier, encoding: float, accuracy: float | None, test: Part, judged: Judged
+    classifier: PromptLearner, encoding: float, accuracy: float | None, test: Part, judged: Judged
 ) -> FitReport:
     method, history, training = classifier.method_, classifier.history_, classifier.training_
     last, rejection = history[-1] if history else None, classifier.rejection_

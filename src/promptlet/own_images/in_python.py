@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.given.parts import TRAIN, Asked, Given
 from promptlet.classifier.given.take import take
 from promptlet.classifier.labels import read_labels, words_of
@@ -23,7 +23,7 @@ from promptlet.own_images.parts import Part
 
 
 def estimate(
-    classifier: PromptClassifier, images: Any, labels: Iterable[Any] | None = None, way: str = CV
+    classifier: PromptLearner, images: Any, labels: Iterable[Any] | None = None, way: str = CV
 ) -> Estimate:
     """How often a classifier of these parameters will be right on other images than those it is taught.
 
@@ -34,7 +34,7 @@ def estimate(
     check_option("way", way, (CV, HOLDOUT))
     check_option("method", classifier.method, METHODS)
     parts = _parts(classifier, images, labels)
-    given = PromptClassifier(**classifier.get_params(deep=False))
+    given = classifier.untrained()
     prepare(given)
     with keeping_features(given):
         material = taught_material(given, parts["train"])
@@ -43,7 +43,7 @@ def estimate(
 
 
 def compare(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     images: Any,
     labels: Iterable[Any] | None = None,
     methods: str | Sequence[str | MethodSpec] | None = None,
@@ -57,11 +57,11 @@ def compare(
     method that is none, DataError where no image can be held back.
     """
     specs = specs_of(methods)
-    given = PromptClassifier(**classifier.get_params(deep=False))
+    given = classifier.untrained()
     return compare_parts(given, _parts(classifier, images, labels), specs, folds, nothing)
 
 
-def _parts(classifier: PromptClassifier, images: Any, labels: Iterable[Any] | None) -> dict[str, Part]:
+def _parts(classifier: PromptLearner, images: Any, labels: Iterable[Any] | None) -> dict[str, Part]:
     asked = Asked(classifier.image_column, classifier.label_column, needs_labels=labels is None)
     taken = take(images, TRAIN, asked)
     train = _part(classifier, taken, labels)
@@ -69,6 +69,6 @@ def _parts(classifier: PromptClassifier, images: Any, labels: Iterable[Any] | No
     return dict(zip(SPLIT_NAMES, (train, val, Part([], [])), strict=True))
 
 
-def _part(classifier: PromptClassifier, given: Given, labels: Iterable[Any] | None) -> Part:
+def _part(classifier: PromptLearner, given: Given, labels: Iterable[Any] | None) -> Part:
     names = classifier.label_names
     return Part(given.images, [str(word) for word in words_of(read_labels(given, labels, names), names)])

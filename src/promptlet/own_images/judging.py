@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import round_method
 from promptlet.classifier.fitting import draw_of, validation, whole
 from promptlet.classifier.reading import Reader
@@ -47,7 +47,7 @@ class Judged:
 
 
 def judge(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     parts: Mapping[str, Part],
     precision: str | None,
     asked: str,
@@ -74,7 +74,7 @@ def judge(
 
 
 def _by_undrawn(
-    classifier: PromptClassifier, train: Part, material: Material, on_progress: Callable[[int, int], None]
+    classifier: PromptLearner, train: Part, material: Material, on_progress: Callable[[int, int], None]
 ) -> Estimate | None:
     """By images that its shots did not draw; None where they are too few, or it may have been taught them.
     Raises ImageError for one that cannot be read."""
@@ -97,7 +97,7 @@ def _by_undrawn(
 
 
 def _by_folds(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     material: Material,
     way: Way,
     val: Part,
@@ -120,7 +120,7 @@ def _by_folds(
     return found
 
 
-def way_of(classifier: PromptClassifier, asked: str, seconds: float) -> Way:
+def way_of(classifier: PromptLearner, asked: str, seconds: float) -> Way:
     """How the accuracy of a classifier is estimated, whose training takes so many seconds."""
     way = choose_way(asked, classifier.method, seconds)
     if way.way == NONE or classifier.start_from is None:
@@ -132,7 +132,7 @@ def _because(way: Way, reason: str) -> Way:
     return replace(way, reason="; ".join(filter(None, (way.reason, reason))))
 
 
-def prepare(classifier: PromptClassifier) -> None:
+def prepare(classifier: PromptLearner) -> None:
     """Check its numbers and load its backbone, as a fit does."""
     draw_of(classifier)
     given = classifier.backbone
@@ -140,7 +140,7 @@ def prepare(classifier: PromptClassifier) -> None:
 
 
 def findings(
-    classifier: PromptClassifier, material: Material, test: Part, labels: bool, where: str
+    classifier: PromptLearner, material: Material, test: Part, labels: bool, where: str
 ) -> tuple[str, ...]:
     """Copies, leaks, doubtful labels, names that are no words: a sentence each."""
     has_pictures = any(material.hashes) and bool(test.images)
@@ -153,14 +153,14 @@ def findings(
     )
 
 
-def taught_material(classifier: PromptClassifier, train: Part) -> Material:
+def taught_material(classifier: PromptLearner, train: Part) -> Material:
     """The images that its shots and seed draw, encoded."""
     reads = METHODS[classifier.method].info.reads
     return drawn_material(classifier, train, whole(classifier, "views") if reads == FEATURES else 1)
 
 
 def drawn_material(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     train: Part,
     views: int,
     on_encode: Callable[[int, int], None] | None = None,
@@ -178,7 +178,7 @@ def drawn_material(
 
 
 def validation_of(
-    classifier: PromptClassifier, val: Part, method: str, classes: np.ndarray
+    classifier: PromptLearner, val: Part, method: str, classes: np.ndarray
 ) -> Validation | None:
     """Validation images as ``method`` reads them, for one that looks at them."""
     if not val.labels:

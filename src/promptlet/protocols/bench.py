@@ -171,7 +171,8 @@ def open_bench(
     protocol: "base-to-new", "all-names", "few-shot", "cross-dataset" or "domain-shift". source: what the last
         two train on; None finds it as `default_source` does.
     options: for every method that has them, such as {"rank": 2}.
-    backbone: what `load_backbone` takes, with ``device`` and ``dtype``, or what it gave.
+    backbone: what `load_backbone` takes, with ``device`` and ``dtype``, or what it gave. dtype: None means
+        float32, not what is fastest on this machine: results are to be the same on all.
     settings: schedule, epochs, learning rate, views, sampler.
     out: the folder of results; or a pack, which is only read.
     cache: of image features: True for the user's, a folder, a `FeatureCache`, or False for none on disk.
@@ -188,7 +189,7 @@ def open_bench(
         chosen = trained_alike(chosen)
     opened, trained_on = _open(protocol, names_of_datasets(datasets), source, root, skip_bad)
     loaded = opened_backbone(backbone, device, dtype)
-    backing = (loaded.fingerprint, str(loaded.dtype).removeprefix("torch."))
+    backing = (loaded.fingerprint, loaded.arithmetic)
     runs = plan_runs(protocol, opened, specs, counts, numbers, *backing, chosen, trained_on)
     every = [dataset for dataset in (*opened, trained_on) if dataset is not None]
     return bench_of(runs, every, loaded, cache, RunStore(out))
@@ -222,15 +223,16 @@ def checked_settings(settings: Settings | None) -> Settings:
         )
     chosen = Settings(**{name: plain(value) for name, value in vars(settings).items()})
     check_option("sampler", chosen.sampler, SAMPLERS)
-    for name in ("epochs", "lr", "batch_size", "views"):
+    for name in ("epochs", "lr", "batch_size", "views", "sampled_classes"):
         check_number(name, getattr(chosen, name))
     return chosen
 
 
 def opened_backbone(backbone: str | Path | Backbone, device: str | None, dtype: str | None) -> Backbone:
-    """The backbone, loaded where it is not. Raises OptionError for a device or dtype of a loaded one."""
+    """The backbone, loaded where it is not: in float32 unless told otherwise, so that a table is the same on
+    every machine. Raises OptionError for a device or dtype of a loaded one."""
     if not isinstance(backbone, Backbone):
-        return load_backbone(backbone, device, dtype)
+        return load_backbone(backbone, device, dtype or "float32")
     if device is not None or dtype is not None:
         raise OptionError(
             f"device={device!r}, dtype={dtype!r}: the backbone is loaded already, on {backbone.device}; give "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from promptlet.data import DATASETS
@@ -19,6 +19,7 @@ from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import method_schedule
+from promptlet.training.sampled import check_sampled
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
@@ -33,6 +34,7 @@ class Settings:
     batch_size: int | None = None
     views: int = 1
     sampler: str = "coop"
+    sampled_classes: int | None = None
 
 
 def parse_methods(text: str) -> Sequence[MethodSpec]:
@@ -183,8 +185,14 @@ def _run(
         trained_on = dataset if source is None or info.learns == NOTHING else source
         complete["template"] = trained_on.template
     schedule = method_schedule(
-        info, settings.schedule, epochs=settings.epochs, lr=settings.lr, batch_size=settings.batch_size
+        info,
+        settings.schedule,
+        epochs=settings.epochs,
+        lr=settings.lr,
+        batch_size=settings.batch_size,
+        sampled_classes=settings.sampled_classes,
     )
+    check_sampled(METHODS[method], schedule)
     learns = info.learns == BY_STEPS
     return Run(
         protocol=protocol,
@@ -194,7 +202,7 @@ def _run(
         options=complete,
         shots=draw[0],
         seed=draw[1],
-        settings=asdict(schedule) if learns else {},
+        settings=schedule.facts() if learns else {},
         views=1 if info.learns == NOTHING else settings.views,
         sampler=settings.sampler,
         fingerprint=backbone[0],

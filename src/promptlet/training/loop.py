@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +16,8 @@ from promptlet.disk import Reserve
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
-from promptlet.methods.method import NOTHING
-from promptlet.session import own_arithmetic
+from promptlet.methods.method import IMAGES, NOTHING
+from promptlet.session import own_arithmetic, without_waiting
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -32,7 +30,9 @@ from promptlet.training.checkpoint import (
     write_checkpoint,
 )
 from promptlet.training.reports import EpochReport, TrainingResult
+from promptlet.training.sampled import Among, Sampler, check_sampled
 from promptlet.training.schedules import Schedule
+from promptlet.training.tally import Tally
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -60,6 +60,7 @@ def train(
     learned; room for it is held on the disk from the beginning. Raises TrainingError for a loss that is not
     finite, and where a checkpoint cannot be written.
     """
+    check_sampled(method, schedule)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
@@ -118,7 +119,8 @@ def _by_steps(
     progress = Progress("")
     if checkpoint is not None:
         content = f"{data.inputs.digest()} {digest([data.labels])}"
-        progress.settings = f"{schedule} | seed {seed} | {describe(method)} | data {content}"
+        sampled = "" if schedule.sampled_classes is None else f" | {schedule.sampled_classes} classes a step"
+        progress.settings = f"{schedule}{sampled} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
     room = size_of(method, schedule.epochs) if len(progress.history) < schedule.epochs else 0
     with _Saver(checkpoint, checkpoint_stays, room) as saver:
@@ -213,35 +215,43 @@ def _epoch(
         group["lr"] = lr * group["rate"]
     images = data.inputs.images
     steps = schedule.steps_per_epoch(images)
-    losses, hits, seen = [], 0, 0
-    view_of = _views(data.inputs.views, images, epoch, seed)
-    for step, rows in enumerate(_batches(images, schedule, epoch, seed)):
+    tally = Tally(epoch, lr)
+    for step, (x, among) in enumerate(_batches(method, data, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        x, y = data.inputs.take(view_of[rows], rows), data.labels[rows]
-        with _precision(y.device):
-            loss, logits = method.loss(x, y)
+        with precision_of_steps(method):
+            loss, logits = among.loss(method, x)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()
-        losses.append(_finite(float(loss.detach()), epoch, lr))
+        tally.add(loss, logits, among.labels)
         optimizer.step()
-        hits += int((logits.detach().argmax(1) == y).sum())
-        seen += int(y.shape[0])
+    loss_of_epoch, accuracy = tally.read()
     return EpochReport(
         epoch=epoch + 1,
         epochs=schedule.epochs,
-        loss=float(np.mean(losses)),
-        accuracy=100.0 * hits / seen,
+        loss=loss_of_epoch,
+        accuracy=accuracy,
         lr=lr,
         seconds=time.perf_counter() - began,
     )
 
 
-def _batches(images: int, schedule: Schedule, epoch: int, seed: int) -> Iterator[Tensor]:
+def _batches(
+    method: Method, data: TrainingData, schedule: Schedule, epoch: int, seed: int
+) -> Iterator[tuple[Tensor, Among]]:
+    """Inputs of each step, with their labels and what classes it is over. Features are on the device and are
+    taken there; pictures are decoded on the host. What goes there goes without a wait."""
+    images, device = data.inputs.images, data.labels.device
     order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+    views = _views(data.inputs.views, images, epoch, seed)
+    sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
     for step in range(schedule.steps_per_epoch(images)):
-        yield order[step * size : (step + 1) * size]
+        among = sampler.among(order[step * size : (step + 1) * size], epoch, step)
+        rows, view = among.rows, views[among.rows]
+        if isinstance(data.inputs, FeatureInputs):
+            rows, view = without_waiting(rows, device), without_waiting(view, device)
+        yield without_waiting(data.inputs.take(view, rows), device), among
 
 
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
@@ -251,15 +261,10 @@ def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
     return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))
 
 
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 autocast on CUDA, the weights' own precision elsewhere."""
-    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
-
-
-def _finite(loss: float, epoch: int, lr: float) -> float:
-    if math.isfinite(loss):
-        return loss
-    raise TrainingError(
-        f"the loss became {loss} in epoch {epoch + 1} at learning rate {lr:g}; try a smaller lr, and check "
-        "that no image feature is NaN or infinite"
-    )
+def precision_of_steps(method: Method) -> AbstractContextManager[object]:
+    """bfloat16 autocast on CUDA where a step runs through a tower; what is not a tower's own work is kept
+    out of it (`full_precision`). Elsewhere, the weights' own precision."""
+    in_towers = method.info.in_text_tower or method.info.reads == IMAGES
+    if method.backbone.device.type == "cuda" and in_towers:
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()

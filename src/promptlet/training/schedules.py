@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +19,7 @@ from promptlet.numbers import check_number
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw")
-NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr")
+NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr", "sampled_classes")
 NO_RATES: Mapping[str, float] = MappingProxyType({})
 
 
@@ -30,7 +30,8 @@ class Schedule:
     optimizer: "sgd" (with momentum) or "adamw". warmup_lr: the constant rate of a first epoch, or None.
 
     batch_size None means all images in each step. With ``drop_last``, an incomplete last batch is left out
-    when there are more images than one batch holds.
+    when there are more images than one batch holds. sampled_classes: each step is over so many classes
+    (`promptlet.training.sampled`); None: over all.
     """
 
     name: str
@@ -42,6 +43,12 @@ class Schedule:
     weight_decay: float = 5e-4
     drop_last: bool = True
     warmup_lr: float | None = WARMUP_LR
+    sampled_classes: int | None = field(default=None, repr=False)
+
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain values, for records; classes only where they are sampled."""
+        found = asdict(self)
+        return found if self.sampled_classes is not None else _without(found, "sampled_classes")
 
     def learning_rate(self, epoch: int) -> float:
         """Learning rate of ``epoch``, counted from 0.
@@ -72,6 +79,10 @@ class Schedule:
         if self.optimizer == "adamw":
             return torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
         return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+
+
+def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
 
 
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(

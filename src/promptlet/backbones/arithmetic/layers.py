@@ -1,11 +1,24 @@
-"""Layers of either tower as plain data: references to the library model's own parameters, no copies."""
+"""Layers of either tower as plain data: references to the library model's own parameters.
+
+In the weights' own dtype nothing is copied. In another, on a CPU, each layer keeps one copy of its weights:
+to cast them at every call takes as long as a product of a few dozen rows. A copy follows the weights: it is
+made anew where they were edited, which torch counts (``_version``). Edits that it does not count, those of
+``weight.data``, are seen by a `Sample`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+SAMPLED = 8
+"""Rows, and columns, of each weight that `Sample` looks at."""
+Stamp = tuple[tuple[int, int], ...]
+"""Where numbers are and how often they were edited, as far as torch counts it."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +27,30 @@ class Linear:
 
     weight: Tensor
     bias: Tensor | None
+    _copies: dict[torch.dtype, tuple[Stamp, Tensor, Tensor | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def read(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias in ``dtype``."""
+        weight, bias = self.weight, self.bias
+        if weight.dtype == dtype or weight.device.type != "cpu" or weight.is_inference():
+            return weight.to(dtype), None if bias is None else bias.to(dtype)
+        stamp = _stamp(weight, bias)
+        found = self._copies.get(dtype)
+        if found is None or found[0] != stamp:
+            with torch.inference_mode(False), torch.no_grad():  # made while predicting, for training too
+                found = stamp, weight.to(dtype), None if bias is None else bias.to(dtype)
+            self._copies[dtype] = found
+        return found[1], found[2]
+
+    def forget(self) -> None:
+        """Copies are made anew when they are read."""
+        self._copies.clear()
+
+
+def _stamp(*tensors: Tensor | None) -> Stamp:
+    return tuple((one.data_ptr(), one._version) for one in tensors if one is not None)
 
 
 @dataclass(frozen=True)
@@ -37,6 +74,38 @@ class Block:
     norm2: Norm
     up: Linear
     down: Linear
+
+    @property
+    def products(self) -> tuple[Linear, ...]:
+        """All that is multiplied with."""
+        return self.query, self.key, self.value, self.out, self.up, self.down
+
+
+class Sample:
+    """Some numbers of each layer's weights: whether they are still what they were.
+
+    It sees what is done to a weight as a whole and torch does not count, such as ``weight.data.mul_(2)``. One
+    number that is written through ``weight.data`` it may miss.
+    """
+
+    def __init__(self, layers: Sequence[Linear]) -> None:
+        self.layers = layers
+        self._seen: Tensor | None = None
+
+    def look(self) -> None:
+        """Copies of weights that were changed are forgotten."""
+        with torch.inference_mode(False), torch.no_grad():
+            now = torch.cat([_some(layer.weight) for layer in self.layers])
+            if self._seen is not None and not torch.equal(self._seen, now):
+                for layer in self.layers:
+                    layer.forget()
+            self._seen = now
+
+
+def _some(weight: Tensor) -> Tensor:
+    """Numbers all over a matrix: more than `SAMPLED` rows and columns of it, flattened."""
+    rows, columns = (max(1, size // SAMPLED) for size in weight.shape)
+    return weight[::rows, ::columns].flatten()
 
 
 def linear_of(layer: Any) -> Linear:

@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+MIXED = torch.bfloat16
+"""Of the products, where they are in another dtype than the weights: as wide in range as float32."""
 
-def compute_dtype(x: Tensor, weights: torch.dtype) -> torch.dtype:
-    """Dtype of the matrix products: autocast's where autocast is on, else that of the weights."""
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What a backbone computes in: the dtype of its ``weights``, in which states, norms, softmax and sums are
+    too, and that of each tower's products: the weights' own, or `MIXED` beside float32."""
+
+    weights: torch.dtype = torch.float32
+    text: torch.dtype = torch.float32
+    images: torch.dtype = torch.float32
+
+    @property
+    def word(self) -> str:
+        """One for records and caches: ``float32``, ``bfloat16``, ``float16`` where all is in it; ``mixed``
+        where both towers' products are in bfloat16 beside float32 weights, ``mixed_text`` and
+        ``mixed_images`` where those of one are."""
+        found = {(True, True): "mixed", (True, False): "mixed_text", (False, True): "mixed_images"}
+        pair = self.text != self.weights, self.images != self.weights
+        return found.get(pair, str(self.weights).removeprefix("torch."))
+
+
+ARITHMETICS = {
+    one.word: one
+    for one in (
+        *(Arithmetic(dtype, dtype, dtype) for dtype in (torch.float32, torch.bfloat16, torch.float16)),
+        *(Arithmetic(torch.float32, *pair) for pair in ((MIXED, MIXED), (MIXED, torch.float32))),
+        Arithmetic(torch.float32, torch.float32, MIXED),
+    )
+}
+"""By their word."""
+
+
+def compute_dtype(x: Tensor, products: torch.dtype) -> torch.dtype:
+    """Dtype of the matrix products: autocast's where autocast is on, else ``products``."""
     kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else products
 
 
 def own_precision(x: Tensor) -> torch.autocast:
     """Autocast off on the device of ``x``."""
     return torch.autocast(x.device.type, enabled=False)
+
+
+def library_precision(
+    device: torch.device, weights: torch.dtype, products: torch.dtype
+) -> AbstractContextManager[object]:
+    """Around a library's own forward pass: autocast to ``products`` where they are not the weights'; else
+    autocast stays as it is."""
+    return nullcontext() if products == weights else torch.autocast(device.type, dtype=products)

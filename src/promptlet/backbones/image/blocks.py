@@ -17,6 +17,9 @@ from promptlet.backbones.arithmetic.layers import Block, Linear
 from promptlet.backbones.arithmetic.pointwise import activate, activation_scale, norm
 from promptlet.backbones.arithmetic.products import linear_backward, scaled_linear
 
+MOST_SCORES = 1 << 19
+"""Of attention at once, where it is written out: 2 MiB in float32, which stay in the processor's cache."""
+
 
 class _Product(torch.autograd.Function):
     """``x W.T + scale b`` with frozen weights: the backward pass needs nothing of the forward pass."""
@@ -34,6 +37,8 @@ class _Product(torch.autograd.Function):
 
 def product(layer: Linear, x: Tensor, scale: float = 1.0) -> Tensor:
     """`scaled_linear` with a gradient for x (..., in)."""
+    if not torch.is_grad_enabled():
+        return scaled_linear(layer, x, scale)
     result: Tensor = _Product.apply(x, layer, scale)  # type: ignore[no-untyped-call]
     return result
 
@@ -41,7 +46,29 @@ def product(layer: Linear, x: Tensor, scale: float = 1.0) -> Tensor:
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Every query (b, Q, d) sees every key and value (b, K, d)."""
     q, k, v = (x.view(*x.shape[:2], heads, -1).transpose(1, 2) for x in (query, key, value))
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and not torch.is_grad_enabled():
+        return _attend_by_products(q, k, v).transpose(1, 2).flatten(2)
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def _attend_by_products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """(b, heads, Q, d/H) from the same and keys and values (b, heads, K, d/H), written out.
+
+    In bfloat16 on a CPU this takes less than half of what torch's own attention does, whose products there
+    are of few rows (measured with avx512_bf16). The softmax is in float32, which is faster, too.
+    """
+    b, heads, asking, width = q.shape
+    q, k, v = (x.reshape(b * heads, -1, width) for x in (q, k, v))
+    step = max(1, MOST_SCORES // (asking * k.shape[1]))
+    parts = [_seen(*(x[at : at + step] for x in (q, k, v))) for at in range(0, b * heads, step)]
+    return torch.cat(parts).view(b, heads, asking, width)
+
+
+def _seen(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Of queries (n, Q, w) to keys and values (n, K, w)."""
+    scale = query.shape[-1] ** -0.5
+    scores = torch.baddbmm(query.new_zeros(1), query, key.transpose(1, 2), beta=0, alpha=scale)
+    return torch.bmm(scores.float().softmax(-1).to(value.dtype), value)
 
 
 def forward_block(

@@ -8,6 +8,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from promptlet.backbones.arithmetic.precision import library_precision
 from promptlet.backbones.image.engine import ImageEngine
 from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.image.reference import PlainImageTower, encode_plain_images
@@ -22,7 +23,8 @@ class ImageEncoder:
 
     Attributes: ``spec`` (preprocessing), ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens``
     (whether prompts can enter the tower), ``dim`` (width d of token states) and ``depth`` (layers), both 0
-    without tokens, ``watch`` (the tower's layers, which the engine reads while they are plain).
+    without tokens, ``watch`` (the tower's layers, which the engine reads while they are plain), ``products``
+    (dtype of the matrix products; the weights' own at first, `compute_in`).
     """
 
     def __init__(
@@ -47,21 +49,45 @@ class ImageEncoder:
         self.engine = None if tower is None or plain is None else ImageEngine(tower)
         self.dim = 0 if plain is None else plain.dim
         self.depth = 0 if plain is None else len(plain.layers)
+        self.products = dtype
+
+    def compute_in(self, products: torch.dtype) -> None:
+        """From now on, matrix products are in this dtype."""
+        self.products = products
+        if self.engine is not None:
+            self.engine.products = products
 
     @property
     def has_tokens(self) -> bool:
         """True for class-token ViTs, whose layers prompts can enter."""
         return self.plain is not None
 
-    @own_arithmetic()
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
+        return self.encode_in(self.products, pixel_values)
+
+    def encode_reference(self, pixel_values: Tensor) -> Tensor:
+        """`encode` by the library model's own forward pass, in the weights' own dtype."""
+        return self.encode_in(self.dtype, pixel_values)
+
+    @own_arithmetic()
+    def encode_in(self, products: torch.dtype, pixel_values: Tensor) -> Tensor:
+        """`encode` with matrix products in another dtype: by the engine where it serves, else by the library
+        model's own forward pass, as it is in the weights' own dtype."""
         self._check()
-        # channels-last input: convolutional towers run about twice as fast on CPUs, others as before
-        pixels = pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
-            features = self._forward(pixels)
+            if products == self.dtype:
+                features = self._forward(self._near(pixel_values))
+            elif self.engine is not None and not self.watch.added():
+                features = self.engine.encode_alone(pixel_values, products)
+            else:
+                with library_precision(self.device, self.dtype, products):
+                    features = self._forward(self._near(pixel_values))
         return features.float().clone()
+
+    def _near(self, pixel_values: Tensor) -> Tensor:
+        # channels-last input: convolutional towers run about twice as fast on CPUs, others as before
+        return pixel_values.to(self.device, self.dtype, memory_format=torch.channels_last)
 
     def encode_prompted(self, pixel_values: Tensor, context: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of images beside prompts; differentiable in ``context``.
@@ -72,7 +98,8 @@ class ImageEncoder:
         """
         self._prompted()
         if self.engine is None or self.watch.added():
-            return self.encode_prompted_reference(pixel_values, context)
+            with library_precision(self.device, self.dtype, self.products):
+                return self.encode_prompted_reference(pixel_values, context)
         return self.engine.encode(pixel_values, self._checked(context))
 
     def check_tokens(self) -> None:

@@ -13,24 +13,33 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from promptlet.backbones.arithmetic.layers import Sample
 from promptlet.backbones.arithmetic.pointwise import norm
 from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
 from promptlet.backbones.image.blocks import forward_block
 from promptlet.backbones.image.tower import ImageTower
 
+ROWS, ROWS_ELSEWHERE = 1024, 16384
+"""In a chunk: on a CPU few, whose states stay in its caches."""
+
 
 class ImageEngine:
-    """Encodes images through an `ImageTower`. Not normalised features, autograd to the context alone."""
+    """Encodes images through an `ImageTower`. Not normalised features, autograd to the context alone.
 
-    def __init__(self, tower: ImageTower, max_rows: int = 1024, keep_bytes: int = 3 << 30) -> None:
+    Attributes: ``products``, the dtype of the matrix products; the weights' own at first.
+    """
+
+    def __init__(self, tower: ImageTower, max_rows: int | None = None, keep_bytes: int = 3 << 30) -> None:
+        self.products = tower.dtype
+        self._sample = Sample(tower.products)
         self.tower = tower
-        self.max_rows = max_rows
+        self.max_rows = max_rows or (ROWS if tower.device.type == "cpu" else ROWS_ELSEWHERE)
         self.keep_bytes = keep_bytes
 
     def encode(self, pixels: Tensor, context: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) beside a context (depth, n_ctx, d) -> features (B, D), float32."""
         rows = self.tower.tokens + context.shape[1]
-        dtype = compute_dtype(context, self.tower.dtype)
+        dtype = self._dtype(context, self.products)
         records = torch.is_grad_enabled() and context.requires_grad
         budget = self.keep_bytes
         parts = []
@@ -43,6 +52,22 @@ class ImageEngine:
             parts.append(self._encode(chunk, context, dtype, keep))
         return torch.cat(parts).float()
 
+    def encode_alone(self, pixels: Tensor, products: torch.dtype) -> Tensor:
+        """Pixels (B, 3, H, W) -> features (B, D), float32, without a gradient."""
+        dtype = self._dtype(pixels, products)
+        step = max(1, self.max_rows // self.tower.tokens)
+        with torch.no_grad():
+            begins = range(0, pixels.shape[0], step)
+            parts = [self._forward(pixels[at : at + step], None, dtype) for at in begins]
+        return torch.cat(parts).float()
+
+    def _dtype(self, x: Tensor, products: torch.dtype) -> torch.dtype:
+        """That of the products, of layers whose copies are good."""
+        dtype = compute_dtype(x, products)
+        if dtype != self.tower.dtype and self.tower.device.type == "cpu":
+            self._sample.look()
+        return dtype
+
     def _encode(self, pixels: Tensor, context: Tensor, dtype: torch.dtype, keep: bool) -> Tensor:
         if keep:
             return self._forward(pixels, context, dtype)
@@ -51,13 +76,15 @@ class ImageEngine:
         )
         return features
 
-    def _forward(self, pixels: Tensor, context: Tensor, dtype: torch.dtype) -> Tensor:
+    def _forward(self, pixels: Tensor, context: Tensor | None, dtype: torch.dtype) -> Tensor:
         """One chunk through all blocks."""
         tower = self.tower
         final = len(tower.blocks) - 1
-        with own_precision(context):
-            prompts = list(context.to(tower.dtype).unbind())
-            x, prompts[0] = self._embed(pixels), self._normed(prompts[0])
+        with own_precision(tower.final_norm.weight):
+            prompts = [] if context is None else list(context.to(tower.dtype).unbind())
+            x = self._embed(pixels)
+            if prompts:
+                prompts[0] = self._normed(prompts[0])
             for i, block in enumerate(tower.blocks):
                 beside = prompts[i] if i < len(prompts) else None
                 if beside is not None and i == len(prompts) - 1 < final:  # the last ones' states go on

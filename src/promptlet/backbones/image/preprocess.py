@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image
 
 from promptlet import rng
-from promptlet.backbones.image.resize import resized, resized_part
+from promptlet.backbones.image.resize import resized, resized_part, resized_reduced
 from promptlet.backbones.image.settings import CHANNELS, MOST_PATCHES, MOST_SIDE, Settings
 from promptlet.data.images.pixels import Box
+from promptlet.data.images.reduced import FACTORS, Reduced, whole
 from promptlet.errors import BackboneError
 
 INTERPOLATIONS = {
@@ -31,6 +32,8 @@ INTERPOLATIONS = {
 }
 RESIZE_MODES = ("shortest", "squash", "longest")
 LEAST_SCALE, MOST_SCALE = 1e-6, 1e3
+SAFETY = 3
+"""Pixels of a JPEG decoded smaller for each pixel, along a side, of what is made of it."""
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,64 @@ class ImageSpec:
         return {name: value for name, value in asdict(self).items() if name not in absent}
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What of a picture is read: ``box`` of it, or all, becomes ``size`` (width, height); ``crop`` of that is
+    kept, or all, mirrored or not. Boxes are (left, top, right, bottom)."""
+
+    box: Box | None
+    size: tuple[int, int]
+    crop: Box | None
+    is_mirrored: bool = False
+
+
+def cut_of(width: int, height: int, spec: ImageSpec, content: str, view: int) -> Cut:
+    """View ``view`` of a picture of so many pixels, whose content hash is ``content``."""
+    if view == 0:
+        size = _resized_size(width, height, spec)
+        crop = None if spec.crop is None else _centre_box(size, spec.crop, spec.crop_rounding)
+        return Cut(None, size, crop)
+    draw = rng.generator(f"view/{content}", view)
+    box = _random_box(width, height, draw)
+    return Cut(box, spec.output_size[::-1], None, bool(draw.random() < 0.5))
+
+
 def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
     """View 0 of an image of 8 bits, as `image_in_turn` gives it: float32 (3, H, W)."""
-    size = _resized_size(image, spec)
-    if spec.crop is not None:
-        box = _centre_box(size, spec.crop, spec.crop_rounding)
-        image = resized_part(image, size, spec.resample, box)
-    else:
-        image = resized(image, size, spec.resample)
-    return _normalise(image, spec)
+    return pixels_of(whole(image), spec, "", 0)
 
 
 def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int) -> np.ndarray:
     """View ``view`` >= 1 of such an image whose content hash is ``content``: float32 (3, H, W)."""
-    draw = rng.generator(f"view/{content}", view)
-    box = _random_box(image.width, image.height, draw)
-    height, width = spec.output_size
-    crop = resized(image, (width, height), spec.resample, box)
-    if draw.random() < 0.5:
-        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _normalise(crop, spec)
+    return pixels_of(whole(image), spec, content, view)
+
+
+def pixels_of(picture: Reduced, spec: ImageSpec, content: str, view: int) -> np.ndarray:
+    """View ``view`` >= 0 of a picture, of which all pixels are there or a JPEG's lower frequencies alone."""
+    cut = cut_of(picture.width, picture.height, spec, content, view)
+    if picture.factor > 1:
+        image = resized_reduced(picture, cut.size, spec.resample, cut.box)
+        image = image if cut.crop is None else image.crop(cut.crop)
+    elif cut.crop is not None:
+        image = resized_part(picture.image, cut.size, spec.resample, cut.crop)
+    else:
+        image = resized(picture.image, cut.size, spec.resample, cut.box)
+    if cut.is_mirrored:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return _normalise(image, spec)
+
+
+def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int) -> int:
+    """By how much a JPEG of so many pixels may be decoded smaller for this view: 1, 2, 4 or 8, so that
+    `SAFETY` pixels or more are left for each that is made of them, along both sides.
+
+    The test images (photos of Caltech101 side by side, or enlarged with noise) then differ by less than half
+    a level of 256 in the mean and by 10 at most, and features' cosines are 0.9999 and above.
+    """
+    cut = cut_of(width, height, spec, content, view)
+    left, top, right, bottom = cut.box or (0, 0, width, height)
+    spare = min((right - left) / cut.size[0], (bottom - top) / cut.size[1]) / SAFETY
+    return next((factor for factor in FACTORS if factor <= spare), 1)
 
 
 def _random_box(width: int, height: int, draw: np.random.Generator) -> Box:
@@ -101,21 +142,19 @@ def _random_box(width: int, height: int, draw: np.random.Generator) -> Box:
     return left, top, left + side, top + side
 
 
-def _resized_size(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
-    """(width, height) before the crop."""
+def _resized_size(width: int, height: int, spec: ImageSpec) -> tuple[int, int]:
+    """(width, height) of such a picture before the crop."""
     if spec.resize == "none":
-        return image.size
-    height, width = spec.size
-    if spec.resize == "shortest":
-        short = height
-        if image.width <= image.height:
-            width, height = short, int(short * image.height / image.width)
-        else:
-            width, height = int(short * image.width / image.height), short
+        return width, height
     if spec.patch_size is not None and spec.max_patches is not None:
-        rows, columns = patch_grid(image.height, image.width, spec.patch_size, spec.max_patches)
-        height, width = rows * spec.patch_size, columns * spec.patch_size
-    return width, height
+        rows, columns = patch_grid(height, width, spec.patch_size, spec.max_patches)
+        return columns * spec.patch_size, rows * spec.patch_size
+    if spec.resize == "shortest":
+        short = spec.size[0]
+        if width <= height:
+            return short, int(short * height / width)
+        return int(short * width / height), short
+    return spec.size[1], spec.size[0]
 
 
 def patch_grid(height: int, width: int, patch_size: int, max_patches: int) -> tuple[int, int]:
@@ -148,9 +187,12 @@ def _centre_box(size: tuple[int, int], crop: tuple[int, int], rounding: str) -> 
 
 
 def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    pixels = np.asarray(image, dtype=np.float32) * np.float32(spec.scale)
-    pixels = (pixels - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    """Channel by channel and in place: three numbers beside each other are slow to calculate with."""
+    pixels: np.ndarray = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
+    pixels *= np.float32(spec.scale)
+    pixels -= np.asarray(spec.mean, np.float32)[:, None, None]
+    pixels /= np.asarray(spec.std, np.float32)[:, None, None]
+    return pixels
 
 
 def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpec:

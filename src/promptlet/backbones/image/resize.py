@@ -19,6 +19,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from promptlet.data.images.pixels import Box, as_rgb, strips
+from promptlet.data.images.reduced import Reduced
 
 MOST_PIXELS = 1 << 24
 """64 MiB of RGB, as Pillow keeps it."""
@@ -71,6 +72,22 @@ def resized_part(image: Image.Image, size: tuple[int, int], resample: int, box: 
     whole = Image.new("RGB", (right - left, bottom - top))
     whole.paste(part, (kept[0] - left, kept[1] - top))
     return whole
+
+
+def resized_reduced(
+    picture: Reduced, size: tuple[int, int], resample: int, box: Box | None = None
+) -> Image.Image:
+    """The same of a picture that was decoded smaller: ``box`` is in the pixels it had before."""
+    across, down = (0, picture.width), (0, picture.height)
+    if box is not None:
+        across, down = (box[0], box[2]), (box[1], box[3])
+    left, right = (picture.left + edge / picture.factor for edge in across)
+    top, bottom = (picture.top + edge / picture.factor for edge in down)
+    first = math.floor(left), math.floor(top)
+    image = picture.image.crop((*first, math.ceil(right), math.ceil(bottom))) if box else picture.image
+    first = first if box else (0, 0)
+    inside = (left - first[0], top - first[1], right - first[0], bottom - first[1])
+    return as_rgb(image).resize(size, resample=Resampling(resample), box=inside)
 
 
 def _part_alone(image: Image.Image, size: tuple[int, int], kind: Resampling, box: Box) -> Image.Image:

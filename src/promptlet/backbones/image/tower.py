@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from promptlet.backbones.arithmetic.layers import Block, Norm
+from promptlet.backbones.arithmetic.layers import Block, Linear, Norm
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class ImageTower:
     head: Callable[[Tensor], Tensor]
     heads: int
     activation: str
+
+    @property
+    def products(self) -> tuple[Linear, ...]:
+        """All that is multiplied with between ``embed`` and ``head``."""
+        return tuple(layer for block in self.blocks for layer in block.products)
 
     @property
     def dim(self) -> int:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from promptlet import rng
+from promptlet.backbones.arithmetic.precision import library_precision
 from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.plain import why_not_plain
@@ -73,7 +74,8 @@ def lora_text_tower(backbone: Backbone, r: int, alpha: float, dropout: nn.Module
     projection: Any = backbone.model.text_projection
 
     def encode(ids: Tensor) -> Tensor:
-        features: Tensor = projection(tower(input_ids=ids).pooler_output)
+        with library_precision(backbone.device, backbone.dtype, backbone.text.products):
+            features: Tensor = projection(tower(input_ids=ids).pooler_output)
         return features.float()
 
     return LoraTower(matrices, encode)
@@ -88,7 +90,8 @@ def lora_image_tower(backbone: Backbone, r: int, alpha: float, dropout: nn.Modul
 
     def encode(pixels: Tensor) -> Tensor:
         pixels = pixels.to(device, dtype, memory_format=torch.channels_last)
-        features: Tensor = projection(tower(pixel_values=pixels).pooler_output)
+        with library_precision(device, dtype, backbone.images.products):
+            features: Tensor = projection(tower(pixel_values=pixels).pooler_output)
         return features.float()
 
     return LoraTower(matrices, encode)

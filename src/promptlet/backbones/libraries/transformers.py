@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from promptlet.backbones.found import Found
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.libraries.asked import check_folder, read_asked
@@ -96,9 +97,17 @@ def _check_reachable(source: str, found: BackboneError) -> None:
 
 
 def wrap_transformers(
-    model: Any, tokenizer: Any, spec: ImageSpec, name: str, device: torch.device, dtype: torch.dtype
+    model: Any,
+    tokenizer: Any,
+    spec: ImageSpec,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    found: Found | None = None,
 ) -> TowerBackbone:
-    """A backbone over a transformers model that is already in memory (its weights are frozen in place)."""
+    """A backbone over a transformers model that is already in memory (its weights are frozen in place).
+
+    found: what is known of the files with its weights, as they are."""
     text_config = model.config.text_config
     text_model = model.text_model
     text_model = getattr(text_model, "text_model", text_model)  # older transformers wrap it once more
@@ -123,6 +132,7 @@ def wrap_transformers(
         _present(text_model, projection),
         _present(model.vision_model, visual),
         spec.as_dict(),
+        found,
     )
     towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
@@ -133,8 +143,8 @@ def wrap_transformers(
     tower = (
         towers.read("text", partial(causal_tower, text_model, projection, text_config)) if causal else None
     )
-    found = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
-    prompted, eyes = found or (None, None)
+    seeing = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
+    prompted, eyes = seeing or (None, None)
     return TowerBackbone(
         name=name,
         framework="transformers",
@@ -279,14 +289,19 @@ def _load_tokenizer(source: str, config: Any, folder: Path, local: bool) -> Any:
         check_tokenizer_files(folder, source)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         check_own_tokenizer(source, tokenizer)
-        words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
-        size, vocabulary = len(tokenizer), int(config.text_config.vocab_size)
+        check_words(source, tokenizer, int(config.text_config.vocab_size))
+    return tokenizer
+
+
+def check_words(source: str, tokenizer: Any, vocabulary: int) -> None:
+    """Raise BackboneError for a tokenizer that knows no words, or far more than the text tower."""
+    words = set(tokenizer(PROBE, add_special_tokens=False).input_ids)  # an empty one says "unknown"
+    size = len(tokenizer)
     if len(words) <= 3 or size > vocabulary + 256:
         raise BackboneError(
             f"{source!r} has no tokenizer that fits its text tower ({size} entries for a vocabulary of "
             f"{vocabulary}). {_advice(source)}"
         )
-    return tokenizer
 
 
 def _load_spec(source: str, folder: Path, local: bool) -> ImageSpec:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from promptlet.backbones.arithmetic.precision import library_precision
 from promptlet.backbones.plain import Watch
 from promptlet.backbones.text.class_token import (
     CLASS_TOKENS,
@@ -37,7 +39,8 @@ class TextEncoder:
 
     Attributes: ``dim`` (width d of token states), ``feature_dim`` (D), ``depth`` (layers),
     ``context_length`` (positions), ``exact_sharing`` (whether `encode` takes the shared-prefix engine),
-    ``watch`` (the tower's layers, which the engine reads while they are plain).
+    ``watch`` (the tower's layers, which the engine reads while they are plain), ``products`` (dtype of the
+    matrix products; the weights' own at first, `compute_in`).
     """
 
     def __init__(
@@ -60,12 +63,19 @@ class TextEncoder:
         self.engine = (
             TextEngine(tower, tokenizer.start) if tower is not None and tokenizer.start is not None else None
         )
+        self.products = embedding.dtype
         self.dim = int(embedding.shape[1])
         self.depth = len(plain.layers)
         self.context_length = tokenizer.length
         self.reading = lru_cache(MAX_NAMES)(tokenizer.reading)
         self._tokenized = lru_cache(MAX_LISTS)(self._tokenize)
         self._placed = lru_cache(MAX_LISTS)(self._place)
+
+    def compute_in(self, products: torch.dtype) -> None:
+        """From now on, matrix products are in this dtype, but those of ``encode_reference``."""
+        self.products = products
+        if self.engine is not None:
+            self.engine.products = products
 
     @property
     def exact_sharing(self) -> bool:
@@ -134,7 +144,8 @@ class TextEncoder:
         """
         engine = self._sharing()
         if engine is None:
-            return self.encode_reference(context, class_names, placement, class_token)
+            with self._library():
+                return self.encode_reference(context, class_names, placement, class_token)
         context = self._checked(context, len(class_names), placement, class_token)
         n_ctx = context.shape[-2]
         sequences = self.sequences(class_names, n_ctx)
@@ -188,13 +199,18 @@ class TextEncoder:
             if engine is not None:
                 nothing = torch.zeros(1, 1, 0, self.dim, dtype=torch.float32, device=self.device)
                 return engine.encode(nothing, sequences)[0]
-            return self.encode_texts_reference(texts)
+            with self._library():
+                return self.encode_texts_reference(texts)
 
     def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
         """`encode_texts` by the plain path."""
         rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
         with torch.no_grad():
             return self.plain.forward(self._ids(rows)).float()
+
+    def _library(self) -> AbstractContextManager[object]:
+        """Around the library's own forward pass, where it stands for the engine."""
+        return library_precision(self.device, self.token_embedding.dtype, self.products)
 
     def _ids(self, rows: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(rows, dtype=torch.int64, device=self.device)

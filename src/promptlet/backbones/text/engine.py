@@ -10,15 +10,16 @@ classes are encoded in chunks, whose activations are kept up to ``keep_bytes`` a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones.arithmetic import pointwise
+from promptlet.backbones.arithmetic.layers import Sample
 from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
 from promptlet.backbones.arithmetic.products import linear, linear_backward
 from promptlet.backbones.text import blocks
@@ -26,10 +27,12 @@ from promptlet.backbones.text.attention import Slots, make_leaf_slots, make_slot
 from promptlet.backbones.text.packing import Chunk, choose_tiles, make_chunks
 from promptlet.backbones.text.tower import CausalTower
 
-MAX_PLANS = 8
+MAX_PLANS, MAX_LAYOUTS = 8, 64
+ROWS, ROWS_ELSEWHERE = 1024, 8192
+"""In a chunk. On a CPU few, whose states stay in its caches; elsewhere many, since each kernel's start costs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedChunk:
     """A `Chunk` on the device, with the constant states of its class tokens added when it is used."""
 
@@ -49,12 +52,28 @@ class Plan:
     """How one list of class-token sequences is encoded."""
 
     chunks: tuple[PackedChunk, ...]
+    order: Tensor  # which of all chunks' features each class reads
     count: int
 
     @property
     def rows(self) -> int:
         """Token positions computed per context, without the shared prefix."""
         return sum(int(chunk.tokens.numel()) for chunk in self.chunks)
+
+
+Record = TypeVar("Record", PackedChunk, Slots)
+
+
+def there(record: Record, device: torch.device) -> Record:
+    """``record`` with its tensors on the device, and those of what it holds."""
+    changed: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, Tensor):
+            changed[field.name] = value.to(device)
+        elif isinstance(value, Slots):
+            changed[field.name] = there(value, device)
+    return replace(record, **changed)
 
 
 @dataclass(frozen=True)
@@ -68,16 +87,27 @@ class Job:
 
 
 class TextEngine:
-    """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context."""
+    """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context.
+
+    Attributes: ``products``, the dtype of the matrix products; the weights' own at first.
+    """
 
     def __init__(
-        self, tower: CausalTower, start_id: int, max_rows: int = 1024, keep_bytes: int = 1 << 30
+        self,
+        tower: CausalTower,
+        start_id: int,
+        max_rows: int | None = None,
+        keep_bytes: int = 1 << 30,
     ) -> None:
+        self.products = tower.token_embedding.dtype
+        self._sample = Sample(tower.products)
+        on_cpu = tower.token_embedding.device.type == "cpu"
         self.tower = tower
         self.start_id = start_id
-        self.max_rows = max_rows
+        self.max_rows = max_rows or (ROWS if on_cpu else ROWS_ELSEWHERE)
         self.keep_bytes = keep_bytes
         self._plan = lru_cache(MAX_PLANS)(self._make_plan)
+        self._layout = lru_cache(MAX_LAYOUTS)(self._make_layout)
 
     def encode(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """Shared contexts (B, depth, n_ctx, d), one set per row of B -> class features (B, C, D)."""
@@ -109,18 +139,22 @@ class TextEngine:
     def _make_plan(
         self, sequences: tuple[tuple[int, ...], ...], shared: int, per_class: bool, max_rows: int
     ) -> Plan:
-        """``shared``: context vectors in the prefix, between the start token and ``sequences``."""
+        """``shared``: context vectors in the prefix, between the start token and ``sequences``.
+
+        Made on the CPU, where a look at a number costs nothing, then sent to the device as it is.
+        """
         tiles, size = choose_tiles(sequences, share=not per_class)
-        chunks = make_chunks(tiles, size, max_rows)
+        device = self.tower.token_embedding.device
         with torch.inference_mode(False):  # a plan first made while predicting serves in training too
-            return Plan(tuple(self._pack(chunk, 1 + shared) for chunk in chunks), len(sequences))
+            chunks = [self._pack(chunk, 1 + shared) for chunk in make_chunks(tiles, size, max_rows)]
+            order = torch.argsort(torch.cat([chunk.classes for chunk in chunks]))
+            return Plan(tuple(there(chunk, device) for chunk in chunks), order.to(device), len(sequences))
 
     def _pack(self, chunk: Chunk, first_position: int) -> PackedChunk:
-        device = self.tower.token_embedding.device
-        tokens = torch.from_numpy(chunk.tokens).to(device)
-        positions = torch.from_numpy(chunk.depths + first_position).to(device)
-        leaves = torch.from_numpy(chunk.leaf_rows).to(device)
-        classes = torch.from_numpy(chunk.leaf_classes).to(device)
+        tokens = torch.from_numpy(chunk.tokens)
+        positions = torch.from_numpy(chunk.depths + first_position)
+        leaves = torch.from_numpy(chunk.leaf_rows)
+        classes = torch.from_numpy(chunk.leaf_classes)
         rows = vector = owner = None
         if bool((tokens < 0).any()):
             rows = torch.nonzero(tokens < 0).flatten()
@@ -129,14 +163,16 @@ class TextEngine:
             order = torch.argsort(leaves)
             owner = classes[order][torch.searchsorted(leaves[order], rows)]
             tokens = tokens.clamp_min(0)
-        held, visible = (torch.from_numpy(x).to(device) for x in (chunk.slots, chunk.visible))
+        held, visible = (torch.from_numpy(x) for x in (chunk.slots, chunk.visible))
         heads = self.tower.heads
         slots = make_slots(held, visible, first_position, heads)
         leaf_slots = make_leaf_slots(held, visible, leaves, first_position, heads)
         return PackedChunk(tokens, positions, slots, leaf_slots, leaves, classes, rows, vector, owner)
 
     def _run(self, plan: Plan, prefix: Tensor, deep: Tensor | None, among: Tensor | None) -> Tensor:
-        dtype = compute_dtype(prefix, self.tower.token_embedding.dtype)
+        dtype = compute_dtype(prefix, self.products)
+        if dtype != self.tower.token_embedding.dtype and prefix.device.type == "cpu":
+            self._sample.look()
         total, p, _ = prefix.shape
         budget = self.keep_bytes
         parts = []
@@ -149,14 +185,13 @@ class TextEngine:
                 needed = (end - begin) * self._kept_bytes(chunk)
                 keep = needed <= budget
                 budget -= needed if keep else 0
-                job = Job(self.tower, _layout(chunk, end - begin, dtype), dtype, keep)
+                job = Job(self.tower, self._layout(chunk, end - begin, dtype), dtype, keep)
                 suffix = self._suffix(chunk, prefix.dtype, among)
                 cut = None if deep is None else deep[begin:end]
                 pieces.append(_encode(prefix[begin:end], suffix, cut, job))
             parts.append(torch.cat(pieces) if len(pieces) > 1 else pieces[0])
         features = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
-        order = torch.cat([chunk.classes for chunk in plan.chunks])
-        return features[:, torch.argsort(order)]
+        return features[:, plan.order]
 
     def _suffix(self, chunk: PackedChunk, dtype: torch.dtype, among: Tensor | None) -> Tensor:
         """States of the class tokens before the first block (R, d). ``among`` (C, n_ctx, d), or (1, n_ctx, d)
@@ -171,6 +206,19 @@ class TextEngine:
             states = states.index_copy(0, chunk.context_rows, vectors)
         return states + self.tower.position_embedding[chunk.positions].to(dtype)
 
+    @staticmethod
+    def _make_layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
+        """The chunk's layout for ``b`` contexts: the same in every step."""
+        slots, leaf_slots = chunk.slots, chunk.leaf_slots
+        with torch.inference_mode(False):
+            return blocks.Layout(
+                slots.repeated(b),
+                slots.mask(dtype, b),
+                leaf_slots.repeated(b),
+                leaf_slots.mask(dtype, b),
+                chunk.leaves + slots.prefix,
+            )
+
     def _kept_bytes(self, chunk: PackedChunk) -> int:
         """Activations kept for one context's passage, all blocks, in bytes (4 bytes a number)."""
         d, hidden = self.tower.dim, self.tower.blocks[0].up.weight.shape[0]
@@ -178,18 +226,6 @@ class TextEngine:
         rows = chunk.slots.prefix + int(chunk.tokens.numel())
         attention = n * d * (tile + 2 * width) + n * tile * width * self.tower.heads
         return 4 * len(self.tower.blocks) * (rows * (2 * d + hidden) + attention)
-
-
-def _layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
-    """The chunk's layout for ``b`` contexts."""
-    slots, leaf_slots = chunk.slots, chunk.leaf_slots
-    return blocks.Layout(
-        slots.repeated(b),
-        slots.mask(dtype, b),
-        leaf_slots.repeated(b),
-        leaf_slots.mask(dtype, b),
-        chunk.leaves + slots.prefix,
-    )
 
 
 def _forward(

@@ -29,6 +29,11 @@ class CausalTower:
     activation: str
 
     @property
+    def products(self) -> tuple[Linear, ...]:
+        """All that is multiplied with."""
+        return (*(layer for block in self.blocks for layer in block.products), self.projection)
+
+    @property
     def dim(self) -> int:
         """Width d of the token states."""
         return int(self.token_embedding.shape[1])

@@ -22,8 +22,8 @@ from promptlet.cli.given.options import (
 )
 from promptlet.cli.outputs import check_file, check_folder
 from promptlet.cli.shell import (
+    BenchDtype,
     Device,
-    Dtype,
     Json,
     NoCache,
     bars,
@@ -82,7 +82,7 @@ def command(
     workers: Workers = None,
     address: Address = None,
     device: Device = None,
-    dtype: Dtype = None,
+    dtype: BenchDtype = None,
     no_cache: NoCache = False,
     json: Json = False,
 ) -> None:

@@ -23,6 +23,7 @@ from promptlet.cli.given.options import (
     Epochs,
     LearningRate,
     Root,
+    SampledClasses,
     ScheduleName,
     Seeds,
     Views,
@@ -32,8 +33,8 @@ from promptlet.cli.given.options import (
 from promptlet.cli.given.skipping import SkipBad, tell_left_out
 from promptlet.cli.outputs import check_folder
 from promptlet.cli.shell import (
+    BenchDtype,
     Device,
-    Dtype,
     Json,
     NoCache,
     bars,
@@ -118,6 +119,7 @@ def run(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
+    sampled_classes: SampledClasses = None,
     views: Views = 1,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[
@@ -141,7 +143,7 @@ def run(
     workers: Workers = None,
     address: Address = None,
     device: Device = None,
-    dtype: Dtype = None,
+    dtype: BenchDtype = None,
     no_cache: NoCache = False,
     skip_bad: SkipBad = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
@@ -176,7 +178,7 @@ def run(
         backbone=backbone,
         shots=counts,
         seeds=numbers,
-        settings=Settings(schedule, epochs, lr, batch_size, views, sampler),
+        settings=Settings(schedule, epochs, lr, batch_size, views, sampler, sampled_classes),
         out=out,
         cache=cache or False,
         device=device,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.cli.shell import Bars
     from promptlet.data import FeatureCache, Split
     from promptlet.data.items import Item
@@ -74,19 +74,19 @@ def tell_story(
     name: str, shots: int, seed: int, out: Path, backbone: Any, cache: FeatureCache | None, shown: Bars
 ) -> Story:
     """Do it all on one data set: its base classes are taught, its new ones never."""
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.data import base_new, load_dataset, sample_shots
     from promptlet.own_images.fitting import fit
 
     split: Split = load_dataset(name)  # type: ignore[assignment]
     base, new = base_new(sample_shots(split, shots, seed))
-    learner = PromptClassifier(backbone=backbone, method="rlp", seed=seed, cache=cache or False)
+    learner = PromptLearner(backbone=backbone, method="rlp", seed=seed, cache=cache or False)
     report = fit(learner, base, on_progress=shown.show, estimate=ESTIMATED)
     file = out / f"{name}.prompt"
     size = learner.save(file)
-    loaded = PromptClassifier.load(file, backbone=backbone)
-    loaded.set_params(cache=cache or False)
-    names_alone = PromptClassifier(backbone=backbone, method="zero_shot", cache=cache or False)
+    loaded = PromptLearner.load(file, backbone=backbone)
+    loaded.cache = cache or False
+    names_alone = PromptLearner(backbone=backbone, method="zero_shot", cache=cache or False)
     names_alone.fit(*_images(base.train))
     taught = _seen(base.test, names_alone, loaded, None)
     untaught = _seen(new.test, names_alone, loaded, list(new.class_names))
@@ -113,7 +113,7 @@ def _images(items: Sequence[Item]) -> tuple[list[Path], list[str]]:
 
 
 def _seen(
-    items: Sequence[Item], before: PromptClassifier, after: PromptClassifier, names: list[str] | None
+    items: Sequence[Item], before: PromptLearner, after: PromptLearner, names: list[str] | None
 ) -> list[Seen]:
     paths, true = _images(items)
     first, second = (one.predict(paths, class_names=names) for one in (before, after))

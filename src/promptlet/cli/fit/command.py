@@ -26,6 +26,7 @@ from promptlet.cli.given.options import (
     BatchSize,
     Epochs,
     LearningRate,
+    SampledClasses,
     ScheduleName,
     Seed,
     Shots,
@@ -126,6 +127,7 @@ def command(
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
+    sampled_classes: SampledClasses = None,
     estimate: Annotated[
         str,
         typer.Option(
@@ -183,12 +185,12 @@ def command(
     elif not checkpoint.exists():
         warn(f"note: there is no checkpoint {checkpoint}; training begins anew")
     from promptlet.backbones import load_backbone
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.own_images.fitting import fit
     from promptlet.own_images.keeping import keeping_features
 
     cache = open_cache(no_cache)
-    classifier = PromptClassifier(
+    classifier = PromptLearner(
         backbone=load_backbone(backbone or DEFAULT_BACKBONE, device, dtype),
         **chosen,
         shots=shots,
@@ -198,6 +200,7 @@ def command(
         epochs=epochs,
         lr=lr,
         batch_size=batch_size,
+        sampled_classes=sampled_classes,
         cache=cache or False,
         checkpoint=checkpoint,
     )

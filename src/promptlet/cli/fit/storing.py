@@ -10,11 +10,11 @@ from promptlet.cli.streams import warn
 from promptlet.errors import PromptFileError
 
 if TYPE_CHECKING:
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
 
 
 def store(
-    classifier: PromptClassifier, out: Path, precision: str | None, compact: bool, checkpoint: Path
+    classifier: PromptLearner, out: Path, precision: str | None, compact: bool, checkpoint: Path
 ) -> dict[str, Any]:
     """Write the prompt file; what is to be told of it. Raises PromptFileError that says what is kept."""
     from promptlet.training.checkpoint import room_of

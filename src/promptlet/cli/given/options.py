@@ -71,6 +71,15 @@ BatchSize = Annotated[
     int | None,
     typer.Option(help="Instead of the schedule's.", callback=allowed("batch_size"), show_default=False),
 ]
+SampledClasses = Annotated[
+    int | None,
+    typer.Option(
+        help="Classes that each step is over, drawn by chance, where there are thousands: faster, and not "
+        "the same; else all.",
+        callback=allowed("sampled_classes"),
+        show_default=False,
+    ),
+]
 EngineName = Annotated[
     str, typer.Option(help="inline (one run after the other), processes, or ray (a cluster).")
 ]

@@ -16,7 +16,7 @@ from promptlet.cli.streams import is_terminal
 from promptlet.errors import with_path
 
 if TYPE_CHECKING:
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.data import FeatureCache
     from promptlet.own_images.answering import Answered
     from promptlet.own_images.written.answers import AnswerFile
@@ -58,12 +58,12 @@ def load(
     cache: FeatureCache | None,
     names: tuple[str, ...],
     new_names: str | None,
-) -> PromptClassifier:
+) -> PromptLearner:
     """The classifier, and what is to be said of it."""
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
 
-    classifier = PromptClassifier.load(file, backbone, device)
-    classifier.set_params(cache=cache or False)
+    classifier = PromptLearner.load(file, backbone, device)
+    classifier.cache = cache or False
     classifier.choose_new_names(new_names)
     tell_new(file, classifier, names, new_names)
     for note in classifier.backbone_.notes((), names) if classifier.method_.reads_names else ():

@@ -12,7 +12,7 @@ from promptlet.cli.streams import is_terminal
 from promptlet.errors import with_path
 
 if TYPE_CHECKING:
-    from promptlet.classifier import PromptClassifier
+    from promptlet.classifier import PromptLearner
     from promptlet.own_images.finding import Found
     from promptlet.own_images.written.answers import AnswerFile
 
@@ -38,7 +38,7 @@ def tell_wrong(found: Found) -> None:
         warn(f"note: {again} named again; each is answered once")
 
 
-def tell_new(file: Path, classifier: PromptClassifier, names: tuple[str, ...], new_names: str | None) -> None:
+def tell_new(file: Path, classifier: PromptLearner, names: tuple[str, ...], new_names: str | None) -> None:
     """A prompt file from before there were rules for new names answers as it did; that is told."""
     from promptlet.methods.new_names import LEARNED, ZERO_SHOT
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -23,6 +22,8 @@ from promptlet.data.images.formats import has_image_name, open_plugin
 from promptlet.data.images.pixels import array_to_rgb, as_rgb, pillow_to_8_bits
 from promptlet.data.images.png import open_without_text
 from promptlet.data.images.reading import named, opened
+from promptlet.data.images.reduced import Factor, Reduced, reduce_jpeg, whole
+from promptlet.data.images.room import Room
 from promptlet.errors import DataError, ImageError, why
 
 if TYPE_CHECKING:
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
 
 ImageSource: TypeAlias = "str | Path | bytes | Image.Image | npt.NDArray[Any]"
 
+BeforeDecoding: TypeAlias = "Callable[[Image.Image], object]"
+"""Given a file's image of which the header is read and no pixel is decoded."""
+
 MAX_PIXELS = 100_000_000
 """Width times height above which an image is refused: decoded, as RGB it takes 400 MB."""
 
 MAX_SIDE = 1_000_000
 """Width or height above which an image is refused: Pillow keeps 8 bytes for every line, however short."""
 
-LARGE_PIXELS = 25_000_000
-"""Above this, decoded, 100 MB: threads hold one such image at a time."""
-_LARGE = threading.RLock()
+PIXEL_BYTES = 4
+"""Of a decoded pixel in Pillow, whatever its mode."""
+COEFFICIENT_BYTES = 6
+"""Of a pixel of a progressive JPEG, of which all coefficients are held until the last of them is read."""
+_ROOM = Room()
+
+KEPT_BYTES = 1 << 20
+"""Of a file, kept from when it is hashed until it is decoded. Larger ones are read again."""
 
 SHOWN_ERRORS = 20
 
@@ -60,23 +69,39 @@ def open_image(source: ImageSource) -> Image.Image:
 
 
 @contextmanager
-def image_in_turn(source: ImageSource) -> Iterator[Image.Image]:
+def image_in_turn(source: ImageSource, name: str = "") -> Iterator[Image.Image]:
     """The image for as long as it is needed: upright, of 8 bits, for `as_rgb` to make RGB of it or of parts.
 
-    Of files of many pixels, one at a time is held. Raises as `open_image`.
+    Threads that hold files' images hold no more than `room.MOST_BYTES` together. name: what messages call a
+    file's bytes. Raises as `open_image`.
     """
     with ExitStack() as turn:
-        yield _open(source, turn)
+        yield _open(source, turn, name)
+
+
+@contextmanager
+def reduced_in_turn(source: ImageSource, factor: Factor, name: str = "") -> Iterator[Reduced]:
+    """The same, where a JPEG file may be decoded at a half, a quarter or an eighth of its sides."""
+    with ExitStack() as turn:
+        taken: list[Reduced] = []
+
+        def reduce(image: Image.Image) -> None:
+            taken.append(reduce_jpeg(image, factor))
+
+        image = _open(source, turn, name, reduce)
+        yield taken[-1].with_image(image) if taken else whole(image)
 
 
 def check_image(path: str | Path) -> None:
     """Raise ImageError where `open_image` would. JPEG is decoded small, which reads all of it in a third of
     the time."""
     with ExitStack() as turn:
-        _open_file(Path(path), turn, is_small=True)
+        _open_file(Path(path), turn, "", lambda image: image.draft(None, (1, 1)))
 
 
-def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
+def _open(
+    source: ImageSource, turn: ExitStack, name: str = "", before: BeforeDecoding | None = None
+) -> Image.Image:
     from PIL import Image
 
     if isinstance(source, np.ndarray):
@@ -88,7 +113,7 @@ def _open(source: ImageSource, turn: ExitStack) -> Image.Image:
             found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found
     if isinstance(source, str | Path | bytes):
-        return _open_file(source if isinstance(source, bytes) else Path(source), turn)
+        return _open_file(source if isinstance(source, bytes) else Path(source), turn, name, before)
     raise ImageError(
         f"{type(source).__name__} is no image; allowed: a path, a Pillow image, a NumPy array (H, W, 3), or "
         "the bytes of an image file"
@@ -141,6 +166,36 @@ def hashed_once() -> Iterator[None]:
         yield
     finally:
         _hashes.reset(before)
+
+
+def hashes_of_work() -> dict[str, str] | None:
+    """What `hashed_once` knows of files, by path; None outside of it."""
+    return _hashes.get()
+
+
+def check_openable(source: ImageSource) -> int:
+    """The bytes of a file, 0 for what is none. Raises ImageError where it cannot be opened, or is empty."""
+    if not isinstance(source, str | Path | bytes):
+        return 0
+    with opened(source if isinstance(source, bytes) else Path(source), name_of(source)) as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def read_and_hash(source: ImageSource, known: dict[str, str] | None = None) -> tuple[str, ImageSource]:
+    """The content hash, and what to decode: of a file of up to `KEPT_BYTES` its bytes, which are then those
+    that were hashed; else ``source``. known: as `hashes_of_work`, read and added to."""
+    if not isinstance(source, str | Path):
+        return content_hash(source), source
+    path = str(source)
+    if known is not None and path in known:
+        return known[path], source
+    with opened(Path(source)) as file, named(path):
+        data = file.read(KEPT_BYTES + 1)
+    is_kept = len(data) <= KEPT_BYTES
+    found = content_hash(data if is_kept else source)
+    if known is not None:
+        known[path] = found
+    return found, data if is_kept else source
 
 
 def _known_hash(source: ImageSource, known: dict[str, str]) -> str:
@@ -200,12 +255,14 @@ def _file_hash(path: Path | bytes) -> str:
     return digest.hexdigest()
 
 
-def _open_file(source: Path | bytes, turn: ExitStack, is_small: bool = False) -> Image.Image:
-    name = name_of(source)
+def _open_file(
+    source: Path | bytes, turn: ExitStack, name: str = "", before: BeforeDecoding | None = None
+) -> Image.Image:
+    name = name or name_of(source)
     with named(name):
         try:
             with opened(source, name) as file:
-                return _decoded(open_plugin(file, Path(name)), name, turn, is_small)
+                return _decoded(open_plugin(file, Path(name)), name, turn, before)
         except (ImageError, MemoryError):
             raise
         except Exception:
@@ -216,14 +273,16 @@ def _open_file(source: Path | bytes, turn: ExitStack, is_small: bool = False) ->
             return _decoded(image, name, turn)
 
 
-def _decoded(image: Image.Image, name: str, turn: ExitStack, is_small: bool = False) -> Image.Image:
+def _decoded(
+    image: Image.Image, name: str, turn: ExitStack, before: BeforeDecoding | None = None
+) -> Image.Image:
     found = None
     try:
         _check_size(image, name)
-        if is_small:
-            image.draft(None, (1, 1))
-        if image.width * image.height > LARGE_PIXELS:
-            turn.enter_context(_LARGE)
+        held = COEFFICIENT_BYTES * image.width * image.height if "progressive" in image.info else 0
+        if before is not None:
+            before(image)
+        turn.enter_context(_ROOM.taken(held + PIXEL_BYTES * image.width * image.height))
         found = pillow_to_8_bits(image, name)
         return found
     finally:

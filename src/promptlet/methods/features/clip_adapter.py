@@ -14,6 +14,7 @@ from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
+from promptlet.methods.many import over_images
 from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.papers import bibtex
@@ -68,8 +69,21 @@ class ClipAdapter(Method):
         return self._classes
 
     def image_features(self, inputs: Tensor) -> Tensor:
-        adapted = F.relu(F.relu(inputs @ self.down.T) @ self.up.T)
+        return self._adapted(inputs, self.down, self.up)
+
+    def _adapted(self, inputs: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        adapted = F.relu(F.relu(inputs @ down.T) @ up.T)
         return F.normalize((self.ratio * adapted + (1 - self.ratio) * inputs).float(), dim=-1)
+
+    def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        classes = self.class_features()
+        return over_images(self._cross_entropy, inputs, labels, len(classes), classes, self.down, self.up)
+
+    def _cross_entropy(
+        self, inputs: Tensor, labels: Tensor, classes: Tensor, down: Tensor, up: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        logits = self.backbone.logits(self._adapted(inputs, down, up), classes)
+        return F.cross_entropy(logits, labels), logits
 
     def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps

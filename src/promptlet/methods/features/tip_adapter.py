@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData, every_view
+from promptlet.methods.many import HELD, in_parts, over_images
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.methods.text_prompt import check_weight
@@ -89,6 +90,16 @@ class _Cache(Method):
         rows = [row_of.get(name, len(row_of)) for name in self.class_names]
         return torch.cat([self.keys, self.keys.new_zeros(1, *self.keys.shape[1:])])[rows]
 
+    def loss(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        keys = self.class_keys()
+        return over_images(self._cross_entropy, inputs, labels, _width(keys), self.class_features(), keys)
+
+    def _cross_entropy(
+        self, inputs: Tensor, labels: Tensor, classes: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        logits = self._logits(classes, keys, self.alpha, self.beta, inputs)
+        return F.cross_entropy(logits, labels), logits
+
     def logits(self, inputs: Tensor) -> Tensor:
         return self._logits(self.class_features(), self.class_keys(), self.alpha, self.beta, inputs)
 
@@ -98,7 +109,7 @@ class _Cache(Method):
 
     @torch.no_grad()
     def _scores(self, classes: Tensor, keys: Tensor, alpha: float, beta: float, inputs: Tensor) -> Tensor:
-        return self._logits(classes, keys, alpha, beta, inputs)
+        return in_parts(partial(self._logits, classes, keys, alpha, beta), inputs, _width(keys))
 
     def _logits(self, classes: Tensor, keys: Tensor, alpha: float, beta: float, inputs: Tensor) -> Tensor:
         cached = cache_logits(affinities(inputs, keys), counting(keys), beta)
@@ -120,8 +131,9 @@ class _Cache(Method):
         keys, classes = self.keys, self.class_features()
         hits = torch.zeros(len(betas), len(alphas), dtype=torch.int64, device="cpu")
         features = every_view(data.val)[0]
-        for start in range(0, len(features), SEARCHED_AT_ONCE):
-            part = slice(start, start + SEARCHED_AT_ONCE)
+        size = min(SEARCHED_AT_ONCE, max(1, HELD // _width(keys)))
+        for start in range(0, len(features), size):
+            part = slice(start, start + size)
             x, y = features[part], data.val_labels[part]
             zero_shot = self.backbone.logits(x, classes)
             hits += grid_hits(zero_shot, affinities(x, keys), counting(keys), y, *grid)
@@ -211,6 +223,11 @@ def _check_search(search: bool) -> bool:
     if not isinstance(search, bool):
         raise OptionError(f"search={search!r} is not allowed; give True, or False to keep alpha and beta")
     return search
+
+
+def _width(keys: Tensor) -> int:
+    """Numbers that an image takes among keys (C, K, D)."""
+    return max(1, keys.shape[0]) * max(1, keys.shape[1])
 
 
 def by_class(features: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -18,6 +18,7 @@ from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext, load_tensors
+from promptlet.session import full_precision
 
 REDUCTION = 16  # the hidden layer has a sixteenth of the image features' width
 PROMPTS = 16384  # encoded in one pass when answering: images x classes
@@ -63,6 +64,8 @@ class CoCoOp(Method):
         self.n_ctx = n_ctx
         self.hidden = hidden
 
+    samples_classes = True
+
     def extra_repr(self) -> str:
         return f"init={self.init!r}"
 
@@ -73,7 +76,8 @@ class CoCoOp(Method):
 
     def contexts(self, inputs: Tensor) -> Tensor:
         """The context (B, n_ctx, d) of each image (B, D)."""
-        shifted: Tensor = self.context() + self.meta(inputs)[:, None]
+        with full_precision(self.backbone.device):
+            shifted: Tensor = self.context() + self.meta(inputs)[:, None]
         return shifted
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -81,8 +85,9 @@ class CoCoOp(Method):
 
     def _logits(self, inputs: Tensor, class_names: Sequence[str]) -> Tensor:
         classes = self.backbone.text.encode(self.contexts(inputs), class_names)
-        cosines = (unit(classes) @ inputs[:, :, None])[..., 0]
-        return self.backbone.logit_scale * cosines + self.backbone.logit_bias
+        with full_precision(self.backbone.device):
+            cosines = (unit(classes) @ inputs[:, :, None])[..., 0]
+            return self.backbone.logit_scale * cosines + self.backbone.logit_bias
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         names = self.class_names

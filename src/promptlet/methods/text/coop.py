@@ -58,6 +58,7 @@ class CoOp(TextPrompt):
         self._fitted_names: tuple[str, ...] | None = None
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
         self.per_class = per_class
+        self.samples_classes = not per_class
         self.placement = "per_class" if per_class else "input"
         self.class_token = class_token_position
         if per_class:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
@@ -69,6 +69,16 @@ class KgCoOp(TextPrompt):
         super().set_classes(class_names)
         self._anchor: Tensor | None = None
 
+    @contextmanager
+    def among(self, places: Sequence[int]) -> Iterator[None]:
+        whole = self.anchor()
+        self._anchor = whole[list(places)]
+        try:
+            with super().among(places):
+                yield
+        finally:
+            self._anchor = whole
+
     def anchor(self) -> Tensor:
         """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""
         if self._anchor is None:
@@ -77,6 +87,6 @@ class KgCoOp(TextPrompt):
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         classes = self.class_features()
-        logits = self.backbone.logits(image_features, classes)
+        loss, logits = self.cross_entropy(image_features, labels, classes)
         distance = 1.0 - torch.linalg.vecdot(classes, self.anchor()).mean()
-        return F.cross_entropy(logits, labels) + self.weight * distance, logits
+        return loss + self.weight * distance, logits

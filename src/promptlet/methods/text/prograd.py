@@ -8,7 +8,8 @@ official code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import final
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.templates import TEMPLATE, hand_written
@@ -87,14 +89,30 @@ class ProGrad(TextPrompt):
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy; in training the gradient of the divergence is kept for `after_backward`."""
-        logits = self.logits(image_features)
-        if self.training and logits.requires_grad:
-            teacher = self.backbone.logits(image_features, self.anchor())
-            divergence = self.divergence(logits, teacher)
+        if not self.training:
+            return super().loss(image_features, labels)
+        classes = self.class_features()
+        if classes.requires_grad:
+            self.anchor()
+            divergence, _ = over_images(self._divergence, image_features, labels, len(classes), classes)
             trainables = self.trainables()
             general = torch.autograd.grad(divergence, list(trainables.values()), retain_graph=True)
             self._general = dict(zip(trainables, general, strict=True))
-        return F.cross_entropy(logits, labels), logits
+        return self.cross_entropy(image_features, labels, classes)
+
+    def _divergence(self, images: Tensor, _labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.backbone.logits(images, classes)
+        return self.divergence(logits, self.backbone.logits(images, self.anchor())), logits
+
+    @contextmanager
+    def among(self, places: Sequence[int]) -> Iterator[None]:
+        whole = self.anchor()
+        self._anchor = whole[list(places)]
+        try:
+            with super().among(places):
+                yield
+        finally:
+            self._anchor = whole
 
     def anchor(self) -> Tensor:
         """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.backbones.readings import alike, told_alike
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.errors import PromptletError
 from promptlet.methods import build_method
 from promptlet.methods.inputs import all_logits
@@ -37,7 +37,7 @@ def doubtful_labels(
     """
     plain = replace(material, features=material.features[:1])
     folds = usable_folds(plain, FEWER_FOLDS)
-    given = PromptClassifier(backbone, method=METHOD, cache=False)
+    given = PromptLearner(backbone, method=METHOD, cache=False)
     answers = out_of_fold(given, backbone, plain, folds, on_progress=on_progress)
     found = find_doubtful(photos, material.targets, answers.probabilities, material.class_names)
     return found, answers.asked

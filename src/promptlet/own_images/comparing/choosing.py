@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.fitting import whole
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
@@ -26,7 +26,7 @@ GROUPS = {
 
 
 def compare_own(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     data: OwnData,
     methods: Sequence[MethodSpec],
     folds: int = FEWER_FOLDS,
@@ -40,7 +40,7 @@ def compare_own(
 
 
 def compare_parts(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     parts: Mapping[str, Part],
     methods: Sequence[MethodSpec],
     folds: int,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptlet.backbones import Backbone
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import prompt_file_of, round_method
 from promptlet.errors import OptionError, PromptletError, check_option
 from promptlet.evaluation.weighted import weighted_difference, weights_of
@@ -39,7 +39,7 @@ class _Answered:
 
 
 def compare(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     backbone: Backbone,
     material: Material,
     methods: Sequence[MethodSpec] = USUAL,
@@ -74,7 +74,7 @@ def compare(
     return _compared(found, failed, material)
 
 
-def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassifier:
+def _parameters(classifier: PromptLearner, spec: MethodSpec) -> PromptLearner:
     """An unfitted classifier for the method, without what belongs to another."""
     name, options = spec
     check_option("method", name, METHODS)
@@ -82,13 +82,11 @@ def _parameters(classifier: PromptClassifier, spec: MethodSpec) -> PromptClassif
     main = {key: options.get(key) for key in ("rank", "n_ctx", "ctx_init", "new_names")}
     shared = {key: getattr(classifier, key) for key in main if key in own and main[key] is None}
     further = {key: value for key, value in options.items() if key not in main}
-    given = PromptClassifier(**classifier.get_params(deep=False))
-    given.set_params(method=name, **{**main, **shared}, method_options=further or None)
-    return given
+    return classifier.untrained(method=name, **{**main, **shared}, method_options=further or None)
 
 
 def _answered(
-    given: PromptClassifier,
+    given: PromptLearner,
     spec: MethodSpec,
     backbone: Backbone,
     material: Material,

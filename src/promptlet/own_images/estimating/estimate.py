@@ -14,7 +14,8 @@ from promptlet.errors import DataError, PromptletError, check_option, listed
 from promptlet.evaluation.confusion import Confused, confused_pairs, confusion_matrix
 from promptlet.evaluation.weighted import weighted_accuracy, weights_of
 from promptlet.methods import METHODS, Method, build_method
-from promptlet.methods.inputs import all_logits
+from promptlet.methods.inputs import of_logits
+from promptlet.methods.many import best_of
 from promptlet.methods.method import BY_STEPS, FEATURES
 from promptlet.own_images.estimating.accuracy import accuracy_of
 from promptlet.own_images.estimating.folds import ALWAYS_TAUGHT, make_folds
@@ -185,9 +186,8 @@ def zero_shot_accuracy(backbone: Backbone, material: Material, asked: np.ndarray
     except PromptletError:
         return None
     rows = np.flatnonzero(asked)
-    logits = all_logits(method.scorer(), material.feature_inputs(backbone, rows), backbone.device)
-    targets = material.targets[rows]
-    hits = logits.argmax(1).cpu().numpy() == targets
+    inputs, targets = material.feature_inputs(backbone, rows), material.targets[rows]
+    hits = of_logits(best_of, method.scorer(), inputs, backbone.device).cpu().numpy() == targets
     return weighted_accuracy(hits, weights_of(targets, material.shares))[0]
 
 

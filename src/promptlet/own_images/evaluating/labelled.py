@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.given.parts import TEST, Asked
 from promptlet.classifier.given.take import take
 from promptlet.classifier.labels import read_labels, words_of
@@ -47,7 +47,7 @@ def labelled(
     labels: Iterable[Any] | None = None,
     part: str | None = None,
     where: str = "",
-    classifier: PromptClassifier | None = None,
+    classifier: PromptLearner | None = None,
 ) -> Labelled:
     """The images of ``data``: a path, data that were read (from ``where``), or images with ``labels``.
 
@@ -65,7 +65,7 @@ def labelled(
     return _of_data(data, where or split.name, part)
 
 
-def _given(images: Any, labels: Iterable[Any] | None, classifier: PromptClassifier | None) -> Labelled:
+def _given(images: Any, labels: Iterable[Any] | None, classifier: PromptLearner | None) -> Labelled:
     """Whatever `PromptClassifier.score` takes."""
     columns = (classifier.image_column, classifier.label_column) if classifier else (None, None)
     taken = take(images, TEST, Asked(*columns, needs_labels=labels is None))

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.reading import Reader
 from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, build_method
-from promptlet.methods.inputs import all_logits
+from promptlet.methods.inputs import of_logits
+from promptlet.methods.many import best_of
 from promptlet.methods.method import FEATURES
 from promptlet.session import own_arithmetic
 
@@ -20,7 +21,7 @@ ZERO_SHOT = "zero_shot"
 
 @own_arithmetic()
 def zero_shot_answers(
-    classifier: PromptClassifier, sources: Sequence[Any], names: tuple[str, ...]
+    classifier: PromptLearner, sources: Sequence[Any], names: tuple[str, ...]
 ) -> np.ndarray | None:
     """Which of ``names`` each image is without the prompt (N,) int, from features that are kept.
 
@@ -33,7 +34,6 @@ def zero_shot_answers(
     try:
         method = build_method(ZERO_SHOT, backbone, names)
         inputs = Reader(method.info, backbone, classifier.cache).once(sources)
-        answers: np.ndarray = all_logits(method.scorer(), inputs, backbone.device).argmax(1).cpu().numpy()
-        return answers
+        return of_logits(best_of, method.scorer(), inputs, backbone.device).cpu().numpy()
     except PromptletError:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.classifier import PromptClassifier
+from promptlet.classifier import PromptLearner
 from promptlet.classifier.inputs import as_names
 from promptlet.classifier.labels import Classes
 from promptlet.data import check_class_names
@@ -29,7 +29,7 @@ BATCH = 128
 
 
 def evaluate(
-    classifier: PromptClassifier | str | Path,
+    classifier: PromptLearner | str | Path,
     data: Any,
     labels: Iterable[Any] | None = None,
     *,
@@ -49,8 +49,8 @@ def evaluate(
     Labels may differ from the class names by "_", spaces and case. Images of other classes, and those that
     cannot be read, are left out and told. Raises DataError where no image is left.
     """
-    if not isinstance(classifier, PromptClassifier):
-        classifier = PromptClassifier.load(classifier)
+    if not isinstance(classifier, PromptLearner):
+        classifier = PromptLearner.load(classifier)
     given = labelled(data, labels, part, classifier=classifier)
     asked = asked_names(classifier, given, class_names, names)
     own = _own_labels(given, asked)
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def _ask_all(
-    classifier: PromptClassifier,
+    classifier: PromptLearner,
     sources: Sequence[Any],
     names: tuple[str, ...],
     on_progress: Callable[[int, int], None] | None,
@@ -88,7 +88,7 @@ def _ask_all(
 
 
 def asked_names(
-    classifier: PromptClassifier, given: Labelled, class_names: Iterable[str] | None, names: str
+    classifier: PromptLearner, given: Labelled, class_names: Iterable[str] | None, names: str
 ) -> tuple[str, ...]:
     """The names to answer among. Raises DataError where there are none."""
     check_option("names", names, NAMES)

@@ -179,13 +179,15 @@ class FeatureSource:
         """What a method reads of ``items``; raises as `check`."""
         import torch
 
+        from promptlet.features import reads_reduced
         from promptlet.methods.inputs import FeatureInputs
         from promptlet.pixels import PixelInputs
 
         if reads == "features":
             return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
         self.check(reads, dataset, views)
-        return PixelInputs([str(item.path) for item in items], self.backbone.images.spec, views)
+        paths, spec = [str(item.path) for item in items], self.backbone.images.spec
+        return PixelInputs(paths, spec, views, is_reduced=reads_reduced(self.backbone))
 
     @contextmanager
     def all_named(self, dataset: BenchDataset) -> Iterator[None]:

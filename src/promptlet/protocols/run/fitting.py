@@ -87,7 +87,9 @@ def file_of(run: Run, method: Method, split: Split) -> PromptFile:
         "images": len(split.train), "shots": run.shots, "seed": run.seed, "views": run.views
     }  # fmt: skip
     if run.settings:
-        training |= {"schedule": run.settings["name"], **{k: run.settings[k] for k in ("epochs", "lr")}}
+        kept = ("epochs", "lr", "sampled_classes")
+        training |= {"schedule": run.settings["name"]}
+        training |= {name: run.settings[name] for name in kept if name in run.settings}
     if "template" in run.options:
         training["template"] = run.options["template"]
     return prompt_file_of(method, split.class_names, training)

@@ -1,0 +1,1 @@
+"""CLIP folders read by Promptlet itself, where they say nothing that is not known: no library is imported."""

@@ -1,0 +1,85 @@
+"""What can be asked of ``dtype``, and what it comes to for the towers at hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from promptlet.backbones.arithmetic.fastest import is_faster, is_faster_way, is_native
+from promptlet.backbones.arithmetic.precision import ARITHMETICS, MIXED, Arithmetic
+from promptlet.backbones.image.encoder import ImageEncoder
+from promptlet.backbones.parts import Towers
+from promptlet.backbones.text.encoder import TextEncoder
+from promptlet.errors import check_option
+
+AUTO = "auto"
+DTYPES = (AUTO, "float32", "mixed", "bfloat16", "float16")
+"""What help names; `ARITHMETICS` has those of one tower too, for records that are to be made again."""
+LEAST_WEIGHTS = 4_000_000
+"""In a tower's linear layers and convolutions. Of less, a step takes milliseconds: nothing to gain."""
+TRIED = 2
+"""Images, where a tower is measured as a whole."""
+
+
+def asked(dtype: str | torch.dtype | None) -> Arithmetic | None:
+    """What was asked for; None for "auto", which depends on the towers. Raises OptionError."""
+    given = AUTO if dtype is None else str(dtype)
+    word = given.removeprefix("torch.") if isinstance(dtype, torch.dtype) else given
+    if word in ARITHMETICS:
+        return ARITHMETICS[word]
+    check_option("dtype", given, DTYPES)
+    return None
+
+
+def chosen(towers: Towers, text: TextEncoder, images: ImageEncoder) -> Arithmetic:
+    """Of "auto": products in bfloat16 in each tower for which they are faster on this machine."""
+    return Arithmetic(torch.float32, _of_text(towers, text), _of_images(towers, images))
+
+
+def _of_text(towers: Towers, text: TextEncoder) -> torch.dtype:
+    shapes = _shapes(towers.text)
+    is_faster_so = _is_large(shapes) and is_faster(max(shapes, key=prod), text.device)
+    return MIXED if is_faster_so else torch.float32
+
+
+def _of_images(towers: Towers, images: ImageEncoder) -> torch.dtype:
+    """By its products where the engine serves; a tower that only its library can run is measured whole."""
+    shapes, device = _shapes(towers.image), images.device
+    if not _is_large(shapes) or images.broken:
+        return torch.float32
+    if images.engine is not None:
+        return MIXED if is_faster(max(shapes, key=prod), device) else torch.float32
+    pixels = torch.zeros(TRIED, 3, *images.spec.output_size, dtype=torch.float32, device="cpu")
+    exact, mixed = (partial(images.encode_in, dtype, pixels) for dtype in (torch.float32, MIXED))
+    what = f"{images.kind} {tuple(pixels.shape)} {sorted(Counter(shapes).items())}"
+    return MIXED if is_faster_way(what, exact, mixed, device) else torch.float32
+
+
+def _is_large(shapes: list[tuple[int, int]]) -> bool:
+    return sum(map(prod, shapes)) >= LEAST_WEIGHTS
+
+
+def _shapes(modules: Sequence[nn.Module]) -> list[tuple[int, int]]:
+    """Of the weights of all linear layers and convolutions: (out, numbers for each)."""
+    found: list[tuple[int, int]] = []
+    for layer in (layer for module in modules for layer in module.modules()):
+        packed = layer.in_proj_weight if isinstance(layer, nn.MultiheadAttention) else None
+        weight: Tensor | None = layer.weight if isinstance(layer, nn.Linear | nn.Conv2d) else packed
+        if weight is not None:
+            found.append((int(weight.shape[0]), int(weight[0].numel())))
+    return found
+
+
+def slow(arithmetic: Arithmetic, device: torch.device) -> str:
+    """That products in bfloat16 are slow there, as a note; "" where they are not."""
+    if MIXED not in (arithmetic.text, arithmetic.images) or device.type != "cpu" or is_native(device):
+        return ""
+    return (
+        f"dtype {arithmetic.word}: this processor has no instructions for bfloat16, so it computes the same "
+        "numbers, but slower than in float32. Take --dtype auto, or float32"
+    )

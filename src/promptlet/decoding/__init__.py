@@ -1,0 +1,1 @@
+"""Pictures on their way to a backbone: read, hashed and decoded by threads some way ahead of it."""
