@@ -187,6 +187,8 @@ def _run(
     schedule = method_schedule(
         info,
         settings.schedule,
+        options=complete,
+        views=settings.views,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,

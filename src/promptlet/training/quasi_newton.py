@@ -11,6 +11,8 @@ from torch import Tensor
 
 HISTORY = 20
 DAMPING = 0.05
+REMEMBERED = 2 * HISTORY + 2
+"""Numbers of state for each number that is learned."""
 UNBOUNDED = 1e9
 
 
