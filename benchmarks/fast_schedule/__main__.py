@@ -1,12 +1,12 @@
 """How few text passes of the schedule ``fast`` give the same H: rows on validation problems, and their table.
 
-    python -m benchmarks.fast_schedule search --method rlp --realbed DIR --realclip DIR --out F.jsonl.gz --recipes R ...
-    python -m benchmarks.fast_schedule confirm --method rlp --realbed DIR --realclip DIR --out F.jsonl.gz --recipes R ...
+    python -m benchmarks.fast_schedule search --method rlp --realbed DIR --realclip DIR --out F --recipes R ...
     python -m benchmarks.fast_schedule table --out benchmarks/results/fast-schedule.jsonl.gz
 
 A recipe is JSON, as in '{"passes": 60, "lr": 0.03}' (`recipes.Recipe`); the old schedule is always run beside
-it. The rule is in `rule.py`; what came of it in docs/explanation/fast-schedule.md. ``test`` is the last look, on
-test images and the real new classes: nothing is chosen by it. Rows that are there are not made again.
+it. Stages: ``search`` and ``confirm`` on validation images and classes, by the rule in `rule.py`; ``steady``,
+the same images from several starts; ``test``, the last look, on test images and the real new classes: nothing is
+chosen by it. Rows that are there are not made again. What came of it: docs/explanation/fast-schedule.md.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows_of(given.stage, given.method, [recipe_from(text) for text in given.recipes], given)
     rows = read_rows(given.out)
     for stage, method in dict.fromkeys((row["stage"], row["method"]) for row in rows):
-        if given.stage in ("table", stage) and given.method in ("", method) or given.stage == "table":
+        if given.stage == "table" or (given.stage, given.method) == (stage, method):
             print(f"\n{stage}, {method}\n\n{table(rows, stage, method)}")
     return 0
 

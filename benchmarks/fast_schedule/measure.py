@@ -19,8 +19,8 @@ from promptlet.protocols.planning import parse_methods
 def measure(told: str, recipe: Recipe, bed: Bed, draw: Draw, start: int | None = None) -> dict[str, Any]:
     """``told``: a method, its options after a colon. start: the seed of its start, None: the draw's.
 
-    Base and new are percent right among their own names, new names as the method answers them (``new_learned``:
-    as learned); ``all``: all images among all names.
+    Base and new are percent right among their own names, new names as the method answers them
+    (``new_learned``: as learned); ``all``: all images among all names.
     """
     [(name, options)] = parse_methods(told)
     problem = problem_of(bed, draw)

@@ -17,7 +17,8 @@ MEANINGLESS = ("realclip/oxford_flowers",)
 
 
 class Draw(NamedTuple):
-    """One problem of a bed: ``shots`` images a class drawn by ``seed``; fold of the base classes, or "test"."""
+    """One problem of a bed: ``shots`` images a class drawn by ``seed``; a fold of the base classes, or
+    "test"."""
 
     shots: int
     fold: int | str
@@ -35,7 +36,7 @@ STAGES: dict[str, tuple[Draw, ...]] = {
 
 
 def every_bed(realbed: Path | None, realclip: Path | None, only: str = "") -> Iterator[Bed]:
-    """Beds of the two folders, where given, and all embedded ones; those whose name begins with ``only``."""
+    """Beds of the folders, where given, and all embedded ones, if their name begins with ``only``."""
     for one, other, group in ((realbed, realclip, None), (None, None, "mini"), (None, None, "mini-harder")):
         for bed in beds(one, other, group):
             if bed.name not in MEANINGLESS and bed.name.startswith(only):

@@ -26,13 +26,12 @@ OLD_PASSES = {"rlp": 200}
 @dataclass(frozen=True)
 class Recipe:
     """passes: text passes, so steps, of which each takes all images. opt: "adamw"; "bounded", the library's
-    `BoundedLBFGS`; or "lbfgs", torch's with a line search (``passes`` evaluations at the most, no rate). warm: steps in which the rate rises from
-    nothing. decay: "cos"; "cos:F", a cosine that ends at the share F of the rate; or "flat:S", constant until
-    the share S of the steps and then down to zero in a line. v_rate: of a low-rank context, None: its own.
-    average: the share of the steps at the end whose numbers are averaged. ema: instead, an average in which
-    the weight of a step falls by this factor with each later one. patience: stop once the loss has fallen by
-    less than 0.5 % of itself in so many steps (0: never). start: "" the method's, "gradient": V of a low-rank
-    context along the largest directions of the loss's first gradient, at the norm it would have had.
+    `BoundedLBFGS`; or "lbfgs", torch's with a line search (``passes`` evaluations at the most, no rate).
+    warm: steps in which the rate rises from nothing. decay: "cos", or "flat:S", constant until the share S of the
+    steps and then down to zero in a line. v_rate: of a low-rank context, None: its own. average: the share of
+    the steps at the end whose numbers are averaged. patience: stop once the loss has fallen by less than
+    0.5 % of itself in so many steps (0: never). start: "" the method's, "gradient": V of a low-rank context
+    along the largest directions of the loss's first gradient, at the norm it would have had.
     """
 
     passes: int = 120
@@ -45,7 +44,6 @@ class Recipe:
     wd: float = 5e-4
     v_rate: float | None = None
     average: float = 0.0
-    ema: float = 0.0
     patience: int = 0
     start: str = ""
 
@@ -54,11 +52,9 @@ class Recipe:
         if step < self.warm:
             return (step + 1) / (self.warm + 1)
         at = (step - self.warm) / (self.passes - self.warm)
-        kind, _, value = self.decay.partition(":")
-        if kind == "cos":
-            end = float(value or 0.0)
-            return end + (1 - end) * (1 + math.cos(math.pi * at)) / 2
-        flat = float(value)
+        if self.decay == "cos":
+            return (1 + math.cos(math.pi * at)) / 2
+        flat = float(self.decay.removeprefix("flat:"))
         return 1.0 if at < flat else (1 - at) / (1 - flat)
 
     def told(self) -> str:
@@ -83,7 +79,7 @@ def recipe_from(text: str) -> Recipe:
 
 
 def learn(method: Method, recipe: Recipe, x: Tensor, y: Tensor) -> tuple[int, float]:
-    """Train ``method`` on features x (N, D) and labels y (N,); how many text passes it took, the last loss."""
+    """Train ``method`` on features x (N, D) and labels y (N,): the text passes it took, the last loss."""
     method.taught = method.class_names
     method.train()
     if recipe.start == "gradient":
@@ -106,7 +102,7 @@ def _loss_of(method: Method, x: Tensor, y: Tensor) -> Callable[[int], Tensor]:
 def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) -> tuple[int, float]:
     numbers, rates = method.trainables(), dict(method.rates())
     if recipe.v_rate is not None:
-        rates = {name: recipe.v_rate for name in rates}
+        rates = dict.fromkeys(rates, recipe.v_rate)
     groups = [{"params": [p], "rate": rates.get(name, 1.0)} for name, p in numbers.items()]
     optimizer = _optimizer(recipe, groups)
     mean, losses = _Mean(recipe, list(numbers.values())), list[float]()
@@ -115,7 +111,7 @@ def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
             group["lr"] = recipe.lr * group["rate"] * recipe.rate(step)
         loss = loss_of(step)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         method.after_backward()
         optimizer.step()
         losses.append(float(loss.detach()))
@@ -129,9 +125,7 @@ def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
 def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     if recipe.opt == "bounded":
         return BoundedLBFGS(groups, lr=recipe.lr, weight_decay=recipe.wd)
-    return torch.optim.AdamW(
-        groups, lr=recipe.lr, weight_decay=recipe.wd, betas=(recipe.beta1, recipe.beta2)
-    )
+    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.wd, betas=(recipe.beta1, recipe.beta2))
 
 
 def _is_flat(losses: list[float], patience: int) -> bool:
@@ -148,12 +142,11 @@ class _Mean:
 
     def add(self, step: int) -> None:
         begins = self.recipe.passes * (1 - self.recipe.average)
-        if not self.recipe.ema and (not self.recipe.average or step < begins):
+        if not self.recipe.average or step < begins:
             return
-        keep = self.recipe.ema or 1.0
-        self.weight = keep * self.weight + 1
+        self.weight += 1
         for total, number in zip(self.sums, self.numbers, strict=True):
-            total.mul_(keep).add_(number.detach())
+            total.add_(number.detach())
 
     def take(self) -> None:
         with torch.no_grad():
@@ -166,9 +159,7 @@ def _by_lbfgs(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
     """In units of each number's rate, so that V moves as much faster as it does elsewhere."""
     numbers, rates = method.trainables(), method.rates()
     scales = [rates.get(name, 1.0) if recipe.v_rate is None else recipe.v_rate for name in numbers]
-    free = [
-        (p.detach() / s).clone().requires_grad_() for p, s in zip(numbers.values(), scales, strict=True)
-    ]
+    free = [(p.detach() / s).clone().requires_grad_() for p, s in zip(numbers.values(), scales, strict=True)]
     optimizer = torch.optim.LBFGS(
         free,
         max_iter=recipe.passes,
@@ -190,14 +181,14 @@ def _by_lbfgs(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
         loss = loss_of(len(losses))
         for number in numbers.values():
             number.grad = None
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         method.after_backward()
         for own, number, scale in zip(free, numbers.values(), scales, strict=True):
             own.grad = torch.zeros_like(own) if number.grad is None else number.grad * scale
         losses.append(float(loss.detach()))
         return losses[-1]
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     put()
     return len(losses), losses[-1]
 
@@ -211,7 +202,7 @@ def _along_the_gradient(method: Method, x: Tensor, y: Tensor) -> None:
         start = context.P0.clone()
     start.requires_grad_()
     context.P0 = start
-    method.loss(x, y)[0].backward()  # type: ignore[no-untyped-call]
+    method.loss(x, y)[0].backward()
     assert start.grad is not None
     _, _, directions = torch.linalg.svd(start.grad, full_matrices=False)
     context.P0 = start.detach()

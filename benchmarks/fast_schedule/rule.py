@@ -48,10 +48,7 @@ class Difference:
         """Whether the rule holds."""
         groups = [one for one in (self.real, self.embedded) if not np.isnan(one)]
         return (
-            min([self.H, *groups]) >= MEAN
-            and self.low >= LOW
-            and self.worst[1] >= BED
-            and self.base >= BASE
+            min([self.H, *groups]) >= MEAN and self.low >= LOW and self.worst[1] >= BED and self.base >= BASE
         )
 
 

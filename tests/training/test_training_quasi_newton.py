@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_it_finds_the_bottom_of_a_long_valley_where_plain_steps_do_not() -> None
 
 def test_no_step_is_longer_than_the_rate_allows() -> None:
     _, places = minimise(40, 0.05, torch.logspace(-1, 2, 9))
-    lengths = [float((b - a).norm() / 3) for a, b in zip(places, places[1:], strict=False)]
+    lengths = [float((b - a).norm() / 3) for a, b in pairwise(places)]
     assert max(lengths) <= 0.05 * (1 + 1e-5)
     assert lengths[0] == pytest.approx(0.05, rel=1e-5)  # the first has nothing else to go by
 
@@ -99,7 +100,7 @@ def test_where_the_ground_is_a_hill_it_still_goes_down() -> None:
         loss.backward()
         optimizer.step()
         heights.append(float(loss.detach()))
-    assert all(later < earlier for earlier, later in zip(heights, heights[1:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(heights))
 
 
 def test_nothing_to_learn_from_changes_nothing() -> None:

@@ -97,7 +97,7 @@ def _show(info: MethodInfo) -> None:
             say(f"{name:9} schedule {schedule} with {told}")
     if info.fast_whole:
         told = ", ".join(f"{key}={value}" for key, value in info.fast.items()) or "as it is"
-        say(f"          {told}, where images are read in several views, in batches, or with dropout")
+        say(f"          {told}, with several views, batches, sampled classes or dropout")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")

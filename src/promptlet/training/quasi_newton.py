@@ -1,4 +1,4 @@
-"""L-BFGS in the form of the other optimisers: one gradient a step, and no step longer than the rate allows."""
+"""L-BFGS in the form of the other optimisers: one gradient a step, no step longer than the rate allows."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class BoundedLBFGS(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr, "rate": 1.0, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move by the gradients that are there; ``closure`` is not used."""
+    def step(self, _closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Move by the gradients that are there; a closure is not called."""
         owners = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         if not owners:
             return
@@ -77,7 +77,9 @@ def _remember(state: dict[str, Tensor], here: Tensor, gradient: Tensor) -> None:
     is_first = state["scale"] >= UNBOUNDED
     expected = torch.where(is_first, product.abs(), length / state["scale"])
     share = torch.where(
-        product < DAMPING * expected, (1.0 - DAMPING) * expected / (expected - product), torch.ones_like(product)
+        product < DAMPING * expected,
+        (1.0 - DAMPING) * expected / (expected - product),
+        torch.ones_like(product),
     )
     change = share * change + (1.0 - share) * move * (expected / length)
     product = move @ change
