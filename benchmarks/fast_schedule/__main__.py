@@ -1,17 +1,18 @@
 """How few text passes of the schedule ``fast`` give the same H: rows on validation problems, and their table.
 
-    python -m benchmarks.fast_schedule search --method rlp --realbed DIR --realclip DIR --out F --recipes R ...
+    python -m benchmarks.fast_schedule search --method rlp --realbed DIR --realclip DIR --out F --recipes R
     python -m benchmarks.fast_schedule table --out benchmarks/results/fast-schedule.jsonl.gz
 
 A recipe is JSON, as in '{"passes": 60, "lr": 0.03}' (`recipes.Recipe`); the old schedule is always run beside
 it. Stages: ``search`` and ``confirm`` on validation images and classes, by the rule in `rule.py`; ``steady``,
-the same images from several starts; ``test``, the last look, on test images and the real new classes: nothing is
-chosen by it. Rows that are there are not made again. What came of it: docs/explanation/fast-schedule.md.
+the same images from several starts; ``test``, the last look, on test images and the real new classes: nothing
+is chosen by it. Rows that are there are not made again. What came of it: docs/explanation/fast-schedule.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from benchmarks.fast_schedule.measure import measure
 from benchmarks.fast_schedule.problems import STAGES, Draw, every_bed
 from benchmarks.fast_schedule.recipes import Recipe, old_recipe, recipe_from
-from benchmarks.fast_schedule.rule import difference
+from benchmarks.fast_schedule.rule import Difference, difference
 from benchmarks.rows import read_rows, write_rows
 
 STEADY = tuple(range(101, 106))
@@ -50,7 +51,7 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def table(rows: Sequence[Mapping[str, Any]], stage: str, method: str) -> str:
-    """Differences to the old schedule as Markdown, the best H first."""
+    """Differences to the old schedule as Markdown, the best H on real images first."""
     own = [row for row in rows if row["stage"] == stage and row["method"] == method]
     usual = old_recipe(method).told()
     by_recipe: dict[str, list[Mapping[str, Any]]] = {}
@@ -60,24 +61,23 @@ def table(rows: Sequence[Mapping[str, Any]], stage: str, method: str) -> str:
         (told, difference(their, by_recipe[usual])) for told, their in by_recipe.items() if told != usual
     ]
     lines = [_line(HEAD), _line(["---"] * len(HEAD))]
-    for told, one in sorted(found, key=lambda pair: -pair[1].H):
-        lines.append(
-            _line(
-                [
-                    told,
-                    f"{one.passes[0]:.0f}",
-                    f"{one.H:+.2f}",
-                    f"{one.low:+.2f} to {one.high:+.2f}",
-                    f"{one.real:+.2f}",
-                    f"{one.embedded:+.2f}",
-                    f"{one.worst[0]} {one.worst[1]:+.1f}",
-                    f"{one.base:+.2f}",
-                    f"{one.learned:+.2f}",
-                    "yes" if one.is_same else "no",
-                ]
-            )
-        )
+    lines += [_line(_cells(told, one)) for told, one in sorted(found, key=lambda pair: -pair[1].real)]
     return "\n".join(lines)
+
+
+def _cells(told: str, one: Difference) -> list[str]:
+    return [
+        told,
+        f"{one.passes[0]:.0f}",
+        f"{one.H:+.2f}",
+        f"{one.low:+.2f} to {one.high:+.2f}",
+        f"{one.real:+.2f}",
+        "" if math.isnan(one.embedded) else f"{one.embedded:+.2f}",
+        f"{one.worst[0]} {one.worst[1]:+.1f}",
+        f"{one.base:+.2f}",
+        f"{one.learned:+.2f}",
+        "yes" if one.is_same else "no",
+    ]
 
 
 def _line(values: Sequence[str]) -> str:

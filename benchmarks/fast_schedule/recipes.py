@@ -20,18 +20,18 @@ from promptlet.prompts import LowRankContext
 from promptlet.training.quasi_newton import BoundedLBFGS
 
 OLD_PASSES = {"rlp": 200}
-"""Of version 0.2.0; 120 for the others."""
+"""Of the former ``fast``, by AdamW; 120 for the others."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """passes: text passes, so steps, of which each takes all images. opt: "adamw"; "bounded", the library's
     `BoundedLBFGS`; or "lbfgs", torch's with a line search (``passes`` evaluations at the most, no rate).
-    warm: steps in which the rate rises from nothing. decay: "cos", or "flat:S", constant until the share S of the
-    steps and then down to zero in a line. v_rate: of a low-rank context, None: its own. average: the share of
-    the steps at the end whose numbers are averaged. patience: stop once the loss has fallen by less than
-    0.5 % of itself in so many steps (0: never). start: "" the method's, "gradient": V of a low-rank context
-    along the largest directions of the loss's first gradient, at the norm it would have had.
+    warm: steps in which the rate rises from nothing. decay: "cos", or "flat:S", constant until the share S of
+    the steps and then down to zero in a line. v_rate: of a low-rank context, None: its own. average: the
+    share of the steps at the end whose numbers are averaged. patience: stop once the loss has fallen by less
+    than 0.5 % of itself in so many steps (0: never). start: "" the method's, "gradient": V of a low-rank
+    context along the largest directions of the loss's first gradient, at the norm it would have had.
     """
 
     passes: int = 120
@@ -65,7 +65,7 @@ class Recipe:
 
 
 def old_recipe(method: str) -> Recipe:
-    """The schedule ``fast`` of version 0.2.0 for a method, its options after a colon."""
+    """The former ``fast`` of a method, its options after a colon."""
     return Recipe(OLD_PASSES.get(method.partition(":")[0], 120))
 
 
