@@ -16,6 +16,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.fast_schedule.measure import measure
@@ -24,6 +25,7 @@ from benchmarks.fast_schedule.recipes import Recipe, old_recipe, recipe_from
 from benchmarks.fast_schedule.rule import Difference, difference
 from benchmarks.rows import read_rows, write_rows
 
+APART = ("recipe", "base", "apart", "H", "apart")
 STEADY = tuple(range(101, 106))
 HEAD = ("recipe", "passes", "H", "95 %", "real", "embedded", "worst bed", "base", "new, learned", "same")
 
@@ -65,6 +67,22 @@ def table(rows: Sequence[Mapping[str, Any]], stage: str, method: str) -> str:
     return "\n".join(lines)
 
 
+def spread(rows: Sequence[Mapping[str, Any]], method: str) -> str:
+    """How far starts lie apart on the same images, as Markdown: standard deviations, means over problems."""
+    problems: dict[tuple[str, Any], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if (row["stage"], row["method"]) == ("steady", method):
+            problem = tuple(row[name] for name in ("bed", "shots", "fold", "seed"))
+            problems.setdefault((row["recipe"], problem), []).append(row)
+    lines = [_line(APART), _line(["---"] * len(APART))]
+    for told in dict.fromkeys(recipe for recipe, _ in problems):
+        own = [group for (recipe, _), group in problems.items() if recipe == told]
+        apart = [fmean(stdev([row[name] for row in group]) for group in own) for name in ("base", "H")]
+        means = [fmean(row[name] for group in own for row in group) for name in ("base", "H")]
+        lines.append(_line([told, *(f"{value:.2f}" for value in (means[0], apart[0], means[1], apart[1]))]))
+    return "\n".join(lines)
+
+
 def _cells(told: str, one: Difference) -> list[str]:
     return [
         told,
@@ -103,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stage, method in dict.fromkeys((row["stage"], row["method"]) for row in rows):
         if given.stage == "table" or (given.stage, given.method) == (stage, method):
             print(f"\n{stage}, {method}\n\n{table(rows, stage, method)}")
+            if stage == "steady":
+                print(f"\n{spread(rows, method)}")
     return 0
 
 
