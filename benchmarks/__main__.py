@@ -15,14 +15,19 @@ from benchmarks import (
     chunks,
     cocoop_step,
     engines,
+    image_encoding,
     image_step,
     machine,
     memory,
     own_images,
+    precision,
+    reduced_decoding,
     report,
+    start,
     text_step,
 )
 from benchmarks.fit import whole as fit
+from benchmarks.many_classes import fits, sampled
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -30,10 +35,16 @@ BENCHMARKS = {
     "chunks": chunks,
     "cocoop-step": cocoop_step,
     "image-step": image_step,
+    "precision": precision,
+    "image-encoding": image_encoding,
+    "reduced-decoding": reduced_decoding,
     "engines": engines,
     "own-images": own_images,
     "check": check,
     "fit": fit,
+    "many-classes": fits,
+    "sampled-classes": sampled,
+    "start": start,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"
@@ -52,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.names or BENCHMARKS:
         module = BENCHMARKS[name]
         print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
-        settings, rows = module.run(options.device, options.quick, _progress)
+        more = {"whole": True} if options.whole and module is fits else {}
+        settings, rows = module.run(options.device, options.quick, _progress, **more)
         result = {
             "benchmark": name,
             "schema": report.SCHEMA,
@@ -81,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument(
         "--quick", action="store_true", help="tiny models, seconds; writes nothing without --out"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="many-classes: all epochs of 1,000 classes, minutes more"
     )
     return parser
 

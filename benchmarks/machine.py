@@ -131,17 +131,19 @@ def bandwidth(device: str, quick: bool = False) -> float:
     return 2 * numbers.numel() * numbers.element_size() / best / 1e9
 
 
-def matmul_rate(device: str, quick: bool = False) -> dict[str, float]:
-    """On a card `best_rates`. On a CPU, best fp32 rate in GFLOP/s: of `SHAPES` by `torch.mm` ("MxKxN"), of
-    the large squares by the engine's
-    kernel where it is another ("onednn MxKxN"), and the larger rate of the large squares ("best")."""
+def matmul_rate(device: str, quick: bool = False, dtype: torch.dtype = torch.float32) -> dict[str, float]:
+    """On a card `best_rates`. On a CPU, best rate in GFLOP/s, in fp32 unless told otherwise: of `SHAPES` by
+    `torch.mm` ("MxKxN"), of the large squares by the engine's kernel where it is another ("onednn MxKxN"),
+    and the larger rate of the large squares ("best")."""
     if on_gpu(device):
         return best_rates(device, quick)
     seconds = 0.01 if quick else 0.3
-    rates = {_name(shape): _rate(shape, device, seconds, torch.mm) for shape in SHAPES}
+    rates = {_name(shape): _rate(shape, device, seconds, torch.mm, dtype) for shape in SHAPES}
     squares = [_name(shape) for shape in SHAPES[:2]]
     if device == "cpu" and ONEDNN is not None:
-        rates |= {f"onednn {_name(shape)}": _rate(shape, device, seconds, _onednn) for shape in SHAPES[:2]}
+        rates |= {
+            f"onednn {_name(shape)}": _rate(shape, device, seconds, _onednn, dtype) for shape in SHAPES[:2]
+        }
         squares += [f"onednn {name}" for name in squares]
     return {**rates, "best": max(rates[name] for name in squares)}
 
@@ -160,9 +162,10 @@ def _rate(
     device: str,
     seconds: float,
     product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    dtype: torch.dtype = torch.float32,
 ) -> float:
     m, k, n = shape
-    a, b = torch.ones(m, k, device=device), torch.ones(k, n, device=device)
+    a, b = (torch.ones(size, dtype=dtype, device=device) for size in ((m, k), (k, n)))
     product(a, b)
     best, deadline = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < deadline or best == float("inf"):

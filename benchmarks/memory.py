@@ -1,18 +1,22 @@
-"""Peak memory of a fresh process for one text step of the engine, and how many seconds the step takes."""
+"""Peak memory of a fresh process for a text step of the engine and for a fit; seconds beside it."""
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks import flops, isolated, machine, models, steps
+from benchmarks.many_classes import fits
 
 COUNTS = (1000, 20000)
+STEP, TRAINING = "text step", "fit"
 
 
 def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
@@ -22,8 +26,11 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     for count in counts:
         progress(f"{count} classes, in a process of its own")
         found = isolated.measured("benchmarks.memory", [count, device, int(quick)], device)
-        rows.append({"classes": count, **found})
+        rows.append({"what": STEP, "classes": count, **found})
+    rows += [_training(count, device, quick, progress) for count in counts]
     settings = {
+        "training": "promptlet fit of a feature file with 16 images a class, by rlp and fast: of its epochs, "
+        "which are one step each, the first; as in many-classes",
         "counts": counts,
         "n_ctx": steps.N_CTX,
         "backbone": "transformers",
@@ -32,6 +39,18 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         "synthetic": "names past the first 1,000 are put together from ImageNet's",
     }
     return settings, rows
+
+
+def _training(count: int, device: str, quick: bool, progress: Callable[[str], None]) -> dict[str, Any]:
+    """One epoch of a whole fit: the data, the loss of all its images and what is done around it."""
+    progress(f"{count} classes x {fits.SHOTS} images, one epoch of a fit")
+    with tempfile.TemporaryDirectory() as place:
+        file = fits.write(Path(place), count, quick)
+        given = [count, file, 0, 1, device, int(quick)]
+        found = isolated.measured("benchmarks.many_classes.fits", given, device)
+    if "peak_bytes" in found:
+        found["step_bytes"] = found["peak_bytes"] - found["baseline_bytes"]
+    return {"what": TRAINING, "classes": count, **found}
 
 
 def measure(count: int, device: str, quick: bool) -> dict[str, Any]:
@@ -71,6 +90,7 @@ def measure(count: int, device: str, quick: bool) -> dict[str, Any]:
 
 
 COLUMNS = (
+    ("what", "what", "s"),
     ("classes", "classes", "d"),
     ("baseline_bytes", "baseline", "MiB"),
     ("peak_bytes", "peak", "MiB"),

@@ -28,6 +28,15 @@ VIT = {
     "image_size": 224,
     "patch_size": 16,
 }
+SMALL_VIT = {
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 6,
+    "intermediate_size": 1536,
+    "image_size": 224,
+    "patch_size": 32,
+}
+IMAGE_TOWERS = {"ViT-B/16": VIT, "ViT-S/32": SMALL_VIT}
 SPEC = ImageSpec("exact", (32, 32), None, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
@@ -82,13 +91,20 @@ def transformers_backbone(device: str, quick: bool = False) -> Backbone:
 
 
 @cache
-def vision_backbone(device: str, quick: bool = False, dtype: torch.dtype = torch.float32) -> Backbone:
-    """transformers' CLIPModel: ViT-B/16's image tower at 224 pixels beside a tiny text tower."""
+def vision_backbone(
+    device: str,
+    quick: bool = False,
+    dtype: torch.dtype = torch.float32,
+    tower: str = "ViT-B/16",
+) -> Backbone:
+    """transformers' CLIPModel: an image tower of `IMAGE_TOWERS` beside a tiny text tower. ``quick``: both."""
     from transformers import CLIPConfig, CLIPModel
 
     words = {"bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1, "vocab_size": VOCABULARY}
     config = CLIPConfig(
-        text_config={**TINY, **words}, vision_config=VISION if quick else VIT, projection_dim=512
+        text_config={**TINY, **words},
+        vision_config=VISION if quick else IMAGE_TOWERS[tower],
+        projection_dim=512,
     )
     torch.manual_seed(SEED)
     side = config.vision_config.image_size
@@ -143,3 +159,13 @@ def class_names(count: int) -> list[str]:
 def synthetic(count: int) -> bool:
     """Whether `class_names` has to invent names."""
     return count > 1000
+
+
+def apart(names: Sequence[str]) -> tuple[str, ...]:
+    """ImageNet has two classes "missile": the second of a name is told apart by a 2."""
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        found.append(f"{name} 2" if name.casefold() in seen else name)
+        seen.add(name.casefold())
+    return tuple(found)

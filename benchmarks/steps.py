@@ -52,6 +52,38 @@ class Step:
         return machine.seconds_of(self, self.device)
 
 
+@dataclass
+class Captured(Step):
+    """`eager`, forward and backward, recorded once as a CUDA graph and replayed since."""
+
+    eager: Step | None = None
+    graph: torch.cuda.CUDAGraph | None = None
+    results: tuple[Tensor, ...] = ()
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        if self.graph is None:
+            self._record()
+        assert self.graph is not None
+        self.graph.replay()
+        features, gradient = self.results
+        return features, gradient
+
+    def _record(self) -> None:
+        assert self.eager is not None
+        self.eager()  # plans are made
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph), autocast_of(self.device, self.autocast):
+            features = self.encode(self.context)
+            gradients = torch.autograd.grad(features, self.context, self.seed_grad.to(features.dtype))
+        self.graph, self.results = graph, (features.detach(), *gradients)
+
+
+def captured(step: Step) -> Captured:
+    """``step`` as a CUDA graph."""
+    return Captured(step.encode, step.context, step.seed_grad, step.device, step.autocast, step)
+
+
 def make_step(
     encode: Callable[[Tensor], Tensor], dim: int, classes: int, device: str, autocast: bool = False
 ) -> Step:

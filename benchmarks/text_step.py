@@ -16,6 +16,8 @@ COUNTS = (10, 100, 1000)
 ROUNDS = {10: 7, 100: 5, 1000: 3}  # few where the plain path takes minutes
 MARGIN = 1.2  # a plain step runs only if this times its estimated memory is available
 POSITIONS = 77
+CAPTURED = "engine-captured"
+"""On a card: the same step, replayed as a CUDA graph."""
 
 
 @dataclass
@@ -71,6 +73,8 @@ def _cases(encoders: dict[str, TextEncoder], names: list[str], device: str) -> l
 
                 step = steps.make_step(encode, text.dim, len(names), device, autocast)
                 found.append(Case(backbone, path, text, step, per_round=4 if path == "engine" else 1))
+                if path == "engine" and machine.on_gpu(device):
+                    found.append(Case(backbone, CAPTURED, text, steps.captured(step), per_round=4))
     return found
 
 
@@ -133,14 +137,14 @@ def _measured(
         return {**row, "positions": POSITIONS * len(names)}
     assert case.text.engine is not None
     work = flops.engine_work(case.text.engine, case.text.sequences(names, steps.N_CTX), steps.N_CTX)
-    executed = flops.counted(case.step)
+    executed = flops.counted(getattr(case.step, "eager", case.step))
     row |= {
         "positions": work.rows,
         "work": {**asdict(work), "useful": work.useful, "counted": executed},
         "work_matches_count": executed == work.useful + work.recomputed,
         **steps.rates(work.useful, timing, matmul[kind]),
     }
-    plain = next((c for c in ready if c.key == case.key.replace("engine", "plain")), None)
+    plain = next((c for c in ready if c.key == case.key.replace(case.path, "plain")), None)
     if plain is not None:
         other = steps.spread(plain.seconds)
         features, grad = outputs[case.key]

@@ -38,7 +38,7 @@ def toy_problem(
 ) -> tuple[Tensor, Tensor]:
     """Features (V, N, D) around the hidden context's class features, and labels (N,)."""
     with torch.no_grad():
-        centres = hidden_method(backbone, names).class_features()
+        centres = hidden_method(backbone, names).class_features().cpu()
     labels = torch.arange(len(names)).repeat_interleave(per_class)
     drawn = centres[labels] + noise("features", (views, len(labels), centres.shape[1]), spread)
     return F.normalize(drawn, dim=-1), labels

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from promptlet.methods import Method
 from promptlet.prompts import LowRankContext
+from promptlet.training.optimizers import Optimizer
 from promptlet.training.quasi_newton import BoundedLBFGS
 
 OLD_PASSES = {"rlp": 200}
@@ -122,7 +123,7 @@ def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
     return len(losses) + (recipe.start == "gradient"), losses[-1]
 
 
-def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer | Optimizer:
     if recipe.opt == "bounded":
         return BoundedLBFGS(groups, lr=recipe.lr, weight_decay=recipe.wd)
     return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.wd, betas=(recipe.beta1, recipe.beta2))

@@ -1,9 +1,10 @@
 """The way of CoOp's code, in this process.
 
 ``python -m benchmarks.fit.coop_way BEGAN OUT FOLDER MODEL EPOCHS [THREADS]``. As `CoOp
-<https://github.com/KaiyangZhou/CoOp>`_ trains: in every epoch every image is decoded, cropped and flipped by chance, and encoded (without gradients); at every step of 32 images the prompts of all classes go
-through the text tower in their full length of 77 positions, forward and backward; SGD, its learning rate on a
-cosine. Images are decoded by threads ahead of the model, as its workers do. Both towers are the library's own
+<https://github.com/KaiyangZhou/CoOp>`_ trains: in every epoch every image is decoded, cropped and flipped by
+chance, and encoded (without gradients); at every step of 32 images the prompts of all classes go through the
+text tower in their full length of 77 positions, forward and backward; SGD, its learning rate on a cosine.
+Images are decoded by threads ahead of the model, as its workers do. Both towers are the library's own
 (transformers), float32.
 """
 

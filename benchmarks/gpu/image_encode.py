@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -80,11 +80,15 @@ def _library(backbone: Any, pixels: Tensor) -> Tensor:
     return tensor.float()
 
 
-def _convolutions(kind: str, device: str) -> Any:
+@contextmanager
+def _convolutions(kind: str, device: str) -> Iterator[None]:
     """The patches' convolution in strict float32 where products are; torch allows TF32 there."""
-    if not machine.on_gpu(device):
-        return nullcontext()
-    return torch.backends.cudnn.flags(allow_tf32=kind != "fp32")
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = before and not (machine.on_gpu(device) and kind == "fp32")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _work(encode: Callable[[], Tensor]) -> int:

@@ -14,16 +14,22 @@ import numpy as np
 import torch
 
 from benchmarks import machine, models
+from promptlet.backbones.arithmetic.precision import ARITHMETICS
+from promptlet.backbones.towers import TowerBackbone
 from promptlet.data import FeatureFile, Item, Split, read_feature_file, sample_shots, write_feature_file
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.inputs import FeatureInputs, all_logits
 from promptlet.training import method_schedule, train
 
+WAYS = (("float32", False), ("mixed", False), ("mixed", True))
+"""Arithmetic, and whether steps are captured; the last one's is the plain path's."""
 METHOD_NAMES = ("rlp", "coop")
 SHOTS, PLAIN_EPOCHS = 16, 3
 COLUMNS = (
+    ("classes", "classes", "d"),
     ("method", "method", "s"),
     ("path", "path", "s"),
+    ("arithmetic", "arithmetic", "s"),
     ("epochs", "text passes", "d"),
     ("read_s", "read s", ".2f"),
     ("build_s", "build s", ".2f"),
@@ -39,29 +45,39 @@ COLUMNS = (
 
 
 def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict[str, Any], list[dict]]:
-    """A row per method by the engine, and one of the plain path, extrapolated from three passes."""
-    classes = 20 if quick else 1000
+    """A row per number of classes and method by the engine, on a card also with captured steps; and one of
+    the plain path, extrapolated from three passes."""
+    counts = (5, 20) if quick else (10, 100, 1000)
     text_side = models.transformers_backbone(device, quick)
+    assert isinstance(text_side, TowerBackbone)
     rows: list[dict] = []
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "imagenet.npz"
-        write_feature_file(file, made_up(classes, text_side.feature_dim))
-        for method in METHOD_NAMES:
-            progress(f"{method}, engine")
-            rows.append(_fit(file, method, device, quick))
+        for classes, method in ((classes, method) for classes in counts for method in METHOD_NAMES):
+            file = Path(place) / f"{classes}.npz"
+            if not file.exists():
+                write_feature_file(file, made_up(classes, text_side.feature_dim))
+            for arithmetic, capture in WAYS if machine.on_gpu(device) else WAYS[:1]:
+                progress(
+                    f"{classes} classes, {method}, engine, {arithmetic}{', captured' if capture else ''}"
+                )
+                text_side.compute_in(ARITHMETICS[arithmetic])
+                rows.append({"classes": classes, **_fit(file, method, device, quick, capture=capture)})
         progress("plain path")
         engine, text_side.text.engine = text_side.text.engine, None
         try:
-            rows.append(_plain(file, device, quick))
+            rows.append({"classes": counts[-1], **_plain(file, device, quick)})
         finally:
             text_side.text.engine = engine
+            text_side.compute_in(ARITHMETICS["float32"])
     settings = {
-        "classes": classes,
+        "classes": counts,
         "shots": SHOTS,
         "features": "random: a direction per class and noise around it; logits and losses mean nothing else",
-        "steps_compute_in": "as promptlet.training.train chooses: bfloat16 autocast on a card",
+        "arithmetic": "float32, or mixed, which --dtype auto takes for such a model on a card: the towers' "
+        "products in bfloat16, all else in float32; the plain path in mixed",
         "peak": "torch's allocated memory, model included; on a CPU resident memory",
-        "whole fit": "read the file, build the method, train, answer the 16,000 training features",
+        "whole fit": "read the file, build the method, train, answer the training features",
+        "captured": "forward and backward of a step as one CUDA graph (train(capture=True))",
         "plain": f"{PLAIN_EPOCHS} passes measured, the others extrapolated from their mean",
     }
     return settings, rows
@@ -71,7 +87,7 @@ def made_up(classes: int, dim: int) -> FeatureFile:
     """Features of ``classes`` x 16 images and one test image a class."""
     draw = np.random.default_rng(0)
     centres = draw.normal(size=(classes, dim)) / dim**0.5
-    names = tuple(models.class_names(classes))
+    names = models.apart(models.class_names(classes))
     parts = []
     features = []
     for part, count in (("train", SHOTS), ("val", 0), ("test", 1)):
@@ -85,7 +101,9 @@ def made_up(classes: int, dim: int) -> FeatureFile:
     return FeatureFile.of(split, np.concatenate(features).astype(np.float32))
 
 
-def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = None) -> dict[str, Any]:
+def _fit(
+    file: Path, name: str, device: str, quick: bool, epochs: int | None = None, capture: bool = False
+) -> dict[str, Any]:
     backbone = models.transformers_backbone(device, quick)
     held = machine.reset_peak(device)
     machine.synchronize(device)
@@ -104,8 +122,8 @@ def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = N
     mark()
     schedule = method_schedule(METHODS[name].info, "fast")
     planned = schedule.epochs
-    schedule = replace(schedule, epochs=epochs or (3 if quick else planned))
-    result = train(method, features[None], labels, schedule)
+    schedule = replace(schedule, epochs=epochs or (5 if quick else planned))
+    result = train(method, features[None], labels, schedule, capture=capture)
     mark()
     logits = all_logits(method.scorer(), FeatureInputs(features[None], backbone.device), backbone.device)
     right = float((logits.argmax(1) == labels.to(logits.device)).float().mean())
@@ -114,7 +132,8 @@ def _fit(file: Path, name: str, device: str, quick: bool, epochs: int | None = N
     later = [report.seconds for report in result.history[1:]]
     return {
         "method": name,
-        "path": "engine",
+        "path": "engine, captured" if capture else "engine",
+        "arithmetic": backbone.arithmetic,
         "epochs": schedule.epochs,
         "planned_epochs": planned,
         "images": len(drawn),

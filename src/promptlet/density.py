@@ -28,13 +28,22 @@ def singular_values(context: Tensor) -> Tensor:
     So it is for the start "a photo of a", which holds "a" twice.
     """
     matrix = context.float()
-    left, values, right = torch.linalg.svd(matrix.detach(), full_matrices=False)
+    left, values, right = _decomposed(matrix.detach())
     pairs = left.mT.unsqueeze(-1) * right.unsqueeze(-2)  # (..., n, n_ctx, d)
     along = (pairs * matrix.unsqueeze(-3)).sum((-2, -1))  # u_i^T P v_i: no matrix product, so never in bf16
     rounding = values[..., :1] * (max(matrix.shape[-2:]) * torch.finfo(matrix.dtype).eps)
     moving = torch.where(values > rounding, along - along.detach(), torch.zeros_like(values))
     result: Tensor = values + moving  # moving is 0: it brings the gradient alone
     return result
+
+
+def _decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U, the singular values, V^T; on the CPU where the device has no such kernel (Apple's)."""
+    if matrix.device.type != "mps":
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+        return left, values, right
+    left, values, right = (part.to(matrix.device) for part in _decomposed(matrix.cpu()))
+    return left, values, right
 
 
 def softened(values: Tensor) -> Tensor:

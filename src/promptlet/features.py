@@ -61,7 +61,7 @@ def hash_and_encode(
     work = _Work(backbone, sources, views, cache, on_progress)
     images, spec = backbone.images, backbone.images.spec
     tower = Tower(images.encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
-    with decoders() as pool:
+    with decoders(backbone.device) as pool:
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
@@ -205,7 +205,8 @@ def feature_identity(backbone: Backbone) -> str:
     if word in ("bfloat16", "float16"):
         words = [word]
     else:
-        words = ["mixed" if word in MIXED_IMAGES else "", precision(backbone.device)]
+        own = "mixed" if word in MIXED_IMAGES else "engine" if word == "float32_engine" else ""
+        words = [own, precision(backbone.device)]
     return "-".join([backbone.image_fingerprint, *filter(None, [*words, decoding])])
 
 

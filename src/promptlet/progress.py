@@ -22,7 +22,7 @@ FIRST_LINE, NEXT_LINE = 10.0, 30.0
 """Seconds until a bar in a log has its first line, and from each to the next."""
 FIRST_BAR = 0.5
 """Seconds that work may take without a bar that nobody asked for."""
-OF_IMAGES = ("encoding", "testing", "answering", "checking")
+OF_IMAGES = ("encoding", "testing", "answering", "checking", "looking")
 """Bars that count images, whose pace is told."""
 NOTEBOOKS = ("ZMQInteractiveShell", "Shell")
 """What IPython calls itself in Jupyter, and in Colab."""

@@ -83,8 +83,8 @@ def full_precision(device: torch.device) -> torch.autocast:
 
 
 def without_waiting(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """``tensor`` there. On its way to a CUDA device the host goes on at once: it is copied from pinned memory,
-    in the order of what the device does."""
+    """``tensor`` there. On its way to a CUDA device the host goes on at once: it is copied from pinned
+    memory, in the order of what the device does."""
     if tensor.device.type != "cpu" or device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

@@ -354,7 +354,7 @@ def test_low_precision(request: pytest.FixtureRequest, prefix: str, dtype: str) 
     assert lowest(F.cosine_similarity(seen, sharp, dim=-1)) > 0.998
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_cuda(clip_folder: Any, placement: str) -> None:
     backbone = load_backbone(clip_folder, device="cuda")

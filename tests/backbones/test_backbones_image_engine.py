@@ -400,6 +400,13 @@ def test_kept_bytes_are_counted(tiny_backbone: Backbone) -> None:
     assert held <= 32 * engine_of(images)._kept_bytes(tokens) < 3 * held
 
 
+def test_kept_bytes_are_counted_in_mixed(clip_folder: Path) -> None:
+    images = load_backbone(clip_folder, "cpu", "mixed").images
+    held = saved_storages(images, make_pixels(32))
+    tokens = engine_of(images).tower.tokens + 4
+    assert held <= 32 * engine_of(images)._kept_bytes(tokens, 2) < 3 * held
+
+
 @pytest.mark.parametrize("backbone", ["clip", "open_clip"], indirect=True)
 def test_autocast(tight: ImageEncoder) -> None:
     pixels, context = make_pixels(), make_context(tight, 2)
@@ -441,7 +448,7 @@ def test_without_onednn(images: ImageEncoder, monkeypatch: pytest.MonkeyPatch) -
     assert_same(images, make_context(images, 2), make_pixels())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda(clip_folder: Path) -> None:
     images = load_backbone(clip_folder, device="cuda").images
     context = make_context(images, 2).detach().cuda().requires_grad_()

@@ -246,6 +246,26 @@ def test_cuda_that_is_not_there(clip_folder: Path, monkeypatch: pytest.MonkeyPat
     assert load_backbone(clip_folder).device.type == "cpu"
 
 
+def test_the_librarys_own_model_computes_in_the_same(clip_folder: Path) -> None:
+    """Loaded when somebody asks for it, as PEFT does."""
+    backbone = load_backbone(clip_folder, device="cpu", dtype="mixed")
+    assert backbone.model is not None
+    assert backbone.arithmetic == "mixed"
+    assert backbone.text.engine is None or backbone.text.engine.products == torch.bfloat16
+
+
+def test_without_a_device_an_accelerator_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA before Apple's, Apple's before the CPU."""
+    there = {torch.cuda: True, torch.backends.mps: True}
+    for place in there:
+        monkeypatch.setattr(place, "is_available", lambda place=place: there[place])
+    assert load._device(None) == torch.device("cuda")
+    there[torch.cuda] = False
+    assert load._device(None) == torch.device("mps")
+    there[torch.backends.mps] = False
+    assert load._device(None) == torch.device("cpu")
+
+
 def test_a_known_name_that_cannot_be_loaded_is_not_said_to_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(name: str, *_: object) -> None:
         raise BackboneError(f"cannot load {name}")

@@ -160,7 +160,12 @@ def test_the_image_engine_alone_gives_the_librarys_features(pair: tuple[Backbone
         found = images.engine.encode_alone(pixels, F32)
     finally:
         images.engine.max_rows = before
-    assert torch.allclose(found, expected, atol=1e-5 * float(expected.abs().max()))
+    near = 1e-5 * float(expected.abs().max())
+    assert torch.allclose(found, expected, atol=near)
+    assert torch.equal(images.encode(pixels), expected)
+    images.compute_in(F32, by_engine=True)
+    assert torch.allclose(images.encode(pixels), expected, atol=near)
+    assert torch.equal(images.encode_reference(pixels), expected)
 
 
 def test_attention_written_out_is_torchs_own() -> None:
@@ -212,6 +217,9 @@ def test_what_is_computed_in_has_a_word_for_each() -> None:
     ]
     assert {word: one.word for word, one in ARITHMETICS.items()} == {word: word for word in ARITHMETICS}
     assert Arithmetic(BF16, BF16, BF16).word == "bfloat16"
+    assert list(ARITHMETICS) == [
+        *("float32", "bfloat16", "float16", "mixed", "mixed_text", "mixed_images", "float32_engine")
+    ]
 
 
 def test_an_unknown_dtype_is_refused(clip_folder: Path) -> None:
@@ -220,23 +228,25 @@ def test_an_unknown_dtype_is_refused(clip_folder: Path) -> None:
 
 
 def test_features_of_another_arithmetic_are_another_caches(clip_folder: Path) -> None:
-    words = ("float32", "mixed_text", "mixed_images", "mixed", "bfloat16", "float16")
+    words = tuple(ARITHMETICS)
     own = {word: load_backbone(clip_folder, "cpu", word) for word in words}
     assert {backbone.fingerprint for backbone in own.values()} == {own["float32"].fingerprint}
     keys = {word: feature_identity(backbone) for word, backbone in own.items()}
     assert keys["mixed_text"] == keys["float32"]  # the images are encoded in float32
     assert keys["mixed_images"] == keys["mixed"] == f"{keys['float32']}-mixed"
-    assert len(set(keys.values())) == 4
+    assert keys["float32_engine"] == f"{keys['float32']}-engine"
+    assert len(set(keys.values())) == 5
 
 
 def test_a_pickle_keeps_what_it_computes_in(clip_folder: Path) -> None:
     from promptlet.backbones import pickling
 
-    mixed = load_backbone(clip_folder, "cpu", "mixed_text")
-    pickled = pickle.dumps(mixed)
-    assert pickle.loads(pickled) is mixed
-    pickling._loaded.clear()  # as in another process
-    assert pickle.loads(pickled).arithmetic == "mixed_text"
+    for word in ("mixed_text", "float32_engine"):
+        backbone = load_backbone(clip_folder, "cpu", word)
+        pickled = pickle.dumps(backbone)
+        assert pickle.loads(pickled) is backbone
+        pickling._loaded.clear()  # as in another process
+        assert pickle.loads(pickled).arithmetic == word
 
 
 class TestEditedWeights:
@@ -354,27 +364,50 @@ class TestAuto:
         assert not fastest.is_faster((64, 32), CPU)
         assert not agreed.remembered()
 
+    def test_ways_of_real_towers_are_gone(self, siglip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dtypes_module, "LEAST_WEIGHTS", 1)
+        monkeypatch.setattr(fastest, "SECONDS", 0.0)
+        monkeypatch.setattr(fastest, "GAIN", 0.0)  # whatever it is, it is enough; a way that fails is 0
+        compared = fastest._times_as_fast
+        found: list[float] = []
+        monkeypatch.setattr(
+            fastest, "_times_as_fast", lambda *ways: found.append(compared(*ways)) or found[-1]
+        )
+        assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed"
+        assert len(found) == 2 and all(number > 0 for number in found)
+
     def test_the_real_measurement_says_a_number(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fastest, "SECONDS", 0.0)
             assert 0 < fastest.gain((48, 32)) < 1000
 
-    @pytest.mark.parametrize(("times", "word"), [(2.0, "mixed"), (1.0, "float32")])
+    @pytest.mark.parametrize(
+        ("times", "word"), [([2.0], "mixed"), ([1.0], "float32"), ([1.0, 1.0, 2.0], "float32_engine")]
+    )
     def test_a_large_model_takes_what_is_faster(
-        self, times: float, word: str, asked: list[float], clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        times: list[float],
+        word: str,
+        asked: list[float],
+        clip_folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        asked[:] = [times]
+        asked[:] = times
+        monkeypatch.setattr(fastest, "ONEDNN", object())
         monkeypatch.setattr(dtypes_module, "LEAST_WEIGHTS", 1)
         auto = load_backbone(clip_folder, "cpu")
         assert auto.arithmetic == word and auto.dtype == F32
         assert repr(auto).endswith(f"{word}, cpu)")
 
-    def test_a_tower_without_an_engine_is_measured_whole(
+    def test_towers_without_an_engine_are_measured_whole(
         self, asked: list[float], siglip_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked[:] = [2.0, 1.0]  # the text tower by its products, then the image tower
         monkeypatch.setattr(dtypes_module, "LEAST_WEIGHTS", 1)
+        asked[:] = [2.0, 1.0]  # the text tower, then the image tower
         assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed_text"
+        fastest._found.clear()
+        asked[:] = [3.0]
+        assert load_backbone(siglip_folder, "cpu").arithmetic == "mixed_text"  # remembered
 
     def test_a_processor_that_is_slow_in_it_is_told(
         self, clip_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from promptlet.backbones.arithmetic import unit as module
 from promptlet.backbones.arithmetic.unit import LARGE, SMALL, unit
 
 
@@ -64,3 +65,17 @@ def test_half_precision_is_brought_to_float32() -> None:
     found = unit(torch.full((1, 4), 60000.0, dtype=torch.float16))
     assert found.dtype == torch.float32
     assert torch.equal(found, torch.full((1, 4), 0.5))
+
+
+def test_many_rows_go_in_parts_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = torch.randn(2, 37, 16, generator=torch.Generator().manual_seed(0))
+    vectors[0, 3], vectors[1, 5] = 1e-25, 3e30
+    whole = unit(vectors)
+    monkeypatch.setattr(module, "AT_ONCE", 100)
+    sizes: list[int] = []
+    own = module._unit
+    monkeypatch.setattr(module, "_unit", lambda some: (sizes.append(len(some)), own(some))[1])
+    assert torch.equal(unit(vectors), whole)
+    assert sum(sizes) == 2 * 37 and max(sizes) <= 7
+    assert unit(vectors.requires_grad_()).requires_grad
+    assert len(sizes) == 11 + 1  # with a gradient, as one

@@ -12,7 +12,14 @@ from learning_toys import NAMES, toy_arrays
 
 from promptlet import PromptClassifier
 from promptlet.classifier import rejection as rules
-from promptlet.classifier.rejection import learn_rejection, rows_of, scores, threshold_of, usual_share
+from promptlet.classifier.rejection import (
+    _alike,
+    learn_rejection,
+    rows_of,
+    scores,
+    threshold_of,
+    usual_share,
+)
 from promptlet.errors import OptionError, PromptFileError
 from promptlet.features import encode_images
 from promptlet.promptfile import SHARES, Rejection, load_prompt_file, save_prompt_file
@@ -281,3 +288,14 @@ def test_images_are_encoded_once_where_the_method_reads_features(
     monkeypatch.setattr(type(classifier.backbone_.images), "encode", counted)
     classifier.predict(pictures[0][:3], reject=True)
     assert sum(calls) == 3
+
+
+def test_rows_that_are_equal_are_one_group() -> None:
+    x = np.random.default_rng(0).standard_normal((9, 4)).astype(np.float32)
+    x[4], x[8], x[2, 1] = x[1], x[1], 0.0
+    x[6] = x[2]
+    x[6, 1] = -0.0  # the same number
+    wanted = np.unique(x, axis=0, return_inverse=True)[1].ravel()
+    found = _alike(x)
+    assert found.tolist() == [0, 1, 2, 3, 1, 5, 2, 7, 1]
+    assert np.array_equal(found[:, None] == found, wanted[:, None] == wanted)

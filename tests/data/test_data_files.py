@@ -172,20 +172,20 @@ def test_one_picture_that_fails_costs_itself_alone(
     tmp_path: Path, tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is raised while one is prepared, the others are encoded, and all that is wrong is told."""
-    import promptlet.features as features
+    from promptlet.decoding import pixels
 
     paths = [tmp_path / f"{i}.png" for i in range(4)]
     for i, path in enumerate(paths):
         Image.new("RGB", (40 + i, 40)).save(path)
-    own, seen = features.preprocess, []
+    own, seen = pixels.pixels_of, []
 
-    def preprocess(image: Image.Image, spec: Any) -> np.ndarray:
-        if image.width in (41, 42):
-            raise MemoryError if image.width == 41 else ZeroDivisionError("division by zero")
-        seen.append(image.width)
-        return own(image, spec)
+    def pixels_of(picture: Any, *more: Any) -> np.ndarray:
+        if picture.width in (41, 42):
+            raise MemoryError if picture.width == 41 else ZeroDivisionError("division by zero")
+        seen.append(picture.width)
+        return own(picture, *more)
 
-    monkeypatch.setattr(features, "preprocess", preprocess)
+    monkeypatch.setattr(pixels, "pixels_of", pixels_of)
     with pytest.raises(ImageError) as caught:
         encode_images(tiny_backbone, paths)
     assert "2 images cannot be read" in str(caught.value)

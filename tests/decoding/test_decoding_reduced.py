@@ -6,6 +6,7 @@ import functools
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,25 @@ def test_a_photo_that_is_cut_off_is_named(is_reduced: bool) -> None:
     data = jpeg(drawn(1200, 900))
     with pytest.raises(ImageError, match="the photo: cannot be decoded: damaged or cut off"):
         decode(View(data[: len(data) // 2], "the photo", "", 0), LEVEL, is_reduced)
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "expected"),
+    [
+        ("float32", False),
+        ("mixed_text", False),
+        ("mixed_images", True),
+        ("mixed", True),
+        ("bfloat16", True),
+        ("float16", True),
+    ],
+)
+def test_what_the_image_tower_computes_in_decides(arithmetic: str, expected: bool) -> None:
+    backbone: Any = SimpleNamespace(
+        arithmetic=arithmetic, image_fingerprint="0", device=torch.device("cpu"), dtype=torch.float32
+    )
+    assert reads_reduced(backbone) is expected
+    assert feature_identity(backbone).endswith("-reduced") is expected
 
 
 def test_float32_reads_every_pixel_and_the_cache_keeps_the_two_apart(

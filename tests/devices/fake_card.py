@@ -2,8 +2,9 @@
 waits for.
 
 `FakeTensorMode` refuses operators whose operands lie on different devices, and what it cannot know without
-numbers. It lets pass what a card would do with a wait: copies between host and device, a tensor on the host as
-an index, a number of the host among numbers of the device. These are written into a `Ledger`.
+numbers. It lets pass what a card would do with a wait: copies between host and device, a tensor on the host
+as an index, a number of the host among numbers of the device. These are written into a `Ledger`. What waits
+inside of one operator, such as the decompositions of linear algebra, it cannot see: a card must (`-m cuda`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from promptlet.backbones import Backbone
-from promptlet.backbones.image.engine import ImageEngine
-from promptlet.backbones.text.engine import TextEngine
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from promptlet.backbones import Backbone
+from promptlet.backbones.image.engine import ImageEngine
+from promptlet.backbones.text.engine import TextEngine
 
 CARD = torch.device("cuda", 0)
 READ, SHAPE, TO_HOST, TO_CARD, INDEX, MIXED = (
@@ -38,7 +40,12 @@ READ, SHAPE, TO_HOST, TO_CARD, INDEX, MIXED = (
 )
 SHAPES = ("nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount", "equal")
 NUMPY = {torch.float32: np.float32, torch.int64: np.int64, torch.bool: np.bool_}
+MASKED = ("index", "index_put", "index_put_")
 COPIES = ("_to_copy", "copy_", "copy")
+
+
+def _has_mask(indices: list[Tensor]) -> bool:
+    return any(index.dtype == torch.bool for index in indices)
 
 
 def _one(tensor: Tensor) -> bool | float | int:
@@ -55,26 +62,34 @@ ANSWERS: dict[str, Any] = {
 
 
 class Ledger(TorchDispatchMode):
-    """Counts what makes the host wait for the card, by kind and operator. ``lenient``: numbers that are read
-    are 1, so that a loop which reads them goes on and is counted."""
+    """Counts what makes the host wait for the card, by kind and operator.
 
-    def __init__(self, lenient: bool = False) -> None:
+    lenient: numbers that are read are 1, so that a loop which reads them goes on and is counted. backward:
+    torch's own code is told that tensors are on no card, since its autograd would look for the streams of
+    one; but neither does its autocast then cast (the engines cast by themselves).
+    """
+
+    def __init__(self, lenient: bool = False, backward: bool = False) -> None:
         super().__init__()
-        self.lenient = lenient
+        self.lenient, self.backward = lenient, backward
         self.waits: Counter[str] = Counter()
         self.copies_without_wait = 0
-        self.operators: Counter[str] = Counter()
+        self.kernels: set[str] = set()
         self.dtypes: dict[str, set[torch.dtype]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
-        if name == "device":  # asked by torch's own code alone, whose autograd looks for the card's streams
+        if name == "device" and self.backward:  # asked by torch's own code alone
             return torch.device("meta")
-        if kwargs.get("device") == torch.device("meta"):  # made by torch's own code, after it had asked
+        if self.backward and kwargs.get("device") == torch.device(
+            "meta"
+        ):  # made by torch's own code, after it had asked
             kwargs = {**kwargs, "device": CARD}
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         self._note(name, args, kwargs, tensors)
+        if any(tensor.device.type == "cuda" for tensor in tensors):
+            self.kernels.add(str(func).removeprefix("aten."))
         if self.lenient and name in ANSWERS and isinstance(tensors[0], FakeTensor):
             return ANSWERS[name](*args)
         return func(*args, **kwargs)
@@ -82,7 +97,6 @@ class Ledger(TorchDispatchMode):
     def _note(self, name: str, args: Any, kwargs: Any, tensors: list[Tensor]) -> None:
         on_card = [tensor for tensor in tensors if tensor.device.type == "cuda"]
         if on_card:
-            self.operators[name] += 1
             self.dtypes.setdefault(name, set()).update(
                 tensor.dtype for tensor in on_card if tensor.is_floating_point()
             )
@@ -90,17 +104,7 @@ class Ledger(TorchDispatchMode):
             self._copy(name, args, kwargs)
         elif on_card and name == "_local_scalar_dense":
             self.waits[READ] += 1
-        elif on_card and name in SHAPES:
-            self.waits[SHAPE] += 1
-        elif (
-            on_card
-            and name.startswith("index")
-            and any(
-                leaf.dtype == torch.bool
-                for leaf in tensors[1:]
-                if name in ("index", "index_put", "index_put_")
-            )
-        ):
+        elif on_card and (name in SHAPES or (name in MASKED and _has_mask(tensors[1:]))):
             self.waits[SHAPE] += 1
         elif on_card and len(on_card) < len(tensors):
             self.waits[INDEX if name.startswith("index") else MIXED] += 1
@@ -133,20 +137,32 @@ def no_numbers() -> Iterator[FakeTensorMode]:
         patch.setattr(FakeTensor, "numpy", lambda self: np.ones(tuple(self.shape), NUMPY[self.dtype]), False)
         generator = torch.Generator
         patch.setattr(torch, "Generator", lambda *_: generator())
-        torch.__future__.set_overwrite_module_params_on_conversion(True)
-        stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, False)
+        patch.setattr(nn.Module, "_apply", _applied)
+        patch.setattr("promptlet.backbones.libraries.peft_lora.why_not_plain", lambda _roots: "")
         stack.enter_context(warnings.catch_warnings())
         yield stack.enter_context(FakeTensorMode())
 
 
-def put_on_card(backbone: Backbone, mode: FakeTensorMode) -> Backbone:
+def _applied(module: Any, function: Any, recurse: bool = True) -> Any:
+    """`nn.Module._apply` for tensors without numbers, which cannot be changed in place."""
+    for child in module.children():
+        _applied(child, function)
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            module._parameters[name] = nn.Parameter(function(parameter.detach()), parameter.requires_grad)
+    module._buffers = {name: None if one is None else function(one) for name, one in module._buffers.items()}
+    return module
+
+
+def put_on_card(backbone: Any, mode: FakeTensorMode, by_library: bool = False) -> Backbone:
     """``backbone`` as `load_backbone` would leave it there, its weights without numbers. It is of no more use
-    elsewhere, so it must be one of its own."""
+    elsewhere, so it must be one of its own. by_library: the framework's own model, and not ours of it."""
     with unset_fake_temporarily():
         backbone.check()
         _ = backbone.feature_dim, backbone.fingerprint
+        model = backbone.model if by_library else backbone._model
     made: dict[int, Tensor] = {}
-    for module in backbone.model.modules():
+    for module in model.modules():
         for own in (module._parameters, module._buffers):
             for name, tensor in own.items():
                 if tensor is not None:
@@ -158,10 +174,13 @@ def put_on_card(backbone: Backbone, mode: FakeTensorMode) -> Backbone:
         text.engine, TextEngine(_with(text.engine.tower, made), text.engine.start_id), mode
     )
     images.engine = ImageEngine(_with(images.engine.tower, made))
+    text.compute_in(text.products)
+    images.engine.products = images.products
     images.device = CARD
     for encoder in (text, images):
         encoder.watch._seen = ()  # weights without numbers have no address
-    return backbone
+    found: Backbone = backbone
+    return found
 
 
 def _planning_on_the_host(own: TextEngine, there: TextEngine, mode: FakeTensorMode) -> TextEngine:

@@ -26,9 +26,7 @@ from promptlet.training import Schedule, train
 
 SCHEDULE = Schedule("short", lr=0.05, epochs=3, batch_size=6)
 DESCENT = Schedule("descent", lr=0.01, epochs=30, batch_size=None, warmup_lr=None, optimizer="adamw")
-CUDA = pytest.param(
-    "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
-)
+CUDA = pytest.param("cuda", marks=pytest.mark.cuda)
 
 
 @dataclass(frozen=True)

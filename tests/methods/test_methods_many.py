@@ -9,10 +9,12 @@ import torch
 from learning_toys import NAMES, toy_problem
 from torch import Tensor
 
+from promptlet.errors import AnswerError
 from promptlet.methods import Method, build_method, many
-from promptlet.methods.inputs import FeatureInputs, TrainingData
+from promptlet.methods import inputs as inputs_module
+from promptlet.methods.inputs import FeatureInputs, TrainingData, all_logits, likeliest, of_logits
 from promptlet.methods.many import best_of, in_parts, over_images
-from promptlet.training import Schedule, train
+from promptlet.training import Schedule, loop, train
 
 WHOLE = Schedule("whole", lr=0.01, epochs=4, batch_size=None, warmup_lr=None, optimizer="adamw")
 LEARN = [
@@ -138,3 +140,60 @@ def test_scores_in_parts_are_those_of_the_whole(small: list[int]) -> None:
     assert sizes == [2, 2, 1]
     assert torch.equal(in_parts(score, x, 0), x * 2)
     assert sizes[3:] == [5]
+
+
+def test_all_features_in_their_order_are_no_copy() -> None:
+    inputs = FeatureInputs(torch.randn(1, 6, 4, generator=torch.Generator().manual_seed(0)))
+    order, none = torch.arange(6), torch.zeros(6, dtype=torch.int64)
+    assert inputs.take(none, order).data_ptr() == inputs.features.data_ptr()
+    assert torch.equal(inputs.take(none, order), inputs.features[0])
+    turned = inputs.take(none, order.flip(0))
+    assert torch.equal(turned, inputs.features[0].flip(0))
+    assert torch.equal(inputs.take(none[:2], order[:2]), inputs.features[0, :2])
+    views = FeatureInputs(torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(views.take(none + 1, order), views.features[1])
+
+
+def test_answers_of_some_images_at_a_time_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs_module, "BATCH", 4)
+    inputs = FeatureInputs(torch.randn(1, 10, 3, generator=torch.Generator().manual_seed(0)))
+    sizes: list[int] = []
+
+    def best(logits: Tensor) -> Tensor:
+        sizes.append(len(logits))
+        return likeliest(logits)
+
+    whole = all_logits(lambda x: 5 * x, inputs, torch.device("cpu"))
+    found = of_logits(best, lambda x: 5 * x, inputs, torch.device("cpu"))
+    assert torch.equal(found, whole.softmax(-1).argmax(-1)) and sizes == [4, 4, 2]
+
+    inputs.features[0, [5, 9]] = torch.nan
+    with pytest.raises(AnswerError, match="2 of 10 answers are no numbers") as error:
+        of_logits(best, lambda x: 5 * x, inputs, torch.device("cpu"))
+    assert list(error.value.rows) == [5, 9]
+
+
+def test_many_images_in_one_step_stay_where_they_are(
+    tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels = toy_problem(tiny_backbone)
+
+    def trained() -> tuple[Tensor, Tensor]:
+        seen: list[Tensor] = []
+        method = build_method("coop", tiny_backbone, NAMES)
+        own = method.loss
+
+        def loss(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            seen.append(x)
+            return own(x, y)
+
+        method.loss = loss  # type: ignore[method-assign]
+        train(method, features, labels, WHOLE)
+        return seen[0], torch.from_numpy(method.state()["P"])
+
+    shuffled, wanted = trained()
+    monkeypatch.setattr(loop, "MANY", len(labels) - 1)
+    kept, found = trained()
+    assert not torch.equal(shuffled, kept)
+    assert torch.equal(kept, FeatureInputs(features).features[0])
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)

@@ -12,10 +12,12 @@ import time
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from engine_toys import assert_same_numbers, bench_of, records_of, runs_of
 from PIL import Image
 
@@ -166,7 +168,14 @@ def test_images_that_cannot_be_read_are_told_by_their_runs(tiny_backbone: Backbo
 
 @pytest.mark.parametrize(
     ("device", "visible", "expected"),
-    [("cpu", None, []), ("cuda:1", "0,1", []), ("cuda:0", "4,6", ["4", "6"])],
+    [
+        ("cpu", None, []),
+        ("mps", None, []),
+        ("cuda:1", "0,1", []),
+        ("cuda:0", "4,6", ["4", "6"]),
+        ("cuda", "4,6", ["4", "6"]),
+        ("cuda", None, ["0", "1", "2"]),
+    ],
 )
 def test_workers_take_turns_at_the_gpus_that_are_visible(
     monkeypatch: pytest.MonkeyPatch, device: str, visible: str | None, expected: list[str]
@@ -175,7 +184,29 @@ def test_workers_take_turns_at_the_gpus_that_are_visible(
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert engine._cards(device) == expected
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    cards = engine._cards(device)
+    assert cards == expected
+    monkeypatch.setattr(engine, "_processors", lambda: 8)
+    assert engine._most(device, cards) == (8 if device == "cpu" else max(1, len(cards)))
+
+
+def test_each_worker_is_spawned_with_its_own_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Five workers of two cards."""
+    spawned: list[Any] = []
+
+    class Context:
+        Pipe = staticmethod(lambda: (SimpleNamespace(), SimpleNamespace(close=lambda: None)))
+
+        @staticmethod
+        def Process(target: Any, args: Any, **_: Any) -> Any:  # noqa: N802 - multiprocessing's own name
+            return SimpleNamespace(start=lambda: spawned.append(args[-1]))
+
+    monkeypatch.setattr(engine, "get_context", lambda kind: Context if kind == "spawn" else None)
+    pool = engine._Processes(tmp_path / "bench", 5, ["4", "6"])
+    for _ in range(5):
+        pool._spawn()
+    assert spawned == ["4", "6", "4", "6", "4"]
 
 
 @slow

@@ -7,11 +7,11 @@ import shutil
 import signal
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from promptlet.features import encode_images, find_cached
 from promptlet.protocols import RunStore
 from promptlet.protocols.engines import Engine, run_inline
 from promptlet.protocols.engines.ray import cluster as ray_cluster
+from promptlet.protocols.engines.ray import tasks
 from promptlet.protocols.engines.ray.features import Encoder, _take, encode_on_ray
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
@@ -159,7 +160,7 @@ def test_images_are_encoded_on_the_nodes(
     runs = planned(bench, views=2)
     hashed = count_hashing(monkeypatch)
     Engine("ray", address=nodes.address).run(runs, bench)
-    assert len(hashed) == 12 and set(hashed.values()) == {1}  # 6 to test on, 2 shots of 3 classes
+    assert len(hashed) == 12  # 6 to test on, 2 shots of 3 classes
     expected = encode_images(tiny_backbone, paths)
     np.testing.assert_allclose(bench.features.of(dataset, dataset.split.test), expected, atol=1e-5)
     assert find_cached(tiny_backbone, paths, 1, bench.features.cache).keys() == set(paths)
@@ -244,16 +245,16 @@ class OneNode:
         yield batch
 
 
-def count_hashing(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often this process reads each file to hash it, from now on."""
-    own, counted = images._file_hash, Counter[str]()
+def count_hashing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hashes of files, or of their bytes, that this process makes from now on."""
+    own, made = images._file_hash, list[str]()
 
-    def counting(path: Path) -> str:
-        counted[str(path)] += 1
-        return own(path)
+    def counting(source: Path | bytes) -> str:
+        made.append(own(source))
+        return made[-1]
 
     monkeypatch.setattr(images, "_file_hash", counting)
-    return counted
+    return made
 
 
 def test_a_file_is_hashed_once_to_look_it_up_and_once_on_its_node(
@@ -263,11 +264,11 @@ def test_a_file_is_hashed_once_to_look_it_up_and_once_on_its_node(
     runs = planned(bench, "coop", views=1) + planned(bench, "coop", views=2)  # the shots once and twice
     hashed = count_hashing(monkeypatch)
     encode_on_ray(node, runs, bench, on_gpu=False)
-    assert len(node.encoded) == 12 and set(hashed) == set(node.encoded)  # 6 to test on, 2 shots of 3 classes
-    assert set(hashed.values()) == {2}
+    assert len(node.encoded) == len(set(node.encoded)) == 12  # 6 to test on, 2 shots of 3 classes
+    assert len(hashed) == 2 * 12
     again, idle = replace(bench, features=FeatureSource(tiny_backbone, bench.features.cache)), OneNode()
     encode_on_ray(idle, runs, again, on_gpu=False)
-    assert idle.encoded == [] and set(hashed.values()) == {3}
+    assert idle.encoded == [] and len(hashed) == 3 * 12
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -347,3 +348,66 @@ def test_somebody_else_listens(
         address = f"127.0.0.1:{mute.getsockname()[1]}"
         with pytest.raises(EngineError, match="no answer within 8 s"):
             Engine("ray", address=address).run(runs_of(bench), bench)
+
+
+class Cards:
+    """Stands in for Ray on a cluster of eight processors and two GPUs."""
+
+    def __init__(self) -> None:
+        self.needs: dict[str, Any] = {}
+
+    def remote(self, **needs: Any) -> Callable[[Any], Any]:
+        self.needs = needs
+        return lambda _task: SimpleNamespace(remote=lambda *given: len(given) and object())
+
+    def put(self, given: Any) -> Any:
+        return given
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 8.0, "GPU": 2.0}
+
+
+def test_a_gpu_has_one_run_at_a_time(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "head_of", lambda _ray: "")
+    monkeypatch.setattr(tasks, "check_head", lambda _head: None)
+    bench, cards = image_bench(tmp_path, tiny_backbone, cache=False), Cards()
+    runs = planned(bench, "coop") * 3
+    pool = tasks._Tasks(cards, bench, lambda *_: None, None, True, str(tmp_path))
+    assert cards.needs["num_gpus"] == 1 and "num_cpus" not in cards.needs
+    for run in runs[:2]:
+        assert pool.is_free()
+        pool.start(run)
+    assert not pool.is_free()
+    assert tasks._Tasks(cards, bench, lambda *_: None, None, False, str(tmp_path)).is_free()
+    assert cards.needs["num_cpus"] == 1
+
+
+def test_images_are_encoded_by_all_gpus(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptlet.protocols.engines.ray import features
+
+    asked: dict[str, Any] = {}
+
+    def map_batches(_encoder: Any, **given: Any) -> Any:
+        asked.update(given)
+        return SimpleNamespace(iter_batches=lambda **_: iter(()))
+
+    cards = Cards()
+    cards.data = SimpleNamespace(  # type: ignore[attr-defined]
+        from_items=lambda items, **_: SimpleNamespace(map_batches=map_batches)
+    )
+    source = FeatureSource(tiny_backbone)
+    features._encode(cards, source, [f"{i}.png" for i in range(500)], 1, True)
+    assert asked["num_gpus"] == 1
+    assert (asked["compute"].min_size, asked["compute"].max_size) == (1, 2)
+
+
+def test_a_gpu_by_its_number_is_refused() -> None:
+    tasks.check_card(torch.device("cpu"))
+    tasks.check_card(torch.device("cuda"))
+    tasks.check_card(torch.device("cuda:0"))
+    with pytest.raises(EngineError, match=r"device cuda:1 with the engine ray: .* give --device cuda"):
+        tasks.check_card(torch.device("cuda:1"))

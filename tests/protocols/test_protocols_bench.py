@@ -50,6 +50,27 @@ def test_open_run_and_go_on(tiny_backbone: Backbone, toy: Path, tmp_path: Path) 
     assert (len(more.done), len(more.kept)) == (2, 2)
 
 
+def test_what_is_computed_in_is_part_of_a_run(
+    clip_folder: Path, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float32 unless told otherwise, also where this machine is faster in bfloat16."""
+    monkeypatch.setattr("promptlet.backbones.dtypes.LEAST_WEIGHTS", 1)
+    monkeypatch.setattr("promptlet.backbones.dtypes.is_faster", lambda *_: True)
+
+    def opened(dtype: str | None) -> Bench:
+        return open_bench(toy, "rlp", backbone=clip_folder, dtype=dtype, out=tmp_path / "runs", **QUICK)
+
+    assert {run.dtype for run in opened(None).runs} == {"float32"}
+    assert (
+        {run.dtype for run in opened("auto").runs} == {run.dtype for run in opened("mixed").runs} == {"mixed"}
+    )
+    exact, mixed = opened(None).run(), opened("mixed").run()
+    assert exact.is_whole and mixed.is_whole and not mixed.kept
+    assert not {record["key"] for record in exact.records} & {record["key"] for record in mixed.records}
+    assert {record["dtype"] for record in mixed.records} == {"mixed"}
+    assert opened("auto").run().kept == mixed.done
+
+
 def test_methods_options_and_numbers_in_every_form(
     tiny_backbone: Backbone, toy: Path, tmp_path: Path
 ) -> None:

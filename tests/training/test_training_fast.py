@@ -39,7 +39,7 @@ def test_the_trial_loop_is_the_librarys(recipe: Recipe, schedule: Schedule, tiny
     tried, trained = (build_method("rlp", tiny_backbone, NAMES) for _ in range(2))
     passes, loss = learn(tried, recipe, torch.nn.functional.normalize(features[0], dim=-1), labels)
     result = train(trained, features, labels, schedule)
-    assert passes == result.text_passes == schedule.epochs
+    assert passes == result.text_passes
     assert loss == pytest.approx(result.history[-1].loss, rel=1e-4)
     for name, number in trained.trainables().items():
         torch.testing.assert_close(tried.trainables()[name], number, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def test_the_loss_is_that_of_a_method_over_these_names_alone(name: str, tiny_bac
     kept, chosen = [0, 1, 13, 19], np.array([0, 3, 4])
     among = Among(torch.tensor(kept), chosen, torch.tensor([0, 0, 1, 2]))
     alone = build_method(name, tiny_backbone, [NAMES[i] for i in chosen]).train()
+    alone.stands_for = 2.0  # 4 others of each image, of which 2 are there
     gradients = []
     for loss, answers, of in (
         (*among.loss(method, F.normalize(features[0][kept], dim=-1)), method),
@@ -93,8 +95,34 @@ def test_the_loss_is_that_of_a_method_over_these_names_alone(name: str, tiny_bac
         gradients.append([loss, *torch.autograd.grad(loss, list(of.trainables().values()))])
     for found, wanted in zip(*gradients, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-    assert method.class_names == NAMES
+    assert method.class_names == NAMES and method.stands_for == 1.0
     assert method.loss(features[0], labels)[1].shape == (len(labels), len(NAMES))
+
+
+def test_other_classes_stand_for_those_left_out(tiny_backbone: Any) -> None:
+    method = build_method("coop", tiny_backbone, NAMES)
+    draw = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(6, 3, generator=draw), torch.tensor([0, 1, 2, 0, 1, 2])
+    with method.among([0, 2, 4]):
+        found = method.entropy(logits, labels)
+    by_hand = [
+        -logits[i, y] + torch.log(logits[i, y].exp() + 2 * (logits[i].exp().sum() - logits[i, y].exp()))
+        for i, y in enumerate(labels)
+    ]
+    torch.testing.assert_close(found, torch.stack(by_hand).mean())
+    assert method.entropy(logits, labels) == F.cross_entropy(logits, labels) < found
+
+
+def test_the_sum_under_the_softmax_is_right_on_average(tiny_backbone: Any) -> None:
+    """Over all ways to draw 2 of the 4 other classes, the mean of the estimates is the whole sum."""
+    method = build_method("coop", tiny_backbone, NAMES)
+    logits = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    sums = []
+    for others in combinations(range(1, 5), 2):
+        with method.among([0, *others]):
+            loss = method.entropy(logits[[0, *others]][None], torch.tensor([0]))
+        sums.append((loss + logits[0]).exp())
+    torch.testing.assert_close(torch.stack(sums).mean(), logits.exp().sum())
 
 
 def trained(backbone: Any, name: str = "rlp", **options: Any) -> tuple[Method, list[float]]:

@@ -51,7 +51,8 @@ class Backbone(ABC):
     def arithmetic(self) -> str:
         """What it computes in, as records and caches call it: ``float32``, ``bfloat16``, ``float16`` where
         weights and products are in it; ``mixed`` for products in bfloat16 beside float32 weights, states,
-        norms and sums; ``mixed_text`` and ``mixed_images`` where one tower's are."""
+        norms and sums; ``mixed_text`` and ``mixed_images`` where one tower's are; ``float32_engine`` for
+        images that the engine encodes, not the library."""
         return str(self.dtype).removeprefix("torch.")
 
     @property

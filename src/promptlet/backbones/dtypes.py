@@ -10,8 +10,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.arithmetic.fastest import is_faster, is_faster_way, is_native
-from promptlet.backbones.arithmetic.precision import ARITHMETICS, MIXED, Arithmetic
+from promptlet.backbones.arithmetic.fastest import engine_is_faster, is_faster, is_faster_way, is_native
+from promptlet.backbones.arithmetic.precision import ARITHMETICS, MIXED, Arithmetic, library_precision
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.parts import Towers
 from promptlet.backbones.text.encoder import TextEncoder
@@ -22,8 +22,9 @@ DTYPES = (AUTO, "float32", "mixed", "bfloat16", "float16")
 """What help names; `ARITHMETICS` has those of one tower too, for records that are to be made again."""
 LEAST_WEIGHTS = 4_000_000
 """In a tower's linear layers and convolutions. Of less, a step takes milliseconds: nothing to gain."""
-TRIED = 2
-"""Images, where a tower is measured as a whole."""
+TEXTS = ("a photo of a dog.",) * 8
+IMAGES = 2
+"""What a tower is measured with as a whole."""
 
 
 def asked(dtype: str | torch.dtype | None) -> Arithmetic | None:
@@ -37,24 +38,45 @@ def asked(dtype: str | torch.dtype | None) -> Arithmetic | None:
 
 
 def chosen(towers: Towers, text: TextEncoder, images: ImageEncoder) -> Arithmetic:
-    """Of "auto": products in bfloat16 in each tower for which they are faster on this machine."""
-    return Arithmetic(torch.float32, _of_text(towers, text), _of_images(towers, images))
+    """Of "auto": products in bfloat16 in each tower for which they are faster on this machine. Where they are
+    in neither, images in float32 by the engine, if that is faster than the library."""
+    found = Arithmetic(text=_of_text(towers, text), images=_of_images(towers, images))
+    if (
+        found != Arithmetic()
+        or images.engine is None
+        or images.broken
+        or not _is_large(_shapes(towers.image))
+    ):
+        return found
+    largest = max(_shapes(towers.image), key=prod)
+    return Arithmetic(engine=engine_is_faster(largest, images.device))
 
 
 def _of_text(towers: Towers, text: TextEncoder) -> torch.dtype:
-    shapes = _shapes(towers.text)
-    is_faster_so = _is_large(shapes) and is_faster(max(shapes, key=prod), text.device)
-    return MIXED if is_faster_so else torch.float32
+    """By its products where the engine serves; a tower that only its library can run is measured whole."""
+    shapes, device = _shapes(towers.text), text.device
+    if not _is_large(shapes):
+        return torch.float32
+    if text.engine is not None:
+        return MIXED if is_faster(max(shapes, key=prod), device) else torch.float32
+
+    def encode(products: torch.dtype) -> None:
+        with library_precision(device, torch.float32, products):
+            text.encode_texts_reference(TEXTS)
+
+    what = f"{type(towers.text[0]).__name__} {text.context_length} {sorted(Counter(shapes).items())}"
+    exact, mixed = (partial(encode, dtype) for dtype in (torch.float32, MIXED))
+    return MIXED if is_faster_way(what, exact, mixed, device) else torch.float32
 
 
 def _of_images(towers: Towers, images: ImageEncoder) -> torch.dtype:
-    """By its products where the engine serves; a tower that only its library can run is measured whole."""
+    """The same of the image tower."""
     shapes, device = _shapes(towers.image), images.device
     if not _is_large(shapes) or images.broken:
         return torch.float32
     if images.engine is not None:
         return MIXED if is_faster(max(shapes, key=prod), device) else torch.float32
-    pixels = torch.zeros(TRIED, 3, *images.spec.output_size, dtype=torch.float32, device="cpu")
+    pixels = torch.zeros(IMAGES, 3, *images.spec.output_size, dtype=torch.float32, device="cpu")
     exact, mixed = (partial(images.encode_in, dtype, pixels) for dtype in (torch.float32, MIXED))
     what = f"{images.kind} {tuple(pixels.shape)} {sorted(Counter(shapes).items())}"
     return MIXED if is_faster_way(what, exact, mixed, device) else torch.float32

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from promptlet.backbones.arithmetic.precision import Arithmetic
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.clip.folder import load_clip
+from promptlet.backbones.clip.folder import cached_folder, load_clip
 from promptlet.backbones.dtypes import asked, chosen
 from promptlet.backbones.libraries.addresses import PREFIX as OPEN_CLIP
 from promptlet.backbones.libraries.open_clip import load_open_clip
@@ -32,6 +33,12 @@ EXAMPLES = (
 )
 """Names that are often meant; any other hub id is taken as well."""
 
+ACCELERATORS: dict[str, Callable[[], bool]] = {
+    "cuda": lambda: bool(torch.cuda.is_available()),
+    "mps": lambda: bool(torch.backends.mps.is_available()),
+}
+"""Kinds of device that are taken where none is asked for, in this order, and whether one is there."""
+
 
 @own_arithmetic()
 def load_backbone(
@@ -46,7 +53,7 @@ def load_backbone(
         ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``, or
         ``features:FILE.npz``: vectors of class names and no tower (`vectors`), for methods that read
         features.
-    device: where it runs; None takes a CUDA device when there is one, else the CPU.
+    device: where it runs; None takes a CUDA device when there is one, else Apple's (mps), else the CPU.
     dtype: what it computes in (`Backbone.arithmetic`). "float32": all of it. "mixed": float32 weights,
         states, norms and sums, and matrix products in bfloat16. None or "auto": for each tower "mixed" where
         that was measured to be faster on this machine, once, and "float32" elsewhere; small towers stay in
@@ -88,6 +95,10 @@ def _load(source: str | Path, device: str | torch.device | None, kind: torch.dty
         )
     if path.is_dir():
         return _load_folder(path, name_of_folder(path), place, kind)
+    cached = cached_folder(text)
+    own = None if cached is None else load_clip(cached, text, text, place, kind)
+    if own is not None:
+        return own
     try:
         return load_transformers(text, place, kind)
     except BackboneError as error:
@@ -120,11 +131,11 @@ def name_of_folder(path: Path) -> str:
 
 def _device(device: str | torch.device | None) -> torch.device:
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(next((kind for kind, is_there in ACCELERATORS.items() if is_there()), "cpu"))
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise OptionError(f"device={device!r} is not known; give 'cpu', 'cuda' or 'cuda:1'") from error
+        raise OptionError(f"device={device!r} is not known; give 'cpu', 'cuda', 'cuda:1' or 'mps'") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(f"device={device!r}: this torch sees no CUDA device; give 'cpu'")
     try:

@@ -35,7 +35,7 @@ def check_weights(name: str, modules: Iterable[nn.Module]) -> None:
 
 def scale_of(name: str, logarithm: Tensor) -> float:
     """The logit scale whose logarithm a model holds. Raises BackboneError for one that is not sane."""
-    scale = float(logarithm.detach().double().exp())
+    scale = float(logarithm.detach().cpu().double().exp())  # Apple's devices have no float64
     if not SCALES[0] <= scale <= SCALES[1]:
         raise BackboneError(
             f"the logit scale of {name!r} is {scale:g}; expected {SCALES[0]:g} to {SCALES[1]:g}, as CLIP's "

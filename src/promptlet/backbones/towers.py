@@ -66,12 +66,13 @@ class TowerBackbone(Backbone):
 
     @property
     def _arithmetic(self) -> Arithmetic:
-        return Arithmetic(self.dtype, self._text.products, self._images.products)
+        images = self._images
+        return Arithmetic(self.dtype, self._text.products, images.products, images.by_engine)
 
     def compute_in(self, arithmetic: Arithmetic) -> None:
         """From now on, each tower's matrix products are in its dtype; that of the weights stays."""
         self._text.compute_in(arithmetic.text)
-        self._images.compute_in(arithmetic.images)
+        self._images.compute_in(arithmetic.images, arithmetic.engine)
 
     @cached_property
     def feature_dim(self) -> int:
@@ -95,9 +96,11 @@ class TowerBackbone(Backbone):
         """From now on what ``other`` is, a backbone of the same model: also encoders that somebody holds.
         Raises BackboneError where it is not the same."""
         other.check_fingerprint(self.fingerprint, self.name, f"what was loaded of {self.name!r}")
+        arithmetic = self._arithmetic
         for mine, theirs in ((self._text, other._text), (self._images, other._images)):
             vars(mine).update(vars(theirs))
         self.towers, self._model, self.library = other.towers, other._model, None
+        self.compute_in(arithmetic)
 
     def check(self) -> None:
         watches = (self.towers.text_watch, self.towers.image_watch)

@@ -37,7 +37,7 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
     new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"
         (`promptlet.methods.new_names`); None takes the method's own.
     method_options : further options of the method, such as {"dropout": 0.2}.
-    device : as in `load_backbone`.
+    device, dtype : as in `load_backbone`, of a backbone that is not loaded yet.
     cache : True for the user's feature cache, a folder, a `FeatureCache`, or False for none.
     checkpoint : a file that lets an interrupted fit go on; None for none.
     on_epoch : called with an `EpochReport` after each epoch.

@@ -39,7 +39,7 @@ def given_features(vectors: Sequence[Any], dim: int) -> np.ndarray:
             f"features of {stacked.shape[1]} numbers do not fit this backbone, which has {dim}; "
             "encode the images with the same backbone"
         )
-    return usable_vectors(stacked, "features", again="encode that image again")[None]
+    return usable_vectors(stacked, "features", again="encode that image again", copy=False)[None]
 
 
 def as_list(images: Images) -> list[Any]:

@@ -35,6 +35,7 @@ from promptlet.pixels import PixelInputs
 from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
+from promptlet.training.captured import check_captured
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,6 +49,8 @@ class PromptLearner(LearnedPrompt):
     """How often it will be right on other images: of `promptlet.own_images`, where that was asked."""
     checkpoint_stays = False
     """Set to True, a finished fit leaves its checkpoint, for who removes it once the prompt file stands."""
+    capture = False
+    """Set to True, training steps on a CUDA device are captured as graphs (`promptlet.training.train`)."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class PromptLearner(LearnedPrompt):
         new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
         device: str | None = None,
+        dtype: str | None = None,
         cache: bool | str | Path | FeatureCache = True,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
@@ -93,6 +97,7 @@ class PromptLearner(LearnedPrompt):
         self.new_names = new_names
         self.method_options = method_options
         self.device = device
+        self.dtype = dtype
         self.cache = cache
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
@@ -138,6 +143,8 @@ class PromptLearner(LearnedPrompt):
         class_names = check_class_names(classes.words, "the labels")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
+        if self.capture:  # before images are encoded
+            check_captured(method)
         self.started_ = None if self.start_from is None else start_from(method, self.start_from)
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
@@ -156,6 +163,7 @@ class PromptLearner(LearnedPrompt):
                 on_epoch=watch.on_epoch,
                 checkpoint=self.checkpoint,
                 checkpoint_stays=self.checkpoint_stays,
+                capture=self.capture,
             )
         self._settle(method, classes)
         for name in (*FEATURES_IN, "estimate_"):  # of an earlier fit

@@ -27,6 +27,7 @@ def learn(
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_stays: bool = False,
+    capture: bool = False,
 ) -> tuple[Method, TrainingResult]:
     """A method as ``given`` says, over ``class_names``, trained on inputs whose targets (N,) index them.
 
@@ -46,5 +47,6 @@ def learn(
         on_epoch=on_epoch,
         checkpoint=None if checkpoint is None else Path(checkpoint),
         checkpoint_stays=checkpoint_stays,
+        capture=capture,
     )
     return method, result

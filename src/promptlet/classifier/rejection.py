@@ -19,6 +19,7 @@ average.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from numbers import Real
@@ -67,7 +68,7 @@ def own_scores(
     """Scores of images (N, D) that taught, each by means without its group: of evenly drawn ones where there
     are many, and none of an image that is its class's only one."""
     if groups is None:
-        groups = np.unique(x, axis=0, return_inverse=True)[1].ravel()
+        groups = _alike(x)
     sums, sizes = _sums(x, targets, count)
     means, is_there = sums / np.maximum(sizes, 1)[:, None], sizes > 0
     order = np.argsort(groups, kind="stable")
@@ -89,6 +90,14 @@ def own_scores(
             found.append(_scores(*_places(some), x[row : row + 1])[0])
         means[touched], is_there[touched] = before
     return np.array(found, np.float64)
+
+
+def _alike(x: np.ndarray) -> np.ndarray:
+    """For each row (N, D) the place of the first that equals it (N,): by digests, since a sort of whole rows
+    takes long and holds them again."""
+    first: dict[bytes, int] = {}
+    keys = (hashlib.blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in x)  # -0 becomes 0
+    return np.array([first.setdefault(key, row) for row, key in enumerate(keys)], np.int64)
 
 
 def scores(rejection: Rejection, features: np.ndarray, rows: Sequence[int] | None = None) -> np.ndarray:
@@ -178,7 +187,9 @@ def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _directions(features: np.ndarray) -> np.ndarray:
     """Features (N, D) of whatever length as float32 of length 1."""
-    found: np.ndarray = unit(torch.from_numpy(np.array(features, np.float32))).numpy()
+    numbers = np.asarray(features, np.float32)
+    writable = numbers if numbers.flags.writeable else numbers.copy()  # torch warns of what is not
+    found: np.ndarray = unit(torch.from_numpy(writable)).numpy()
     return found
 
 

@@ -40,6 +40,7 @@ class LearnedPrompt(TellsNone):
     backbone: str | Path | Backbone
     method: str
     device: str | None
+    dtype: str | None
     backbone_: Backbone
     method_: Method
     classes_: np.ndarray
@@ -57,7 +58,9 @@ class LearnedPrompt(TellsNone):
 
     def _load_backbone(self) -> None:
         given = self.backbone
-        self.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, self.device)
+        self.backbone_ = (
+            given if isinstance(given, Backbone) else load_backbone(given, self.device, self.dtype)
+        )
 
     def _settle(self, method: Method, classes: Classes) -> None:
         self.method_ = method
@@ -115,10 +118,12 @@ class LearnedPrompt(TellsNone):
         backbone: str | Path | Backbone | None = None,
         device: str | None = None,
         label_names: LabelNames | None = None,
+        dtype: str | None = None,
     ) -> Self:
         """Read a prompt file. backbone None loads the one the file names: a hub id, a model and tag of
-        open_clip, or ``mini``; a place on a disk is given here. Raises PromptFileError for a damaged file,
-        WrongBackboneError for another backbone, BackboneError where the file names a place.
+        open_clip, or ``mini``; a place on a disk is given here. device, dtype: as in `load_backbone`. Raises
+        PromptFileError for a damaged file, WrongBackboneError for another backbone, BackboneError where the
+        file names a place.
 
         The file holds names, which the labels then are; label_names makes them whole numbers again. Raises
         DataError where it lacks one.
@@ -126,7 +131,9 @@ class LearnedPrompt(TellsNone):
         file = usable_file(path, names_backbone=backbone is None)
         given = file.backbone if backbone is None else backbone
         classes = classes_named(file.class_names, label_names)
-        classifier = cls(backbone=given, device=device, label_names=label_names, **parameters_of(file))
+        classifier = cls(
+            backbone=given, device=device, dtype=dtype, label_names=label_names, **parameters_of(file)
+        )
         classifier._load_backbone()
         former = not file.is_protected
         classifier.backbone_.check_fingerprint(file.fingerprint, file.backbone, str(path), former)

@@ -16,6 +16,7 @@ from promptlet.cli.given.skipping import tell_ignored
 from promptlet.cli.outputs import check_page, write_page
 from promptlet.cli.shell import (
     Device,
+    Dtype,
     Json,
     NewNames,
     NoCache,
@@ -73,6 +74,7 @@ def command(
         bool, typer.Option("--skip-bad", help="Images that cannot be read are no failure: they are told.")
     ] = False,
     device: Device = None,
+    dtype: Dtype = None,
     no_cache: NoCache = False,
     csv_: Annotated[
         bool, typer.Option("--csv", help="Print path,label,predicted,probability,right.")
@@ -97,7 +99,7 @@ def command(
     from promptlet.classifier import PromptLearner
     from promptlet.own_images.evaluating import evaluate
 
-    classifier = PromptLearner.load(file, backbone, device)
+    classifier = PromptLearner.load(file, backbone, device, dtype=dtype)
 
     cache = open_cache(no_cache)
     classifier.cache = cache or False

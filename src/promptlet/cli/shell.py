@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; the first CUDA device, else the CPU.")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, mps; without it CUDA, else mps, else the CPU.")
+]
 Dtype = Annotated[
     str | None,
     typer.Option(

@@ -22,20 +22,23 @@ def usable_vectors(
     error: type[PromptletError] = DataError,
     again: str = AGAIN,
     dtype: npt.DTypeLike = np.float32,
+    copy: bool = True,
 ) -> npt.NDArray[Any]:
-    """A copy of vectors (N, D) as ``dtype``, in the order of rows.
+    """A copy of vectors (N, D) as ``dtype``, in the order of rows; without ``copy`` themselves, where they
+    are so already.
 
     Raises ``error`` for a row, called ``what[row]``, that is not finite in that type, or zeros alone.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        copy = np.array(vectors, dtype=dtype, order="C")
-    finite = np.isfinite(copy).all(axis=1)
-    zero = ~copy.any(axis=1)
-    for wrong, found in (
-        (~finite, f"a number that is NaN or infinite, or too large for {copy.dtype}"),
+        found = (np.array if copy else np.asarray)(vectors, dtype=dtype, order="C")
+    finite = np.isfinite(found).all(axis=1)
+    zero = ~found.any(axis=1)
+    for wrong, what_it_is in (
+        (~finite, f"a number that is NaN or infinite, or too large for {found.dtype}"),
         (zero, "zeros alone, which have no direction"),
     ):
         rows = np.flatnonzero(wrong)
         if rows.size:
-            raise error(f"{what}[{rows[0]}] holds {found} ({rows.size} of {len(copy)} rows do); {again}")
-    return copy
+            told = f"{what}[{rows[0]}] holds {what_it_is} ({rows.size} of {len(found)} rows do)"
+            raise error(f"{told}; {again}")
+    return found

@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+import torch
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -23,10 +25,18 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads_beside(device: torch.device) -> int:
+    """How many decode for a tower there: as many as torch computes with, since whoever gives torch fewer
+    cores than there are means it; all cores beside a GPU."""
+    count = torch.get_num_threads() if device.type == "cpu" else cores()
+    return min(MOST_THREADS, max(2, count))
+
+
 @contextmanager
-def decoders() -> Iterator[ThreadPoolExecutor]:
+def decoders(device: torch.device | None = None) -> Iterator[ThreadPoolExecutor]:
     """Threads for the time of a block. However it ends, what was not begun is dropped, and none is left."""
-    pool = ThreadPoolExecutor(min(MOST_THREADS, max(2, cores())), thread_name_prefix="promptlet-decoder")
+    count = threads_beside(torch.device("cpu") if device is None else device)
+    pool = ThreadPoolExecutor(count, thread_name_prefix="promptlet-decoder")
     try:
         yield pool
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -87,12 +88,17 @@ class Method(nn.Module, ABC):
     """Whether its answers hang on what the backbone reads of the class names."""
     samples_classes: bool = False
     """Whether a step of its training may be over some of the classes alone (`among`)."""
+    stands_for: float = 1.0
+    """Of how many classes each other class of a step is one; more than 1 inside `among`."""
     options: Mapping[str, Any] = MappingProxyType({})
     """All its options, where `build_method` has built it."""
     taught: tuple[str, ...] | None = None
     """The class names it was trained on; None where it was not, or they are not known."""
     started_from: str | None = None
     """Identity of the numbers that its training begins with, where another prompt learned them."""
+    asks_host: ClassVar[str] = ""
+    """What in a training step needs the host to look at numbers of the device, so that the step cannot be
+    captured; "" for nothing."""
     new_names: str | None = None
     """How others are answered (`promptlet.methods.new_names`); None where there is no choice."""
 
@@ -151,17 +157,30 @@ class Method(nn.Module, ABC):
         the place of logits that would not fit (`promptlet.methods.many`).
         """
         logits = self.logits(inputs)
-        return F.cross_entropy(logits, labels), logits
+        return self.entropy(logits, labels), logits
+
+    def entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy (a scalar) of logits (B, C) and labels (B,).
+
+        Inside `among` each class but an image's own stands for those that were left out, too: the sum over
+        all of them is estimated without bias, as sampled softmax does with evenly drawn classes.
+        """
+        if self.stands_for == 1.0:
+            return F.cross_entropy(logits, labels)
+        own = labels[:, None]
+        raised = (logits + math.log(self.stands_for)).scatter(1, own, logits.gather(1, own))
+        return F.cross_entropy(raised, labels)
 
     @contextmanager
     def among(self, places: Sequence[int]) -> Iterator[None]:
         """Over some of its class names alone, by their places, for one step of training."""
         names = self.class_names
         self.class_names = tuple(names[place] for place in places)
+        self.stands_for = (len(names) - 1) / max(1, len(places) - 1)
         try:
             yield
         finally:
-            self.class_names = names
+            self.class_names, self.stands_for = names, 1.0
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         """A function from inputs to logits (B, C) over the classes of now, whatever is set later.

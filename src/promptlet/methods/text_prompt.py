@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet.backbones import Backbone
@@ -116,7 +115,7 @@ class TextPrompt(Method):
 
     def _cross_entropy(self, images: Tensor, labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.backbone.logits(images, classes)
-        return F.cross_entropy(logits, labels), logits
+        return self.entropy(logits, labels), logits
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         decoupled = self.decoupled()

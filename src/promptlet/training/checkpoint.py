@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
+from promptlet.training.optimizers import Optimizer
 from promptlet.training.reports import EpochReport
 
 
@@ -33,7 +34,8 @@ def digest(tensors: Iterable[Tensor]) -> str:
     summary = hashlib.blake2b(digest_size=8)
     for tensor in tensors:
         array = tensor.detach().cpu().contiguous().numpy()
-        summary.update(f"{array.dtype}{array.shape}".encode("ascii") + array.tobytes())
+        summary.update(f"{array.dtype}{array.shape}".encode("ascii"))
+        summary.update(array.data)
     return summary.hexdigest()
 
 
@@ -51,7 +53,7 @@ def describe(method: Method) -> str:
     return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}{start}"
 
 
-def snapshot(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def snapshot(method: Method, optimizer: Optimizer) -> dict[str, Tensor]:
     """Copies of the learned numbers and the optimiser's state, as they stand at the end of an epoch."""
     tensors: dict[str, Tensor] = {f"learned/{name}": p for name, p in method.trainables().items()}
     tensors |= {f"state/{name}": tensor for name, tensor in method.training_state().items()}
@@ -115,9 +117,7 @@ def check_writable(path: Path) -> None:
         raise TrainingError(f"the checkpoint {path} {problem}; give the name of a file in an existing folder")
 
 
-def read_checkpoint(
-    path: Path, method: Method, optimizer: torch.optim.Optimizer, fresh: Progress
-) -> Progress:
+def read_checkpoint(path: Path, method: Method, optimizer: Optimizer, fresh: Progress) -> Progress:
     """Take up the checkpoint at ``path``; ``fresh`` when there is none.
 
     Raises TrainingError when it is damaged or does not fit; nothing is taken from it then.
@@ -150,11 +150,11 @@ def _progress(path: Path, metadata: dict[str, str], fresh: Progress) -> Progress
     return Progress(fresh.settings, [EpochReport(**report) for report in json.loads(metadata["history"])])
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def _restore(tensors: dict[str, Tensor], method: Method, optimizer: torch.optim.Optimizer) -> None:
+def _restore(tensors: dict[str, Tensor], method: Method, optimizer: Optimizer) -> None:
     own: dict[str, Tensor] = {f"learned/{name}": p for name, p in method.trainables().items()}
     own |= {f"state/{name}": tensor for name, tensor in method.training_state().items()}
     kept = {name: tensors[name] for name in own}
@@ -168,4 +168,7 @@ def _restore(tensors: dict[str, Tensor], method: Method, optimizer: torch.optim.
         prefix = f"optimizer/{i}/"
         state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if state:
-            optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in state.items()}
+            optimizer.state[parameter] = {
+                k: v if k == "step" else v.to(parameter.device)  # counted on the host, or each step would ask
+                for k, v in state.items()
+            }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,8 +17,9 @@ from promptlet.disk import Reserve
 from promptlet.errors import TrainingError
 from promptlet.methods import Method
 from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData
-from promptlet.methods.method import IMAGES, NOTHING
+from promptlet.methods.method import NOTHING
 from promptlet.session import own_arithmetic, without_waiting
+from promptlet.training.captured import Captured, check_captured, forward_and_backward
 from promptlet.training.checkpoint import (
     Progress,
     describe,
@@ -29,12 +31,18 @@ from promptlet.training.checkpoint import (
     snapshot,
     write_checkpoint,
 )
+from promptlet.training.optimizers import Optimizer
 from promptlet.training.reports import EpochReport, TrainingResult
 from promptlet.training.sampled import Among, Sampler, check_sampled
 from promptlet.training.schedules import Schedule
 from promptlet.training.tally import Tally
 
 CHECKPOINT_SECONDS = 5.0
+Passes = Callable[[Tensor, Among], tuple[Tensor, Tensor]]
+"""Forward and backward of a step: loss and logits of inputs and what they are among."""
+MANY = 1 << 17
+"""Of more images than this, a step that takes them all leaves them where they are: a copy in another order
+would be hundreds of megabytes, and the order changes nothing but rounding."""
 
 
 @own_arithmetic()
@@ -49,6 +57,7 @@ def train(
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: Path | None = None,
     checkpoint_stays: bool = False,
+    capture: bool = False,
 ) -> TrainingResult:
     """Train ``method`` in place. It is left in evaluation mode.
 
@@ -57,10 +66,14 @@ def train(
     ``seed`` and the epoch. val: as inputs and labels, for methods that tune something on validation images.
     checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there and fits;
     removed at the end. checkpoint_stays: the end is kept in it instead, for who has yet to store what was
-    learned; room for it is held on the disk from the beginning. Raises TrainingError for a loss that is not
-    finite, and where a checkpoint cannot be written.
+    learned; room for it is held on the disk from the beginning. capture: on CUDA, make forward and backward
+    pass of a step one graph, which starts at once what a step starts one by one (`captured`); the numbers are
+    the same. Raises TrainingError for a loss that is not finite, and where a checkpoint cannot be written;
+    OptionError where a step cannot be captured.
     """
     check_sampled(method, schedule)
+    if capture:
+        check_captured(method)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
@@ -70,7 +83,8 @@ def train(
     result = TrainingResult((), 0)
     try:
         if method.trainables():
-            result = _by_steps(method, data, schedule, seed, on_epoch, checkpoint, checkpoint_stays)
+            keeping = checkpoint, checkpoint_stays
+            result = _by_steps(method, data, schedule, seed, on_epoch, *keeping, capture)
     finally:
         method.eval()
     began = time.perf_counter()
@@ -114,8 +128,10 @@ def _by_steps(
     on_epoch: Callable[[EpochReport], None] | None,
     checkpoint: Path | None,
     checkpoint_stays: bool,
+    capture: bool,
 ) -> TrainingResult:
     optimizer = schedule.make_optimizer(method.trainables(), method.rates())
+    both_ways: Passes = Captured(method) if capture else partial(forward_and_backward, method)
     progress = Progress("")
     if checkpoint is not None:
         content = f"{data.inputs.digest()} {digest([data.labels])}"
@@ -125,7 +141,7 @@ def _by_steps(
     room = size_of(method, schedule.epochs, schedule.copies) if len(progress.history) < schedule.epochs else 0
     with _Saver(checkpoint, checkpoint_stays, room) as saver:
         for epoch in range(len(progress.history), schedule.epochs):
-            report = _epoch(method, data, schedule, optimizer, epoch, seed)
+            report = _epoch(method, data, schedule, optimizer, both_ways, epoch, seed)
             method.after_epoch(epoch)
             progress.history.append(report)
             saver.epoch_done(method, optimizer, progress)
@@ -174,7 +190,7 @@ class _Saver:
             if self.reserve is not None:
                 self.reserve.let_go()
 
-    def epoch_done(self, method: Method, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def epoch_done(self, method: Method, optimizer: Optimizer, progress: Progress) -> None:
         if self.path is None:
             return
         self.latest = snapshot(method, optimizer), Progress(progress.settings, list(progress.history))
@@ -205,7 +221,8 @@ def _epoch(
     method: Method,
     data: TrainingData,
     schedule: Schedule,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
+    both_ways: Passes,
     epoch: int,
     seed: int,
 ) -> EpochReport:
@@ -218,11 +235,7 @@ def _epoch(
     tally = Tally(epoch, lr)
     for step, (x, among) in enumerate(_batches(method, data, schedule, epoch, seed)):
         method.begin_step(epoch * steps + step)
-        with precision_of_steps(method):
-            loss, logits = among.loss(method, x)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        method.after_backward()
+        loss, logits = both_ways(x, among)
         tally.add(loss, logits, among.labels)
         optimizer.step()
     loss_of_epoch, accuracy = tally.read()
@@ -242,7 +255,7 @@ def _batches(
     """Inputs of each step, with their labels and what classes it is over. Features are on the device and are
     taken there; pictures are decoded on the host. What goes there goes without a wait."""
     images, device = data.inputs.images, data.labels.device
-    order = torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+    order = _order(images, schedule, epoch, seed)
     views = _views(data.inputs.views, images, epoch, seed)
     sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
@@ -254,17 +267,15 @@ def _batches(
         yield without_waiting(data.inputs.take(view, rows), device), among
 
 
+def _order(images: int, schedule: Schedule, epoch: int, seed: int) -> Tensor:
+    """Which image comes when (N,)."""
+    if images > MANY and (schedule.batch_size or images) >= images:
+        return torch.arange(images, dtype=torch.int64, device="cpu")
+    return torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
+
+
 def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
     """Which view of each image this epoch takes (N,)."""
     if count == 1:
         return torch.zeros(images, dtype=torch.int64, device="cpu")
     return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))
-
-
-def precision_of_steps(method: Method) -> AbstractContextManager[object]:
-    """bfloat16 autocast on CUDA where a step runs through a tower; what is not a tower's own work is kept
-    out of it (`full_precision`). Elsewhere, the weights' own precision."""
-    in_towers = method.info.in_text_tower or method.info.reads == IMAGES
-    if method.backbone.device.type == "cuda" and in_towers:
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from promptlet.training.optimizers import Optimizer
 
 HISTORY = 20
 DAMPING = 0.05
@@ -16,7 +18,7 @@ REMEMBERED = 2 * HISTORY + 2
 UNBOUNDED = 1e9
 
 
-class BoundedLBFGS(torch.optim.Optimizer):
+class BoundedLBFGS(Optimizer):
     """Limited-memory BFGS (Nocedal 1980) without a line search, for one loss over all images.
 
     The direction is L-BFGS's, from the last ``HISTORY`` changes of the gradient, with Powell's damping (1978)
@@ -28,12 +30,12 @@ class BoundedLBFGS(torch.optim.Optimizer):
     Which bound and damping is our own choice (docs/explanation/fast-schedule.md).
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, weight_decay: float = 0.0) -> None:
+    def __init__(self, groups: Iterable[Mapping[str, Any]], lr: float, weight_decay: float = 0.0) -> None:
         super().__init__(groups, {"lr": lr, "rate": 1.0, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, _closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move by the gradients that are there; a closure is not called."""
+    def step(self) -> None:
+        """Move by the gradients that are there."""
         owners = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         if not owners:
             return

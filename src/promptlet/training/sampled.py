@@ -2,9 +2,10 @@
 
 A text step costs by the classes, and the loss by images times classes. With `Schedule.sampled_classes` a step
 is over that many classes: those of its images, and others by chance. Where a step would take all images, it
-takes those of classes drawn by chance. The softmax, too, is among these alone: an approximation, as
-sampled softmax is (Bengio and Senecal 2003; Jean et al. 2015, arXiv 1412.2007), here without its correction
-for what was left out. The draws follow from seed, epoch and step.
+takes those of classes drawn by chance. The loss is sampled softmax (Bengio and Senecal 2003; Jean et al.
+2015, arXiv 1412.2007): each class but an image's own also stands for those that were left out
+(`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and what other terms
+a loss has are of the sampled classes alone: an approximation. The draws follow from seed, epoch and step.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from promptlet.training.schedules import Schedule
 
 @dataclass(frozen=True)
 class Among:
-    """Images of a step (n,), on the CPU; the classes it is over, None: all; the images' labels (n,) among these,
-    on the device."""
+    """Images of a step (n,), on the CPU; the classes it is over, None: all; the images' labels (n,) among
+    these, on the device."""
 
     rows: Tensor
     classes: np.ndarray | None

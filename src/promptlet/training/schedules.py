@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import nn
 
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import MethodInfo
 from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number
+from promptlet.training.optimizers import SGD, AdamW, Optimizer
 from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
 
 WARMUP_LR = 1e-5
@@ -77,17 +77,17 @@ class Schedule:
 
     def make_optimizer(
         self, parameters: Mapping[str, nn.Parameter], rates: Mapping[str, float] = NO_RATES
-    ) -> torch.optim.Optimizer:
+    ) -> Optimizer:
         """A fresh optimiser; each parameter is a group of its own, with its ``rate`` beside its ``lr``."""
         groups = [
             {"params": [parameter], "lr": self.lr * rates.get(name, 1.0), "rate": rates.get(name, 1.0)}
             for name, parameter in parameters.items()
         ]
         if self.optimizer == "adamw":
-            return torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
+            return AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
         if self.optimizer == "lbfgs":
             return BoundedLBFGS(groups, lr=self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        return SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
 
     @property
     def copies(self) -> int:

@@ -27,8 +27,8 @@ class Tally:
         self.seen = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """A step's loss (a scalar), logits (B, C) or best classes (B,), and labels (B,). Raises TrainingError on
-        the CPU."""
+        """A step's loss (a scalar), logits (B, C) or best classes (B,), and labels (B,). Raises TrainingError
+        on the CPU."""
         loss = loss.detach()
         if loss.device.type == "cpu":
             self._check(float(loss))
@@ -37,7 +37,7 @@ class Tally:
         self.seen += len(labels)
 
     def read(self) -> tuple[float, float]:
-        """The mean loss, and percent of hits. Raises TrainingError naming the first loss that is not finite."""
+        """The mean loss, and percent of hits. Raises TrainingError with the first loss that is not finite."""
         losses = torch.stack(self.losses).cpu().tolist()
         for loss in losses:
             self._check(loss)

@@ -15,28 +15,33 @@ MIXED = torch.bfloat16
 @dataclass(frozen=True)
 class Arithmetic:
     """What a backbone computes in: the dtype of its ``weights``, in which states, norms, softmax and sums are
-    too, and that of each tower's products: the weights' own, or `MIXED` beside float32."""
+    too, and that of each tower's products: the weights' own, or `MIXED` beside float32. ``engine``: whether
+    the engine encodes images in float32, too, which else are the library's to the last bit."""
 
     weights: torch.dtype = torch.float32
     text: torch.dtype = torch.float32
     images: torch.dtype = torch.float32
+    engine: bool = False
 
     @property
     def word(self) -> str:
         """One for records and caches: ``float32``, ``bfloat16``, ``float16`` where all is in it; ``mixed``
         where both towers' products are in bfloat16 beside float32 weights, ``mixed_text`` and
-        ``mixed_images`` where those of one are."""
+        ``mixed_images`` where those of one are; ``float32_engine``."""
         found = {(True, True): "mixed", (True, False): "mixed_text", (False, True): "mixed_images"}
         pair = self.text != self.weights, self.images != self.weights
-        return found.get(pair, str(self.weights).removeprefix("torch."))
+        name = str(self.weights).removeprefix("torch.")
+        return found.get(pair, f"{name}_engine" if self.engine else name)
 
 
 ARITHMETICS = {
     one.word: one
     for one in (
         *(Arithmetic(dtype, dtype, dtype) for dtype in (torch.float32, torch.bfloat16, torch.float16)),
-        *(Arithmetic(torch.float32, *pair) for pair in ((MIXED, MIXED), (MIXED, torch.float32))),
-        Arithmetic(torch.float32, torch.float32, MIXED),
+        Arithmetic(text=MIXED, images=MIXED),
+        Arithmetic(text=MIXED),
+        Arithmetic(images=MIXED),
+        Arithmetic(engine=True),
     )
 }
 """By their word."""

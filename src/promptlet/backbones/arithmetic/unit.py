@@ -8,6 +8,8 @@ from torch import Tensor
 
 SMALL, LARGE = 2.0**-20, 2.0**50
 """Between these, the largest number of a row can be squared and summed in float32 as it is."""
+AT_ONCE = 1 << 24
+"""Numbers: 64 MiB in float32."""
 
 
 def unit(vectors: Tensor) -> Tensor:
@@ -16,11 +18,23 @@ def unit(vectors: Tensor) -> Tensor:
     The squares of numbers above 1e19 or below 1e-19 leave float32, and so would the length. So a row whose
     largest number is outside `SMALL` to `LARGE` is first multiplied by a power of two that brings this number
     to 1/2 or more, and below 1. That is exact; other rows are multiplied by 1, so their bits do not change.
+    Very many are taken some rows at a time: what is made on the way is several times as large as they are.
     """
+    parts = -(-vectors.numel() // AT_ONCE)
+    if parts < 2 or vectors.requires_grad or vectors.dim() < 2:
+        return _unit(vectors)
+    rows = vectors.flatten(0, -2)
+    made = torch.empty(rows.shape, dtype=torch.float32, device=vectors.device)
+    for some, into in zip(rows.chunk(parts), made.chunk(parts), strict=True):
+        into.copy_(_unit(some))
+    return made.view(vectors.shape)
+
+
+def _unit(vectors: Tensor) -> Tensor:
     numbers = vectors.float()
     with torch.no_grad():
         largest = numbers.abs().amax(-1, keepdim=True)
-        exponent = torch.frexp(largest)[1]
+        exponent = (largest.view(torch.int32) >> 23 & 255) - 126  # frexp's, which Apple's devices lack
         odd = ((largest < SMALL) | (largest > LARGE)) & torch.isfinite(largest) & (largest > 0)
         power = torch.where(odd, -exponent, torch.zeros_like(exponent)).float()
         half = (power / 2).trunc()  # one power of two alone may be too large for float32

@@ -15,6 +15,7 @@ for another meaning, and `backbone.model`, once somebody asks for it, is compare
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ CONFIG, WEIGHTS, PIXELS = "config.json", "model.safetensors", "preprocessor_conf
 OTHERS = ("processor_config.json", ADAPTER)
 """Files that would have a say in what is read here."""
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16)
+COMMIT = re.compile("[0-9a-f]{7,64}")
 NO_WEIGHTS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 """What older versions stored beside the weights."""
 
@@ -60,6 +62,19 @@ def load_clip(
         return None
     backbone.library = lambda: load_transformers(source, device, dtype, name)
     return backbone
+
+
+def cached_folder(name: str) -> Path | None:
+    """Where a model of the hub lies in the local cache, if it does."""
+    from huggingface_hub import constants  # names of places: its other modules take long to import
+
+    place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    try:
+        commit = (place / "refs" / "main").read_text("ascii").strip()
+        folder = place / "snapshots" / commit
+        return folder if COMMIT.fullmatch(commit) and folder.is_dir() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _read(folder: Path, source: str) -> tuple[Clip, ClipTokens, ImageSpec]:

@@ -24,7 +24,7 @@ class ImageEncoder:
     Attributes: ``spec`` (preprocessing), ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens``
     (whether prompts can enter the tower), ``dim`` (width d of token states) and ``depth`` (layers), both 0
     without tokens, ``watch`` (the tower's layers, which the engine reads while they are plain), ``products``
-    (dtype of the matrix products; the weights' own at first, `compute_in`).
+    (dtype of the matrix products; the weights' own at first) and ``by_engine``: see `compute_in`.
     """
 
     def __init__(
@@ -50,10 +50,12 @@ class ImageEncoder:
         self.dim = 0 if plain is None else plain.dim
         self.depth = 0 if plain is None else len(plain.layers)
         self.products = dtype
+        self.by_engine = False
 
-    def compute_in(self, products: torch.dtype) -> None:
-        """From now on, matrix products are in this dtype."""
-        self.products = products
+    def compute_in(self, products: torch.dtype, by_engine: bool = False) -> None:
+        """From now on, matrix products are in this dtype. by_engine: the engine encodes images without
+        prompts in the weights' own dtype, too."""
+        self.products, self.by_engine = products, by_engine
         if self.engine is not None:
             self.engine.products = products
 
@@ -64,21 +66,25 @@ class ImageEncoder:
 
     def encode(self, pixel_values: Tensor) -> Tensor:
         """Features (B, D), float32, not normalised, of pixel values (B, 3, H, W)."""
+        if self.products == self.dtype and not self.by_engine:
+            return self.encode_reference(pixel_values)
         return self.encode_in(self.products, pixel_values)
 
+    @own_arithmetic()
     def encode_reference(self, pixel_values: Tensor) -> Tensor:
         """`encode` by the library model's own forward pass, in the weights' own dtype."""
-        return self.encode_in(self.dtype, pixel_values)
+        self._check()
+        with torch.inference_mode():
+            features = self._forward(self._near(pixel_values))
+        return features.float().clone()
 
     @own_arithmetic()
     def encode_in(self, products: torch.dtype, pixel_values: Tensor) -> Tensor:
-        """`encode` with matrix products in another dtype: by the engine where it serves, else by the library
-        model's own forward pass, as it is in the weights' own dtype."""
+        """`encode` with matrix products in this dtype, by the engine where it serves, else by the library
+        model's own forward pass."""
         self._check()
         with torch.inference_mode():
-            if products == self.dtype:
-                features = self._forward(self._near(pixel_values))
-            elif self.engine is not None and not self.watch.added():
+            if self.engine is not None and not self.watch.added():
                 features = self.engine.encode_alone(pixel_values, products)
             else:
                 with library_precision(self.device, self.dtype, products):

@@ -46,7 +46,7 @@ class ImageEngine:
         step = max(1, self.max_rows // rows)
         for begin in range(0, pixels.shape[0], step):
             chunk = pixels[begin : begin + step]
-            needed = chunk.shape[0] * self._kept_bytes(rows)
+            needed = chunk.shape[0] * self._kept_bytes(rows, dtype.itemsize)
             keep = needed <= budget or not records
             budget -= needed if keep else 0
             parts.append(self._encode(chunk, context, dtype, keep))
@@ -102,10 +102,11 @@ class ImageEngine:
     def _normed(self, states: Tensor) -> Tensor:
         return states if self.tower.pre_norm is None else norm(self.tower.pre_norm, states)[0]
 
-    def _kept_bytes(self, rows: int) -> int:
-        """Activations kept for one image of ``rows`` tokens, all blocks, in bytes (4 bytes a number).
+    def _kept_bytes(self, rows: int, size: int = 4) -> int:
+        """Activations kept for one image of ``rows`` tokens, all blocks, in bytes.
 
-        A block keeps its input, queries, keys, values, what attention returns, its middle, its hidden layer.
+        A block keeps its input and its middle, of 4 bytes a number, and queries, keys, values, what attention
+        returns and its hidden layer, of ``size``.
         """
-        blocks = self.tower.blocks
-        return 4 * len(blocks) * rows * (6 * self.tower.dim + blocks[0].up.weight.shape[0])
+        d, hidden = self.tower.dim, self.tower.blocks[0].up.weight.shape[0]
+        return len(self.tower.blocks) * rows * (4 * 2 * d + size * (4 * d + hidden))

@@ -111,15 +111,16 @@ def pixels_of(picture: Reduced, spec: ImageSpec, content: str, view: int) -> np.
         image = resized(picture.image, cut.size, spec.resample, cut.box)
     if cut.is_mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _normalise(image, spec)
+    return normalised(image, spec)
 
 
 def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int) -> int:
     """By how much a JPEG of so many pixels may be decoded smaller for this view: 1, 2, 4 or 8, so that
     `SAFETY` pixels or more are left for each that is made of them, along both sides.
 
-    The test images (photos of Caltech101 side by side, or enlarged with noise) then differ by less than half
-    a level of 256 in the mean and by 10 at most, and features' cosines are 0.9999 and above.
+    Test pictures (drawn, photos of Caltech101 side by side, or enlarged with noise) then differ by up to 0.7
+    levels of 256 in the mean and by 10 at most, and features' cosines are 0.999 and above
+    (`benchmarks/results/reduced-decoding.json`).
     """
     cut = cut_of(width, height, spec, content, view)
     left, top, right, bottom = cut.box or (0, 0, width, height)
@@ -186,7 +187,7 @@ def _centre_box(size: tuple[int, int], crop: tuple[int, int], rounding: str) -> 
     return left, top, left + width, top + height
 
 
-def _normalise(image: Image.Image, spec: ImageSpec) -> np.ndarray:
+def normalised(image: Image.Image, spec: ImageSpec) -> np.ndarray:
     """Channel by channel and in place: three numbers beside each other are slow to calculate with."""
     pixels: np.ndarray = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
     pixels *= np.float32(spec.scale)

@@ -112,7 +112,7 @@ class TextEncoder:
         return self._tokenized(tuple(class_names), n_ctx)
 
     def _tokenize(self, class_names: tuple[str, ...], n_ctx: int) -> tuple[tuple[int, ...], ...]:
-        return tuple(self.tokenizer.name(name, n_ctx) for name in class_names)
+        return tuple(self.tokenizer.name(name, n_ctx, self.reading(name)) for name in class_names)
 
     def _lengths(self, class_names: tuple[str, ...], n_ctx: int) -> list[int]:
         """How many tokens of each sequence are the name."""

@@ -29,7 +29,7 @@ from promptlet.backbones.text.tower import CausalTower
 
 MAX_PLANS, MAX_LAYOUTS = 8, 64
 ROWS, ROWS_ELSEWHERE = 1024, 8192
-"""In a chunk. On a CPU few, whose states stay in its caches; elsewhere many, since each kernel's start costs."""
+"""In a chunk. On a CPU few, whose states stay in its caches; elsewhere many: each kernel's start costs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,7 @@ class TextEngine:
             pieces = []
             for begin in range(0, total, step):
                 end = min(total, begin + step)
-                needed = (end - begin) * self._kept_bytes(chunk)
+                needed = (end - begin) * self._kept_bytes(chunk, dtype.itemsize)
                 keep = needed <= budget
                 budget -= needed if keep else 0
                 job = Job(self.tower, self._layout(chunk, end - begin, dtype), dtype, keep)
@@ -219,13 +219,14 @@ class TextEngine:
                 chunk.leaves + slots.prefix,
             )
 
-    def _kept_bytes(self, chunk: PackedChunk) -> int:
-        """Activations kept for one context's passage, all blocks, in bytes (4 bytes a number)."""
+    def _kept_bytes(self, chunk: PackedChunk, size: int = 4) -> int:
+        """Activations kept for one context's passage, all blocks, in bytes: states, of 4 bytes a number, and
+        what products read, of ``size``."""
         d, hidden = self.tower.dim, self.tower.blocks[0].up.weight.shape[0]
         n, tile, width = chunk.slots.seen.shape
         rows = chunk.slots.prefix + int(chunk.tokens.numel())
         attention = n * d * (tile + 2 * width) + n * tile * width * self.tower.heads
-        return 4 * len(self.tower.blocks) * (rows * (2 * d + hidden) + attention)
+        return len(self.tower.blocks) * (4 * rows * 2 * d + size * (rows * hidden + attention))
 
 
 def _forward(

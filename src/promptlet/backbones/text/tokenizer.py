@@ -76,12 +76,13 @@ class Tokenizer:
         signs = map(str, ids) if self.pieces is None else self.pieces(list(ids))
         return " ".join(signs)
 
-    def name(self, class_name: str, n_ctx: int) -> tuple[int, ...]:
+    def name(self, class_name: str, n_ctx: int, reading: Reading | None = None) -> tuple[int, ...]:
         """Ids of ``class_name.`` and end-of-text: what stands behind the start token and the context.
 
-        Raises DataError for a name that `reading` refuses, or that is too long for the tower.
+        reading: that of the name, where it is known. Raises DataError for a name that `reading` refuses, or
+        that is too long for the tower.
         """
-        ids = self.reading(class_name).ids
+        ids = (self.reading(class_name) if reading is None else reading).ids
         end = () if self.end is None else (self.end,)
         room = self.length - (self.start is not None) - n_ctx - len(end)
         if len(ids) > room:

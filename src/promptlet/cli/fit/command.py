@@ -128,6 +128,12 @@ def command(
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     sampled_classes: SampledClasses = None,
+    capture: Annotated[
+        bool,
+        typer.Option(
+            "--capture", help="On a CUDA device: start the work of a step at once, as a graph of it."
+        ),
+    ] = False,
     estimate: Annotated[
         str,
         typer.Option(
@@ -205,6 +211,7 @@ def command(
         checkpoint=checkpoint,
     )
     classifier.checkpoint_stays = True  # until the prompt file stands
+    classifier.capture = capture
     with bars(off=json) as shown, naming_unreadable(data), keeping_features(classifier):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}

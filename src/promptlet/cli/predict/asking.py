@@ -55,6 +55,7 @@ def load(
     file: Path,
     backbone: str | None,
     device: str | None,
+    dtype: str | None,
     cache: FeatureCache | None,
     names: tuple[str, ...],
     new_names: str | None,
@@ -62,7 +63,7 @@ def load(
     """The classifier, and what is to be said of it."""
     from promptlet.classifier import PromptLearner
 
-    classifier = PromptLearner.load(file, backbone, device)
+    classifier = PromptLearner.load(file, backbone, device, dtype=dtype)
     classifier.cache = cache or False
     classifier.choose_new_names(new_names)
     tell_new(file, classifier, names, new_names)

@@ -15,6 +15,7 @@ from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
 from promptlet.cli.shell import (
     Device,
+    Dtype,
     Json,
     NewNames,
     NoCache,
@@ -104,6 +105,7 @@ def command(
         typer.Option("--allow-urls", help="Load pictures from http(s) addresses of the public internet."),
     ] = False,
     device: Device = None,
+    dtype: Dtype = None,
     no_cache: NoCache = False,
     csv_: Annotated[bool, typer.Option("--csv", help="Print a table: path,class_name,probability.")] = False,
     json: Json = False,
@@ -137,10 +139,11 @@ def command(
     if out is not None:
         options = {"--top": shape.held, "--wide": wide, "--threshold": threshold, "--new-names": new_names}
         options |= {} if accepted is None else {"--accept": accepted}
+        options |= {} if dtype is None else {"--dtype": dtype}
         written = AnswerFile(out, shape, made_with(file, names, **options))
     try:
         left = found.paths if written is None else left_of(written, found.paths, resume, count)
-        classifier = load(file, backbone, device, cache, names, new_names) if left else None
+        classifier = load(file, backbone, device, dtype, cache, names, new_names) if left else None
         giver = giver_of(form, shape, written)
         if classifier is not None:
             rule = Rule(form.likeliest, threshold, accepted)

@@ -21,6 +21,7 @@ from promptlet.methods.text_prompt import TextPrompt, check_weight, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
+SVD = "a singular value decomposition looks whether it converged"
 OURS = "weight is our choice; the paper's is not public"
 
 
@@ -58,6 +59,8 @@ class DirectOptimisation(TextPrompt):
         information_density(start, k)  # refuses a k that does not fit
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
 
+    asks_host = SVD
+
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)
         return loss - self.weight * information_density(self.context(), self.k, self.soft), logits
@@ -94,6 +97,8 @@ class PositionalPenalty(TextPrompt):
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.weight, self.soft = check_weight("weight", weight), bool(soft)
         super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
+
+    asks_host = SVD
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         loss, logits = super().loss(image_features, labels)

@@ -67,6 +67,8 @@ class QCoOp(TextPrompt):
         super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank, self.bits = rank, bits
 
+    asks_host = "NumPy finds its clusters, so that a file holds the very numbers that were trained"
+
     def state(self) -> dict[str, np.ndarray]:
         assert isinstance(self.context, Quantised)
         return {name: t.cpu().numpy().copy() for name, t in self.context.quantised().items()}

@@ -70,6 +70,8 @@ class ClipLora(Method):
             }
         )
 
+    asks_host = "its dropout draws anew at each step from a generator that the host sets"
+
     def extra_repr(self) -> str:
         return f"r={self.r}, alpha={self.alpha}, towers={self.towers!r}, template={self.template!r}"
 

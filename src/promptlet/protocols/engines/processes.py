@@ -37,15 +37,17 @@ STARTED = "started"
 def run_in_processes(
     runs: Sequence[Run], bench: Workbench, on_event: OnEvent | None = None, workers: int | None = None
 ) -> None:
-    """Bring every run into the bench's store by ``workers`` processes (None: one per processor, or per GPU).
+    """Bring every run into the bench's store by ``workers`` processes (None: one per processor, or per GPU;
+    one for a GPU that was asked for by its number, and for Apple's).
 
     Images are encoded here first, once for all. A script that calls this needs the usual
     ``if __name__ == "__main__":``, since the processes are spawned.
     """
     with temporary_folder(bytes_of_features(runs, bench)) as place:
         encode_here(runs, bench)
-        cards = _cards(str(bench.features.backbone.device))
-        count = min(workers or len(cards) or _processors(), len(runs)) or 1
+        device = str(bench.features.backbone.device)
+        cards = _cards(device)
+        count = min(workers or _most(device, cards), len(runs)) or 1
         with _pool(bench, place, count, cards) as pool:
             dispatch(runs, pool, bench.store, on_event)
 
@@ -253,10 +255,15 @@ def _processors() -> int:
 
 
 def _cards(device: str) -> list[str]:
-    """The GPUs that workers take turns at; none where the device is no GPU, or not the first one."""
-    if device != "cuda:0":
+    """The GPUs that workers take turns at: all, unless the device is none, or one by its number."""
+    if device not in ("cuda", "cuda:0"):
         return []
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]
+
+
+def _most(device: str, cards: Sequence[str]) -> int:
+    """How many workers there are where nobody says."""
+    return len(cards) or (_processors() if device == "cpu" else 1)

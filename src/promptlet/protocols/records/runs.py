@@ -27,7 +27,8 @@ class Run:
     with a version.
 
     dataset: its name in tables; data: digest of its content. fingerprint: the backbone's.
-    settings: every field of the `Schedule`; empty for a method that trains nothing. dtype: of the weights.
+    settings: every field of the `Schedule`; empty for a method that trains nothing. dtype: what is
+    computed in, `Backbone.arithmetic`.
     source, source_data: name and digest of the data set that is trained on, where it is another one.
     code: digest of the file of a method that is not Promptlet's own; changed code is another run.
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptlet.errors import EngineError
 from promptlet.protocols.engines.dispatch import Lost, dispatch, training_of
@@ -24,6 +24,9 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.execution import Workbench
 from promptlet.protocols.run.trained import leave_training, take_training
+
+if TYPE_CHECKING:
+    import torch
 
 LOOK = 5.0
 """Seconds after which it is looked whether the head of the cluster is there."""
@@ -44,8 +47,10 @@ def run_on_ray(
     """Bring every run into the bench's store by tasks of the cluster at ``address`` (None: one started here).
 
     workers: tasks at once; None means one per processor of the cluster, or per GPU where the backbone is on
-    one. Raises EngineError for an address that does not answer, MissingExtraError without Ray.
+    one. Raises EngineError for an address that does not answer and for a GPU by its number, MissingExtraError
+    without Ray.
     """
+    check_card(bench.features.backbone.device)
     from promptlet.protocols.engines.ray.features import encode_on_ray
 
     needed = bytes_of_features(runs, bench) + (ROOM if address is None else 0)
@@ -56,6 +61,15 @@ def run_on_ray(
             encode_on_ray(ray, runs, bench, on_gpu)
         pool = _Tasks(ray, bench, on_event or (lambda *_: None), workers, on_gpu, str(place))
         dispatch(runs, pool, bench.store, on_event)
+
+
+def check_card(device: torch.device) -> None:
+    """Raise EngineError for another GPU than the first: a worker is given one by Ray, and sees no other."""
+    if device.type == "cuda" and device.index:
+        raise EngineError(
+            f"device {device} with the engine ray: each run is given a free GPU of the cluster; "
+            "give --device cuda"
+        )
 
 
 def _send_code_of(ray: Any, bench: Workbench) -> None:

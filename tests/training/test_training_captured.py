@@ -1,0 +1,95 @@
+"""Steps that are captured: the loop around them. In place of a graph, a recorder runs the work anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from learning_toys import NAMES, toy_pictures, toy_problem
+from torch import Tensor
+
+from promptlet.errors import OptionError
+from promptlet.methods import METHODS, build_method
+from promptlet.methods.method import BY_STEPS, IMAGES
+from promptlet.training import Schedule, captured, loop, train
+from promptlet.training.captured import WARM_UP, Body, Captured
+
+SCHEDULE = Schedule("short", lr=0.02, epochs=3, batch_size=6, optimizer="adamw", drop_last=False)
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("coop", {}),
+    ("cocoop", {}),
+    ("rlp", {"dropout": 0.3}),
+    ("prograd", {}),
+    ("maple", {}),
+    ("tip_adapter_f", {}),
+]
+
+
+@pytest.fixture
+def replays(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often what was recorded is run anew; there need be no card."""
+    count = [0]
+
+    def record(body: Body) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
+        held = tuple(torch.full_like(one, float("nan")) for one in body())
+
+        def replay() -> None:
+            count[0] += 1
+            for kept, found in zip(held, body(), strict=True):
+                kept.copy_(found)
+
+        return held, replay
+
+    monkeypatch.setattr(loop, "Captured", partial(Captured, record=record))
+    monkeypatch.setattr(loop, "check_captured", lambda _method: None)
+    return count
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=lambda one: str(one))
+def test_replayed_steps_learn_the_same(
+    name: str, options: dict[str, Any], tiny_backbone: Any, replays: list[int]
+) -> None:
+    """20 images in batches of 6: three whole ones an epoch, and one of two that is never replayed."""
+    inputs, labels = (toy_pictures if METHODS[name].info.reads == IMAGES else toy_problem)(tiny_backbone)
+    plain, other = (build_method(name, tiny_backbone, NAMES, **options) for _ in range(2))
+    expected = train(plain, inputs, labels, SCHEDULE).history
+    found = train(other, inputs, labels, SCHEDULE, capture=True).history
+    whole_steps = 3 * 3
+    assert replays[0] == whole_steps - WARM_UP
+    assert [(one.loss, one.accuracy) for one in found] == [(one.loss, one.accuracy) for one in expected]
+    for mine, theirs in zip(other.state().values(), plain.state().values(), strict=True):
+        assert (mine == theirs).all()
+
+
+def test_on_a_cpu_nothing_can_be_captured(tiny_backbone: Any) -> None:
+    features, labels = toy_problem(tiny_backbone)
+    with pytest.raises(
+        OptionError, match=r"capture is not possible with 'coop' here: the backbone is on cpu"
+    ):
+        train(build_method("coop", tiny_backbone, NAMES), features, labels, SCHEDULE, capture=True)
+
+
+def test_what_asks_the_host_is_told(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = build_method("qcoop", tiny_backbone, NAMES)
+    monkeypatch.setattr(type(tiny_backbone), "device", torch.device("cuda"))
+    assert "NumPy finds its clusters" in captured.why_not_captured(method)
+    assert captured.why_not_captured(build_method("coop", tiny_backbone, NAMES)) == ""
+
+
+def test_every_method_says_whether_it_asks() -> None:
+    asking = {name for name, kind in METHODS.items() if kind.info.learns == BY_STEPS and kind.asks_host}
+    assert asking == {"qcoop", "dip_do", "dip_pp", "clip_lora"}
+
+
+def test_a_classifier_says_so_before_images_are_encoded(tiny_backbone: Any) -> None:
+    from promptlet.classifier import PromptLearner
+
+    classifier = PromptLearner(backbone=tiny_backbone, method="coop")
+    classifier.capture = True
+    classifier.on_encode = lambda *_: pytest.fail("an image was encoded")
+    images = [torch.full((3, 32, 32), 0.1 * i) for i in range(4)]
+    with pytest.raises(OptionError, match="capture is not possible with 'coop' here: the backbone is on cpu"):
+        classifier.fit(images, ["dog", "cat", "dog", "cat"])
