@@ -120,7 +120,7 @@ def test_official_is_coop_as_the_methods_own_code_runs_it() -> None:
     for name in ("rlp", "dip_do", "dip_pp"):
         with pytest.raises(OptionError, match=f"'{name}' has no official schedule.*use one of coop, fast"):
             method_schedule(METHODS[name].info, "official")
-    with pytest.raises(OptionError, match="allowed: coop, fast, official"):
+    with pytest.raises(OptionError, match="allowed: coop, fast, adamw, official"):
         method_schedule(METHODS["coop"].info, "offical")
 
 
@@ -132,6 +132,7 @@ def test_fast_has_a_form_for_a_loss_that_stays_the_same() -> None:
     assert method_schedule(WHOLE, "fast", epochs=30, options={"dropout": 0.0, "rank": 2}).epochs == 30
     assert method_schedule(WHOLE, SCHEDULES["fast"]) == SCHEDULES["fast"]
     assert method_schedule(WHOLE, "coop") == SCHEDULES["coop"]
+    assert method_schedule(WHOLE, "adamw") == replace(SCHEDULES["fast"], epochs=200)
 
 
 @pytest.mark.parametrize(

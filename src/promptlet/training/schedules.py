@@ -108,9 +108,11 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
 
 
 FAST = "fast"
+ADAMW = "adamw"
+"""``fast`` without `MethodInfo.fast_whole`, under its own name: records from before that keep their keys."""
 OFFICIAL = "official"
 """The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
-SCHEDULE_NAMES = (*SCHEDULES, OFFICIAL)
+SCHEDULE_NAMES = (*SCHEDULES, ADAMW, OFFICIAL)
 
 
 def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
@@ -143,10 +145,9 @@ def method_schedule(
         check_option("schedule", schedule, SCHEDULE_NAMES)
         if schedule == OFFICIAL:
             schedule = _official(info)
-        elif schedule == FAST:
-            schedule = replace(SCHEDULES[FAST], **info.fast)
-            if is_the_same_loss(options, views, changes):
-                schedule = replace(schedule, **info.fast_whole)
+        elif schedule in (FAST, ADAMW):
+            is_whole = schedule == FAST and is_the_same_loss(options, views, changes)
+            schedule = replace(SCHEDULES[FAST], **{**info.fast, **(info.fast_whole if is_whole else {})})
     return resolve_schedule(schedule, **changes)
 
 
