@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.new_names import answering_by
 from promptlet.protocols.all_names import log_odds
 from promptlet.protocols.planning import parse_methods
-from promptlet.training import method_schedule, train
+from promptlet.training import SCHEDULES, resolve_schedule, train
 
 FIRST = "rank=1,dropout=0.3,v_rate=1"
 """RLP's factors as in version 0.1.0."""
@@ -60,7 +61,8 @@ def measure(told: str, bed: Bed, fold: int, seed: int) -> dict[str, Any]:
     problem = bed.problem(fold, seed)
     own = {"seed": seed} if "seed" in METHODS[name].info.options else {}
     method = build_method(name, bed.backbone, problem.taught, **options, **own)
-    schedule = method_schedule(METHODS[name].info, "fast", epochs=int(epochs) if epochs else None)
+    former = replace(SCHEDULES["fast"], **METHODS[name].info.fast)  # by AdamW, as when this was chosen
+    schedule = resolve_schedule(former, epochs=int(epochs) if epochs else None)
     began = time.perf_counter()
     train(method, problem.x[None], problem.y, schedule, seed=seed)
     seconds = time.perf_counter() - began

@@ -63,13 +63,13 @@ class Bed:
     backbone: Backbone
     content: FeatureFile
 
-    def problem(self, fold: int, seed: int, stream: str = "") -> Problem:
+    def problem(self, fold: int, seed: int, stream: str = "", shots: int = SHOTS) -> Problem:
         """The validation problem of one fold of classes, with the shots of ``seed``.
 
         stream: what the folds are drawn by; the bed's name where it is empty.
         """
         split = self.content.split
-        drawn = sample_shots(split, SHOTS, seed)
+        drawn = sample_shots(split, shots, seed)
         used = {item.row for item in drawn.train}
         left = tuple(item for item in split.train if item.row not in used)
         has_enough = len(split.val) >= ENOUGH * len(split.class_names)
@@ -86,13 +86,14 @@ class Bed:
         return Problem(
             names[:half],
             names[half:],
-            self._features([item.row for item in training.train]),
+            self.features([item.row for item in training.train]),
             torch.tensor([item.label for item in training.train]),
-            self._features([item.row for item in validation.val]),
+            self.features([item.row for item in validation.val]),
             torch.tensor([item.label for item in validation.val]),
         )
 
-    def _features(self, rows: list[int | None]) -> Tensor:
+    def features(self, rows: list[int | None]) -> Tensor:
+        """Normalised features (N, D) of rows of the feature file."""
         found = self.content.features[np.array(rows, np.int64)].astype(np.float32)
         return F.normalize(torch.from_numpy(found), dim=-1)
 

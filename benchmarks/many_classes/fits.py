@@ -94,7 +94,7 @@ def measure(classes: int, file: str, sampled: int, epochs: int, device: str, qui
     if quick:
         torch.set_num_threads(1)
     backbone = models.transformers_backbone(device, quick)
-    planned = method_schedule(METHODS[METHOD].info, "fast").epochs
+    planned = method_schedule(METHODS[METHOD].info, "fast", sampled_classes=sampled or None).epochs
     baseline = machine.reset_peak(device)
     began = time.perf_counter()
     data = read_own(Path(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from benchmarks.validation import FOLDS, Bed, Problem, beds
 from promptlet.evaluation.scores import harmonic_mean
 from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.new_names import LEARNED
-from promptlet.training import method_schedule, train
+from promptlet.training import SCHEDULES, resolve_schedule, train
 
 METHOD_NAMES = ("rlp", "coop")
 SHARES = (None, 1 / 2, 1 / 5, 1 / 10)
@@ -75,7 +76,8 @@ def _trained(
     count = len(problem.taught)
     sampled = None if share is None else max(2, round(share * count))
     method = build_method(name, bed.backbone, problem.taught, seed=seed, new_names=LEARNED)
-    schedule = method_schedule(METHODS[name].info, "fast", epochs=epochs, sampled_classes=sampled)
+    alike = replace(SCHEDULES["fast"], **METHODS[name].info.fast)  # by AdamW, sampled or not
+    schedule = resolve_schedule(alike, epochs=epochs, sampled_classes=sampled)
     result = train(method, problem.x[None], problem.y, schedule, seed=seed)
     is_base = problem.val_y < count
     base = _accuracy(method, problem.taught, problem.val_x[is_base], problem.val_y[is_base])

@@ -132,7 +132,7 @@ def test_fit_says_what_is_wrong_with_options(
 ) -> None:
     command = ("fit", pictures, "--out", tmp_path / "a.prompt", "--backbone", clip_folder)
     assert "Did you mean 'rlp'?" in shell.refuses(*command, "--method", "rpl")
-    assert "schedule='slow' is not known; allowed: coop, fast" in shell.refuses(
+    assert "schedule='slow' is not known; allowed: coop, fast, adamw" in shell.refuses(
         *command, "--schedule", "slow"
     )
     assert "rank=9 is outside 1..4" in shell.refuses(*command, "--rank", 9)

@@ -112,7 +112,10 @@ def test_defaults_written_out_are_the_same_run(tmp_path: Path) -> None:
 def test_a_run_from_before_new_options_is_the_same_run(tmp_path: Path) -> None:
     """Committed records of version 0.1.0 keep their keys when the options that came later say "as before"."""
     methods = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned,coop"
-    planned = {run.method: run for run in plan(write_toy(tmp_path / "toy.npz"), methods, epochs=120)}
+    planned = {
+        run.method: run
+        for run in plan(write_toy(tmp_path / "toy.npz"), methods, schedule="adamw", epochs=120)
+    }
     found = set()
     for record in RunStore(RESULTS / "base-to-new-mini.jsonl.gz").read_all()[0]:
         if record["method"] not in planned:

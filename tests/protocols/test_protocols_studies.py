@@ -18,7 +18,7 @@ from promptlet.protocols.plan.studies import STUDIES, ctx_init_of, find_study, s
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import open_dataset
-from promptlet.training import method_schedule
+from promptlet.training import SCHEDULES, method_schedule
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "studies.md"
 STARTS = {
@@ -72,8 +72,8 @@ def test_a_study_trains_all_its_methods_alike(name: str) -> None:
     learning = {s.method for s in STUDIES[name].settings if s.options}
     for schedule in ("fast", "coop"):
         chosen = trained_alike(Settings(schedule))
-        found = {method_schedule(METHODS[m].info, schedule, epochs=chosen.epochs) for m in learning}
-        assert len(found) == 1
+        found = {method_schedule(METHODS[m].info, chosen.schedule) for m in learning}
+        assert found == {SCHEDULES[schedule]}
     assert trained_alike(Settings("fast", epochs=7)).epochs == 7
 
 

@@ -25,7 +25,8 @@ from promptlet.training import EpochReport, Schedule, loop, train
 
 SGD = Schedule("coop", lr=0.02, epochs=6, batch_size=6)
 ADAMW = Schedule("fast", lr=0.01, epochs=6, batch_size=None, warmup_lr=None, optimizer="adamw")
-both = pytest.mark.parametrize("schedule", [SGD, ADAMW], ids=["sgd", "adamw"])
+LBFGS = replace(ADAMW, optimizer="lbfgs")
+both = pytest.mark.parametrize("schedule", [SGD, ADAMW, LBFGS], ids=["sgd", "adamw", "lbfgs"])
 Train = Callable[..., Any]
 
 

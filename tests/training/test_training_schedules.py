@@ -120,5 +120,38 @@ def test_official_is_coop_as_the_methods_own_code_runs_it() -> None:
     for name in ("rlp", "dip_do", "dip_pp"):
         with pytest.raises(OptionError, match=f"'{name}' has no official schedule.*use one of coop, fast"):
             method_schedule(METHODS[name].info, "official")
-    with pytest.raises(OptionError, match="allowed: coop, fast, official"):
+    with pytest.raises(OptionError, match="allowed: coop, fast, adamw, official"):
         method_schedule(METHODS["coop"].info, "offical")
+
+
+WHOLE = replace(METHODS["coop"].info, fast={"epochs": 200}, fast_whole={"epochs": 80, "optimizer": "lbfgs"})
+
+
+def test_fast_has_a_form_for_a_loss_that_stays_the_same() -> None:
+    assert method_schedule(WHOLE, "fast") == replace(SCHEDULES["fast"], epochs=80, optimizer="lbfgs")
+    assert method_schedule(WHOLE, "fast", epochs=30, options={"dropout": 0.0, "rank": 2}).epochs == 30
+    assert method_schedule(WHOLE, SCHEDULES["fast"]) == SCHEDULES["fast"]
+    assert method_schedule(WHOLE, "coop") == SCHEDULES["coop"]
+    assert method_schedule(WHOLE, "adamw") == replace(SCHEDULES["fast"], epochs=200)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"batch_size": 32},
+        {"sampled_classes": 10},
+        {"views": 4},
+        {"options": {"dropout": 0.1}},
+        {"options": {"per_class": True}},
+    ],
+)
+def test_and_another_where_it_does_not(asked: dict[str, Any]) -> None:
+    chosen = method_schedule(WHOLE, "fast", **asked)
+    changed = {name: value for name, value in asked.items() if name in ("batch_size", "sampled_classes")}
+    assert chosen == replace(SCHEDULES["fast"], epochs=200, **changed)
+
+
+def test_the_bound_of_lbfgs_falls_in_the_second_half() -> None:
+    schedule = replace(SCHEDULES["fast"], optimizer="lbfgs", epochs=8)
+    rates = [schedule.learning_rate(epoch) / 0.01 for epoch in range(8)]
+    assert rates == pytest.approx([1, 1, 1, 1, 1, 0.75, 0.5, 0.25])

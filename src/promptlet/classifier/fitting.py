@@ -59,7 +59,15 @@ def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
 def schedule_of(given: Parameters) -> Schedule:
     """The schedule by its name, with what changes it."""
     changes = {name: whole(given, name) for name in ("epochs", "batch_size", "sampled_classes")}
-    schedule = method_schedule(METHODS[given.method].info, given.schedule, lr=given.lr, **changes)
+    options = given.method_options if isinstance(given.method_options, Mapping) else {}
+    schedule = method_schedule(
+        METHODS[given.method].info,
+        given.schedule,
+        options=options,
+        views=whole(given, "views"),
+        lr=given.lr,
+        **changes,
+    )
     check_sampled(METHODS[given.method], schedule)
     return schedule
 

@@ -75,6 +75,7 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "uses_val": info.uses_val,
         "by_class": info.by_class,
         "fast": dict(info.fast),
+        "fast_whole": dict(info.fast_whole),
         "official": None if info.official is None else dict(info.official),
         "paper": info.paper,
         "bibtex": info.bibtex,
@@ -89,10 +90,14 @@ def _show(info: MethodInfo) -> None:
     say(f"reads     {READS[info.reads]}")
     say(f"needs     {NEEDS[info.in_text_tower, info.reads == 'images']}")
     say(f"unseen    {'answers among names it was not trained on' if info.unseen_classes else 'refused'}")
-    for name, changes in (("fast", info.fast), ("official", info.official)):
+    forms = (("fast", "fast", info.fast_whole or info.fast), ("official", "coop", info.official))
+    for name, schedule, changes in forms:
         if changes:
             told = ", ".join(f"{key}={value}" for key, value in changes.items())
-            say(f"{name:9} schedule {'coop' if name == 'official' else name} with {told}")
+            say(f"{name:9} schedule {schedule} with {told}")
+    if info.fast_whole:
+        told = ", ".join(f"{key}={value}" for key, value in info.fast.items()) or "as it is"
+        say(f"          {told}, with several views, batches, sampled classes or dropout")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")

@@ -41,8 +41,9 @@ class MethodInfo:
     hand-written prompt is the same for every data set, as in its official code, unless another is given.
     by_class: whether what it stores belongs to its class names, in their order. in_text_tower: whether it
     learns inside the text tower, so that ready vectors of class names will not do.
-    fast: what it changes in the ``fast`` schedule. official: what the official code's base-to-new run changes
-    in the ``coop`` schedule; None where no setting is public.
+    fast: what it changes in the ``fast`` schedule; fast_whole: and further where every step of that has the
+    same loss (`promptlet.training.schedules.is_the_same_loss`). official: what the official code's
+    base-to-new run changes in the ``coop`` schedule; None where no setting is public.
     options: with their defaults; where they are not given, those of the constructor, after backbone and class
     names.
     """
@@ -61,6 +62,7 @@ class MethodInfo:
     by_class: bool = False
     in_text_tower: bool = False
     fast: Mapping[str, Any] = field(default_factory=dict)
+    fast_whole: Mapping[str, Any] = field(default_factory=dict)
     official: Mapping[str, Any] | None = None
     bibtex: str = ""
     notes: str = ""

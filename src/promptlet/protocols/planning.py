@@ -18,7 +18,7 @@ from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
-from promptlet.training import method_schedule
+from promptlet.training import Schedule, method_schedule
 from promptlet.training.sampled import check_sampled
 
 MethodSpec = tuple[str, Mapping[str, Any]]
@@ -28,7 +28,7 @@ MethodSpec = tuple[str, Mapping[str, Any]]
 class Settings:
     """What all runs of a plan share. None keeps the method's or the schedule's own value."""
 
-    schedule: str = "fast"
+    schedule: str | Schedule = "fast"
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
@@ -187,6 +187,8 @@ def _run(
     schedule = method_schedule(
         info,
         settings.schedule,
+        options=complete,
+        views=settings.views,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,

@@ -102,11 +102,12 @@ def room_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.room")
 
 
-def size_of(method: Method, epochs: int) -> int:
-    """Bytes that a checkpoint of ``method`` takes at the most: its numbers, the optimiser's, the history."""
+def size_of(method: Method, epochs: int, copies: int) -> int:
+    """Bytes that a checkpoint of ``method`` takes at the most: its numbers, ``copies`` times as many of the
+    optimiser, the history."""
     learned = sum(p.numel() * p.element_size() for p in method.trainables().values())
     state = sum(t.numel() * t.element_size() for t in method.training_state().values())
-    return 3 * learned + state + 512 * len(method.trainables()) + 256 * epochs + 2**14
+    return (1 + copies) * learned + state + 512 * len(method.trainables()) + 256 * epochs + 2**14
 
 
 def check_writable(path: Path) -> None:

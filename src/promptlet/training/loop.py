@@ -138,7 +138,7 @@ def _by_steps(
         sampled = "" if schedule.sampled_classes is None else f" | {schedule.sampled_classes} classes a step"
         progress.settings = f"{schedule}{sampled} | seed {seed} | {describe(method)} | data {content}"
         progress = read_checkpoint(checkpoint, method, optimizer, progress)
-    room = size_of(method, schedule.epochs) if len(progress.history) < schedule.epochs else 0
+    room = size_of(method, schedule.epochs, schedule.copies) if len(progress.history) < schedule.epochs else 0
     with _Saver(checkpoint, checkpoint_stays, room) as saver:
         for epoch in range(len(progress.history), schedule.epochs):
             report = _epoch(method, data, schedule, optimizer, both_ways, epoch, seed)

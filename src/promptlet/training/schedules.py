@@ -16,18 +16,22 @@ from promptlet.methods import MethodInfo
 from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number
 from promptlet.training.optimizers import SGD, AdamW, Optimizer
+from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
 
 WARMUP_LR = 1e-5
-OPTIMIZERS = ("sgd", "adamw")
+OPTIMIZERS = ("sgd", "adamw", "lbfgs")
 NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr", "sampled_classes")
 NO_RATES: Mapping[str, float] = MappingProxyType({})
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Schedule:
     """An optimiser, its learning rate over the epochs, and how images are put into batches.
 
-    optimizer: "sgd" (with momentum) or "adamw". warmup_lr: the constant rate of a first epoch, or None.
+    optimizer: "sgd" (with momentum), "adamw", or "lbfgs" (`BoundedLBFGS`, of which ``lr`` is the longest
+    step): for a loss that is the same function in every step. warmup_lr: the constant rate of a first epoch,
+    or None.
 
     batch_size None means all images in each step. With ``drop_last``, an incomplete last batch is left out
     when there are more images than one batch holds. sampled_classes: each step is over so many classes
@@ -54,12 +58,15 @@ class Schedule:
         """Learning rate of ``epoch``, counted from 0.
 
         As Dassl really does it (WARMUP_RECOUNT=True): the warm-up epoch at a constant 1e-5, after which the
-        cosine starts from its own step 0, so that the last epoch is not at zero.
+        cosine starts from its own step 0, so that the last epoch is not at zero. L-BFGS finds the length of
+        its steps itself: its bound stays for the first half, and then falls in a line.
         """
         if self.warmup_lr is not None:
             if epoch == 0:
                 return self.warmup_lr
             epoch -= 1
+        if self.optimizer == "lbfgs":
+            return self.lr * min(1.0, 2.0 * (1.0 - epoch / self.epochs))
         return self.lr / 2 * (1 + math.cos(math.pi * epoch / self.epochs))
 
     def steps_per_epoch(self, images: int) -> int:
@@ -78,7 +85,14 @@ class Schedule:
         ]
         if self.optimizer == "adamw":
             return AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
+        if self.optimizer == "lbfgs":
+            return BoundedLBFGS(groups, lr=self.lr, weight_decay=self.weight_decay)
         return SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+
+    @property
+    def copies(self) -> int:
+        """How many numbers the optimiser remembers for each that is learned."""
+        return {"sgd": 1, "adamw": 2, "lbfgs": REMEMBERED}[self.optimizer]
 
 
 def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -94,9 +108,11 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
 
 
 FAST = "fast"
+ADAMW = "adamw"
+"""``fast`` without `MethodInfo.fast_whole`, under its own name: records from before that keep their keys."""
 OFFICIAL = "official"
 """The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
-SCHEDULE_NAMES = (*SCHEDULES, OFFICIAL)
+SCHEDULE_NAMES = (*SCHEDULES, ADAMW, OFFICIAL)
 
 
 def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
@@ -112,18 +128,34 @@ def resolve_schedule(schedule: str | Schedule, **changes: Any) -> Schedule:
     return chosen
 
 
-def method_schedule(info: MethodInfo, schedule: str | Schedule, **changes: Any) -> Schedule:
+def method_schedule(
+    info: MethodInfo,
+    schedule: str | Schedule,
+    *,
+    options: Mapping[str, Any] = NO_OPTIONS,
+    views: int = 1,
+    **changes: Any,
+) -> Schedule:
     """`resolve_schedule` with what the method itself changes in a schedule by name.
 
+    ``options`` of the method and ``views`` decide which form of ``fast`` it is: see `is_the_same_loss`.
     Raises OptionError for "official" where the method's official settings are not public.
     """
     if isinstance(schedule, str):
         check_option("schedule", schedule, SCHEDULE_NAMES)
         if schedule == OFFICIAL:
             schedule = _official(info)
-        elif schedule == FAST:
-            schedule = replace(SCHEDULES[FAST], **info.fast)
+        elif schedule in (FAST, ADAMW):
+            is_whole = schedule == FAST and is_the_same_loss(options, views, changes)
+            schedule = replace(SCHEDULES[FAST], **{**info.fast, **(info.fast_whole if is_whole else {})})
     return resolve_schedule(schedule, **changes)
+
+
+def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[str, Any]) -> bool:
+    """Whether every step of ``fast`` has one loss, of not too many numbers to remember many gradients of: of
+    all images, as they are, over all classes, without dropout. `MethodInfo.fast_whole` is for such."""
+    varied = (changes.get("batch_size"), changes.get("sampled_classes"), options.get("dropout"))
+    return views == 1 and not any(varied) and not options.get("per_class")
 
 
 def _official(info: MethodInfo) -> Schedule:

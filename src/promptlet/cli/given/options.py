@@ -55,7 +55,10 @@ Views = Annotated[
 Seeds = Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")]
 ScheduleName = Annotated[
     str,
-    typer.Option(help="fast (few, large steps), coop, or official (coop as the method's own code runs it)."),
+    typer.Option(
+        help="fast (few, large steps), adamw (fast by AdamW alone), coop, or official (coop as the method's "
+        "own code runs it)."
+    ),
 ]
 Epochs = Annotated[
     int | None,

@@ -28,6 +28,7 @@ class CoOp(TextPrompt):
         trains="n_ctx x d numbers (C x n_ctx x d with per_class)",
         unseen_classes=True,
         in_text_tower=True,
+        fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=frozen(epochs=200),
         bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit: other names are refused; "

@@ -48,6 +48,7 @@ class RLP(TextPrompt):
         unseen_classes=True,
         in_text_tower=True,
         fast=frozen(epochs=200),
+        fast_whole=frozen(epochs=60, optimizer="lbfgs"),
         bibtex=bibtex("rlp"),
         notes="dropout, init_std, v_rate, the schedule and new_names are our choices; the paper's are not "
         "public. As in version 0.1.0: rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned --epochs 120",

@@ -119,13 +119,11 @@ def study_methods(
 
 
 def trained_alike(settings: Settings) -> Settings:
-    """The settings with the epochs of the schedule itself, where they are not said: whatever a method's own
-    are, a study trains all of its methods alike."""
+    """The settings with the schedule ``fast`` itself, without what methods change in it: a study trains all
+    of its methods alike."""
     from promptlet.training.schedules import FAST, SCHEDULES
 
-    if settings.epochs is not None or settings.schedule != FAST:
-        return settings
-    return replace(settings, epochs=SCHEDULES[FAST].epochs)
+    return replace(settings, schedule=SCHEDULES[FAST]) if settings.schedule == FAST else settings
 
 
 def ctx_init_of(start: str, n_ctx: int) -> str | None:
