@@ -159,7 +159,7 @@ def features_of(method: Method) -> Tensor:
 
 def answers(case: Case, method: Method) -> Tensor:
     """Logits (N, C) of the toy's images, as predicting computes them."""
-    return method.scorer()(batch(case, method.backbone)[0])
+    return method.scorer()(batch(case, method.backbone)[0].to(method.backbone.device))
 
 
 def test_every_method_has_a_case() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class FeatureInputs:
     def __init__(self, features: Tensor, device: torch.device | None = None) -> None:
         self.features = unit(features.to(device or features.device))
 
+    def to(self, device: torch.device) -> FeatureInputs:
+        """The same there."""
+        if self.features.device == device:
+            return self
+        moved = copy.copy(self)
+        moved.features = self.features.to(device)
+        return moved
+
     @property
     def views(self) -> int:
         """V."""
@@ -53,8 +62,10 @@ class FeatureInputs:
         return int(self.features.shape[1])
 
     def take(self, views: Tensor, rows: Tensor) -> Tensor:
-        """Features (B, D); themselves, not a copy, where all are asked for in their order."""
-        if self.views == 1 and len(rows) == self.images and bool((rows[1:] > rows[:-1]).all()):
+        """Features (B, D); on the CPU themselves, not a copy, where all are asked for in their order. A device
+        would have to be asked for the order, and waited for."""
+        is_whole = rows.device.type == "cpu" and self.views == 1 and len(rows) == self.images
+        if is_whole and bool((rows[1:] > rows[:-1]).all()):
             return self.features[0]
         return self.features[views, rows]
 

@@ -117,6 +117,8 @@ def _checked_inputs(inputs: Tensor | Inputs, labels: Tensor, device: torch.devic
         inputs = FeatureInputs(inputs, device)
     elif inputs.images != labels.shape[0]:
         raise TrainingError(f"{inputs.images} images do not fit {labels.shape[0]} labels")
+    elif isinstance(inputs, FeatureInputs):
+        inputs = inputs.to(device)
     return inputs, labels.to(device)
 
 
