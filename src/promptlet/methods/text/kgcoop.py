@@ -37,6 +37,7 @@ class KgCoOp(TextPrompt):
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
+        fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=frozen(epochs=100, batch_size=128),
         bibtex=bibtex("kgcoop"),
         notes="weight 8 is official; rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
