@@ -62,8 +62,8 @@ class FeatureInputs:
         return int(self.features.shape[1])
 
     def take(self, views: Tensor, rows: Tensor) -> Tensor:
-        """Features (B, D); on the CPU themselves, not a copy, where all are asked for in their order. A device
-        would have to be asked for the order, and waited for."""
+        """Features (B, D); on the CPU themselves, not a copy, where all are asked for in their order. Another
+        device would have to be asked for the order, and waited for."""
         is_whole = rows.device.type == "cpu" and self.views == 1 and len(rows) == self.images
         if is_whole and bool((rows[1:] > rows[:-1]).all()):
             return self.features[0]
