@@ -128,7 +128,9 @@ def test_its_weight_does_what_it_says(near_coop: type[Method], tiny_backbone: Ba
     features = np.random.default_rng(0).normal(size=(8, tiny_backbone.feature_dim)).astype(np.float32)
 
     def context(method: str, **options: Any) -> np.ndarray:
-        fitted = PromptClassifier(tiny_backbone, method, epochs=5, method_options=options or None)
+        fitted = PromptClassifier(
+            tiny_backbone, method, schedule="adamw", epochs=5, method_options=options or None
+        )
         return fitted.fit(features, ["cat", "dog"] * 4).method_.state()["P"]
 
     start = build_method("coop", tiny_backbone, ["cat", "dog"]).state()["P"]
