@@ -259,3 +259,22 @@ def test_the_tensors_of_a_file_lie_where_they_are_edited(folder: Path) -> None:
     edit_in_place(folder / WEIGHTS, "text_model.final_layer_norm.bias", 7.5)
     with safe_open(folder / WEIGHTS, "pt") as file:
         assert float(file.get_tensor("text_model.final_layer_norm.bias")[0]) == 7.5
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "nothing"])
+def test_what_is_no_file_has_no_identity_and_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / WEIGHTS
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    assert identity([place]) == ""
+
+
+def test_a_pipe_in_the_place_of_the_weights_is_refused(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    os.mkfifo(folder / WEIGHTS)
+    with pytest.raises(BackboneError):
+        load_backbone(folder, device="cpu")
