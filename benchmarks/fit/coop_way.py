@@ -61,7 +61,7 @@ class CoOpTraining:
         """One epoch; seconds of each part, and its mean loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(number)
-        seconds = {"wait for decoding": 0.0, "encode": 0.0, "text steps": 0.0}
+        seconds = {"wait for files and pixels": 0.0, "encode": 0.0, "text steps": 0.0}
         losses = []
         marks = [time.perf_counter()]
         for pixels, labels in self._batches(number):

@@ -15,9 +15,8 @@ from benchmarks.fit.parts import Parts
 
 WATCHED = (
     ("promptlet.backbones:load_backbone", "load the model", False),
-    ("promptlet.features:hash_and_encode", "wait for decoding", False),
+    ("promptlet.features:hash_and_encode", "wait for files and pixels", False),
     ("promptlet.features:feature_identity", "fingerprint", False),
-    ("promptlet.features:content_hashes", "hash", False),
     ("promptlet.backbones.image.encoder:ImageEncoder.encode", "encode", False),
     ("promptlet.classifier.learning:train", "text steps", False),
     ("promptlet.own_images.fitting:judge", "estimate", True),

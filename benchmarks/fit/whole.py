@@ -124,7 +124,7 @@ def _coop_way(place: Path, photos: Photos, model: Path, quick: bool) -> dict[str
     found = json.loads(out.read_text())
     epochs = SCHEDULES["coop"].epochs
     means = _means(found["epochs"])
-    parts = {part: epochs * means[part] for part in ("wait for decoding", "encode", "text steps")}
+    parts = {part: epochs * means[part] for part in ("wait for files and pixels", "encode", "text steps")}
     seconds = found["start"] + epochs * means["seconds"]
     return {
         "way": COOP,
