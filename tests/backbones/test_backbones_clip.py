@@ -368,9 +368,9 @@ def test_the_model_is_the_librarys_own_and_what_encodes(clip_folder: Path) -> No
     backbone: Any = load_backbone(clip_folder, device="cpu")
     text, images = backbone.text, backbone.images
     before = text.encode_texts(TEXTS), images.encode(torch.ones(1, 3, 32, 32)), backbone.fingerprint
-    assert backbone.library is not None
+    assert backbone.by_library is not None
     assert isinstance(backbone.model, CLIPModel)
-    assert (backbone.text, backbone.images, backbone.library) == (text, images, None)
+    assert (backbone.text, backbone.images, backbone.by_library) == (text, images, None)
     assert torch.equal(text.encode_texts(TEXTS), before[0])
     assert torch.equal(images.encode(torch.ones(1, 3, 32, 32)), before[1])
     assert backbone.fingerprint == before[2]

@@ -43,7 +43,7 @@ class TowerBackbone(Backbone):
     ) -> None:
         super().__init__(name, framework, logit_scale, logit_bias)
         self.towers = towers
-        self.library: Callable[[], TowerBackbone] | None = None
+        self.by_library: Callable[[], TowerBackbone] | None = None
         self._model = model
         self._text = text
         self._images = images
@@ -88,8 +88,8 @@ class TowerBackbone(Backbone):
 
     @property
     def model(self) -> nn.Module:
-        if self.library is not None:
-            self._become(self.library())
+        if self.by_library is not None:
+            self._become(self.by_library())
         return self._model
 
     def _become(self, other: TowerBackbone) -> None:
@@ -99,7 +99,7 @@ class TowerBackbone(Backbone):
         arithmetic = self._arithmetic
         for mine, theirs in ((self._text, other._text), (self._images, other._images)):
             vars(mine).update(vars(theirs))
-        self.towers, self._model, self.library = other.towers, other._model, None
+        self.towers, self._model, self.by_library = other.towers, other._model, None
         self.compute_in(arithmetic)
 
     def check(self) -> None:

@@ -60,7 +60,7 @@ def load_clip(
         if not isinstance(error, Exception) and type(error).__name__ != PANIC:
             raise
         return None
-    backbone.library = lambda: load_transformers(source, device, dtype, name)
+    backbone.by_library = lambda: load_transformers(source, device, dtype, name)
     return backbone
 
 
