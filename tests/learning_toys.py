@@ -63,3 +63,17 @@ def toy_pictures(
         for label in labels
     ]
     return PixelInputs(pictures, backbone.images.spec), labels
+
+
+def steps_of(method: Any) -> list[tuple[float, int, int]]:
+    """Loss, hits and number of images of each step that ``method`` takes from now on."""
+    given: list[tuple[float, int, int]] = []
+    own = method.loss
+
+    def loss(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        value, logits = own(x, y)
+        given.append((float(value.detach()), int((logits.argmax(1) == y).sum()), len(y)))
+        return value, logits
+
+    method.loss = loss
+    return given

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from strange_places import KINDS, strange
 from tiny_models import clip_model
 
 from promptlet.backbones import found, load_backbone
@@ -261,16 +262,13 @@ def test_the_tensors_of_a_file_lie_where_they_are_edited(folder: Path) -> None:
         assert float(file.get_tensor("text_model.final_layer_norm.bias")[0]) == 7.5
 
 
-@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "nothing"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_has_no_identity_and_is_not_waited_for(tmp_path: Path, kind: str) -> None:
-    place = tmp_path / WEIGHTS
-    if kind == "pipe":
-        os.mkfifo(place)
-    elif kind == "folder":
-        place.mkdir()
-    elif kind == "device":
-        place.symlink_to("/dev/zero")
-    assert identity([place]) == ""
+    assert identity([strange(tmp_path, kind, WEIGHTS)]) == ""
+
+
+def test_what_is_not_there_has_no_identity(tmp_path: Path) -> None:
+    assert identity([tmp_path / WEIGHTS]) == ""
 
 
 def test_a_pipe_in_the_place_of_the_weights_is_refused(folder: Path) -> None:

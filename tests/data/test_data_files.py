@@ -6,7 +6,6 @@ import errno
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from strange_places import KINDS, strange
 
 from promptlet.data import content_hash, ignored_files, load_dataset, open_image, read_folder
 from promptlet.data.doctor import examine
@@ -28,28 +28,7 @@ from promptlet.errors import DataError, ImageError, PromptletError
 from promptlet.features import encode_images
 
 Make = Callable[..., Path]
-KINDS = ["pipe", "zero", "tty", "socket", "folder"]
 SUFFIXES = ["png", "csv", "json", "npz", "parquet", "arrow"]
-
-
-def strange(folder: Path, kind: str, name: str) -> Path:
-    """Something of that name that waits, never ends, or is no file; by way of a link where it is a device."""
-    path = folder / name
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "socket":
-        there = Path.cwd()
-        os.chdir(folder)  # its name may be no longer than 107 bytes
-        try:
-            with socket.socket(socket.AF_UNIX) as server:
-                server.bind(name)
-        finally:
-            os.chdir(there)
-    else:
-        path.symlink_to(f"/dev/{kind}")
-    return path
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from learning_toys import steps_of
 from torch import Tensor
 
 from promptlet import PromptClassifier
@@ -246,15 +247,7 @@ def test_what_a_loss_that_is_read_at_each_step_would_be(there: Backbone) -> None
     """The report of an epoch: the mean of its losses, and percent of hits."""
     features, labels = problem("coop", there)
     method = build_method("coop", there, NAMES)
-    given: list[tuple[float, int, int]] = []
-    own = method.loss
-
-    def loss(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        value, logits = own(x, y)
-        given.append((float(value.detach()), int((logits.argmax(1) == y).sum()), len(y)))
-        return value, logits
-
-    method.loss = loss  # type: ignore[method-assign]
+    given = steps_of(method)
     (report,) = train(method, features, labels, Schedule("s", lr=0.01, epochs=1, batch_size=12)).history
     assert report.loss == float(np.mean([value for value, _, _ in given]))
     assert report.accuracy == 100.0 * sum(hits for _, hits, _ in given) / sum(count for _, _, count in given)

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from promptlet.data.cache.agreed import remember, remembered
+from promptlet.data.files import open_regular
 
 FORMAT = "files 1"
 SETTLED = 3.0
@@ -58,10 +58,8 @@ def identity(paths: Sequence[Path]) -> str:
     told = hashlib.sha256()
     for path in paths:
         try:
-            with open(path, "rb", opener=_at_once) as file:
+            with open_regular(path) as file:
                 before = os.fstat(file.fileno())
-                if not stat.S_ISREG(before.st_mode):
-                    return ""
                 told.update(_sample(file.fileno(), before.st_size))
         except OSError:
             return ""
@@ -70,11 +68,6 @@ def identity(paths: Sequence[Path]) -> str:
         facts = before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns
         told.update(repr((path.name, facts)).encode())
     return told.hexdigest()
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Opened without a wait: a pipe that nobody writes to would be waited for without an end."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _sample(descriptor: int, size: int) -> bytes:

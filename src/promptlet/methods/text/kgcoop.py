@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import final
 
 import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
+from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
-from promptlet.methods.templates import TEMPLATE, hand_written
+from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
-    TextPrompt,
     check_weight,
     make_context,
 )
@@ -26,7 +25,7 @@ from promptlet.prompts import LowRank
 
 
 @final
-class KgCoOp(TextPrompt):
+class KgCoOp(AnchoredPrompt):
     """Cross-entropy plus ``weight`` times the mean distance 1 - cos to the hand-written prompts' features."""
 
     info = MethodInfo(
@@ -63,28 +62,6 @@ class KgCoOp(TextPrompt):
         self.weight = check_weight("weight", weight)
         super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
         self.rank = rank
-
-    reads_template = True
-
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._anchor: Tensor | None = None
-
-    @contextmanager
-    def among(self, places: Sequence[int]) -> Iterator[None]:
-        whole = self.anchor()
-        self._anchor = whole[list(places)]
-        try:
-            with super().among(places):
-                yield
-        finally:
-            self._anchor = whole
-
-    def anchor(self) -> Tensor:
-        """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""
-        if self._anchor is None:
-            self._anchor = hand_written(self.backbone, self.template, self.class_names)
-        return self._anchor
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         classes = self.class_features()

@@ -8,8 +8,7 @@ official code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -18,15 +17,15 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
-from promptlet.methods.templates import TEMPLATE, hand_written
+from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
-    TextPrompt,
     check_weight,
     make_context,
 )
@@ -37,7 +36,7 @@ TINY = 1e-12
 
 
 @final
-class ProGrad(TextPrompt):
+class ProGrad(AnchoredPrompt):
     """CoOp whose gradient never conflicts with the zero-shot model's general direction."""
 
     info = MethodInfo(
@@ -81,12 +80,6 @@ class ProGrad(TextPrompt):
         self.rank = rank
         self._general: dict[str, Tensor] = {}
 
-    reads_template = True
-
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._anchor: Tensor | None = None
-
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy; in training the gradient of the divergence is kept for `after_backward`."""
         if not self.training:
@@ -103,22 +96,6 @@ class ProGrad(TextPrompt):
     def _divergence(self, images: Tensor, _labels: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.backbone.logits(images, classes)
         return self.divergence(logits, self.backbone.logits(images, self.anchor())), logits
-
-    @contextmanager
-    def among(self, places: Sequence[int]) -> Iterator[None]:
-        whole = self.anchor()
-        self._anchor = whole[list(places)]
-        try:
-            with super().among(places):
-                yield
-        finally:
-            self._anchor = whole
-
-    def anchor(self) -> Tensor:
-        """Normalised features (C, D) of the hand-written prompts of the current classes; no gradient."""
-        if self._anchor is None:
-            self._anchor = hand_written(self.backbone, self.template, self.class_names)
-        return self._anchor
 
     def divergence(self, logits: Tensor, teacher: Tensor) -> Tensor:
         """Cross-entropy of the softened predictions to the zero-shot ones, times T^2 (equation 3)."""
