@@ -111,7 +111,7 @@ def _by_steps(method: Method, recipe: Recipe, loss_of: Callable[[int], Tensor]) 
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * group["rate"] * recipe.rate(step)
         loss = loss_of(step)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         method.after_backward()
         optimizer.step()

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
 from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
 from promptlet.decoding.ahead import decoders
-from promptlet.decoding.pixels import View, batches, near
+from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import Read, check_all, read_ahead
 from promptlet.decoding.tower import Tower
 from promptlet.errors import ImageError, OptionError
-from promptlet.session import precision
+from promptlet.session import precision, without_waiting
 
 BATCH = 32
 GPU_BATCH = 128
@@ -65,7 +66,7 @@ def hash_and_encode(
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
-            late.append((batch, tower(near(pixels, backbone.device))))
+            late.append((batch, tower(without_waiting(torch.from_numpy(pixels), backbone.device))))
             if len(late) > 1:
                 work.keep(*late.pop(0))
         for own in late:

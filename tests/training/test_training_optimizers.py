@@ -28,7 +28,7 @@ def trained(optimizer: Any, own: list[nn.Parameter]) -> list[torch.Tensor]:
     """A few steps at changing rates; the last parameter has no gradient at first, as one that is not read."""
     draw = torch.Generator().manual_seed(1)
     for step in range(6):
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         for group in optimizer.param_groups:
             group["lr"] = LR * (1 - step / 10) * group["rate"]
         for i, parameter in enumerate(own):

@@ -8,8 +8,6 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from promptlet.backbones.image.preprocess import ImageSpec, factor_of, pixels_of
 from promptlet.data.images.opening import ImageSource, image_in_turn, reduced_in_turn
@@ -81,11 +79,3 @@ def _by_size(
         views, stacked = [view for view, _ in same], np.stack([pixels for _, pixels in same])
         same.clear()  # nobody needs them twice
         yield views, stacked
-
-
-def near(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """Pixel values on their way to the device, which nothing waits for where it is a GPU."""
-    found = torch.from_numpy(pixels)
-    if device.type != "cuda":
-        return found
-    return found.pin_memory().to(device, non_blocking=True)

@@ -29,13 +29,10 @@ class Optimizer(ABC):
             parameter: {} for group in self.param_groups for parameter in group["params"]
         }
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
+    def zero_grad(self) -> None:
         """Forget the gradients."""
         for parameter in self.state:
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad.zero_()
+            parameter.grad = None
 
     @abstractmethod
     def step(self) -> None:
