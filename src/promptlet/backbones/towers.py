@@ -24,7 +24,7 @@ from promptlet.backbones.text.encoder import TextEncoder
 
 @final
 class TowerBackbone(Backbone):
-    """Attributes beside `Backbone`'s: ``towers``; ``library``, what loads the same model by the framework
+    """Attributes beside `Backbone`'s: ``towers``; ``by_library``, what loads the same model by the framework
     where ``model`` is not the framework's own yet. ``remarks``: what its loader took from where, as notes."""
 
     has_towers = True
