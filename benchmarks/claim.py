@@ -56,7 +56,7 @@ class Part:
 
     datasets: tuple[str, ...]
     methods: tuple[str, ...]
-    schedule: str = "fast"
+    schedule: str = "adamw"
     epochs: int | None = None
     shots: int = 16
     seeds: tuple[int, ...] = (1, 2, 3)

@@ -5,7 +5,7 @@
     python -m benchmarks.methods text --table --out RESULTS      # only the table of what is there
 
 ``text`` runs what reads features (text-side prompts, adapters), ``image`` what changes the image tower, next
-to zero-shot, CoOp and RLP. Schedule ``fast``, 16 shots, seeds 1 to 3, one thread. What was run is kept:
+to zero-shot, CoOp and RLP. Schedule ``adamw``, 16 shots, seeds 1 to 3, one thread. What was run is kept:
 an interrupted call goes on. Memory is the most that the process had: interpreter, torch and model are in it.
 """
 
@@ -63,7 +63,18 @@ HEAD = ("method", "base", "new", "H", "numbers", "bytes", "seconds", "MiB")
 
 def run(method: str, datasets: str, backbone: str, out: Path) -> int:
     """All runs of one method in a fresh process; its exit status."""
-    words = ["--datasets", datasets, "--backbone", backbone, "--methods", method, "--out", str(out)]
+    words = [
+        "--schedule",
+        "adamw",
+        "--datasets",
+        datasets,
+        "--backbone",
+        backbone,
+        "--methods",
+        method,
+        "--out",
+        str(out),
+    ]
     command = [sys.executable, "-m", "promptlet", "bench", "run", *words]
     return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
 

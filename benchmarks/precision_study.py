@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import machine, report
 from promptlet import open_bench
+from promptlet.protocols.planning import Settings
 
 METHODS = ("zero_shot", "coop", "rlp")
 SEEDS = (1, 2, 3)
@@ -59,6 +60,7 @@ def run(bed: Bed, dtype: str, work: Path, seeds: Sequence[int]) -> list[dict[str
         backbone=bed.backbone,
         shots=SHOTS,
         seeds=seeds,
+        settings=Settings("adamw"),
         out=work / bed.name.replace(" ", "-") / dtype,
         cache=work / "cache",
         device="cpu",

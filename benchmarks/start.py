@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clip_folder import make_clip
 from benchmarks.start_parts import CHILD, LIBRARY, OWN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +51,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     runs = 1 if quick else 5
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        backbones = {MINI: "mini", VIT: str(make_folder(work / "vit", quick))}
+        backbones = {MINI: "mini", VIT: str(make_clip(work / "vit", quick))}
         images = _images(work / "images")
         prompts = {name: _prompt(source, images, work / "cache") for name, source in backbones.items()}
         rows: list[dict] = []
@@ -61,53 +62,6 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
             progress(f"parts of predict, {name}")
             rows += _parts(name, prompts[name], source, images, runs, work)
     return {"device": device, "runs": runs, "images": 1, "cores": os.cpu_count()}, rows
-
-
-def make_folder(folder: Path, quick: bool) -> Path:
-    """A CLIP of ViT-B/16's size with random weights and CLIP's own vocabulary, as `save_pretrained` leaves
-    it; ``quick``: of tiny towers."""
-    import torch
-    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-
-    from benchmarks.models import TEXT, TINY, VISION, VIT, VOCABULARY
-
-    text = {"vocab_size": VOCABULARY, "bos_token_id": VOCABULARY - 2, "eos_token_id": VOCABULARY - 1}
-    torch.manual_seed(0)
-    config = CLIPConfig(
-        text_config={**text, **(TINY if quick else TEXT)},
-        vision_config=VISION if quick else VIT,
-        projection_dim=512,
-    )
-    model = CLIPModel(config)
-    with torch.no_grad():
-        model.logit_scale.fill_(4.6052)
-    model.save_pretrained(folder)
-    words, merges = _vocabulary()
-    CLIPTokenizer(vocab=words, merges=merges).save_pretrained(folder)
-    side = config.vision_config.image_size
-    pixels = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": side},
-        "crop_size": {"height": side, "width": side},
-        "do_center_crop": True,
-        "resample": 3,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073],
-        "image_std": [0.26862954, 0.26130258, 0.27577711],
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
-    return folder
-
-
-def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """CLIP's, which comes with open_clip."""
-    import open_clip
-
-    tokens = open_clip.SimpleTokenizer()
-    words = {
-        {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}.get(word, word): place
-        for word, place in tokens.encoder.items()
-    }
-    return words, list(tokens.bpe_ranks)
 
 
 def _images(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """The way of CoOp's code, in this process.
 
-``python -m benchmarks.fit.coop_way BEGAN OUT FOLDER MODEL EPOCHS [THREADS]``. As `CoOp
+``python -m benchmarks.fit.coop_way BEGAN OUT FOLDER MODEL EPOCHS DEVICE [THREADS]``. As `CoOp
 <https://github.com/KaiyangZhou/CoOp>`_ trains: in every epoch every image is decoded, cropped and flipped by
 chance, and encoded (without gradients); at every step of 32 images the prompts of all classes go through the
 text tower in their full length of 77 positions, forward and backward; SGD, its learning rate on a cosine.
@@ -33,9 +33,10 @@ def main() -> None:
 
     began, out = float(sys.argv[1]), Path(sys.argv[2])
     folder, model, epochs = Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
-    if len(sys.argv) > 6:
-        torch.set_num_threads(int(sys.argv[6]))
-    backbone = load_transformers(model, torch.device("cpu"), torch.float32)
+    device = torch.device(sys.argv[6])
+    if len(sys.argv) > 7:
+        torch.set_num_threads(int(sys.argv[7]))
+    backbone = load_transformers(model, device, torch.float32)
     start = time.time() - began
     names = sorted(one.name for one in folder.iterdir())
     images = [(path, label) for label, name in enumerate(names) for path in sorted((folder / name).iterdir())]
@@ -105,7 +106,8 @@ class CoOpTraining:
             while asked:
                 pixels, labels = asked.pop(0)
                 asked += [ask(rows) for rows in islice(rest, 1)]
-                yield torch.from_numpy(np.stack([one.result() for one in pixels])), labels
+                stacked = torch.from_numpy(np.stack([one.result() for one in pixels]))
+                yield stacked.to(self.backbone.device), labels.to(self.backbone.device)
 
     def _read(self, row: int, epoch: int) -> np.ndarray:
         from promptlet.backbones.image.preprocess import augmented_view

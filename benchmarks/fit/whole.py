@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fit.material import Photos, make_clip, make_photos
+from benchmarks.clip_folder import make_clip
+from benchmarks.fit.material import Photos, make_photos
 from benchmarks.fit.ours import PARTS
 from benchmarks.isolated import ROOT
 from promptlet.training import SCHEDULES
@@ -52,7 +53,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
                     }
                 )
         progress(f"{COOP}, {MEASURED} epochs")
-        coop = _coop_way(place, photos, model, quick)
+        coop = _coop_way(place, photos, model, device, quick)
     for row in rows:
         if "without_estimate" in row:
             row["ratio"] = coop["seconds"] / row["without_estimate"]
@@ -114,10 +115,10 @@ def _ours(place: Path, photos: Photos, model: Path, given: list[str], device: st
     }
 
 
-def _coop_way(place: Path, photos: Photos, model: Path, quick: bool) -> dict[str, Any]:
+def _coop_way(place: Path, photos: Photos, model: Path, device: str, quick: bool) -> dict[str, Any]:
     out = place / "coop.json"
     threads = ["1"] if quick else []
-    command = [str(photos.folder), str(model), str(MEASURED), *threads]
+    command = [str(photos.folder), str(model), str(MEASURED), device, *threads]
     _, done = _process("benchmarks.fit.coop_way", out, command, {})
     if done.returncode:
         raise RuntimeError(f"{COOP} failed: {done.stderr.strip()[-500:]}")

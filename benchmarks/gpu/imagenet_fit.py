@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from benchmarks import machine, models
+from benchmarks.many_classes.fits import made_up
 from promptlet.backbones.arithmetic.precision import ARITHMETICS
 from promptlet.backbones.towers import TowerBackbone
-from promptlet.data import FeatureFile, Item, Split, read_feature_file, sample_shots, write_feature_file
+from promptlet.data import read_feature_file, sample_shots, write_feature_file
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.inputs import FeatureInputs, all_logits
 from promptlet.training import method_schedule, train
@@ -81,24 +82,6 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         "plain": f"{PLAIN_EPOCHS} passes measured, the others extrapolated from their mean",
     }
     return settings, rows
-
-
-def made_up(classes: int, dim: int) -> FeatureFile:
-    """Features of ``classes`` x 16 images and one test image a class."""
-    draw = np.random.default_rng(0)
-    centres = draw.normal(size=(classes, dim)) / dim**0.5
-    names = models.apart(models.class_names(classes))
-    parts = []
-    features = []
-    for part, count in (("train", SHOTS), ("val", 0), ("test", 1)):
-        labels = np.repeat(np.arange(classes), count)
-        noise = draw.normal(size=(len(labels), dim)) / dim**0.5
-        features.append(centres[labels] + 0.7 * noise)
-        parts.append(
-            tuple(Item(Path(f"{part}/{i}.jpg"), int(y), names[int(y)]) for i, y in enumerate(labels))
-        )
-    split = Split("made-up", names, *parts)
-    return FeatureFile.of(split, np.concatenate(features).astype(np.float32))
 
 
 def _fit(
