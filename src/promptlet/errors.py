@@ -10,6 +10,8 @@
     ├── AnswerError            answers that are no numbers
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
     ├── EngineError            workers or a cluster that cannot be used
+    ├── ServiceError           a server that cannot be reached, or that refuses; a server that cannot start
+    │   └── BusyError          more is asked than is answered in time: ask again later
     ├── OptionError            an argument outside its allowed values
     └── MissingExtraError      an optional dependency that is not installed
 
@@ -19,8 +21,9 @@ without a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class PromptletError(Exception):
@@ -69,6 +72,26 @@ class TrainingError(PromptletError):
 
 class EngineError(PromptletError):
     """Workers, or a cluster, that cannot be used."""
+
+
+class ServiceError(PromptletError):
+    """A server that cannot start, cannot be reached, or refuses.
+
+    status: of its HTTP answer, 0 where there is none. problem: what it said, an RFC 9457 document.
+    """
+
+    def __init__(self, message: str, status: int = 0, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = dict(problem or {})
+
+
+class BusyError(ServiceError):
+    """More is asked than can be answered in time. ``retry_after``: seconds until it is worth asking again."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message, status=503)
+        self.retry_after = retry_after
 
 
 class OptionError(PromptletError, ValueError):

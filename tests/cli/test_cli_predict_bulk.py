@@ -22,8 +22,8 @@ from PIL import Image
 import promptlet
 from promptlet.classifier import PromptLearner
 from promptlet.own_images import answering
-from promptlet.own_images.web import loading
 from promptlet.promptfile import load_prompt_file, save_prompt_file
+from promptlet.web import loading
 
 Predict = Callable[..., tuple[object, ...]]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from promptlet.classifier.deciding import Answer, Rule, decide
 from promptlet.errors import OptionError
-from promptlet.own_images.deciding import Answer, Rule, decide
 from promptlet.own_images.written import parquet as written_parquet
 from promptlet.own_images.written.answers import AnswerFile, form_of
 from promptlet.own_images.written.growing import GrowingFile, note_of

@@ -9,9 +9,9 @@ from time import perf_counter
 import numpy as np
 
 from promptlet.classifier import PromptLearner
+from promptlet.classifier.deciding import Answer, Rule, decide
 from promptlet.own_images.asking import ask
-from promptlet.own_images.deciding import Answer, Rule, decide
-from promptlet.own_images.web.loading import Loader, is_address
+from promptlet.web.loading import Loader, is_address
 
 BATCH, MOST = 32, 512
 """Images that are answered at a time, at first and at most; a stop loses no more than these."""

@@ -12,8 +12,8 @@ from promptlet.data.files import check_length, files_below, open_regular
 from promptlet.data.images.formats import has_heic_name, has_image_name
 from promptlet.data.images.reading import opened
 from promptlet.errors import DataError, why
-from promptlet.own_images.web.loading import is_address
 from promptlet.reasons import reason_of
+from promptlet.web.loading import is_address
 
 STANDARD_INPUT = "-"
 LIST = "@"

@@ -121,12 +121,12 @@ def command(
     names = check_names(prompt, file, asked)
     check_rule_of_names(new_names)
     accepted = check_rejection(prompt, file, names, reject, accept)
+    from promptlet.classifier.deciding import Rule
     from promptlet.own_images.answering import answer_all
-    from promptlet.own_images.deciding import Rule
     from promptlet.own_images.finding import Finder
-    from promptlet.own_images.web.loading import Loader
     from promptlet.own_images.written.answers import AnswerFile
     from promptlet.own_images.written.tables import Shape
+    from promptlet.web.loading import Loader
 
     found = Finder(standard_input, allow_urls).find(images)
     count = Count(errors=found.errors)

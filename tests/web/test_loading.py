@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from promptlet.errors import ImageError
-from promptlet.own_images.web import addresses
-from promptlet.own_images.web.addresses import connect, is_public
-from promptlet.own_images.web.loading import REDIRECTS, Loader, is_address
+from promptlet.web import addresses
+from promptlet.web.addresses import connect, is_public
+from promptlet.web.loading import REDIRECTS, Loader, is_address
 
 PICTURE = bytes(range(256)) * 40
 

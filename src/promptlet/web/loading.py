@@ -17,8 +17,8 @@ from time import monotonic
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from promptlet.errors import ImageError, why
-from promptlet.own_images.web.addresses import connect
 from promptlet.reasons import reason_of
+from promptlet.web.addresses import connect
 
 REDIRECTS = 5
 AT_ONCE = 8

@@ -1,0 +1,1 @@
+"""A client of `promptlet serve`, which needs neither torch nor a model."""
