@@ -1,0 +1,1 @@
+"""A server under load, beside the bare way from image files to features in a process like it."""
