@@ -130,7 +130,7 @@ def training_record(given: Parameters, method: Method, schedule: Schedule, image
     }
     if method.info.learns == BY_STEPS:
         record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
-        record["sampled_classes"] = schedule.sampled_classes
+        record |= {"optimizer": schedule.optimizer, "sampled_classes": schedule.sampled_classes}
     template = getattr(method, "template", None)
     if template is not None and getattr(method, "reads_template", True):
         record["template"] = template

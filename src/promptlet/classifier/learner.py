@@ -144,7 +144,7 @@ class PromptLearner(LearnedPrompt):
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
         method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
         if self.capture:  # before images are encoded
-            check_captured(method)
+            check_captured(method, self.backbone_)
         self.started_ = None if self.start_from is None else start_from(method, self.start_from)
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:

@@ -73,7 +73,7 @@ def train(
     """
     check_sampled(method, schedule)
     if capture:
-        check_captured(method)
+        check_captured(method, method.backbone)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
