@@ -16,7 +16,6 @@ from learning_toys import NAMES, toy_problem
 from promptlet.classifier import PromptClassifier
 from promptlet.errors import OptionError, TrainingError
 from promptlet.methods import METHODS, Method, build_method
-from promptlet.protocols.planning import Settings
 from promptlet.training import Schedule, method_schedule, train
 from promptlet.training.sampled import Among, Sampler, check_sampled
 
@@ -226,8 +225,3 @@ def test_a_classifier_takes_it_and_its_file_tells_it(tiny_backbone: Any, tmp_pat
         PromptClassifier(tiny_backbone, sampled_classes=1).fit(features[0].numpy(), words)
     with pytest.raises(OptionError, match="not possible with 'tip_adapter'"):
         PromptClassifier(tiny_backbone, "tip_adapter", sampled_classes=3).fit(features[0].numpy(), words)
-
-
-def test_settings_of_a_benchmark_have_it() -> None:
-    assert Settings(sampled_classes=5).sampled_classes == 5
-    assert Settings().sampled_classes is None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from promptlet.classifier import PromptLearner
-from promptlet.classifier.fitting import draw_of
+from promptlet.classifier.fitting import checked_schedule, draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import usual_share
@@ -116,6 +116,7 @@ def _read(classifier: PromptLearner, test: Part, tell: Progress) -> None:
             raise ImageError(next(iter(bad.values())))
         return
     prepare(classifier)
+    checked_schedule(classifier, classifier.backbone_)
     shown = partial(_tell, tell, "encoding")
     Reader(info, classifier.backbone_, classifier.cache, shown).frozen(test.images)
 

@@ -122,6 +122,13 @@ def why_not_captured(method: Method | type[Method], backbone: Backbone) -> str:
     return why
 
 
+def check_device(backbone: Backbone) -> None:
+    """Raise OptionError where no steps can be captured there, whatever the method."""
+    why = why_not_on(backbone)
+    if why:
+        raise OptionError(f"capture is not possible here: {why}; leave it out")
+
+
 def check_captured(method: Method | type[Method], backbone: Backbone) -> None:
     """Raise OptionError where steps are to be captured and cannot; a method may be built, or not yet."""
     why = why_not_captured(method, backbone)

@@ -10,7 +10,9 @@ a loss has are of the sampled classes alone: an approximation. The draws follow 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from promptlet.errors import OptionError
 from promptlet.methods import Method
 from promptlet.methods.method import IMAGES, NOTHING
 from promptlet.session import without_waiting
-from promptlet.training.schedules import Schedule
+from promptlet.training.schedules import NO_OPTIONS, Schedule
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,13 @@ class Sampler:
         return Among(rows, chosen, without_waiting(labels, self.labels.device))
 
 
-def check_sampled(method: Method | type[Method], schedule: Schedule) -> None:
-    """Raise OptionError where classes are to be sampled for a method that gains nothing by it, or cannot."""
-    if schedule.sampled_classes is None or method.samples_classes or method.info.learns == NOTHING:
+def check_sampled(
+    method: Method | type[Method], schedule: Schedule, options: Mapping[str, Any] = NO_OPTIONS
+) -> None:
+    """Raise OptionError where classes are to be sampled for a method that gains nothing by it, or cannot.
+    options: those it will be built with, where it is not built yet."""
+    is_able = method.samples_classes and not options.get("per_class")
+    if schedule.sampled_classes is None or is_able or method.info.learns == NOTHING:
         return
     raise OptionError(
         f"sampled_classes={schedule.sampled_classes} is not possible with {method.info.name!r}: "
