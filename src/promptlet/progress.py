@@ -74,7 +74,7 @@ def counting(views: int) -> Iterator[None]:
 
 
 def not_encoded(more: int) -> None:
-    """Some of what is counted next took no encoding, since it was in a cache: the pace is that of the rest."""
+    """Some of what is counted next needed no encoding, as it was in a cache: the pace is that of the rest."""
     _known.set(_known.get() + more)
 
 
