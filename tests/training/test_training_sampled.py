@@ -64,6 +64,14 @@ def test_a_batch_of_more_classes_than_asked_for_is_over_its_own() -> None:
     assert names_of(among) == [0, 3, 9]
 
 
+def test_the_only_batch_of_an_epoch_is_kept_whole_where_images_are_left_out() -> None:
+    """It is not over all of them, though no other step follows."""
+    assert schedule(4, 20).steps_per_epoch(30) == schedule(4, 30).steps_per_epoch(30) == 1
+    assert not schedule(4, 20).takes_all(30) and schedule(4, 30).takes_all(30)
+    for among in draws(4, torch.arange(20), 20):
+        assert torch.equal(among.rows, torch.arange(20)) and names_of(among) == list(range(7))
+
+
 def test_classes_without_images_are_drawn_where_others_do_not_suffice() -> None:
     found = draws(11, torch.arange(30), None)
     for among in found:

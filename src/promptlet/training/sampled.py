@@ -1,7 +1,7 @@
 """Classes sampled for each step of a training: what a step costs then hangs no more on how many there are.
 
 A text step costs by the classes, and the loss by images times classes. With `Schedule.sampled_classes` a step
-is over that many classes: those of its images, and others by chance. Where a step would take all images, it
+is over that many classes: those of its images, and others by chance. Where a step takes all images (`Schedule.takes_all`), it
 takes those of classes drawn by chance. The loss is sampled softmax (Bengio and Senecal 2003; Jean et al.
 2015, arXiv 1412.2007): each class but an image's own also stands for those that were left out
 (`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and what other terms
@@ -50,7 +50,7 @@ class Sampler:
         asked = schedule.sampled_classes
         self.count = asked if asked is not None and asked < classes else None
         self.labels, self.classes, self.seed = labels, classes, seed
-        self.is_whole = schedule.steps_per_epoch(len(labels)) == 1
+        self.is_whole = schedule.takes_all(len(labels))
         self._known = labels.cpu().numpy() if self.count is not None else np.zeros(0, np.int64)
 
     def among(self, rows: Tensor, epoch: int, step: int) -> Among:
