@@ -1,11 +1,12 @@
 """Classes sampled for each step of a training: what a step costs then hangs no more on how many there are.
 
 A text step costs by the classes, and the loss by images times classes. With `Schedule.sampled_classes` a step
-is over that many classes: those of its images, and others by chance. Where a step takes all images (`Schedule.takes_all`), it
-takes those of classes drawn by chance. The loss is sampled softmax (Bengio and Senecal 2003; Jean et al.
-2015, arXiv 1412.2007): each class but an image's own also stands for those that were left out
-(`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and what other terms
-a loss has are of the sampled classes alone: an approximation. The draws follow from seed, epoch and step.
+is over that many classes: those of its images, and others by chance. Where a step takes all images
+(`Schedule.takes_all`), it takes those of classes drawn by chance. The loss is sampled softmax (Bengio and
+Senecal 2003; Jean et al. 2015, arXiv 1412.2007): each class but an image's own also stands for those that
+were left out (`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and
+what other terms a loss has are of the sampled classes alone: an approximation. The draws follow from seed,
+epoch and step.
 """
 
 from __future__ import annotations

@@ -164,8 +164,9 @@ def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[st
 
 def _official(info: MethodInfo) -> Schedule:
     if info.official is None and info.learns == BY_STEPS:
+        others = ", ".join((*SCHEDULES, ADAMW))
         raise OptionError(
             f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
-            f"number of epochs (see: promptlet methods {info.name}); use one of {', '.join(SCHEDULES)}"
+            f"number of epochs (see: promptlet methods {info.name}); use one of {others}"
         )
     return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))
