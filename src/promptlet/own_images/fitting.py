@@ -55,6 +55,7 @@ class FitReport:
     trainable: int
     learns: str
     schedule: str | None
+    optimizer: str | None
     epochs: int
     loss: float | None
     train_accuracy: float | None
@@ -186,6 +187,7 @@ def _report(
         trainable=method.trainable_count(),
         learns=method.info.learns,
         schedule=training.get("schedule"),
+        optimizer=training.get("optimizer"),
         epochs=len(history),
         loss=last.loss if last else None,
         train_accuracy=last.accuracy if last else None,
