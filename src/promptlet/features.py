@@ -17,6 +17,7 @@ from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import Read, check_all, read_ahead
 from promptlet.decoding.tower import Tower
 from promptlet.errors import ImageError, OptionError
+from promptlet.progress import counting, not_encoded
 from promptlet.session import precision, without_waiting
 
 BATCH = 32
@@ -62,7 +63,7 @@ def hash_and_encode(
     work = _Work(backbone, sources, views, cache, on_progress)
     images, spec = backbone.images, backbone.images.spec
     tower = Tower(images.encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
-    with decoders(backbone.device) as pool:
+    with decoders(backbone.device) as pool, counting(views):
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
@@ -109,6 +110,7 @@ class _Work:
                     if key not in self._found and key not in self._asked:
                         self._asked.add(key)
                         todo.append(View(one.source, name, one.content, view))
+            not_encoded(len(keys) - len(todo))
             self._tell(len(keys) - len(todo), always=number == 0)
             yield from todo
 

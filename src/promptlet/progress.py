@@ -28,6 +28,8 @@ NOTEBOOKS = ("ZMQInteractiveShell", "Shell")
 """What IPython calls itself in Jupyter, and in Colab."""
 
 _taken: ContextVar[bool] = ContextVar("promptlet_progress_is_shown", default=False)
+_views: ContextVar[int] = ContextVar("promptlet_views", default=1)
+_known: ContextVar[int] = ContextVar("promptlet_not_encoded", default=0)
 _bars: ContextVar[Bars | None] = ContextVar("promptlet_bars", default=None)
 
 
@@ -61,28 +63,61 @@ class NoBars:
         self._write(text)
 
 
+@contextmanager
+def counting(views: int) -> Iterator[None]:
+    """For the time of a block that encodes so many views of each image, and counts images times views."""
+    before = _views.set(views)
+    try:
+        yield
+    finally:
+        _views.reset(before)
+
+
+def not_encoded(more: int) -> None:
+    """Some of what is counted next needed no encoding, as it was in a cache: the pace is that of the rest."""
+    _known.set(_known.get() + more)
+
+
 @dataclass
 class _Pace:
-    """From where and since when a bar moves, how far it is, and now, in seconds."""
+    """Where a bar began, how far it is, and when, in seconds. known: what of all work was not encoded. made,
+    spent: what was done since but for that, and in what time."""
 
     first: int
-    began: float
     done: int
     total: int
     now: float
+    known: int
+    unit: str
+    made: int = 0
+    spent: float = 0.0
     is_new: bool = True
+
+    def move(self, done: int, now: float, known: int) -> None:
+        """It is there now."""
+        free = max(0, min(known - self.known, done - self.done))
+        made = done - self.done - free
+        if made or not free:
+            self.spent += now - self.now
+        self.made += made
+        self.done, self.now, self.known, self.is_new = done, now, known, False
 
     @property
     def per_second(self) -> float:
         """0 while nothing is known."""
-        passed = self.now - self.began
-        return (self.done - self.first) / passed if passed > 0 else 0.0
+        return self.made / self.spent if self.spent > 0 else 0.0
 
     @property
     def in_words(self) -> str:
-        """Of images."""
+        """Of images, or of their views."""
         digits = 0 if self.per_second >= 10 else 1 if self.per_second >= 1 else 2
-        return f"{self.per_second:,.{digits}f} images/s"
+        return f"{self.per_second:,.{digits}f} {self.unit}/s"
+
+    @property
+    def left(self) -> str:
+        """The time that the rest takes, in words; "" while that is not known, and at the end."""
+        rate = self.per_second
+        return f"{_in_words((self.total - self.done) / rate)} left" if rate and self.done < self.total else ""
 
 
 class _Paces:
@@ -94,10 +129,12 @@ class _Paces:
     def moved(self, name: str, done: int, total: int) -> _Pace:
         """That of ``name``, which has come so far."""
         now, pace = monotonic(), self._by_name.get(name)
+        known = _known.get() if name in OF_IMAGES else 0
         if pace is None or done < pace.done or total != pace.total:
-            self._by_name[name] = pace = _Pace(done, now, done, total, now)
+            unit = "images" if _views.get() == 1 else "views"
+            self._by_name[name] = pace = _Pace(done, done, total, now, known, unit)
         else:
-            pace.done, pace.now, pace.is_new = done, now, False
+            pace.move(done, now, known)
         return pace
 
     def forget(self, name: str) -> None:
@@ -113,13 +150,13 @@ class DrawnBars:
 
     def __init__(self, after: float = 0.0, stay: bool = True) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (
             TextColumn("{task.description:10}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             TextColumn("{task.fields[pace]}{task.fields[note]}", markup=False),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=not stay)
@@ -145,10 +182,12 @@ class DrawnBars:
         """Move the bar ``name``; it appears when it is first moved."""
         self._draw()
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="", pace="")
+            self._tasks[name] = self._progress.add_task(visible(name), total=total, note="", pace="", left="")
         pace = self._paces.moved(name, done, total)
         words = f"{pace.in_words}  " if name in OF_IMAGES and pace.per_second else ""
-        self._progress.update(self._tasks[name], completed=done, total=total, note=visible(note), pace=words)
+        self._progress.update(
+            self._tasks[name], completed=done, total=total, note=visible(note), pace=words, left=pace.left
+        )
 
     def remove(self, name: str) -> None:
         """Take a bar away."""
@@ -180,12 +219,10 @@ class WrittenBars:
         if pace.now < self._due[name] or not pace.first < done < total:
             return
         self._due[name] = pace.now + self._next
-        rate = f"{pace.in_words}, " if name in OF_IMAGES else ""
-        left = _in_words((pace.now - pace.began) * (total - done) / (done - pace.first))
+        rate = f", {pace.in_words}" if name in OF_IMAGES and pace.left else ""
+        left = f", about {pace.left}" if pace.left else ""
         after = f", {note}" if note else ""
-        self._write(
-            f"{name}: {done:,} of {total:,} ({100 * done // total} %, {rate}about {left} left){after}"
-        )
+        self._write(f"{name}: {done:,} of {total:,} ({100 * done // total} %{rate}{left}){after}")
 
     def remove(self, name: str) -> None:
         """Forget ``name``."""

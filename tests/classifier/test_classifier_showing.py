@@ -16,7 +16,8 @@ from learning_toys import toy_arrays
 from sklearn import config_context
 
 from promptlet import PromptClassifier, open_bench, progress
-from promptlet.data import FeatureFile, Item, Split, write_feature_file
+from promptlet.data import FeatureCache, FeatureFile, Item, Split, write_feature_file
+from promptlet.features import encode_images
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +200,50 @@ def test_a_notebook_has_one_line_that_is_written_over(monkeypatch: pytest.Monkey
             now[0] += 1.0
     assert shown[0].startswith("training: 1 of 4 (25 %")
     assert shown[-1] == "" and len(shown) == 4
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_pace_is_of_what_is_encoded(clock: list[float]) -> None:
+    """What comes from the cache, in portions, comes at once: it says nothing of the rest."""
+    lines: list[str] = []
+    bars = progress.WrittenBars(lines.append)
+    done = 0
+    bars.show("encoding", done, 10000)
+    for _ in range(45):
+        done += 200
+        clock[0] += 0.25
+        progress.not_encoded(200)
+        bars.show("encoding", done, 10000)
+    while done < 9900:
+        done += 30
+        clock[0] += 6.0
+        bars.show("encoding", done, 10000)
+    assert lines[0] == "encoding: 8,000 of 10,000 (80 %)"
+    assert lines[1] == "encoding: 9,150 of 10,000 (91 %, 5.0 images/s, about 3 min left)"
+    assert all("5.0 images/s" in line for line in lines[1:])
+
+
+def test_views_are_not_called_images(
+    tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cache = FeatureCache(tmp_path / "cache")
+    pictures = [np.full((40, 40, 3), number, np.uint8) for number in range(100)]
+    encode_images(tiny_backbone, pictures[:40], views=3, cache=cache)
+    lines: list[str] = []
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(progress, "monotonic", lambda: 10.0 * next(ticks))
+    for views in (3, 1):
+        bars = progress.WrittenBars(lines.append, 0.0, 0.0)
+        tell = lambda done, total, to=bars: to.show("encoding", done, total)  # noqa: E731
+        encode_images(
+            tiny_backbone, pictures, views=views, cache=cache if views > 1 else None, on_progress=tell
+        )
+    of_views = [line for line in lines if "of 300" in line]
+    assert of_views[0].endswith("(50 %, 3.2 views/s, about 46 s left)")
+    assert lines[-1].startswith("encoding: 96 of 100 (96 %, ") and "images/s" in lines[-1]

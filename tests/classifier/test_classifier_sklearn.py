@@ -46,6 +46,18 @@ def problem(tiny_backbone: Any) -> tuple[np.ndarray, np.ndarray]:
     return toy_arrays(tiny_backbone)
 
 
+OF_THE_LAST_RELEASE = (
+    "backbone method rank n_ctx ctx_init shots views schedule epochs lr batch_size seed new_names "
+    "method_options device cache checkpoint on_epoch on_encode label_names image_column label_column verbose "
+    "start_from"
+)
+
+
+def test_parameters_that_were_given_by_place_mean_the_same() -> None:
+    names = list(inspect.signature(PromptClassifier).parameters)
+    assert " ".join(names).startswith(OF_THE_LAST_RELEASE + " ")
+
+
 def quick(backbone: Any, **options: Any) -> PromptClassifier:
     return PromptClassifier(**{"backbone": backbone, "epochs": 2, "cache": False, **options})
 

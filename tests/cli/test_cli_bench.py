@@ -122,6 +122,32 @@ def test_options_for_all_methods(shell: Any, bench: Any) -> None:
     }  # fmt: skip
 
 
+def test_every_setting_reaches_the_runs(shell: Any, bench: Any) -> None:
+    given = (
+        "--lr",
+        0.5,
+        "--batch-size",
+        3,
+        "--sampled-classes",
+        2,
+        "--sampler",
+        "promptlet",
+        "--schedule",
+        "coop",
+    )
+    told = shell.json(*bench("--methods", "coop", "--seeds", 1, *given, "--dry-run"))
+    [run] = told["runs"]
+    settings = {"name": "coop", "epochs": 2, "lr": 0.5, "batch_size": 3, "sampled_classes": 2}
+    assert {name: run["settings"][name] for name in settings} == settings
+    assert run["sampler"] == "promptlet" and run["views"] == 1
+    done = shell.json(*bench("--methods", "coop", "--seeds", 1, "--sampled-classes", 2))
+    assert done["summary"][0]["settings"]["sampled_classes"] == 2
+    whole = shell.json(*bench("--methods", "coop", "--seeds", 1))
+    assert len(whole["done"]) == 1 and "sampled_classes" not in whole["summary"][0]["settings"]
+    refused = shell.refuses(*bench("--methods", "coop:per_class=true", "--sampled-classes", 2))
+    assert "sampled_classes=2 is not possible with 'coop': each class has a context of its own" in refused
+
+
 def test_failures_are_kept_and_the_others_go_on(
     shell: Any, bench: Any, toy: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -58,3 +58,17 @@ def test_auto_takes_what_is_recommended(
     again = ("fit", pictures, "--backbone", clip_folder, "--out", tmp_path / "c.prompt")
     assert "--method auto" in shell.refuses(*again, "--closed")
     assert "--rank" in shell.refuses(*again, "--method", "auto", "--rank", 2)
+
+
+def test_auto_tells_what_was_left_out(
+    shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("promptlet.own_images.comparing.run.USUAL", [("coop", {}), ("linear_probe", {})])
+    words = ("fit", pictures, "--backbone", clip_folder, "--method", "auto", "--estimate", "none")
+    sampled = (*words, "--epochs", 1, "--sampled-classes", 2)
+    told = shell.run(*sampled, "--out", tmp_path / "a.prompt").stderr
+    assert "note: linear_probe was left out: sampled_classes=2 is not possible with 'linear_probe'" in told
+    facts = shell.json(*sampled, "--out", tmp_path / "b.prompt")
+    assert facts["method"] == "coop" and list(facts["compare"]["failed"]) == ["linear_probe"]
+    refused = shell.refuses(*words, "--capture", "--device", "cpu", "--out", tmp_path / "c.prompt")
+    assert "capture is not possible here: the backbone is on cpu" in refused

@@ -89,6 +89,9 @@ def test_methods(shell: Any) -> None:
     assert all(name in text and info.info.paper.split(",")[0] in text for name, info in METHODS.items())
     one = shell.run("methods", "rlp").stdout
     assert "rank=1" in one and "@article" in one
+    assert "with several views, batches, dropout or sampled classes: epochs=200\n" in one
+    coop = shell.run("methods", "coop").stdout
+    assert "lbfgs\n          with several views, batches, per_class or sampled classes: as it is\n" in coop
     assert "Did you mean 'rlp'?" in shell.refuses("methods", "rpl")
 
 

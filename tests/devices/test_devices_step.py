@@ -20,7 +20,7 @@ from promptlet.methods import METHODS, Method, build_method
 from promptlet.methods.inputs import FeatureInputs, Inputs
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.training import Schedule, train
-from promptlet.training.captured import precision_of_steps
+from promptlet.training.captured import precision_of_steps, why_not_captured
 
 NAMES = ["dog", "the dog", "cat photo"]
 IMAGES_IN_ALL = 8
@@ -169,6 +169,17 @@ def test_only_products_of_towers_are_in_low_precision(
         assert torch.float32 not in seen["addmm"] or name == "cocoop"  # its meta-net, beside the tower
     else:
         assert all(torch.bfloat16 not in dtypes for dtypes in seen.values())
+
+
+@pytest.mark.parametrize(("case", "waits"), [("rlp", {TO_CARD: 1}), ("vpt", {})])
+def test_a_plain_text_tower_waits_at_each_step(
+    case: str, waits: dict[str, int], librarys_card: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So such steps are not captured; those of a plain image tower could be."""
+    monkeypatch.setattr(librarys_card.text, "engine", None)
+    monkeypatch.setattr(librarys_card.images, "engine", None)
+    assert waits_of(case, librarys_card)[0] == waits
+    assert bool(why_not_captured(METHODS[case], librarys_card)) == bool(waits)
 
 
 def test_the_ledger_counts_what_a_card_would_wait_for(card: Backbone) -> None:

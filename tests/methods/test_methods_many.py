@@ -115,14 +115,18 @@ def test_gradients_reach_the_inputs_too(small: list[int]) -> None:
         torch.testing.assert_close(found, wanted)
 
 
-def test_without_gradients_there_are_none_to_make(small: list[int]) -> None:
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_there_are_none_to_make(mode: Any, small: list[int]) -> None:
+    """Also of what can learn."""
+
     def objective(x: Tensor, y: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         assert not torch.is_grad_enabled()
         logits = x @ classes.T
         return torch.nn.functional.cross_entropy(logits, y), logits
 
-    with torch.no_grad():
-        loss, answers = over_images(objective, torch.eye(5), torch.arange(5), 5, torch.eye(5))
+    learned = torch.eye(5, requires_grad=True)
+    with mode():
+        loss, answers = over_images(objective, torch.eye(5), torch.arange(5), 5, learned)
     assert not loss.requires_grad
     assert answers.tolist() == [0, 1, 2, 3, 4]
     assert small

@@ -13,6 +13,7 @@ import promptlet
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptClassifier
 from promptlet.errors import DataError, OptionError
+from promptlet.own_images.judging import prepare
 
 
 def test_features_with_names_and_with_numbers_are_the_same(tiny_backbone: Backbone) -> None:
@@ -84,3 +85,15 @@ def test_a_folder(tiny_backbone: Backbone, tmp_path: Path) -> None:
     clf = PromptClassifier(tiny_backbone, "tip_adapter", cache=False)
     found = promptlet.estimate(clf, tmp_path)
     assert found.images == 8 and found.folds == 4 and found.chance == 50.0
+
+
+def test_a_backbone_is_loaded_as_a_fit_loads_it(clip_folder: Path, tiny_backbone: Backbone) -> None:
+    """In what it was said to compute in."""
+    given = PromptClassifier(str(clip_folder), device="cpu", dtype="bfloat16")
+    prepare(given)
+    assert given.backbone_.arithmetic == "bfloat16"
+    x, y = toy_arrays(tiny_backbone)
+    wrong = PromptClassifier(str(clip_folder), "linear_probe", device="cpu", dtype="float8")
+    for ask in (promptlet.estimate, promptlet.compare):
+        with pytest.raises(OptionError, match="dtype='float8'"):
+            ask(wrong, x, y)

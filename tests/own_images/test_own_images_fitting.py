@@ -44,11 +44,12 @@ def test_it_tells_what_it_did_as_plain_values(photos: Path, tiny_backbone: Backb
     assert report.test_accuracy == 100.0 * classifier.score(photos)
     assert {what for what, *_ in told} == {"encoding", "training", "testing", "estimating"}
     assert json.loads(json.dumps(report.facts()))["class_names"] == ["blue", "red"]
+    assert (report.schedule, report.optimizer) == ("fast", "lbfgs")
 
 
 def test_without_test_images_it_says_nothing_of_them(photos: Path, tiny_backbone: Backbone) -> None:
     report = fit(PromptClassifier(tiny_backbone, "zero_shot", cache=False), read_own(photos / "train"))
-    assert (report.test_accuracy, report.test_images, report.loss, report.schedule) == (None, 0, None, None)
+    assert (report.test_accuracy, report.test_images, report.loss, report.optimizer) == (None, 0, None, None)
 
 
 @pytest.mark.parametrize("method", ["linear_probe", "tip_adapter"])

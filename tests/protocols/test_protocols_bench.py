@@ -328,3 +328,13 @@ def test_in_processes(clip_folder: Path, toy: Path, tmp_path: Path) -> None:
     assert outcome.is_whole and len(outcome.done) == 4
     again = open_bench(toy, "zero_shot,rlp", backbone=clip_folder, out=tmp_path / "inline", **QUICK).run()
     assert [r["H"] for r in outcome.records] == pytest.approx([r["H"] for r in again.records])
+
+
+def test_classes_are_sampled_where_a_method_can(tiny_backbone: Backbone, toy: Path, tmp_path: Path) -> None:
+    """Else the plan is refused, before images are encoded."""
+    sampled = {"settings": Settings(sampled_classes=2), "seeds": 1}
+    planned = opened(tiny_backbone, toy, "coop,zero_shot", tmp_path, **sampled).runs
+    assert [run.settings.get("sampled_classes") for run in planned] == [2, None]
+    for methods in ("coop:per_class=true", "linear_probe"):
+        with pytest.raises(OptionError, match="sampled_classes=2 is not possible"):
+            opened(tiny_backbone, toy, methods, tmp_path, **sampled)

@@ -31,6 +31,16 @@ def test_the_likest_runs_count() -> None:
         took(2.0, replace(RUN, fingerprint="d-e-f")),
         took(2.0, replace(RUN, settings={"name": "coop"})),
         took(2.0, replace(RUN, views=4)),
+        took(2.0, replace(RUN, dtype="mixed")),
+        *(
+            took(2.0, replace(RUN, settings={**RUN.settings, name: value}))
+            for name, value in (
+                ("optimizer", "lbfgs"),
+                ("epochs", 7),
+                ("batch_size", 9),
+                ("sampled_classes", 5),
+            )
+        ),
         took(2.0, status="failed"),
         {name: value for name, value in took(2.0).items() if name != "seconds_total"},
     ],

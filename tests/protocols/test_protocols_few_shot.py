@@ -16,6 +16,7 @@ from promptlet.data import read_feature_file, sample_shots
 from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES, NOTHING
+from promptlet.promptfile import load_prompt_file
 from promptlet.protocols import RunStore, few_shot
 from promptlet.protocols.planning import Settings, parse_methods
 from promptlet.protocols.run.datasets import FeatureSource, open_dataset
@@ -26,7 +27,13 @@ COSTS = ("trainable", "file_bytes", "text_passes", "seconds", "history", "sample
 
 
 def run_toy(
-    backbone: Backbone, path: Path, methods: str, store: RunStore | None = None, seed: int = 1, shots: int = 2
+    backbone: Backbone,
+    path: Path,
+    methods: str,
+    store: RunStore | None = None,
+    seed: int = 1,
+    shots: int = 2,
+    schedule: str = "fast",
 ) -> list[dict[str, Any]]:
     dataset = open_dataset(str(path))
     runs = few_shot.plan(
@@ -35,7 +42,7 @@ def run_toy(
         [shots],
         [seed],
         backbone.fingerprint,
-        settings=Settings(epochs=3),
+        settings=Settings(schedule, epochs=3),
     )
     return [few_shot.execute(run, dataset, FeatureSource(backbone), store=store) for run in runs]
 
@@ -64,6 +71,16 @@ def test_training_sees_the_shots_of_every_class(tiny_backbone: Backbone, tmp_pat
     json.dumps(result, allow_nan=False)
     [short] = run_toy(tiny_backbone, path, "zero_shot", shots=16)
     assert short["short_classes"] == list(NAMES)
+
+
+@pytest.mark.parametrize(("schedule", "optimizer"), [("fast", "lbfgs"), ("adamw", "adamw")])
+def test_a_stored_training_tells_its_optimizer(
+    schedule: str, optimizer: str, tiny_backbone: Backbone, tmp_path: Path
+) -> None:
+    path, store = write_toy(tmp_path / "toy.npz"), RunStore(tmp_path / "runs")
+    [result] = run_toy(tiny_backbone, path, "coop", store, schedule=schedule)
+    training = load_prompt_file(store.folder / "trained" / f"{result['trained']['key']}.prompt").training
+    assert (training["schedule"], training["optimizer"]) == ("fast", optimizer)
 
 
 @pytest.mark.parametrize("method", [m for m, kind in METHODS.items() if kind.info.reads == FEATURES])

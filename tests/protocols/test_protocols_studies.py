@@ -70,10 +70,10 @@ def test_plain_runs_of_the_methods_are_settings_of_the_studies(tmp_path: Path) -
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_trains_all_its_methods_alike(name: str) -> None:
     learning = {s.method for s in STUDIES[name].settings if s.options}
-    for schedule in ("fast", "coop"):
+    for schedule, same in (("fast", "fast"), ("adamw", "fast"), ("coop", "coop")):
         chosen = trained_alike(Settings(schedule))
         found = {method_schedule(METHODS[m].info, chosen.schedule) for m in learning}
-        assert found == {SCHEDULES[schedule]}
+        assert found == {SCHEDULES[same]}
     assert trained_alike(Settings("fast", epochs=7)).epochs == 7
 
 

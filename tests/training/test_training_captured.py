@@ -44,7 +44,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return held, replay
 
     monkeypatch.setattr(loop, "Captured", partial(Captured, record=record))
-    monkeypatch.setattr(loop, "check_captured", lambda _method: None)
+    monkeypatch.setattr(loop, "check_captured", lambda _method, _backbone: None)
     return count
 
 
@@ -75,8 +75,21 @@ def test_on_a_cpu_nothing_can_be_captured(tiny_backbone: Any) -> None:
 def test_what_asks_the_host_is_told(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     method = build_method("qcoop", tiny_backbone, NAMES)
     monkeypatch.setattr(type(tiny_backbone), "device", torch.device("cuda"))
-    assert "NumPy finds its clusters" in captured.why_not_captured(method)
-    assert captured.why_not_captured(build_method("coop", tiny_backbone, NAMES)) == ""
+    assert "NumPy finds its clusters" in captured.why_not_captured(method, tiny_backbone)
+    assert captured.why_not_captured(METHODS["coop"], tiny_backbone) == ""
+
+
+def test_a_text_tower_without_the_engine_cannot_be_captured(
+    tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes token ids at each step, which wait for the host (`test_devices_step`)."""
+    monkeypatch.setattr(type(tiny_backbone), "device", torch.device("cuda"))
+    monkeypatch.setattr(tiny_backbone.text, "engine", None)
+    for name in ("coop", "maple"):
+        with pytest.raises(OptionError, match=f"with {name!r} here: the text tower takes the plain path"):
+            captured.check_captured(METHODS[name], tiny_backbone)
+    for name in ("vpt", "clip_adapter"):  # nothing of theirs is learned in that tower
+        captured.check_captured(METHODS[name], tiny_backbone)
 
 
 def test_every_method_says_whether_it_asks() -> None:

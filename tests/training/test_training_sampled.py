@@ -16,7 +16,6 @@ from learning_toys import NAMES, toy_problem
 from promptlet.classifier import PromptClassifier
 from promptlet.errors import OptionError, TrainingError
 from promptlet.methods import METHODS, Method, build_method
-from promptlet.protocols.planning import Settings
 from promptlet.training import Schedule, method_schedule, train
 from promptlet.training.sampled import Among, Sampler, check_sampled
 
@@ -63,6 +62,14 @@ def test_a_batch_is_kept_whole_beside_others_by_chance() -> None:
 def test_a_batch_of_more_classes_than_asked_for_is_over_its_own() -> None:
     [among, *_] = draws(2, torch.tensor([0, 10, 29]), 3)
     assert names_of(among) == [0, 3, 9]
+
+
+def test_the_only_batch_of_an_epoch_is_kept_whole_where_images_are_left_out() -> None:
+    """It is not over all of them, though no other step follows."""
+    assert schedule(4, 20).steps_per_epoch(30) == schedule(4, 30).steps_per_epoch(30) == 1
+    assert not schedule(4, 20).takes_all(30) and schedule(4, 30).takes_all(30)
+    for among in draws(4, torch.arange(20), 20):
+        assert torch.equal(among.rows, torch.arange(20)) and names_of(among) == list(range(7))
 
 
 def test_classes_without_images_are_drawn_where_others_do_not_suffice() -> None:
@@ -226,8 +233,3 @@ def test_a_classifier_takes_it_and_its_file_tells_it(tiny_backbone: Any, tmp_pat
         PromptClassifier(tiny_backbone, sampled_classes=1).fit(features[0].numpy(), words)
     with pytest.raises(OptionError, match="not possible with 'tip_adapter'"):
         PromptClassifier(tiny_backbone, "tip_adapter", sampled_classes=3).fit(features[0].numpy(), words)
-
-
-def test_settings_of_a_benchmark_have_it() -> None:
-    assert Settings(sampled_classes=5).sampled_classes == 5
-    assert Settings().sampled_classes is None

@@ -118,7 +118,9 @@ def test_official_is_coop_as_the_methods_own_code_runs_it() -> None:
     assert method_schedule(METHODS["coop"].info, "official", epochs=3).epochs == 3
     assert method_schedule(METHODS["zero_shot"].info, "official").name == "official"  # trains nothing anyway
     for name in ("rlp", "dip_do", "dip_pp"):
-        with pytest.raises(OptionError, match=f"'{name}' has no official schedule.*use one of coop, fast"):
+        with pytest.raises(
+            OptionError, match=f"'{name}' has no official schedule.*use one of coop, fast, adamw"
+        ):
             method_schedule(METHODS[name].info, "official")
     with pytest.raises(OptionError, match="allowed: coop, fast, adamw, official"):
         method_schedule(METHODS["coop"].info, "offical")

@@ -28,16 +28,14 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
     ctx_init : words the context starts at (as many tokens as n_ctx), "random", or None: "a photo of a".
     shots : images per class drawn for training; None takes all that are given.
     views : readings of each image that are cached: 1 is the plain one, more add augmented ones.
-    schedule : "fast" (few large steps), "coop", "official" (coop as the method's own code runs it), or a
-        `Schedule`.
+    schedule : "fast" (few large steps), "adamw" (fast by AdamW alone), "coop", "official" (coop as the
+        method's own code runs it), or a `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
-    sampled_classes : classes that each step is over, drawn by chance, where there are thousands
-        (`promptlet.training.sampled`); None: all.
     seed : for the draw of shots, the start and the order. 0 is a seed.
     new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"
         (`promptlet.methods.new_names`); None takes the method's own.
     method_options : further options of the method, such as {"dropout": 0.2}.
-    device, dtype : as in `load_backbone`, of a backbone that is not loaded yet.
+    device : as in `load_backbone`, of a backbone that is not loaded yet.
     cache : True for the user's feature cache, a folder, a `FeatureCache`, or False for none.
     checkpoint : a file that lets an interrupted fit go on; None for none.
     on_epoch : called with an `EpochReport` after each epoch.
@@ -50,6 +48,11 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
         when it takes long and there is no on_encode or on_epoch; elsewhere the logger "promptlet" is told.
     start_from : a prompt file of the same backbone, method and shape, whose numbers the training begins with;
         other class names are allowed where its numbers belong to none.
+    sampled_classes : classes that each step is over, drawn by chance, where there are thousands
+        (`promptlet.training.sampled`); None: all.
+    dtype : as ``device``.
+    capture : True captures training steps on a CUDA device as graphs, which start at once what a step starts
+        one by one (`promptlet.training.captured`).
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from promptlet.errors import OptionError, PromptFileError
-from promptlet.methods import METHODS, Method
+from promptlet.methods import METHODS, Method, MethodInfo
 from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import check_template
@@ -25,6 +25,7 @@ from promptlet.promptfile import (
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
 from promptlet.training import SCHEDULE_NAMES
+from promptlet.training.schedules import ADAMW, FAST
 
 
 def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
@@ -145,16 +146,22 @@ def round_method(method: Method, precision: str | None) -> None:
 def parameters_of(file: PromptFile) -> dict[str, Any]:
     """The parameters of a classifier that a file tells: its method, options, and how it was trained."""
     training = dict(file.training)
-    told: dict[str, Any] = {
-        key: training[key] for key in ("shots", "seed", "views", "epochs", "lr") if key in training
-    }
+    kept = ("shots", "seed", "views", "epochs", "lr", "sampled_classes")
+    told: dict[str, Any] = {key: training[key] for key in kept if key in training}
     if training.get("schedule") in SCHEDULE_NAMES:
-        told["schedule"] = training["schedule"]
+        told["schedule"] = _schedule_of(METHODS[file.method].info, training)
     options = options_of(file)
     main: dict[str, Any] = {
         name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init", "new_names") if name in options
     }
     return {"method": file.method, "method_options": options or None, **main, **told}
+
+
+def _schedule_of(info: MethodInfo, training: Mapping[str, Any]) -> str:
+    """By its name. A file without an optimiser is from before ``fast`` had another one than AdamW."""
+    name = str(training["schedule"])
+    is_adamw = name == FAST and bool(info.fast_whole) and training.get("optimizer", ADAMW) == ADAMW
+    return ADAMW if is_adamw else name
 
 
 def check_compact(method: str) -> None:

@@ -18,6 +18,7 @@ from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.captured import check_captured
 from promptlet.training.sampled import check_sampled
 
 
@@ -38,6 +39,7 @@ class Parameters(Protocol):
     seed: int
     new_names: str | None
     method_options: Mapping[str, Any] | None
+    capture: bool
 
 
 def whole(given: Parameters, name: str) -> Any:
@@ -68,7 +70,18 @@ def schedule_of(given: Parameters) -> Schedule:
         lr=given.lr,
         **changes,
     )
-    check_sampled(METHODS[given.method], schedule)
+    check_sampled(METHODS[given.method], schedule, options)
+    return schedule
+
+
+def checked_schedule(given: Parameters, backbone: Backbone, method: Method | None = None) -> Schedule:
+    """The same, for whoever encodes images next: raises OptionError where the method, built or not, cannot be
+    trained by it on ``backbone``."""
+    schedule = schedule_of(given)
+    kind = METHODS[given.method] if method is None else method
+    check_sampled(kind, schedule)
+    if given.capture:
+        check_captured(kind, backbone)
     return schedule
 
 
@@ -130,7 +143,7 @@ def training_record(given: Parameters, method: Method, schedule: Schedule, image
     }
     if method.info.learns == BY_STEPS:
         record |= {"schedule": schedule.name, "epochs": schedule.epochs, "lr": float(schedule.lr)}
-        record["sampled_classes"] = schedule.sampled_classes
+        record |= {"optimizer": schedule.optimizer, "sampled_classes": schedule.sampled_classes}
     template = getattr(method, "template", None)
     if template is not None and getattr(method, "reads_template", True):
         record["template"] = template

@@ -15,7 +15,7 @@ from promptlet.backbones import DEFAULT_BACKBONE, Backbone
 from promptlet.classifier.answering import answered, probabilities
 from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitted import check_fitted
-from promptlet.classifier.fitting import draw_of, new_method, schedule_of, training_record, validation
+from promptlet.classifier.fitting import checked_schedule, draw_of, new_method, training_record, validation
 from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
 from promptlet.classifier.given.take import labelled, take
 from promptlet.classifier.inputs import Images, as_names, draw_rows
@@ -35,7 +35,6 @@ from promptlet.pixels import PixelInputs
 from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
-from promptlet.training.captured import check_captured
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,8 +48,6 @@ class PromptLearner(LearnedPrompt):
     """How often it will be right on other images: of `promptlet.own_images`, where that was asked."""
     checkpoint_stays = False
     """Set to True, a finished fit leaves its checkpoint, for who removes it once the prompt file stands."""
-    capture = False
-    """Set to True, training steps on a CUDA device are captured as graphs (`promptlet.training.train`)."""
 
     def __init__(
         self,
@@ -65,12 +62,10 @@ class PromptLearner(LearnedPrompt):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
-        sampled_classes: int | None = None,
         seed: int = 1,
         new_names: str | None = None,
         method_options: Mapping[str, Any] | None = None,
         device: str | None = None,
-        dtype: str | None = None,
         cache: bool | str | Path | FeatureCache = True,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
@@ -80,6 +75,9 @@ class PromptLearner(LearnedPrompt):
         label_column: str | None = None,
         verbose: bool | None = None,
         start_from: str | Path | None = None,
+        sampled_classes: int | None = None,
+        dtype: str | None = None,
+        capture: bool = False,
     ) -> None:
         self.backbone = backbone
         self.method = method
@@ -92,12 +90,10 @@ class PromptLearner(LearnedPrompt):
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
-        self.sampled_classes = sampled_classes
         self.seed = seed
         self.new_names = new_names
         self.method_options = method_options
         self.device = device
-        self.dtype = dtype
         self.cache = cache
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
@@ -107,6 +103,9 @@ class PromptLearner(LearnedPrompt):
         self.label_column = label_column
         self.verbose = verbose
         self.start_from = start_from
+        self.sampled_classes = sampled_classes
+        self.dtype = dtype
+        self.capture = capture
 
     def parameters(self) -> dict[str, Any]:
         """What the constructor was given, by name."""
@@ -142,9 +141,8 @@ class PromptLearner(LearnedPrompt):
         classes, targets = classes_of(words, self.label_names)
         class_names = check_class_names(classes.words, "the labels")
         rows, self.short_classes_ = draw_rows(targets, class_names, shots, seed)
-        method, schedule = new_method(self, self.backbone_, class_names), schedule_of(self)
-        if self.capture:  # before images are encoded
-            check_captured(method)
+        method = new_method(self, self.backbone_, class_names)
+        schedule = checked_schedule(self, self.backbone_, method)
         self.started_ = None if self.start_from is None else start_from(method, self.start_from)
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
@@ -163,7 +161,6 @@ class PromptLearner(LearnedPrompt):
                 on_epoch=watch.on_epoch,
                 checkpoint=self.checkpoint,
                 checkpoint_stays=self.checkpoint_stays,
-                capture=self.capture,
             )
         self._settle(method, classes)
         for name in (*FEATURES_IN, "estimate_"):  # of an earlier fit

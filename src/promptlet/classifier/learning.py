@@ -27,7 +27,6 @@ def learn(
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_stays: bool = False,
-    capture: bool = False,
 ) -> tuple[Method, TrainingResult]:
     """A method as ``given`` says, over ``class_names``, trained on inputs whose targets (N,) index them.
 
@@ -47,6 +46,6 @@ def learn(
         on_epoch=on_epoch,
         checkpoint=None if checkpoint is None else Path(checkpoint),
         checkpoint_stays=checkpoint_stays,
-        capture=capture,
+        capture=given.capture,
     )
     return method, result

@@ -11,6 +11,8 @@ from promptlet.cli.shell import Json, emit_json, examples, say, table
 from promptlet.cli.streams import emit_document
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from promptlet.methods import MethodInfo
 
 HEAD = ("method", "what it is", "learns", "options", "unseen names", "official", "paper")
@@ -93,12 +95,16 @@ def _show(info: MethodInfo) -> None:
     forms = (("fast", "fast", info.fast_whole or info.fast), ("official", "coop", info.official))
     for name, schedule, changes in forms:
         if changes:
-            told = ", ".join(f"{key}={value}" for key, value in changes.items())
-            say(f"{name:9} schedule {schedule} with {told}")
-    if info.fast_whole:
-        told = ", ".join(f"{key}={value}" for key, value in info.fast.items()) or "as it is"
-        say(f"          {told}, with several views, batches, sampled classes or dropout")
+            say(f"{name:9} schedule {schedule} with {_in_words(changes)}")
+        if name == "fast" and info.fast_whole:
+            varied = [option for option in ("dropout", "per_class") if option in info.options]
+            when = ", ".join(["several views", "batches", *varied])
+            say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")
     emit_document(f"\n{visible_lines(info.bibtex)}\n")
+
+
+def _in_words(changes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in changes.items())

@@ -35,7 +35,10 @@ def over_images(
     if len(labels) * width <= HELD:
         return objective(inputs, labels, *shared)
     size = max(1, PART // width)
-    mean, best = _OverImages.apply(objective, size, labels, inputs, *shared)  # type: ignore[no-untyped-call]
+    given = (inputs, *shared)
+    if not torch.is_grad_enabled():  # what is asked of a function does not tell it
+        given = tuple(tensor.detach() for tensor in given)
+    mean, best = _OverImages.apply(objective, size, labels, *given)  # type: ignore[no-untyped-call]
     return mean, best
 
 

@@ -67,7 +67,7 @@ def answer_all(
 
 def next_size(size: int, seconds: float) -> int:
     """How many images are next, after ``size`` took so long."""
-    return min(2 * size, max(MOST, size)) if seconds < QUICK else size
+    return min(2 * size, MOST) if seconds < QUICK else size
 
 
 @dataclass(frozen=True)

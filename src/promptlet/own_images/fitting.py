@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from promptlet.classifier import PromptLearner
-from promptlet.classifier.fitting import draw_of
+from promptlet.classifier.fitting import checked_schedule, draw_of
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import usual_share
@@ -55,6 +55,7 @@ class FitReport:
     trainable: int
     learns: str
     schedule: str | None
+    optimizer: str | None
     epochs: int
     loss: float | None
     train_accuracy: float | None
@@ -116,6 +117,7 @@ def _read(classifier: PromptLearner, test: Part, tell: Progress) -> None:
             raise ImageError(next(iter(bad.values())))
         return
     prepare(classifier)
+    checked_schedule(classifier, classifier.backbone_)
     shown = partial(_tell, tell, "encoding")
     Reader(info, classifier.backbone_, classifier.cache, shown).frozen(test.images)
 
@@ -185,6 +187,7 @@ def _report(
         trainable=method.trainable_count(),
         learns=method.info.learns,
         schedule=training.get("schedule"),
+        optimizer=training.get("optimizer"),
         epochs=len(history),
         loss=last.loss if last else None,
         train_accuracy=last.accuracy if last else None,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from promptlet.classifier import PromptLearner
+from promptlet.classifier.fitting import checked_schedule
 from promptlet.classifier.given.parts import TRAIN, Asked, Given
 from promptlet.classifier.given.take import take
 from promptlet.classifier.labels import read_labels, words_of
@@ -36,6 +37,7 @@ def estimate(
     parts = _parts(classifier, images, labels)
     given = classifier.untrained()
     prepare(given)
+    checked_schedule(given, given.backbone_)
     with keeping_features(given):
         material = taught_material(given, parts["train"])
         val = validation_of(given, parts["val"], given.method, material.classes)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import round_method
 from promptlet.classifier.fitting import draw_of, validation, whole
@@ -135,8 +134,7 @@ def _because(way: Way, reason: str) -> Way:
 def prepare(classifier: PromptLearner) -> None:
     """Check its numbers and load its backbone, as a fit does."""
     draw_of(classifier)
-    given = classifier.backbone
-    classifier.backbone_ = given if isinstance(given, Backbone) else load_backbone(given, classifier.device)
+    classifier._load_backbone()
 
 
 def findings(

@@ -194,7 +194,7 @@ def _run(
         batch_size=settings.batch_size,
         sampled_classes=settings.sampled_classes,
     )
-    check_sampled(METHODS[method], schedule)
+    check_sampled(METHODS[method], schedule, complete)
     learns = info.learns == BY_STEPS
     return Run(
         protocol=protocol,

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods import Method
 from promptlet.methods.method import IMAGES, NOTHING
@@ -103,15 +104,33 @@ class Captured:
         return loss.detach(), logits.detach(), *(one for one in gradients if one is not None)
 
 
-def why_not_captured(method: Method) -> str:
+def why_not_on(backbone: Backbone) -> str:
+    """Why no steps at all can be captured there, in words without an end; "" where some can."""
+    if backbone.device.type != "cuda":
+        return f"the backbone is on {backbone.device}, and only CUDA has graphs of steps"
+    return ""
+
+
+def why_not_captured(method: Method | type[Method], backbone: Backbone) -> str:
     """Why the steps of a method cannot be captured, in words without an end; "" where they can."""
-    if method.backbone.device.type != "cuda":
-        return f"the backbone is on {method.backbone.device}, and only CUDA has graphs of steps"
-    return method.asks_host
+    why = why_not_on(backbone) or method.asks_host
+    if not why and method.info.in_text_tower and not backbone.text.exact_sharing:
+        return (
+            "the text tower takes the plain path, the library's own forward, which is given token ids by the "
+            "host at each step"
+        )
+    return why
 
 
-def check_captured(method: Method) -> None:
-    """Raise OptionError where steps are to be captured and cannot."""
-    why = why_not_captured(method)
+def check_device(backbone: Backbone) -> None:
+    """Raise OptionError where no steps can be captured there, whatever the method."""
+    why = why_not_on(backbone)
+    if why:
+        raise OptionError(f"capture is not possible here: {why}; leave it out")
+
+
+def check_captured(method: Method | type[Method], backbone: Backbone) -> None:
+    """Raise OptionError where steps are to be captured and cannot; a method may be built, or not yet."""
+    why = why_not_captured(method, backbone)
     if why and method.info.learns != NOTHING:
         raise OptionError(f"capture is not possible with {method.info.name!r} here: {why}; leave it out")

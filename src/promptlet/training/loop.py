@@ -73,7 +73,7 @@ def train(
     """
     check_sampled(method, schedule)
     if capture:
-        check_captured(method)
+        check_captured(method, method.backbone)
     data = _training_data(method, inputs, labels, schedule, val)
     began = time.perf_counter()
     method.taught = method.class_names
@@ -271,7 +271,7 @@ def _batches(
 
 def _order(images: int, schedule: Schedule, epoch: int, seed: int) -> Tensor:
     """Which image comes when (N,)."""
-    if images > MANY and (schedule.batch_size or images) >= images:
+    if images > MANY and schedule.takes_all(images):
         return torch.arange(images, dtype=torch.int64, device="cpu")
     return torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
 

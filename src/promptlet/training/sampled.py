@@ -1,16 +1,19 @@
 """Classes sampled for each step of a training: what a step costs then hangs no more on how many there are.
 
 A text step costs by the classes, and the loss by images times classes. With `Schedule.sampled_classes` a step
-is over that many classes: those of its images, and others by chance. Where a step would take all images, it
-takes those of classes drawn by chance. The loss is sampled softmax (Bengio and Senecal 2003; Jean et al.
-2015, arXiv 1412.2007): each class but an image's own also stands for those that were left out
-(`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and what other terms
-a loss has are of the sampled classes alone: an approximation. The draws follow from seed, epoch and step.
+is over that many classes: those of its images, and others by chance. Where a step takes all images
+(`Schedule.takes_all`), it takes those of classes drawn by chance. The loss is sampled softmax (Bengio and
+Senecal 2003; Jean et al. 2015, arXiv 1412.2007): each class but an image's own also stands for those that
+were left out (`Method.entropy`). The sum under the softmax is right on average, its logarithm is not, and
+what other terms a loss has are of the sampled classes alone: an approximation. The draws follow from seed,
+epoch and step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from promptlet.errors import OptionError
 from promptlet.methods import Method
 from promptlet.methods.method import IMAGES, NOTHING
 from promptlet.session import without_waiting
-from promptlet.training.schedules import Schedule
+from promptlet.training.schedules import NO_OPTIONS, Schedule
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Sampler:
         asked = schedule.sampled_classes
         self.count = asked if asked is not None and asked < classes else None
         self.labels, self.classes, self.seed = labels, classes, seed
-        self.is_whole = schedule.steps_per_epoch(len(labels)) == 1
+        self.is_whole = schedule.takes_all(len(labels))
         self._known = labels.cpu().numpy() if self.count is not None else np.zeros(0, np.int64)
 
     def among(self, rows: Tensor, epoch: int, step: int) -> Among:
@@ -70,9 +73,13 @@ class Sampler:
         return Among(rows, chosen, without_waiting(labels, self.labels.device))
 
 
-def check_sampled(method: Method | type[Method], schedule: Schedule) -> None:
-    """Raise OptionError where classes are to be sampled for a method that gains nothing by it, or cannot."""
-    if schedule.sampled_classes is None or method.samples_classes or method.info.learns == NOTHING:
+def check_sampled(
+    method: Method | type[Method], schedule: Schedule, options: Mapping[str, Any] = NO_OPTIONS
+) -> None:
+    """Raise OptionError where classes are to be sampled for a method that gains nothing by it, or cannot.
+    options: those it will be built with, where it is not built yet."""
+    is_able = method.samples_classes and not options.get("per_class")
+    if schedule.sampled_classes is None or is_able or method.info.learns == NOTHING:
         return
     raise OptionError(
         f"sampled_classes={schedule.sampled_classes} is not possible with {method.info.name!r}: "

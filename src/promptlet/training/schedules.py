@@ -69,9 +69,13 @@ class Schedule:
             return self.lr * min(1.0, 2.0 * (1.0 - epoch / self.epochs))
         return self.lr / 2 * (1 + math.cos(math.pi * epoch / self.epochs))
 
+    def takes_all(self, images: int) -> bool:
+        """Whether a step is over all of so many images."""
+        return self.batch_size is None or images <= self.batch_size
+
     def steps_per_epoch(self, images: int) -> int:
         """Optimiser steps in one epoch of ``images`` images."""
-        if self.batch_size is None or images <= self.batch_size:
+        if self.batch_size is None or self.takes_all(images):
             return 1
         return images // self.batch_size if self.drop_last else -(-images // self.batch_size)
 
@@ -160,8 +164,9 @@ def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[st
 
 def _official(info: MethodInfo) -> Schedule:
     if info.official is None and info.learns == BY_STEPS:
+        others = ", ".join((*SCHEDULES, ADAMW))
         raise OptionError(
             f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
-            f"number of epochs (see: promptlet methods {info.name}); use one of {', '.join(SCHEDULES)}"
+            f"number of epochs (see: promptlet methods {info.name}); use one of {others}"
         )
     return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))

@@ -110,7 +110,7 @@ def command(
         backbone=backbone,
         shots=shots,
         seeds=numbers,
-        settings=Settings(schedule, epochs),
+        settings=Settings(schedule=schedule, epochs=epochs),
         every=every,
         k=k,
         out=out,

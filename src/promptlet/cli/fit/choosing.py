@@ -19,5 +19,7 @@ def choose(classifier: PromptLearner, data: OwnData, closed: bool, shown: Bars) 
     method, options = chosen(found, closed)
     classifier.method, classifier.method_options = method, dict(options) or None
     others = ", ".join(f"{row.method} {row.accuracy:.1f} %" for row in found.rows)
+    for name, reason in found.failed.items():
+        shown.line(f"note: {name} was left out: {reason}")
     shown.line(f"compared on {found.images:,} images in {found.folds} folds: {others}; taken: {method}")
     return {"compare": found.facts()}

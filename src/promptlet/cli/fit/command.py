@@ -209,9 +209,9 @@ def command(
         sampled_classes=sampled_classes,
         cache=cache or False,
         checkpoint=checkpoint,
+        capture=capture,
     )
     classifier.checkpoint_stays = True  # until the prompt file stands
-    classifier.capture = capture
     with bars(off=json) as shown, naming_unreadable(data), keeping_features(classifier):
         try:
             compared = choose(classifier, data, closed, shown) if by_comparison else {}

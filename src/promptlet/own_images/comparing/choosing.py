@@ -9,7 +9,7 @@ from promptlet.classifier.fitting import whole
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.comparing.result import Comparison, MethodSpec, label
-from promptlet.own_images.comparing.run import USUAL, compare
+from promptlet.own_images.comparing.run import USUAL, check_any, compare
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS
 from promptlet.own_images.fitting import Progress, nothing
@@ -17,6 +17,7 @@ from promptlet.own_images.judging import drawn_material, prepare, validation_of
 from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
 from promptlet.protocols.planning import parse_methods
+from promptlet.training.captured import check_device
 
 GROUPS = {
     "features": tuple(name for name, method in METHODS.items() if method.info.reads == FEATURES),
@@ -48,6 +49,9 @@ def compare_parts(
 ) -> Comparison:
     """The same on the ``train`` part of data, with ``val`` for methods that look at validation images."""
     prepare(classifier)
+    if classifier.capture:
+        check_device(classifier.backbone_)
+    check_any(classifier, methods, classifier.backbone_)
     with keeping_features(classifier):
         material = drawn_material(
             classifier,

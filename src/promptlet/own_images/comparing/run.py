@@ -10,6 +10,7 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import prompt_file_of, round_method
+from promptlet.classifier.fitting import checked_schedule
 from promptlet.errors import OptionError, PromptletError, check_option
 from promptlet.evaluation.weighted import weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
@@ -62,7 +63,7 @@ def compare(
     failed: dict[str, str] = {}
     for spec in {label(one): one for one in methods}.values():  # each once
         try:
-            given = _parameters(classifier, spec)
+            given = parameters_for(classifier, spec, backbone)
             found.append(
                 _answered(given, spec, backbone, material, places, val(spec[0]) if val else None, on_progress)
             )
@@ -74,15 +75,33 @@ def compare(
     return _compared(found, failed, material)
 
 
-def _parameters(classifier: PromptLearner, spec: MethodSpec) -> PromptLearner:
-    """An unfitted classifier for the method, without what belongs to another."""
+def check_any(classifier: PromptLearner, methods: Sequence[MethodSpec], backbone: Backbone) -> None:
+    """Raise what is wrong with the last of the methods where none can be trained as ``classifier`` says: for
+    who encodes images next."""
+    last: PromptletError | None = None
+    for spec in methods:
+        try:
+            parameters_for(classifier, spec, backbone)
+        except PromptletError as error:
+            last = error
+        else:
+            return
+    if last is not None:
+        raise last
+
+
+def parameters_for(classifier: PromptLearner, spec: MethodSpec, backbone: Backbone) -> PromptLearner:
+    """An unfitted classifier for the method, without what belongs to another. Raises OptionError where it
+    cannot be trained so."""
     name, options = spec
     check_option("method", name, METHODS)
     own = METHODS[name].info.options
     main = {key: options.get(key) for key in ("rank", "n_ctx", "ctx_init", "new_names")}
     shared = {key: getattr(classifier, key) for key in main if key in own and main[key] is None}
     further = {key: value for key, value in options.items() if key not in main}
-    return classifier.untrained(method=name, **{**main, **shared}, method_options=further or None)
+    given = classifier.untrained(method=name, **{**main, **shared}, method_options=further or None)
+    checked_schedule(given, backbone)
+    return given
 
 
 def _answered(

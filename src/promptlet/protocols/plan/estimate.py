@@ -10,7 +10,10 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.shapes import is_done
 
 ALIKE = (("protocol", "dataset", "shots"), ("dataset", "shots"), ("dataset",), ())
-"""What runs of the same method, schedule and backbone should have in common, the likest first."""
+"""What comparable runs should have in common, the likest first."""
+OF_THE_RUN = ("method", "fingerprint", "dtype", "views")
+OF_THE_SCHEDULE = ("name", "optimizer", "epochs", "batch_size", "sampled_classes")
+"""What is the same in runs that may be compared: the seconds of a training hang on it."""
 
 
 def estimate(run: Run, records: Sequence[Mapping[str, Any]]) -> float | None:
@@ -32,6 +35,6 @@ def _is_comparable(own: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
     return (
         is_done(record)
         and "seconds_total" in record
-        and all(record[name] == own[name] for name in ("method", "fingerprint", "views"))
-        and record["settings"].get("name") == own["settings"].get("name")
+        and all(record[name] == own[name] for name in OF_THE_RUN)
+        and all(record["settings"].get(name) == own["settings"].get(name) for name in OF_THE_SCHEDULE)
     )

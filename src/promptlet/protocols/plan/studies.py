@@ -119,11 +119,11 @@ def study_methods(
 
 
 def trained_alike(settings: Settings) -> Settings:
-    """The settings with the schedule ``fast`` itself, without what methods change in it: a study trains all
-    of its methods alike."""
-    from promptlet.training.schedules import FAST, SCHEDULES
+    """The settings with the schedule ``fast`` itself, by AdamW, without what methods change in it: a study
+    trains all of its methods alike. ``adamw`` is that too."""
+    from promptlet.training.schedules import ADAMW, FAST, SCHEDULES
 
-    return replace(settings, schedule=SCHEDULES[FAST]) if settings.schedule == FAST else settings
+    return replace(settings, schedule=SCHEDULES[FAST]) if settings.schedule in (FAST, ADAMW) else settings
 
 
 def ctx_init_of(start: str, n_ctx: int) -> str | None:

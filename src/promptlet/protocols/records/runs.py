@@ -32,8 +32,9 @@ class Run:
     source, source_data: name and digest of the data set that is trained on, where it is another one.
     code: digest of the file of a method that is not Promptlet's own; changed code is another run.
 
-    The device is no part of it; the record names it. Numbers of two devices differ by rounding, which on CUDA
-    is that of bf16 products.
+    The device is no part of it; the record names it. Numbers of two devices differ by the rounding of
+    ``dtype``, which is computed in on CUDA, too: ``float32`` is that there. Records from before version 0.2.0
+    say so of trainings whose products on CUDA were in bfloat16, whatever the dtype.
     """
 
     protocol: str

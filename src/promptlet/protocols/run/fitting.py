@@ -87,7 +87,7 @@ def file_of(run: Run, method: Method, split: Split) -> PromptFile:
         "images": len(split.train), "shots": run.shots, "seed": run.seed, "views": run.views
     }  # fmt: skip
     if run.settings:
-        kept = ("epochs", "lr", "sampled_classes")
+        kept = ("epochs", "lr", "optimizer", "sampled_classes")
         training |= {"schedule": run.settings["name"]}
         training |= {name: run.settings[name] for name in kept if name in run.settings}
     if "template" in run.options:

@@ -12,6 +12,7 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError
 from promptlet.features import BATCH, feature_identity, find_cached, hash_and_encode, store_features
+from promptlet.progress import counting
 from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
@@ -91,11 +92,12 @@ def _encode(ray: Any, features: FeatureSource, paths: Sequence[str], views: int,
         **needs,
     )
     done = 0
-    for batch in encoded.iter_batches(batch_size=BATCH, batch_format="numpy"):
-        _take(features, batch, views)
-        done += len(batch["path"])
-        if features.on_progress is not None:
-            features.on_progress(done * views, len(paths) * views)
+    with counting(views):
+        for batch in encoded.iter_batches(batch_size=BATCH, batch_format="numpy"):
+            _take(features, batch, views)
+            done += len(batch["path"])
+            if features.on_progress is not None:
+                features.on_progress(done * views, len(paths) * views)
 
 
 def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
