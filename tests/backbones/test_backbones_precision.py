@@ -18,6 +18,7 @@ from promptlet.backbones import dtypes as dtypes_module
 from promptlet.backbones.arithmetic import fastest
 from promptlet.backbones.arithmetic.layers import Linear, Sample
 from promptlet.backbones.arithmetic.precision import ARITHMETICS, Arithmetic
+from promptlet.backbones.arithmetic.products import linear
 from promptlet.data.cache import agreed
 from promptlet.errors import OptionError
 from promptlet.features import feature_identity
@@ -208,7 +209,7 @@ def test_float32_and_auto_of_a_small_model_are_the_librarys_bits(clip_folder: Pa
     assert torch.equal(exact.images.encode(pixels), own) and torch.equal(auto.images.encode(pixels), own)
     assert torch.equal(exact.text.encode_texts(NAMES), auto.text.encode_texts(NAMES))
     layer = auto.text.engine.tower.blocks[0].up  # type: ignore[union-attr]
-    assert layer.read(F32)[0] is layer.weight and not layer._copies
+    assert layer.read(F32) is layer.weight and not layer._copies
 
 
 def test_what_is_computed_in_has_a_word_for_each() -> None:
@@ -257,35 +258,37 @@ class TestEditedWeights:
         layer = Linear(weight, bias)
         sample = Sample([layer])
         sample.look()
-        first = layer.read(BF16)[0]
-        assert layer.read(BF16)[0] is first  # one copy, made once
+        first = layer.read(BF16)
+        assert layer.read(BF16) is first  # one copy, made once
         with torch.no_grad():
             weight.mul_(2)
-        assert torch.equal(layer.read(BF16)[0], weight.detach().to(BF16))
-        with torch.no_grad():
-            bias[3] = 7
-        found = layer.read(BF16)[1]
-        assert found is not None and found[3] == 7
+        assert torch.equal(layer.read(BF16), weight.detach().to(BF16))
+        bias.data[3] = 7  # neither counted nor looked at: biases are not copied
+        rows = torch.ones(2, 16, dtype=BF16)
+        assert torch.equal(linear(layer, rows), F.linear(rows, weight.to(BF16), bias.to(BF16)))
         sample.look()
         weight.data.mul_(2)  # torch does not count this one
         sample.look()
-        assert torch.equal(layer.read(BF16)[0], weight.detach().to(BF16))
+        assert torch.equal(layer.read(BF16), weight.detach().to(BF16))
 
     def test_a_copy_made_while_predicting_serves_in_training(self) -> None:
         layer = Linear(torch.nn.Parameter(torch.randn(4, 4)), None)
         with torch.inference_mode():
             layer.read(BF16)
-        assert not layer.read(BF16)[0].is_inference()
+        assert not layer.read(BF16).is_inference()
 
-    @pytest.mark.parametrize("edit", ["counted", "uncounted"])
+    @pytest.mark.parametrize("edit", ["counted", "uncounted", "bias"])
     def test_of_a_backbone(self, clip_folder: Path, edit: str) -> None:
         mixed = load_backbone(clip_folder, "cpu", "mixed")
         pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(9))
         before = mixed.text.encode_texts(NAMES), mixed.images.encode(pixels)
         with torch.no_grad():
             for tower in (mixed.model.text_model, mixed.model.vision_model):
-                weight = tower.encoder.layers[0].mlp.fc1.weight  # type: ignore[union-attr]
-                (weight if edit == "counted" else weight.data).mul_(3)  # type: ignore[operator, union-attr]
+                layer: Any = tower.encoder.layers[0].mlp.fc1  # type: ignore[union-attr]
+                if edit == "bias":
+                    layer.bias.data.add_(torch.linspace(-3, 3, len(layer.bias)))
+                else:
+                    (layer.weight if edit == "counted" else layer.weight.data).mul_(3)
         after = mixed.text.encode_texts(NAMES), mixed.images.encode(pixels)
         with torch.no_grad():
             exact = mixed.text.encode_texts_reference(NAMES), mixed.images.encode_reference(pixels)
