@@ -280,11 +280,12 @@ class TestEditedWeights:
     @pytest.mark.parametrize("edit", ["counted", "uncounted", "bias"])
     def test_of_a_backbone(self, clip_folder: Path, edit: str) -> None:
         mixed = load_backbone(clip_folder, "cpu", "mixed")
+        model: Any = mixed.model  # before copies are made: it puts its own layers in the place of others
         pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(9))
         before = mixed.text.encode_texts(NAMES), mixed.images.encode(pixels)
         with torch.no_grad():
-            for tower in (mixed.model.text_model, mixed.model.vision_model):
-                layer: Any = tower.encoder.layers[0].mlp.fc1  # type: ignore[union-attr]
+            for tower in (model.text_model, model.vision_model):
+                layer = tower.encoder.layers[0].mlp.fc1
                 if edit == "bias":
                     layer.bias.data.add_(torch.linspace(-3, 3, len(layer.bias)))
                 else:
