@@ -14,12 +14,14 @@ from safetensors import safe_open
 from strange_places import KINDS, strange
 from tiny_models import clip_model
 
-from promptlet.backbones import found, load_backbone
+import promptlet
+from promptlet.backbones import fingerprint, found, load_backbone
 from promptlet.backbones.found import BLOCK, BLOCKS, Found, identity
 from promptlet.errors import BackboneError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="nothing is kept there")
 WEIGHTS = "model.safetensors"
+SETTLED = found.SETTLED
 
 
 @pytest.fixture(autouse=True)
@@ -253,6 +255,42 @@ def test_what_is_asked_counts(tmp_path: Path) -> None:
     assert known.once("what", lambda: "b") == "a"
     assert known.once("what else", lambda: "b") == "b"
     assert Found([path]).once("what", lambda: "c") == "a"
+
+
+def test_another_version_or_rule_finds_anew(
+    folder: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick()
+    _ = load_backbone(folder, device="cpu").fingerprint
+    counted.clear()
+    _ = load_backbone(folder, device="cpu").fingerprint
+    assert not counted
+    with monkeypatch.context() as patch:
+        patch.setattr("promptlet.backbones.parts.RULE", 0)
+        _ = load_backbone(folder, device="cpu").fingerprint
+        assert counted == ["digest"] * 2
+    counted.clear()
+    monkeypatch.setattr(promptlet, "__version__", "0")
+    _ = load_backbone(folder, device="cpu").fingerprint
+    assert sorted(counted) == ["check", "digest", "digest"]
+
+
+def test_the_rule_of_digests_has_a_number() -> None:
+    """Where the digest changes, `RULE` needs another number: digests of files are remembered."""
+    layer = torch.nn.Linear(2, 3)
+    torch.nn.init.constant_(layer.weight, 0.5)
+    torch.nn.init.constant_(layer.bias, -70000.0)
+    assert (fingerprint.RULE, fingerprint.weights_digest([layer], ["extra"])) == (1, "8195447ebcc2")
+
+
+def test_nothing_is_kept_within_a_minute_of_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "SETTLED", SETTLED)
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    for name in ("st_mtime", "st_ctime"):
+        other = {"st_mtime": 0, "st_ctime": 0}
+        assert told(path, monkeypatch, **{**other, name: int(time.time()) - 50}) == ""
+        assert told(path, monkeypatch, **{**other, name: int(time.time()) - 70}) != ""
 
 
 def test_the_tensors_of_a_file_lie_where_they_are_edited(folder: Path) -> None:

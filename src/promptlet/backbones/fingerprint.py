@@ -28,6 +28,8 @@ PROBES = (
     "  two   spaces & <html> 'quotes' \"double\" ...",
     "sea or lake / ocean #1 (new)",
 )
+RULE = 1
+"""Of `weights_digest`: another number for every change of what it gives, or old digests would be taken."""
 PART_NAMES = ("text tower", "tokenizer", "image tower or its preprocessing")
 
 
