@@ -300,6 +300,33 @@ def test_the_tensors_of_a_file_lie_where_they_are_edited(folder: Path) -> None:
         assert float(file.get_tensor("text_model.final_layer_norm.bias")[0]) == 7.5
 
 
+def test_a_link_that_changes_while_it_is_read_is_followed_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what is found of one file would be kept of another."""
+    from promptlet.backbones.clip import folder as reading
+
+    link, own, other = folder / WEIGHTS, folder.parent / "own", folder.parent / "other"
+    link.rename(own)
+    shutil.copyfile(own, other)
+    edit_in_place(other, "text_model.final_layer_norm.bias", float("nan"))
+    link.symlink_to(own)
+    tick()
+    _ = load_backbone(folder, "cpu", "float32").fingerprint  # found to be sound
+    real = reading._model
+
+    def swapped(*given: Any) -> Any:
+        link.unlink()
+        link.symlink_to(other)
+        model = real(*given)
+        link.unlink()
+        link.symlink_to(own)
+        return model
+
+    monkeypatch.setattr(reading, "_model", swapped)
+    assert bool(load_backbone(folder, "cpu", "float32").text.encode_texts(["dog"]).isfinite().all())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_has_no_identity_and_is_not_waited_for(tmp_path: Path, kind: str) -> None:
     assert identity([strange(tmp_path, kind, WEIGHTS)]) == ""

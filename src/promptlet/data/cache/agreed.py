@@ -8,7 +8,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 
 from promptlet.data.cache.features import default_folder
 from promptlet.errors import DataError, why
@@ -45,13 +44,12 @@ def remember(line: str) -> None:
 def forget() -> int:
     """Remove all; how many lines there were. Raises DataError where the file cannot be removed."""
     count = len(remembered())
-    try:
-        for path in _places():
+    for name in (FILE_NAME, LOCK_NAME):
+        path = default_folder() / name
+        try:
             path.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"what was remembered was not removed ({why(error)}); remove {default_folder() / FILE_NAME} by hand"
-        ) from error
+        except OSError as error:
+            raise DataError(f"{path}: cannot be removed ({why(error)}); remove it by hand") from error
     return count
 
 
@@ -67,10 +65,6 @@ def in_turn() -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(folder / LOCK_NAME, timeout=MOST_SECONDS))
         yield
-
-
-def _places() -> tuple[Path, ...]:
-    return default_folder() / FILE_NAME, default_folder() / LOCK_NAME
 
 
 def _checksum(line: str) -> str:
