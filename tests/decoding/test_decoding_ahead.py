@@ -251,6 +251,25 @@ def test_a_tower_without_memory_takes_smaller_batches_and_says_so(tiny_backbone:
     assert len(lines) == 3 and "8 images at once; from here on 4 at a time" in lines[1]
 
 
+def test_a_device_without_memory_for_the_pixels_takes_smaller_batches(
+    tiny_backbone: Any, photos: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, sizes, lines = photos(7), [], []
+    expected = encode_images(tiny_backbone, paths)
+
+    def taken(pixels: torch.Tensor, _: torch.device) -> torch.Tensor:
+        sizes.append(len(pixels))
+        if len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return pixels
+
+    monkeypatch.setattr(features, "without_waiting", taken)
+    with told_by(NoBars(lines.append)):
+        found = encode_images(tiny_backbone, paths)
+    assert sizes == [7, 3, 3, 1] and len(lines) == 1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "error",
     [
