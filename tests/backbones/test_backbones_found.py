@@ -14,7 +14,6 @@ from safetensors import safe_open
 from strange_places import KINDS, strange
 from tiny_models import clip_model
 
-import promptlet
 from promptlet.backbones import fingerprint, found, load_backbone
 from promptlet.backbones.found import BLOCK, BLOCKS, Found, identity
 from promptlet.errors import BackboneError
@@ -257,7 +256,7 @@ def test_what_is_asked_counts(tmp_path: Path) -> None:
     assert Found([path]).once("what", lambda: "c") == "a"
 
 
-def test_another_version_or_rule_finds_anew(
+def test_of_another_format_all_is_found_anew(
     folder: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tick()
@@ -265,22 +264,17 @@ def test_another_version_or_rule_finds_anew(
     counted.clear()
     _ = load_backbone(folder, device="cpu").fingerprint
     assert not counted
-    with monkeypatch.context() as patch:
-        patch.setattr("promptlet.backbones.parts.RULE", 0)
-        _ = load_backbone(folder, device="cpu").fingerprint
-        assert counted == ["digest"] * 2
-    counted.clear()
-    monkeypatch.setattr(promptlet, "__version__", "0")
+    monkeypatch.setattr(found, "FORMAT", "files 0")
     _ = load_backbone(folder, device="cpu").fingerprint
     assert sorted(counted) == ["check", "digest", "digest"]
 
 
-def test_the_rule_of_digests_has_a_number() -> None:
-    """Where the digest changes, `RULE` needs another number: digests of files are remembered."""
+def test_what_is_kept_has_a_number() -> None:
+    """Where the digest changes, `FORMAT` needs another number."""
     layer = torch.nn.Linear(2, 3)
     torch.nn.init.constant_(layer.weight, 0.5)
     torch.nn.init.constant_(layer.bias, -70000.0)
-    assert (fingerprint.RULE, fingerprint.weights_digest([layer], ["extra"])) == (1, "8195447ebcc2")
+    assert (found.FORMAT, fingerprint.weights_digest([layer], ["extra"])) == ("files 2", "8195447ebcc2")
 
 
 def test_nothing_is_kept_within_a_minute_of_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

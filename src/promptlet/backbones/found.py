@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import promptlet
 from promptlet.data.cache.agreed import remember, remembered
 from promptlet.data.files import open_regular
 
-FORMAT = "files 1"
+FORMAT = "files 2"
+"""Of what is kept: another number for every change of what is found of the same files, such as that of a rule
+in `fingerprint` or `sound`, or what an older version found would be taken."""
 SETTLED = 60.0
 """Seconds after its last change from which on another change is sure to be seen."""
 BLOCKS, BLOCK = 64, 4096
@@ -42,13 +43,11 @@ class Found:
             self.identity = ""
 
     def once(self, what: str, find: Callable[[], str]) -> str:
-        """What ``find`` gives, which depends on the files, on ``what`` and on this version alone, in letters
-        and digits."""
+        """What ``find`` gives, which depends on the files, on ``what`` and on `FORMAT` alone, in letters and
+        digits."""
         if not self.identity:
             return find()
-        key = hashlib.sha256(
-            f"{FORMAT} {promptlet.__version__}\n{self.identity}\n{what}".encode()
-        ).hexdigest()[:40]
+        key = hashlib.sha256(f"{FORMAT}\n{self.identity}\n{what}".encode()).hexdigest()[:40]
         for line in remembered():
             if line.startswith(f"{key}="):
                 return line.partition("=")[2]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.computes import answer, settings_of_odd, unusual_settings
-from promptlet.backbones.fingerprint import PROBES, RULE, weights_digest
+from promptlet.backbones.fingerprint import PROBES, weights_digest
 from promptlet.backbones.found import Found
 from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.plain import Watch
@@ -107,8 +107,7 @@ class Towers:
         """`weights_digest` of a tower that is as it was loaded."""
         if self.found is None:
             return weights_digest(modules, extra)
-        what = f"{RULE} {side} {json.dumps(extra)}"
-        return self.found.once(what, lambda: weights_digest(modules, extra))
+        return self.found.once(f"{side} {json.dumps(extra)}", lambda: weights_digest(modules, extra))
 
     def why_odd(self) -> dict[str, str]:
         """Why the engine of "text" or "image" is not used, where a layer is not plain."""

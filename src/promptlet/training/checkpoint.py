@@ -44,8 +44,8 @@ def _of_numbers(tensors: dict[str, Tensor]) -> str:
 
 
 def describe(method: Method) -> str:
-    """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone, and
-    what that computes in where it is not float32."""
+    """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone,
+    and what that computes in where it is not float32."""
     learned = {**method.trainables(), **method.training_state()}
     fixed = digest(tensor for name, tensor in method.state_dict().items() if name not in learned)
     classes = hashlib.blake2b(repr(method.class_names).encode(), digest_size=8).hexdigest()
