@@ -32,7 +32,7 @@ Recorder = Callable[[Body], tuple[tuple[Tensor, ...], Callable[[], Any]]]
 def precision_of_steps(method: Method) -> AbstractContextManager[object]:
     """On CUDA bfloat16 autocast, where a step runs through a tower and the backbone does not compute in
     float32 alone (`Backbone.arithmetic`); what is not a tower's own work is kept out of it
-    (`full_precision`). The engines know what they compute in: it is for what else runs there."""
+    (`without_autocast`). The engines know what they compute in: it is for what else runs there."""
     backbone, info = method.backbone, method.info
     in_towers = info.in_text_tower or info.reads == IMAGES
     if backbone.device.type == "cuda" and in_towers and backbone.arithmetic != EXACT:

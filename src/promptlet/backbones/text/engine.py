@@ -20,12 +20,13 @@ from torch import Tensor
 
 from promptlet.backbones.arithmetic import pointwise
 from promptlet.backbones.arithmetic.layers import Sample
-from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
+from promptlet.backbones.arithmetic.precision import compute_dtype
 from promptlet.backbones.arithmetic.products import linear, linear_backward
 from promptlet.backbones.text import blocks
 from promptlet.backbones.text.attention import Slots, make_leaf_slots, make_slots
 from promptlet.backbones.text.packing import Chunk, choose_tiles, make_chunks
 from promptlet.backbones.text.tower import CausalTower
+from promptlet.session import without_autocast
 
 MAX_PLANS, MAX_LAYOUTS = 8, 64
 ROWS, ROWS_ELSEWHERE = 1024, 8192
@@ -280,7 +281,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job) -> Tensor:
         needs = any(ctx.needs_input_grad)
-        with own_precision(prefix):
+        with without_autocast(prefix.device):
             features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
         ctx.job, ctx.n_deep = job, 0 if deep is None else deep.shape[1]
         if needs:
@@ -291,7 +292,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with own_precision(grad):
+        with without_autocast(grad.device):
             if ctx.kept is None:
                 prefix, suffix, *rest = ctx.saved_tensors
                 _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)
