@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from promptlet.backbones.arithmetic.layers import Linear, Sample
 from promptlet.backbones.arithmetic.precision import ARITHMETICS, Arithmetic
 from promptlet.backbones.arithmetic.products import linear
 from promptlet.data.cache import agreed
+from promptlet.data.cache.agreed import in_turn
 from promptlet.errors import OptionError
 from promptlet.features import feature_identity
 
@@ -361,6 +364,49 @@ class TestAuto:
 
         assert not fastest.is_faster_way("a tower", lambda: None, fails, CPU)
 
+    def test_on_a_gpu_it_is_tried_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+        cuda, tried = torch.device("cuda"), []
+
+        def way(fails: bool) -> None:
+            tried.append(fails)
+            if fails:
+                raise RuntimeError("not implemented for 'BFloat16'")
+
+        for fails in (True, False):
+            for _ in range(2):
+                found = fastest.is_faster_way(f"{fails}", lambda: None, lambda f=fails: way(f), cuda)
+                assert found is not fails
+        assert tried == [True, False] and not agreed.remembered()
+
+    def test_threads_and_processes_measure_one_after_the_other(self) -> None:
+        inside: list[int] = []
+        measured: list[bool] = []
+
+        def compared() -> float:
+            inside.append(1)
+            time.sleep(0.02)
+            measured.append(len(inside) == 1)
+            inside.pop()
+            return 2.0 if len(measured) == 1 else 1.0
+
+        def ask(_: int) -> bool:
+            return fastest._is_faster("a shape", compared, CPU)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(ask, range(4))) == [True] * 4
+        assert measured == [True]
+
+        key = fastest._key("another shape", CPU)
+        with ThreadPoolExecutor(1) as pool:
+            with in_turn():  # another process measures
+                answer = pool.submit(fastest._remembered, key, compared)
+                time.sleep(0.05)
+                assert not answer.done()
+                agreed.remember(f"{key}-True")
+            assert answer.result()
+        assert measured == [True]
+
     def test_it_is_not_measured_without_instructions(
         self, asked: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -424,6 +470,20 @@ class TestAuto:
             notes = load_backbone(clip_folder, "cpu", word).notes((), ())
             assert any(f"dtype {word}: this processor has no instructions" in note for note in notes)
         assert not load_backbone(clip_folder, "cpu", "float32").notes((), ())
+        notes = load_backbone(clip_folder, "cpu", "float16").notes((), ())
+        assert any("dtype float16: hardly any processor computes in float16" in note for note in notes)
+
+    @pytest.mark.parametrize(("capability", "told"), [((7, 5), True), ((8, 0), False)])
+    def test_a_gpu_that_is_slow_in_it_is_told(
+        self, capability: tuple[int, int], told: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        for word, one in ARITHMETICS.items():
+            note = dtypes_module.slow(one, torch.device("cuda"))
+            is_in_it = "mixed" in word or word == "bfloat16"
+            assert (
+                (f"dtype {word}: this GPU has no instructions" in note) == (told and is_in_it) == bool(note)
+            )
 
 
 def test_the_processor_is_asked_where_torch_does_not_say(
