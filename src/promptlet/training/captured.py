@@ -70,6 +70,7 @@ class Captured:
         self.labels: Tensor | None = None
         self.results: tuple[Tensor, ...] = ()
         self.replay: Callable[[], Any] | None = None
+        self.kept: tuple[object, ...] = ()
 
     def __call__(self, inputs: Tensor, among: Among) -> tuple[Tensor, Tensor]:
         """Loss and logits of a step; gradients are left in what is learned."""
@@ -79,6 +80,7 @@ class Captured:
         if self.inputs is None or self.labels is None or self.replay is None:
             self.inputs, self.labels = inputs.clone(), among.labels.clone()
             self.results, self.replay = self.record(self._body)
+            self.kept = _read_by_address(self.method)
         else:
             self.inputs.copy_(inputs)
             self.labels.copy_(among.labels)
@@ -101,6 +103,13 @@ class Captured:
         self.method.after_backward()
         gradients = [parameter.grad for parameter in self.parameters]
         return loss.detach(), logits.detach(), *(one for one in gradients if one is not None)
+
+
+def _read_by_address(method: Method) -> tuple[object, ...]:
+    """The text engine's plans, which it may forget while other names are encoded: a graph goes on to read
+    where their tensors were."""
+    engine = method.backbone.text.engine if method.info.in_text_tower else None
+    return () if engine is None else tuple(engine.plans)
 
 
 def why_not_captured(method: Method) -> str:
