@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import preprocess
 from PIL import Image
 
 from promptlet import features
@@ -304,8 +305,6 @@ def test_other_errors_of_a_tower_are_not_tried_again() -> None:
 
 
 def test_open_image_and_pixel_values_agree_with_the_way_by_hand(photos: Any, tiny_backbone: Any) -> None:
-    from promptlet.backbones.image.preprocess import preprocess
-
     (path,) = photos(1)
     wanted = pixels.View(path.read_bytes(), str(path), "", 0)
     spec = tiny_backbone.images.spec

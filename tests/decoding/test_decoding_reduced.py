@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import preprocess
 from PIL import Image
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.image.preprocess import SAFETY, ImageSpec, factor_of, preprocess
+from promptlet.backbones.image.preprocess import SAFETY, ImageSpec, factor_of
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.data.images.opening import reduced_in_turn
 from promptlet.data.images.pixels import ORIENTATION
