@@ -22,10 +22,11 @@ from promptlet.backbones.backbone import Backbone
 from promptlet.backbones.image import preprocess
 from promptlet.data.images.opening import content_hash, image_in_turn, reduced_in_turn
 from promptlet.data.images.reduced import whole
-from promptlet.decoding.ahead import cores, decoders
+from promptlet.decoding.ahead import decoders
 from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import check_all, read_ahead
 from promptlet.features import BATCH, GPU_BATCH, encode_images, reads_reduced
+from promptlet.session import cores
 
 ARITHMETIC = ("float32", "mixed")
 TOWERS = {"ViT-B/16": 64, "ViT-S/32": 96}

@@ -52,8 +52,12 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         backbones = {MINI: "mini", VIT: str(make_clip(work / "vit", quick))}
+        made = time.time()
         images = _images(work / "images")
         prompts = {name: _prompt(source, images, work / "cache") for name, source in backbones.items()}
+        if not quick:
+            progress("until what is found of new files is kept")
+            time.sleep(max(0.0, made + _seconds_to_settle() - time.time()))
         rows: list[dict] = []
         for words, arguments in _commands(backbones, prompts, images, work).items():
             ways = (OWN, LIBRARY) if "torch" in words else (OWN,)
@@ -62,6 +66,12 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
             progress(f"parts of predict, {name}")
             rows += _parts(name, prompts[name], source, images, runs, work)
     return {"device": device, "runs": runs, "images": 1, "cores": os.cpu_count()}, rows
+
+
+def _seconds_to_settle() -> float:
+    from promptlet.backbones.found import SETTLED
+
+    return SETTLED + 1.0
 
 
 def _images(folder: Path) -> Path:

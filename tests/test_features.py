@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import augmented_view, preprocess
 from PIL import Image
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.errors import ImageError, OptionError
 from promptlet.features import (

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import augmented_view, preprocess
 from PIL import Image
 
-from promptlet.backbones.image.preprocess import augmented_view, preprocess
 from promptlet.data import content_hash, open_image
 from promptlet.data.images.opening import image_in_turn
 from promptlet.errors import ImageError, OptionError

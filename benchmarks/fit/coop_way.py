@@ -110,12 +110,10 @@ class CoOpTraining:
                 yield stacked.to(self.backbone.device), labels.to(self.backbone.device)
 
     def _read(self, row: int, epoch: int) -> np.ndarray:
-        from promptlet.backbones.image.preprocess import augmented_view
-        from promptlet.data.images.opening import image_in_turn
+        from promptlet.decoding.pixels import View, decode
 
-        with image_in_turn(self.images[row][0]) as image:
-            view: np.ndarray = augmented_view(image, self.backbone.images.spec, str(row), epoch + 1)
-        return view
+        wanted = View(self.images[row][0], "", str(row), epoch + 1)
+        return decode(wanted, self.backbone.images.spec, is_reduced=False)
 
 
 if __name__ == "__main__":

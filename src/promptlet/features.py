@@ -62,12 +62,17 @@ def hash_and_encode(
         raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
     work = _Work(backbone, sources, views, cache, on_progress)
     images, spec = backbone.images, backbone.images.spec
-    tower = Tower(images.encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
+
+    def encode(pixels: Tensor) -> Tensor:
+        """Of pixels that are still here: there may be no memory for them, either."""
+        return images.encode(without_waiting(pixels, backbone.device))
+
+    tower = Tower(encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
     with decoders(backbone.device) as pool, counting(views):
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
-            late.append((batch, tower(without_waiting(torch.from_numpy(pixels), backbone.device))))
+            late.append((batch, tower(torch.from_numpy(pixels))))
             if len(late) > 1:
                 work.keep(*late.pop(0))
         for own in late:

@@ -74,9 +74,16 @@ def generators_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-def full_precision(device: torch.device) -> torch.autocast:
-    """Autocast off there: around what is little work and loses much by few bits, such as logits, of which
-    bfloat16 tells apart only steps of an eighth."""
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def without_autocast(device: torch.device) -> torch.autocast:
+    """Autocast off there: around what casts by itself, and around what is little work and loses much by few
+    bits, such as logits, of which bfloat16 tells apart only steps of an eighth."""
     import torch
 
     return torch.autocast(device.type, enabled=False)

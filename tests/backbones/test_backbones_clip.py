@@ -291,6 +291,16 @@ ODD: dict[str, Callable[[Path], None]] = {
     "no end": without_end,
     "a whole number for an eps": tower("text_config", layer_norm_eps=1),
     "attentions are asked for": tower("vision_config", output_attentions=True),
+    "a range in words": tower("text_config", initializer_range="x"),
+    "a whole number for a factor": config(initializer_factor=1),
+    "labels in a list": tower("vision_config", id2label=[1]),
+    "labels without numbers": tower("vision_config", id2label={"a": "b"}),
+    "labels that are lists": tower("vision_config", label2id={"a": [0]}),
+    "a flag for a token": tower("text_config", pad_token_id=True),
+    "a version that is a list": config(transformers_version=[1]),
+    "a temperature in words": tower("text_config", temperature="warm"),
+    "a length in words": tokens(model_max_length="long"),
+    "padding in the middle": tokens(padding_side="middle"),
     "another tokenizer": tokens(tokenizer_class="GPT2Tokenizer"),
     "a tokenizer that is not named": lambda folder: (
         (folder / "tokenizer_config.json").write_text("{}") and None

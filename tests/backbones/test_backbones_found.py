@@ -14,12 +14,13 @@ from safetensors import safe_open
 from strange_places import KINDS, strange
 from tiny_models import clip_model
 
-from promptlet.backbones import found, load_backbone
+from promptlet.backbones import fingerprint, found, load_backbone
 from promptlet.backbones.found import BLOCK, BLOCKS, Found, identity
 from promptlet.errors import BackboneError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="nothing is kept there")
 WEIGHTS = "model.safetensors"
+SETTLED = found.SETTLED
 
 
 @pytest.fixture(autouse=True)
@@ -255,11 +256,69 @@ def test_what_is_asked_counts(tmp_path: Path) -> None:
     assert Found([path]).once("what", lambda: "c") == "a"
 
 
+def test_of_another_format_all_is_found_anew(
+    folder: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick()
+    _ = load_backbone(folder, device="cpu").fingerprint
+    counted.clear()
+    _ = load_backbone(folder, device="cpu").fingerprint
+    assert not counted
+    monkeypatch.setattr(found, "FORMAT", "files 0")
+    _ = load_backbone(folder, device="cpu").fingerprint
+    assert sorted(counted) == ["check", "digest", "digest"]
+
+
+def test_what_is_kept_has_a_number() -> None:
+    """Where the digest changes, `FORMAT` needs another number."""
+    layer = torch.nn.Linear(2, 3)
+    torch.nn.init.constant_(layer.weight, 0.5)
+    torch.nn.init.constant_(layer.bias, -70000.0)
+    assert (found.FORMAT, fingerprint.weights_digest([layer], ["extra"])) == ("files 2", "8195447ebcc2")
+
+
+def test_nothing_is_kept_within_a_minute_of_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "SETTLED", SETTLED)
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    for name in ("st_mtime", "st_ctime"):
+        other = {"st_mtime": 0, "st_ctime": 0}
+        assert told(path, monkeypatch, **{**other, name: int(time.time()) - 50}) == ""
+        assert told(path, monkeypatch, **{**other, name: int(time.time()) - 70}) != ""
+
+
 def test_the_tensors_of_a_file_lie_where_they_are_edited(folder: Path) -> None:
     """`place_of`, by the library's own reader."""
     edit_in_place(folder / WEIGHTS, "text_model.final_layer_norm.bias", 7.5)
     with safe_open(folder / WEIGHTS, "pt") as file:
         assert float(file.get_tensor("text_model.final_layer_norm.bias")[0]) == 7.5
+
+
+def test_a_link_that_changes_while_it_is_read_is_followed_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what is found of one file would be kept of another."""
+    from promptlet.backbones.clip import folder as reading
+
+    link, own, other = folder / WEIGHTS, folder.parent / "own", folder.parent / "other"
+    link.rename(own)
+    shutil.copyfile(own, other)
+    edit_in_place(other, "text_model.final_layer_norm.bias", float("nan"))
+    link.symlink_to(own)
+    tick()
+    _ = load_backbone(folder, "cpu", "float32").fingerprint  # found to be sound
+    real = reading._model
+
+    def swapped(*given: Any) -> Any:
+        link.unlink()
+        link.symlink_to(other)
+        model = real(*given)
+        link.unlink()
+        link.symlink_to(own)
+        return model
+
+    monkeypatch.setattr(reading, "_model", swapped)
+    assert bool(load_backbone(folder, "cpu", "float32").text.encode_texts(["dog"]).isfinite().all())
 
 
 @pytest.mark.parametrize("kind", KINDS)

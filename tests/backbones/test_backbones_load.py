@@ -37,14 +37,15 @@ import numpy
 from PIL import Image
 from transformers.utils import logging as hf
 from promptlet.backbones import load, load_backbone
-from promptlet.backbones.image.preprocess import preprocess
+from promptlet.backbones.image.preprocess import pixels_of
+from promptlet.data.images.reduced import whole
 from promptlet.errors import BackboneError
 before = (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level)
 for source in (*sys.argv[1:], "openai/clip-vit-base-patch16"):
     try:
         backbone = load_backbone(source, device="cpu")
         assert len(backbone.fingerprint) == 38
-        image = preprocess(Image.new("RGB", (40, 50)), backbone.images.spec)
+        image = pixels_of(whole(Image.new("RGB", (40, 50))), backbone.images.spec, "", 0)
         assert image.shape == (3, 32, 32)
     except BackboneError as error:
         print(error)

@@ -11,16 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import augmented_view, preprocess
 from PIL import Image
 from tiny_models import CLIP_PIXELS, NAFLEX_PIXELS, SIGLIP_PIXELS
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.image.preprocess import (
-    augmented_view,
-    patch_grid,
-    preprocess,
-    spec_from_transformers,
-)
+from promptlet.backbones.image.preprocess import patch_grid, spec_from_transformers
 from promptlet.errors import BackboneError
 from promptlet.features import encode_images
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from promptlet.backbones import dtypes as dtypes_module
 from promptlet.backbones.arithmetic import fastest
 from promptlet.backbones.arithmetic.layers import Linear, Sample
 from promptlet.backbones.arithmetic.precision import ARITHMETICS, Arithmetic
+from promptlet.backbones.arithmetic.products import linear
 from promptlet.data.cache import agreed
+from promptlet.data.cache.agreed import in_turn
 from promptlet.errors import OptionError
 from promptlet.features import feature_identity
 
@@ -208,7 +212,7 @@ def test_float32_and_auto_of_a_small_model_are_the_librarys_bits(clip_folder: Pa
     assert torch.equal(exact.images.encode(pixels), own) and torch.equal(auto.images.encode(pixels), own)
     assert torch.equal(exact.text.encode_texts(NAMES), auto.text.encode_texts(NAMES))
     layer = auto.text.engine.tower.blocks[0].up  # type: ignore[union-attr]
-    assert layer.read(F32)[0] is layer.weight and not layer._copies
+    assert layer.read(F32) is layer.weight and not layer._copies
 
 
 def test_what_is_computed_in_has_a_word_for_each() -> None:
@@ -257,35 +261,38 @@ class TestEditedWeights:
         layer = Linear(weight, bias)
         sample = Sample([layer])
         sample.look()
-        first = layer.read(BF16)[0]
-        assert layer.read(BF16)[0] is first  # one copy, made once
+        first = layer.read(BF16)
+        assert layer.read(BF16) is first  # one copy, made once
         with torch.no_grad():
             weight.mul_(2)
-        assert torch.equal(layer.read(BF16)[0], weight.detach().to(BF16))
-        with torch.no_grad():
-            bias[3] = 7
-        found = layer.read(BF16)[1]
-        assert found is not None and found[3] == 7
+        assert torch.equal(layer.read(BF16), weight.detach().to(BF16))
+        bias.data[3] = 7  # neither counted nor looked at: biases are not copied
+        rows = torch.ones(2, 16, dtype=BF16)
+        assert torch.equal(linear(layer, rows), F.linear(rows, weight.to(BF16), bias.to(BF16)))
         sample.look()
         weight.data.mul_(2)  # torch does not count this one
         sample.look()
-        assert torch.equal(layer.read(BF16)[0], weight.detach().to(BF16))
+        assert torch.equal(layer.read(BF16), weight.detach().to(BF16))
 
     def test_a_copy_made_while_predicting_serves_in_training(self) -> None:
         layer = Linear(torch.nn.Parameter(torch.randn(4, 4)), None)
         with torch.inference_mode():
             layer.read(BF16)
-        assert not layer.read(BF16)[0].is_inference()
+        assert not layer.read(BF16).is_inference()
 
-    @pytest.mark.parametrize("edit", ["counted", "uncounted"])
+    @pytest.mark.parametrize("edit", ["counted", "uncounted", "bias"])
     def test_of_a_backbone(self, clip_folder: Path, edit: str) -> None:
         mixed = load_backbone(clip_folder, "cpu", "mixed")
+        model: Any = mixed.model  # before copies are made: it puts its own layers in the place of others
         pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(9))
         before = mixed.text.encode_texts(NAMES), mixed.images.encode(pixels)
         with torch.no_grad():
-            for tower in (mixed.model.text_model, mixed.model.vision_model):
-                weight = tower.encoder.layers[0].mlp.fc1.weight  # type: ignore[union-attr]
-                (weight if edit == "counted" else weight.data).mul_(3)  # type: ignore[operator, union-attr]
+            for tower in (model.text_model, model.vision_model):
+                layer = tower.encoder.layers[0].mlp.fc1
+                if edit == "bias":
+                    layer.bias.data.add_(torch.linspace(-3, 3, len(layer.bias)))
+                else:
+                    (layer.weight if edit == "counted" else layer.weight.data).mul_(3)
         after = mixed.text.encode_texts(NAMES), mixed.images.encode(pixels)
         with torch.no_grad():
             exact = mixed.text.encode_texts_reference(NAMES), mixed.images.encode_reference(pixels)
@@ -357,6 +364,49 @@ class TestAuto:
 
         assert not fastest.is_faster_way("a tower", lambda: None, fails, CPU)
 
+    def test_on_a_gpu_it_is_tried_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+        cuda, tried = torch.device("cuda"), []
+
+        def way(fails: bool) -> None:
+            tried.append(fails)
+            if fails:
+                raise RuntimeError("not implemented for 'BFloat16'")
+
+        for fails in (True, False):
+            for _ in range(2):
+                found = fastest.is_faster_way(f"{fails}", lambda: None, lambda f=fails: way(f), cuda)
+                assert found is not fails
+        assert tried == [True, False] and not agreed.remembered()
+
+    def test_threads_and_processes_measure_one_after_the_other(self) -> None:
+        inside: list[int] = []
+        measured: list[bool] = []
+
+        def compared() -> float:
+            inside.append(1)
+            time.sleep(0.02)
+            measured.append(len(inside) == 1)
+            inside.pop()
+            return 2.0 if len(measured) == 1 else 1.0
+
+        def ask(_: int) -> bool:
+            return fastest._is_faster("a shape", compared, CPU)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(ask, range(4))) == [True] * 4
+        assert measured == [True]
+
+        key = fastest._key("another shape", CPU)
+        with ThreadPoolExecutor(1) as pool:
+            with in_turn():  # another process measures
+                answer = pool.submit(fastest._remembered, key, compared)
+                time.sleep(0.05)
+                assert not answer.done()
+                agreed.remember(f"{key}-True")
+            assert answer.result()
+        assert measured == [True]
+
     def test_it_is_not_measured_without_instructions(
         self, asked: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -420,6 +470,20 @@ class TestAuto:
             notes = load_backbone(clip_folder, "cpu", word).notes((), ())
             assert any(f"dtype {word}: this processor has no instructions" in note for note in notes)
         assert not load_backbone(clip_folder, "cpu", "float32").notes((), ())
+        notes = load_backbone(clip_folder, "cpu", "float16").notes((), ())
+        assert any("dtype float16: hardly any processor computes in float16" in note for note in notes)
+
+    @pytest.mark.parametrize(("capability", "told"), [((7, 5), True), ((8, 0), False)])
+    def test_a_gpu_that_is_slow_in_it_is_told(
+        self, capability: tuple[int, int], told: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        for word, one in ARITHMETICS.items():
+            note = dtypes_module.slow(one, torch.device("cuda"))
+            is_in_it = "mixed" in word or word == "bfloat16"
+            assert (
+                (f"dtype {word}: this GPU has no instructions" in note) == (told and is_in_it) == bool(note)
+            )
 
 
 def test_the_processor_is_asked_where_torch_does_not_say(

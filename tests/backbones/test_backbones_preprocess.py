@@ -10,17 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import augmented_view, preprocess
 from PIL import Image
 from tiny_models import CLIP_PIXELS, EYES, SIGLIP_PIXELS, clip_model, clip_tokenizer, save
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.image.preprocess import (
-    ImageSpec,
-    augmented_view,
-    preprocess,
-    spec_from_open_clip,
-    spec_from_transformers,
-)
+from promptlet.backbones.image.preprocess import ImageSpec, spec_from_open_clip, spec_from_transformers
 from promptlet.errors import BackboneError
 
 SIZES = [(64, 48), (48, 64), (33, 97), (97, 33), (5, 3), (1, 9), (32, 32), (101, 101), (31, 77), (640, 427)]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from one_view import preprocess
 from PIL import Image
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.image.preprocess import preprocess
 
 pytestmark = pytest.mark.realbed
 

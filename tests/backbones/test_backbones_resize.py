@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_view import augmented_view, preprocess
 from PIL import Image, ImageFilter
 
 from promptlet.backbones.image import resize
-from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data.images import pixels
 from promptlet.data.images.opening import image_in_turn
 
@@ -88,20 +89,21 @@ def test_a_thin_picture_is_its_middle() -> None:
 MEASURE = """
 import json, resource, sys, time
 from PIL import Image
-from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.backbones.image.preprocess import ImageSpec, pixels_of
 from promptlet.data.images.opening import image_in_turn
+from promptlet.data.images.reduced import whole
 rest = ((0.5,) * 3, (0.5,) * 3)
 specs = [ImageSpec("shortest", (224, 224), (224, 224), 3, *rest),
          ImageSpec("exact", (224, 224), None, 3, *rest),
          ImageSpec("shortest", (384, 384), (384, 384), 1, *rest),
          ImageSpec("patches", (256, 256), None, 2, *rest, patch_size=16, max_patches=256)]
-preprocess(Image.new("RGB", (300, 300)), specs[0])
+pixels_of(whole(Image.new("RGB", (300, 300))), specs[0], "", 0)
 before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
 shapes = []
 for path in sys.argv[1:]:
     with image_in_turn(path) as image:
         for spec in specs:
-            shapes += [preprocess(image, spec).shape, augmented_view(image, spec, "content", 1).shape]
+            shapes += [pixels_of(whole(image), spec, "content", view).shape for view in (0, 1)]
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps([(after - before) / 1024, time.perf_counter() - start, shapes]))
 """

@@ -133,6 +133,7 @@ def test_datasets_draw(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_cache(shell: Any, own_cache: Path) -> None:
     from promptlet.data import FeatureCache
+    from promptlet.data.cache.agreed import remember, remembered
 
     assert shell.json("cache", "show")["entries"] == 0
     for fingerprint in ("aaaa", "bbbb"):
@@ -144,4 +145,9 @@ def test_cache(shell: Any, own_cache: Path) -> None:
         "cache", "clear", "--fingerprint", "cccc"
     )
     assert shell.json("cache", "clear", "--fingerprint", "text-words-aaaa")["removed"] == 1
-    assert "removed 1 features" in shell.run("cache", "clear").stdout
+    remember("an-answer")
+    assert shell.json("cache", "clear", "--fingerprint", "bbbb")["forgotten"] == 0 and remembered()
+    FeatureCache().put_many("bbbb", {("image", "0"): np.ones(4, np.float32)})
+    told = shell.run("cache", "clear").stdout
+    assert "removed 1 features" in told and "removed 1 answers about models and this machine" in told
+    assert not remembered()

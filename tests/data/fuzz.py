@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from damage import Draw, feature_files, known_sets, parquet_files, saved_folders, split_files, tables
 from damage_pictures import pictures, trees
+from one_view import augmented_view, preprocess
 from PIL import Image
 
-from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data import load_dataset, open_image
 from promptlet.data.doctor import examine
 from promptlet.errors import PromptletError

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import augmented_view, preprocess
 
-from promptlet.backbones.image.preprocess import ImageSpec, augmented_view, preprocess
+from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data import FeatureFile, content_hash, load_dataset, open_image
 from promptlet.data.doctor import examine
 from promptlet.errors import DataError

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +239,25 @@ def test_threads_open_images_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert seen == {i: (i, i, i) for i in range(8)}
+
+
+class Waiting(BytesIO):
+    """A file whose every read lets other threads come between."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        time.sleep(0.001)
+        return super().read(size)
+
+
+def test_threads_open_one_image_that_is_not_decoded_yet(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    for suffix in ("jpg", "png"):
+        Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+        data = (tmp_path / f"a.{suffix}").read_bytes()
+        expected = content_hash(open_image(data))
+        lazy = Image.open(Waiting(data))
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(content_hash, [lazy] * 8)) == {expected}
 
 
 def test_the_hash_of_a_file_is_of_its_bytes(tmp_path: Path) -> None:

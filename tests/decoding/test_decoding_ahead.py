@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import preprocess
 from PIL import Image
 
 from promptlet import features
@@ -251,6 +252,25 @@ def test_a_tower_without_memory_takes_smaller_batches_and_says_so(tiny_backbone:
     assert len(lines) == 3 and "8 images at once; from here on 4 at a time" in lines[1]
 
 
+def test_a_device_without_memory_for_the_pixels_takes_smaller_batches(
+    tiny_backbone: Any, photos: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, sizes, lines = photos(7), [], []
+    expected = encode_images(tiny_backbone, paths)
+
+    def taken(pixels: torch.Tensor, _: torch.device) -> torch.Tensor:
+        sizes.append(len(pixels))
+        if len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return pixels
+
+    monkeypatch.setattr(features, "without_waiting", taken)
+    with told_by(NoBars(lines.append)):
+        found = encode_images(tiny_backbone, paths)
+    assert sizes == [7, 3, 3, 1] and len(lines) == 1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -285,8 +305,6 @@ def test_other_errors_of_a_tower_are_not_tried_again() -> None:
 
 
 def test_open_image_and_pixel_values_agree_with_the_way_by_hand(photos: Any, tiny_backbone: Any) -> None:
-    from promptlet.backbones.image.preprocess import preprocess
-
     (path,) = photos(1)
     wanted = pixels.View(path.read_bytes(), str(path), "", 0)
     spec = tiny_backbone.images.spec

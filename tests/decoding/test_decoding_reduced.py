@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import struct
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_view import preprocess
 from PIL import Image
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.image.preprocess import SAFETY, ImageSpec, factor_of, preprocess
+from promptlet.backbones.image.preprocess import SAFETY, ImageSpec, factor_of
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.data.images.opening import reduced_in_turn
 from promptlet.data.images.pixels import ORIENTATION
@@ -89,6 +91,31 @@ def test_however_a_photo_lies_it_is_the_same_within_the_bound(
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_every_kind_of_jpeg_is_within_the_bound(mode: str, options: dict[str, Any]) -> None:
     check_near(*both(jpeg(drawn(1201, 903).convert(mode), **options)))
+
+
+SHORT, TEXT = 3, 2
+"""Types of an EXIF block's numbers."""
+DAMAGED: dict[str, list[tuple[int, int, bytes]]] = {
+    "a tag that is text": [(ORIENTATION, TEXT, b"6\0")],
+    "beside what Pillow cannot write": [(ORIENTATION, SHORT, b"\6\0"), (0x011A, TEXT, b"72\0")],
+}
+
+
+@pytest.mark.parametrize("entries", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("size", [(1203, 901), (1200, 900)])
+def test_a_photo_lies_as_it_was_turned_and_not_as_a_damaged_block_says(
+    size: tuple[int, int], entries: list[tuple[int, int, bytes]]
+) -> None:
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, kind, value in entries:
+        block += struct.pack("<HHI4s", tag, kind, len(value) // (2 if kind == SHORT else 1), value)
+    file = BytesIO()
+    drawn(*size).save(file, "JPEG", quality=90, exif=block + bytes(4))
+    data = file.getvalue()
+    assert open_image(data).size == size
+    with reduced_in_turn(data, lambda width, height: 4) as picture:
+        assert (picture.width, picture.height, picture.factor) == (*size, 4)
+    check_near(*both(data))
 
 
 def test_photos_of_several_pictures_are_read_as_their_first(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_workers_take_turns_at_the_gpus_that_are_visible(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     cards = engine._cards(device)
     assert cards == expected
-    monkeypatch.setattr(engine, "_processors", lambda: 8)
+    monkeypatch.setattr(engine, "cores", lambda: 8)
     assert engine._most(device, cards) == (8 if device == "cpu" else max(1, len(cards)))
 
 

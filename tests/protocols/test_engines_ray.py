@@ -24,7 +24,7 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.data import FeatureCache
 from promptlet.data.images import opening as images
 from promptlet.errors import EngineError, MissingExtraError
-from promptlet.features import encode_images, find_cached
+from promptlet.features import BATCH, GPU_BATCH, encode_images, find_cached
 from promptlet.protocols import RunStore
 from promptlet.protocols.engines import Engine, run_inline
 from promptlet.protocols.engines.ray import cluster as ray_cluster
@@ -401,7 +401,7 @@ def test_images_are_encoded_by_all_gpus(
     )
     source = FeatureSource(tiny_backbone)
     features._encode(cards, source, [f"{i}.png" for i in range(500)], 1, True)
-    assert asked["num_gpus"] == 1
+    assert asked["num_gpus"] == 1 and asked["batch_size"] == GPU_BATCH > BATCH
     assert (asked["compute"].min_size, asked["compute"].max_size) == (1, 2)
 
 

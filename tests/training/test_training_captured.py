@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
 from learning_toys import NAMES, toy_pictures, toy_problem
 from torch import Tensor
 
+from promptlet.backbones import load_backbone
+from promptlet.backbones.text.engine import MAX_PLANS
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.training import Schedule, captured, loop, train
 from promptlet.training.captured import WARM_UP, Body, Captured
+from promptlet.training.sampled import Among
 
 SCHEDULE = Schedule("short", lr=0.02, epochs=3, batch_size=6, optimizer="adamw", drop_last=False)
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -62,6 +68,34 @@ def test_replayed_steps_learn_the_same(
     assert [(one.loss, one.accuracy) for one in found] == [(one.loss, one.accuracy) for one in expected]
     for mine, theirs in zip(other.state().values(), plain.state().values(), strict=True):
         assert (mine == theirs).all()
+
+
+def test_what_a_graph_reads_by_address_stays_while_other_names_are_encoded(clip_folder: Path) -> None:
+    backbone = load_backbone(clip_folder, "cpu", "float32")
+    engine = backbone.text.engine
+    assert engine is not None
+    inputs, labels = toy_problem(backbone)
+    method = build_method("coop", backbone, NAMES)
+    step = Captured(method, record=lambda body: (body(), lambda: None))
+    for _ in range(WARM_UP + 1):
+        step(inputs[0], Among(torch.arange(len(labels)), None, labels))
+    assert step.kept
+    plan = next(one for one in engine.plans if one.layouts and one.count == len(NAMES))
+    known = ref(plan)
+    masks = [layout.mask.data_ptr() for layout in plan.layouts.values()]
+    del plan
+
+    def forgotten() -> None:
+        for i in range(MAX_PLANS + 1):
+            backbone.text.encode_texts([f"photo {i}"])
+        gc.collect()
+
+    forgotten()
+    still = known()
+    assert still is not None and [layout.mask.data_ptr() for layout in still.layouts.values()] == masks
+    del still, step
+    forgotten()
+    assert known() is None
 
 
 def test_on_a_cpu_nothing_can_be_captured(tiny_backbone: Any) -> None:

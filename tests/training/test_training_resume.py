@@ -19,6 +19,7 @@ from learning_toys import NAMES, toy_problem
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from promptlet.backbones import load_backbone
 from promptlet.errors import TrainingError
 from promptlet.methods import Method, build_method
 from promptlet.training import EpochReport, Schedule, loop, train
@@ -101,6 +102,26 @@ def test_going_on_ends_with_the_same_bits(
         (r.epoch, r.loss, r.accuracy, r.lr) for r in expected.history
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("mixed", "float32"), ("float32", "mixed"), ("mixed", "bfloat16")])
+def test_another_arithmetic_does_not_go_on(words: tuple[str, str], clip_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    first, second = (load_backbone(clip_folder, "cpu", word) for word in words)
+    features, labels = toy_problem(first)
+
+    def go(backbone: Any, **more: Any) -> None:
+        train(build_method("coop", backbone, NAMES), features, labels, SGD, checkpoint=path, **more)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(first, on_epoch=stop_after(3))
+    with safe_open(path, "pt") as file:
+        settings = file.metadata()["settings"]
+    end = "" if words[0] == "float32" else f" in {words[0]}"
+    assert f"| backbone {first.fingerprint}{end} |" in settings
+    with pytest.raises(TrainingError, match=f"other settings, data or seed: .*{words[0]}|{words[1]} here"):
+        go(second)
+    go(first)
 
 
 def test_stopping_twice_and_within_an_epoch(

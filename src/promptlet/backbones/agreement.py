@@ -22,7 +22,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from promptlet import rng
-from promptlet.backbones.arithmetic.precision import own_precision
 from promptlet.backbones.computes import states_of
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.engine import ImageEngine
@@ -33,7 +32,7 @@ from promptlet.backbones.text.engine import TextEngine
 from promptlet.backbones.text.reference import encode_plain
 from promptlet.data.cache.agreed import remember, remembered
 from promptlet.errors import BackboneError
-from promptlet.session import precision
+from promptlet.session import precision, without_autocast
 
 TEXTS = ("a photo of a dog.", "a 7 b.")
 N_CTX = 2
@@ -90,7 +89,7 @@ def _compare_once(name: str, towers: Towers, text: TextEncoder, images: ImageEnc
     key = "" if odd else _key(towers, text, images, tokenizer)
     if key and (key in _agreed or key in remembered()):
         return
-    with own_precision(text.token_embedding), torch.no_grad():
+    with without_autocast(text.token_embedding.device), torch.no_grad():
         for case in (_text_case(text, odd.get("text", "")), _image_case(images, odd.get("image", ""))):
             try:
                 why = _compare(f"the {case.side} tower of {name!r}", case)

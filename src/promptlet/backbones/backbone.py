@@ -14,7 +14,7 @@ from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.readings import NameRead, check_distinct
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.errors import WrongBackboneError
-from promptlet.session import full_precision
+from promptlet.session import without_autocast
 
 
 class Backbone(ABC):
@@ -145,7 +145,7 @@ class Backbone(ABC):
     def logits(self, image_features: Tensor, class_features: Tensor) -> Tensor:
         """Logits (B, C) of features that are both normalised already: scale * cosine + bias. Never in the low
         precision of a training step."""
-        with full_precision(image_features.device):
+        with without_autocast(image_features.device):
             return self.logit_scale * image_features @ class_features.t() + self.logit_bias
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Backbone:

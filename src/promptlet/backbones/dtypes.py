@@ -98,10 +98,17 @@ def _shapes(modules: Sequence[nn.Module]) -> list[tuple[int, int]]:
 
 
 def slow(arithmetic: Arithmetic, device: torch.device) -> str:
-    """That products in bfloat16 are slow there, as a note; "" where they are not."""
-    if MIXED not in (arithmetic.text, arithmetic.images) or device.type != "cpu" or is_native(device):
+    """That products in half of float32's bits are slow there, as a note; "" where they are not."""
+    kinds = (arithmetic.text, arithmetic.images)
+    if device.type == "cpu" and torch.float16 in kinds:
+        return (
+            f"dtype {arithmetic.word}: hardly any processor computes in float16, and others are slower in it "
+            "than in float32. Take --dtype auto, or float32"
+        )
+    if MIXED not in kinds or device.type not in ("cpu", "cuda") or is_native(device):
         return ""
+    where, instead = ("GPU", "float32 or float16") if device.type == "cuda" else ("processor", "float32")
     return (
-        f"dtype {arithmetic.word}: this processor has no instructions for bfloat16, so it computes the same "
-        "numbers, but slower than in float32. Take --dtype auto, or float32"
+        f"dtype {arithmetic.word}: this {where} has no instructions for bfloat16, so it computes the same "
+        f"numbers, but slower than in float32. Take --dtype auto, or {instead}"
     )

@@ -2,7 +2,8 @@
 
 Each part is the first 12 hexadecimal digits of a SHA-256. Weights enter as float16 values, so that storing
 them in float16 or float32 does not matter, and as a sorted set of tensors, so that names do not: they change
-between library versions. The tokenizer enters by what it does to some probe texts.
+between library versions. The tokenizer enters by what it does to some probe texts. Digests of weights are
+kept (`found`): what changes them changes its `FORMAT`.
 What a tower computes beside its weights enters where it is not as in CLIP (`computes`).
 Storing in bfloat16 changes the weights themselves, and with them the fingerprint. Where there are no towers,
 `vectors` says what the three parts are of.

@@ -4,8 +4,10 @@ Its digests take a pass over all weights, half a second for CLIP's 600 MB. They 
 under the identity of the files: device, inode, size, time of the last change of content and time of the last
 change at all (ctime), and a sample of their content. A program can set back size and the first time after it
 has edited a file in place, but not the second: that is the kernel's own clock. Where the two times could hide
-a change, nothing is kept and nothing taken: within some seconds of a change, since clocks of file systems
-tick, and on Windows, whose ctime is another thing. The sample is for file systems that keep no such time.
+a change, nothing is kept and nothing taken: within a minute of a change, since clocks of file systems tick,
+those of other machines differ, and what is written through a map may get its time when it is flushed, half a
+minute later; and on Windows, whose ctime is another thing. The sample is for file systems that keep no such
+time.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from pathlib import Path
 from promptlet.data.cache.agreed import remember, remembered
 from promptlet.data.files import open_regular
 
-FORMAT = "files 1"
-SETTLED = 3.0
-"""Seconds after its last change from which on another change is sure to be seen: FAT counts in twos."""
+FORMAT = "files 2"
+"""Of what is kept: another number for every change of what is found of the same files, such as that of a rule
+in `fingerprint` or `sound`, or what an older version found would be taken."""
+SETTLED = 60.0
+"""Seconds after its last change from which on another change is sure to be seen."""
 BLOCKS, BLOCK = 64, 4096
 """What is read of a file: so many blocks of so many bytes, from its first to its last."""
 
@@ -39,7 +43,8 @@ class Found:
             self.identity = ""
 
     def once(self, what: str, find: Callable[[], str]) -> str:
-        """What ``find`` gives, which depends on the files and on ``what`` alone, in letters and digits."""
+        """What ``find`` gives, which depends on the files, on ``what`` and on `FORMAT` alone, in letters and
+        digits."""
         if not self.identity:
             return find()
         key = hashlib.sha256(f"{FORMAT}\n{self.identity}\n{what}".encode()).hexdigest()[:40]

@@ -64,8 +64,10 @@ def clear(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Remove all features, or those of one backbone. They are computed again when they are needed."""
+    """Remove all features and what was found out of models and this machine, or the features of one backbone.
+    All is computed again when it is needed."""
     from promptlet.data import FeatureCache
+    from promptlet.data.cache.agreed import forget
     from promptlet.errors import OptionError, check_option
 
     if datasets:
@@ -82,12 +84,15 @@ def clear(
         )
     before = cache.stats().bytes
     removed = cache.clear(fingerprint)
+    forgotten = forget() if fingerprint is None else 0
     tell_notes(cache)
     freed = max(0, before - cache.stats().bytes)
     if json:
-        emit_json({"removed": removed, "freed_bytes": freed, "path": str(cache.path)})
+        emit_json({"removed": removed, "freed_bytes": freed, "forgotten": forgotten, "path": str(cache.path)})
     else:
         say(f"removed {removed:,} features from {cache.path}, which gave back {freed:,} bytes")
+        if forgotten:
+            say(f"removed {forgotten:,} answers about models and this machine")
 
 
 def _clear_unpacked(json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,18 +10,13 @@ from typing import TypeVar
 
 import torch
 
+from promptlet.session import cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_THREADS = 16
 """Python's own part of a small JPEG is a tenth of its decoding: more threads wait for each other."""
-
-
-def cores() -> int:
-    """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def threads_beside(device: torch.device) -> int:

@@ -11,7 +11,7 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.methods.template_lists import TEMPLATE_LISTS
-from promptlet.session import full_precision, own_arithmetic
+from promptlet.session import own_arithmetic, without_autocast
 
 TEMPLATE = "a photo of a {}."
 BETWEEN = "|"  # of several templates in one text
@@ -31,7 +31,7 @@ def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) 
 
     Never in the low precision of a training step that asks for them.
     """
-    with full_precision(backbone.device):
+    with without_autocast(backbone.device):
         return unit(backbone.encode_templates([template], class_names)[0])
 
 
@@ -62,7 +62,7 @@ def ensemble(
     """
     total = torch.zeros((), dtype=torch.float32, device=backbone.device)
     several = max(1, SENTENCES // len(class_names))
-    with full_precision(backbone.device):  # that of a training step
+    with without_autocast(backbone.device):  # that of a training step
         for begin in range(0, len(templates), several):
             features = backbone.encode_templates(templates[begin : begin + several], class_names).float()
             features = unit(features) if normalised else features

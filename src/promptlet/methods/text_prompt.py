@@ -21,7 +21,7 @@ from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule,
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.numbers import check_number
 from promptlet.prompts import DEFAULT_WORDS, FULL, Context, LowRank, context_from, start_from_seed
-from promptlet.session import full_precision
+from promptlet.session import without_autocast
 
 WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
@@ -73,7 +73,7 @@ class TextPrompt(Method):
 
     def learned_features(self) -> Tensor:
         """Normalised features (C, D) of the learned prompt, whatever was taught."""
-        with full_precision(self.backbone.device):
+        with without_autocast(self.backbone.device):
             context = self.context() if self.training else self.context.merged()
         features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
         return unit(features)

@@ -33,7 +33,7 @@ Recorder = Callable[[Body], tuple[tuple[Tensor, ...], Callable[[], Any]]]
 def precision_of_steps(method: Method) -> AbstractContextManager[object]:
     """On CUDA bfloat16 autocast, where a step runs through a tower and the backbone does not compute in
     float32 alone (`Backbone.arithmetic`); what is not a tower's own work is kept out of it
-    (`full_precision`). The engines know what they compute in: it is for what else runs there."""
+    (`without_autocast`). The engines know what they compute in: it is for what else runs there."""
     backbone, info = method.backbone, method.info
     in_towers = info.in_text_tower or info.reads == IMAGES
     if backbone.device.type == "cuda" and in_towers and backbone.arithmetic != EXACT:
@@ -71,6 +71,7 @@ class Captured:
         self.labels: Tensor | None = None
         self.results: tuple[Tensor, ...] = ()
         self.replay: Callable[[], Any] | None = None
+        self.kept: tuple[object, ...] = ()
 
     def __call__(self, inputs: Tensor, among: Among) -> tuple[Tensor, Tensor]:
         """Loss and logits of a step; gradients are left in what is learned."""
@@ -80,6 +81,7 @@ class Captured:
         if self.inputs is None or self.labels is None or self.replay is None:
             self.inputs, self.labels = inputs.clone(), among.labels.clone()
             self.results, self.replay = self.record(self._body)
+            self.kept = _read_by_address(self.method)
         else:
             self.inputs.copy_(inputs)
             self.labels.copy_(among.labels)
@@ -102,6 +104,13 @@ class Captured:
         self.method.after_backward()
         gradients = [parameter.grad for parameter in self.parameters]
         return loss.detach(), logits.detach(), *(one for one in gradients if one is not None)
+
+
+def _read_by_address(method: Method) -> tuple[object, ...]:
+    """The text engine's plans, which it may forget while other names are encoded: a graph goes on to read
+    where their tensors were."""
+    engine = method.backbone.text.engine if method.info.in_text_tower else None
+    return () if engine is None else tuple(engine.plans)
 
 
 def why_not_on(backbone: Backbone) -> str:

@@ -44,13 +44,16 @@ def _of_numbers(tensors: dict[str, Tensor]) -> str:
 
 
 def describe(method: Method) -> str:
-    """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone."""
+    """What the method is, whatever it learned: settings (`extra_repr`), frozen numbers, classes, backbone,
+    and what that computes in where it is not float32."""
     learned = {**method.trainables(), **method.training_state()}
     fixed = digest(tensor for name, tensor in method.state_dict().items() if name not in learned)
     classes = hashlib.blake2b(repr(method.class_names).encode(), digest_size=8).hexdigest()
     settings = " ".join(repr(method).split())
     start = "" if method.started_from is None else f" | begun with {method.started_from}"
-    return f"{settings} | {fixed} | classes {classes} | backbone {method.backbone.fingerprint}{start}"
+    word = method.backbone.arithmetic
+    backbone = method.backbone.fingerprint + ("" if word == "float32" else f" in {word}")  # as ever
+    return f"{settings} | {fixed} | classes {classes} | backbone {backbone}{start}"
 
 
 def snapshot(method: Method, optimizer: Optimizer) -> dict[str, Tensor]:

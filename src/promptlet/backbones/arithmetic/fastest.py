@@ -3,13 +3,15 @@
 A processor without instructions for bfloat16 still computes in it, several times slower than in float32. One
 that has them is measured on products of the tower's own shape: both dtypes take turns, and the best of each
 counts, since what other programs take away at a moment only adds. What was found is remembered in the user's
-cache folder, so that the same machine always decides alike.
+cache folder, so that the same machine always decides alike. One thread of one process measures at a time,
+and the others take its answer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
+import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
@@ -23,7 +25,7 @@ from torch import Tensor
 from promptlet.backbones.arithmetic.layers import Linear
 from promptlet.backbones.arithmetic.precision import MIXED
 from promptlet.backbones.arithmetic.products import ONEDNN, linear, linear_backward
-from promptlet.data.cache.agreed import remember, remembered
+from promptlet.data.cache.agreed import in_turn, remember, remembered
 from promptlet.session import precision
 
 ROWS = 512
@@ -37,6 +39,7 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16", "arm_bf16")
 """As torch, and Linux, call them."""
 PROCESSOR = Path("/proc/cpuinfo")
 _found: dict[str, bool] = {}
+_finding = threading.Lock()
 Way = Callable[[], Any]
 
 
@@ -62,15 +65,26 @@ def engine_is_faster(shape: tuple[int, int], device: torch.device) -> bool:
 
 def is_faster_way(what: str, exact: Way, mixed: Way, device: torch.device) -> bool:
     """The same of two ways to compute ``what``, a word for all that the answer depends on beside the
-    machine. Where the second cannot be gone, it is not faster."""
+    machine. Where the second cannot be gone, which layers of libraries may have no bfloat16 for, it is not
+    faster; on a GPU that is all that is asked, once in a process."""
 
     def compared() -> float:
         try:
             return _times_as_fast(exact, mixed)
-        except Exception:  # layers of libraries for which torch has no bfloat16
+        except Exception:
             return 0.0
 
+    if device.type == "cuda":
+        return is_native(device) and _once(_key(f"{device} {what}", device), partial(_can_be_gone, mixed))
     return _is_faster(what, compared, device)
+
+
+def _can_be_gone(way: Way) -> bool:
+    try:
+        way()
+    except Exception:
+        return False
+    return True
 
 
 def _is_faster(what: str, compared: Callable[[], float], device: torch.device) -> bool:
@@ -84,19 +98,32 @@ def _is_faster(what: str, compared: Callable[[], float], device: torch.device) -
 def _answer(what: str, compared: Callable[[], float], device: torch.device) -> bool:
     """What is known, else what is measured now."""
     key = _key(what, device)
+    return _once(key, partial(_remembered, key, compared))
+
+
+def _once(key: str, find: Callable[[], bool]) -> bool:
+    """What this process knows, else what it finds now."""
     if key not in _found:
-        _found[key] = _remembered(key, compared)
+        with _finding:
+            if key not in _found:
+                _found[key] = find()
     return _found[key]
 
 
 def _remembered(key: str, compared: Callable[[], float]) -> bool:
+    known = _known(key)
+    if known is None:
+        with in_turn():
+            known = _known(key)  # another process may have found it meanwhile
+            if known is None:
+                known = compared() >= GAIN
+                remember(f"{key}-{known}")
+    return known
+
+
+def _known(key: str) -> bool | None:
     lines = remembered()
-    for answer in (True, False):
-        if f"{key}-{answer}" in lines:
-            return answer
-    measured = compared() >= GAIN
-    remember(f"{key}-{measured}")
-    return measured
+    return next((answer for answer in (True, False) if f"{key}-{answer}" in lines), None)
 
 
 def gain(shape: tuple[int, int]) -> float:

@@ -1,9 +1,9 @@
 """Layers of either tower as plain data: references to the library model's own parameters.
 
-In the weights' own dtype nothing is copied. In another, on a CPU, each layer keeps one copy of its weights:
-to cast them at every call takes as long as a product of a few dozen rows. A copy follows the weights: it is
-made anew where they were edited, which torch counts (``_version``). Edits that it does not count, those of
-``weight.data``, are seen by a `Sample`.
+In the weights' own dtype nothing is copied. In another, on a CPU, each layer keeps one copy of its weight: to
+cast it at every call takes as long as a product of a few dozen rows. A copy follows the weight: it is made
+anew where it was edited, which torch counts (``_version``). Edits that it does not count, those of
+``weight.data``, are seen by a `Sample`. Biases are small, and are cast at every call.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 SAMPLED = 8
 """Rows, and columns, of each weight that `Sample` looks at."""
-Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[int, int]
 """Where numbers are and how often they were edited, as far as torch counts it."""
 
 
@@ -27,30 +27,24 @@ class Linear:
 
     weight: Tensor
     bias: Tensor | None
-    _copies: dict[torch.dtype, tuple[Stamp, Tensor, Tensor | None]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _copies: dict[torch.dtype, tuple[Stamp, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
-    def read(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
-        """Weight and bias in ``dtype``."""
-        weight, bias = self.weight, self.bias
+    def read(self, dtype: torch.dtype) -> Tensor:
+        """The weight in ``dtype``."""
+        weight = self.weight
         if weight.dtype == dtype or weight.device.type != "cpu" or weight.is_inference():
-            return weight.to(dtype), None if bias is None else bias.to(dtype)
-        stamp = _stamp(weight, bias)
+            return weight.to(dtype)
+        stamp = weight.data_ptr(), weight._version
         found = self._copies.get(dtype)
         if found is None or found[0] != stamp:
             with torch.inference_mode(False), torch.no_grad():  # made while predicting, for training too
-                found = stamp, weight.to(dtype), None if bias is None else bias.to(dtype)
+                found = stamp, weight.to(dtype)
             self._copies[dtype] = found
-        return found[1], found[2]
+        return found[1]
 
     def forget(self) -> None:
         """Copies are made anew when they are read."""
         self._copies.clear()
-
-
-def _stamp(*tensors: Tensor | None) -> Stamp:
-    return tuple((one.data_ptr(), one._version) for one in tensors if one is not None)
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,6 @@ def compute_dtype(x: Tensor, products: torch.dtype) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else products
 
 
-def own_precision(x: Tensor) -> torch.autocast:
-    """Autocast off on the device of ``x``."""
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def library_precision(
     device: torch.device, weights: torch.dtype, products: torch.dtype
 ) -> AbstractContextManager[object]:

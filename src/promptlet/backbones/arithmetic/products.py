@@ -36,7 +36,7 @@ def linear(layer: Linear, x: Tensor) -> Tensor:
 
 def scaled_linear(layer: Linear, x: Tensor, scale: float) -> Tensor:
     """``x W.T + scale b`` for x (..., in), in x's dtype."""
-    weight, bias = layer.read(x.dtype)
+    weight, bias = layer.read(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype)
     if bias is not None and scale != 1.0:
         bias = bias * scale
     flat = x.reshape(-1, x.shape[-1])
@@ -51,7 +51,7 @@ def scaled_linear(layer: Linear, x: Tensor, scale: float) -> Tensor:
 
 def linear_backward(layer: Linear, grad: Tensor) -> Tensor:
     """Gradient of the input of `linear`, ``grad W``, for grad (..., out)."""
-    weight, _ = layer.read(grad.dtype)
+    weight = layer.read(grad.dtype)
     flat = grad.reshape(-1, grad.shape[-1])
     if _use_onednn(grad):
         out: Tensor = ONEDNN(flat, weight.t(), None, "none", [], "")
@@ -65,7 +65,7 @@ def sum_backward(layers: tuple[Linear, ...], grads: tuple[Tensor, ...]) -> Tenso
     total = linear_backward(layers[0], grads[0])
     flat = total.view(-1, total.shape[-1])
     for layer, grad in zip(layers[1:], grads[1:], strict=True):
-        weight, rows = layer.read(grad.dtype)[0], grad.reshape(-1, grad.shape[-1])
+        weight, rows = layer.read(grad.dtype), grad.reshape(-1, grad.shape[-1])
         if _use_onednn(grad):
             flat = ONEDNN.binary(rows, flat, weight.t(), None, "add")
         else:

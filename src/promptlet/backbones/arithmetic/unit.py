@@ -17,8 +17,10 @@ def unit(vectors: Tensor) -> Tensor:
 
     The squares of numbers above 1e19 or below 1e-19 leave float32, and so would the length. So a row whose
     largest number is outside `SMALL` to `LARGE` is first multiplied by a power of two that brings this number
-    to 1/2 or more, and below 1. That is exact; other rows are multiplied by 1, so their bits do not change.
-    Very many are taken some rows at a time: what is made on the way is several times as large as they are.
+    to 1/2 or more, and below 1; one below 2**-126, where float32 has fewer digits, to 2**-23 or more. That is
+    exact, but for numbers that are nothing beside it; other rows are multiplied by 1, so their bits do not
+    change. Very many, where no gradient is asked for, are taken some rows at a time: what is made on the way
+    is several times as large as they are.
     """
     parts = -(-vectors.numel() // AT_ONCE)
     if parts < 2 or vectors.requires_grad or vectors.dim() < 2:
@@ -34,7 +36,7 @@ def _unit(vectors: Tensor) -> Tensor:
     numbers = vectors.float()
     with torch.no_grad():
         largest = numbers.abs().amax(-1, keepdim=True)
-        exponent = (largest.view(torch.int32) >> 23 & 255) - 126  # frexp's, which Apple's devices lack
+        exponent = (largest.view(torch.int32) >> 23 & 255) - 126  # as frexp's, which Apple's devices lack
         odd = ((largest < SMALL) | (largest > LARGE)) & torch.isfinite(largest) & (largest > 0)
         power = torch.where(odd, -exponent, torch.zeros_like(exponent)).float()
         half = (power / 2).trunc()  # one power of two alone may be too large for float32

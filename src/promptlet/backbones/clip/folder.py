@@ -32,7 +32,7 @@ from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.refusal import PANIC
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.transformers import check_words, load_transformers, wrap_transformers
-from promptlet.backbones.libraries.weights import weights_in
+from promptlet.backbones.libraries.weights import check_header
 from promptlet.backbones.libraries.whole_weights import CONFIGURATION as ADAPTER
 from promptlet.backbones.towers import TowerBackbone
 
@@ -51,8 +51,9 @@ def load_clip(
     """A backbone of the CLIP in ``folder``, which is called ``name``; None where the library is to read it,
     for which ``source`` is its name or place."""
     try:
-        found = Found([folder / WEIGHTS])
-        model, tokens, spec = _read(folder, source)
+        weights = (folder / WEIGHTS).resolve()  # once: a link may lead elsewhere by the next look
+        found = Found([weights])
+        model, tokens, spec = _read(folder, weights, source)
         found.settle()
         backbone = wrap_transformers(model, tokens, spec, name, device, dtype, found)
         backbone.check()
@@ -77,21 +78,21 @@ def cached_folder(name: str) -> Path | None:
         return None
 
 
-def _read(folder: Path, source: str) -> tuple[Clip, ClipTokens, ImageSpec]:
+def _read(folder: Path, weights: Path, source: str) -> tuple[Clip, ClipTokens, ImageSpec]:
     """Raises UnknownError, or whatever goes wrong."""
     for other in OTHERS:
         if (folder / other).exists():
             raise UnknownError(other)
     settings = settings_of(read_asked(folder / CONFIG, source))
     check_folder(folder, source, settings.text_config.vocab_size)
-    weights_in(folder, source)
-    if any(folder.glob("*.index.json")):
-        raise UnknownError("weights in several files")
+    if any(folder.glob("*.index.json")) or not weights.is_file():
+        raise UnknownError("weights in several files, or none")
+    check_header(weights, source)
     check_tokenizer_files(folder, source)
     tokens = tokens_of(folder, source)
     check_words(source, tokens, settings.text_config.vocab_size)
     spec = spec_from_transformers(read_asked(folder / PIXELS, source), source)
-    return _model(folder / WEIGHTS, settings), tokens, spec
+    return _model(weights, settings), tokens, spec
 
 
 def _model(path: Path, settings: ClipSettings) -> Clip:

@@ -68,24 +68,32 @@ MUST_BE: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({},),
 }
 """Fields that decide nothing while they have one of these values."""
-NO_MATTER = frozenset(
-    (
-        *("initializer_factor", "initializer_range", "logit_scale_init_value"),  # before weights are read
-        *("attention_dropout", "dropout"),  # in training
-        *("transformers_version", "_name_or_path", "projection_dim"),  # of a tower: the model's own counts
-        *("bos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id"),  # the tokenizer's count
-        *("id2label", "label2id", "chunk_size_feed_forward", "cross_attention_hidden_size"),
-        "tie_word_embeddings",
-        # what older versions wrote of generation, beside every model
-        *("max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups"),
-        *("diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty"),
-        *("length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences"),
-        *("output_scores", "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id"),
-        *("remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens"),
-        "begin_suppress_tokens",
-    )
-)
-"""Fields that decide nothing of what a CLIP answers."""
+NOTHING = type(None)
+NUMBER = (int, float, bool, NOTHING)
+NO_MATTER: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("initializer_factor", "initializer_range"), (float,)),  # before weights are read
+    **dict.fromkeys(("logit_scale_init_value", "attention_dropout", "dropout"), (int, float, NOTHING)),
+    "projection_dim": (int, NOTHING),  # of a tower: the model's own counts
+    **dict.fromkeys(
+        ("bos_token_id", "pad_token_id", "sep_token_id"), (int, NOTHING)
+    ),  # the tokenizer's count
+    **dict.fromkeys(("decoder_start_token_id", "cross_attention_hidden_size"), (int, NOTHING)),
+    "chunk_size_feed_forward": (int,),
+    **dict.fromkeys(("transformers_version", "_name_or_path"), (str, NOTHING)),
+    "tie_word_embeddings": (bool,),
+    # what older versions wrote of generation, beside every model
+    **dict.fromkeys(("max_length", "min_length", "do_sample", "early_stopping", "num_beams"), NUMBER),
+    **dict.fromkeys(("num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p"), NUMBER),
+    **dict.fromkeys(("typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size"), NUMBER),
+    **dict.fromkeys(("encoder_no_repeat_ngram_size", "num_return_sequences", "output_scores"), NUMBER),
+    **dict.fromkeys(("return_dict_in_generate", "remove_invalid_values"), NUMBER),
+    **dict.fromkeys(("forced_bos_token_id", "forced_eos_token_id"), NUMBER),
+    **dict.fromkeys(("exponential_decay_length_penalty", "suppress_tokens"), (list, NOTHING)),
+    "begin_suppress_tokens": (list, NOTHING),
+}
+"""Fields that decide nothing of what a CLIP answers, with the types of which the library takes them."""
+LABELS: dict[str, type] = {"id2label": str, "label2id": int}
+"""Tables that decide nothing either, and what they hold."""
 
 
 class UnknownError(Exception):
@@ -124,14 +132,27 @@ def _known(config: Mapping[str, Any], kind: type) -> dict[str, Any]:
         if name in own and name not in ("text_config", "vision_config"):
             if not _is_a(value, str(own[name])):
                 raise UnknownError(f"{name}={str(value)[:60]}")
-        elif not (name in NO_MATTER or (name in MUST_BE and _is_one_of(value, MUST_BE[name]))):
+        elif not (
+            type(value) in NO_MATTER.get(name, ())
+            or (name in LABELS and _is_table(value, LABELS[name]))
+            or is_one_of(value, MUST_BE.get(name, ()))
+        ):
             raise UnknownError(f"{name}={str(value)[:60]}")
     if kind is TextSettings and "eos_token_id" not in config:
         raise UnknownError("eos_token_id is not said")
     return {name: value for name, value in config.items() if name in own}
 
 
-def _is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
+def _is_table(value: Any, kind: type) -> bool:
+    """Of labels: their numbers, which are keys as text, or what they are called."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or not all(type(one) is kind for one in value.values()):
+        return False
+    return kind is not str or all(key.isdecimal() and key.isascii() for key in value)
+
+
+def is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
     """Equal, and of the same type: 0 is not False."""
     return any(type(value) is type(one) and value == one for one in allowed)
 

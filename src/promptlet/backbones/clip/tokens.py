@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from promptlet.backbones.clip.settings import UnknownError
+from promptlet.backbones.clip.settings import NOTHING, UnknownError, is_one_of
 from promptlet.backbones.libraries.asked import read_asked
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ ABSENT = {"byte_fallback": False, "ignore_merges": False}
 """What older files do not say, and then mean."""
 TOKEN = {"single_word": False, "lstrip": False, "rstrip": False, "special": True}
 NAMED = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+SIDES = ("left", "right")
 CONFIG_MUST_BE: dict[str, tuple[Any, ...]] = {
     "tokenizer_class": ("CLIPTokenizer", "CLIPTokenizerFast"),
     "backend": ("tokenizers",),
@@ -56,20 +57,17 @@ CONFIG_MUST_BE: dict[str, tuple[Any, ...]] = {
     "errors": ("replace",),
     "extra_special_tokens": ({}, []),
     "additional_special_tokens": ([],),
+    "padding_side": SIDES,
+    "truncation_side": SIDES,
 }
-NO_MATTER = frozenset(
-    (
-        *(
-            "model_max_length",
-            "max_length",
-            "padding_side",
-            "truncation_side",
-            "stride",
-        ),  # cut and padded here
-        *("truncation_strategy", "pad_token_type_id", "pad_to_multiple_of", "clean_up_tokenization_spaces"),
-        *("name_or_path", "special_tokens_map_file", "processor_class", "is_local", "local_files_only"),
-    )
-)
+NO_MATTER: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("model_max_length", "max_length"), (int, float, NOTHING)),  # cut and padded here
+    **dict.fromkeys(("stride", "pad_token_type_id", "pad_to_multiple_of"), (int, NOTHING)),
+    **dict.fromkeys(("clean_up_tokenization_spaces", "is_local", "local_files_only"), (bool, NOTHING)),
+    **dict.fromkeys(("name_or_path", "special_tokens_map_file", "processor_class"), (str, NOTHING)),
+    "truncation_strategy": (str, NOTHING),
+}
+"""Fields that decide nothing here, with the types that they have."""
 OTHERS = ("added_tokens.json", "tokenizer.model", "tiktoken.model", "tekken.json")
 """Files that would add to what is read here, or stand in its place."""
 
@@ -189,7 +187,7 @@ def _check_way(said: Said) -> None:
 
 
 def _check_config(config: Mapping[str, Any], added: Any) -> None:
-    rest = {name: value for name, value in config.items() if name not in NO_MATTER}
+    rest = {name: value for name, value in config.items() if type(value) not in NO_MATTER.get(name, ())}
     _check_named({name: rest.pop(name) for name in NAMED if name in rest})
     listed = rest.pop("added_tokens_decoder", None)
     if listed is not None and listed != _by_id(added):
@@ -197,7 +195,7 @@ def _check_config(config: Mapping[str, Any], added: Any) -> None:
     if "tokenizer_class" not in rest:
         raise UnknownError("tokenizer_class is not said")
     for name, value in rest.items():
-        if not any(type(value) is type(one) and value == one for one in CONFIG_MUST_BE.get(name, ())):
+        if not is_one_of(value, CONFIG_MUST_BE.get(name, ())):
             raise UnknownError(f"{name}={str(value)[:60]}")
 
 

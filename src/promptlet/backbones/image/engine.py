@@ -15,9 +15,10 @@ from torch.utils.checkpoint import checkpoint
 
 from promptlet.backbones.arithmetic.layers import Sample
 from promptlet.backbones.arithmetic.pointwise import norm
-from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
+from promptlet.backbones.arithmetic.precision import compute_dtype
 from promptlet.backbones.image.blocks import forward_block
 from promptlet.backbones.image.tower import ImageTower
+from promptlet.session import without_autocast
 
 ROWS, ROWS_ELSEWHERE = 1024, 16384
 """In a chunk: on a CPU few, whose states stay in its caches."""
@@ -80,7 +81,7 @@ class ImageEngine:
         """One chunk through all blocks."""
         tower = self.tower
         final = len(tower.blocks) - 1
-        with own_precision(tower.final_norm.weight):
+        with without_autocast(tower.final_norm.weight.device):
             prompts = [] if context is None else list(context.to(tower.dtype).unbind())
             x = self._embed(pixels)
             if prompts:

@@ -22,7 +22,7 @@ from promptlet import rng
 from promptlet.backbones.image.resize import resized, resized_part, resized_reduced
 from promptlet.backbones.image.settings import CHANNELS, MOST_PATCHES, MOST_SIDE, Settings
 from promptlet.data.images.pixels import Box
-from promptlet.data.images.reduced import FACTORS, Reduced, whole
+from promptlet.data.images.reduced import FACTORS, Reduced
 from promptlet.errors import BackboneError
 
 INTERPOLATIONS = {
@@ -89,18 +89,9 @@ def cut_of(width: int, height: int, spec: ImageSpec, content: str, view: int) ->
     return Cut(box, spec.output_size[::-1], None, bool(draw.random() < 0.5))
 
 
-def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    """View 0 of an image of 8 bits, as `image_in_turn` gives it: float32 (3, H, W)."""
-    return pixels_of(whole(image), spec, "", 0)
-
-
-def augmented_view(image: Image.Image, spec: ImageSpec, content: str, view: int) -> np.ndarray:
-    """View ``view`` >= 1 of such an image whose content hash is ``content``: float32 (3, H, W)."""
-    return pixels_of(whole(image), spec, content, view)
-
-
 def pixels_of(picture: Reduced, spec: ImageSpec, content: str, view: int) -> np.ndarray:
-    """View ``view`` >= 0 of a picture, of which all pixels are there or a JPEG's lower frequencies alone."""
+    """View ``view`` >= 0 of a picture of 8 bits whose content hash is ``content``: float32 (3, H, W). All its
+    pixels are there, or a JPEG's lower frequencies alone."""
     cut = cut_of(picture.width, picture.height, spec, content, view)
     if picture.factor > 1:
         image = resized_reduced(picture, cut.size, spec.resample, cut.box)

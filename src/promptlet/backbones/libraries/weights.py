@@ -42,7 +42,7 @@ def check_weights(paths: Sequence[Path], source: str) -> int:
             source, f"cannot load {source!r}: the weights {path.name} cannot be read ({REASON}). {AGAIN}"
         ):
             if path.suffix == ".safetensors":
-                _check_header(path, source)
+                check_header(path, source)
             else:
                 _check_stored(path, source)
                 if path.suffix not in (".npz", ".npy"):
@@ -59,7 +59,7 @@ def _check_index(path: Path, source: str) -> None:
         )
 
 
-def _check_header(path: Path, source: str) -> None:
+def check_header(path: Path, source: str) -> None:
     """A safetensors header: its length and number of tensors; the library sees that they fill the file."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

@@ -10,9 +10,10 @@ classes are encoded in chunks, whose activations are kept up to ``keep_bytes`` a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import torch
 import torch.nn.functional as F
@@ -20,14 +21,18 @@ from torch import Tensor
 
 from promptlet.backbones.arithmetic import pointwise
 from promptlet.backbones.arithmetic.layers import Sample
-from promptlet.backbones.arithmetic.precision import compute_dtype, own_precision
+from promptlet.backbones.arithmetic.precision import compute_dtype
 from promptlet.backbones.arithmetic.products import linear, linear_backward
 from promptlet.backbones.text import blocks
 from promptlet.backbones.text.attention import Slots, make_leaf_slots, make_slots
 from promptlet.backbones.text.packing import Chunk, choose_tiles, make_chunks
 from promptlet.backbones.text.tower import CausalTower
+from promptlet.session import without_autocast
 
-MAX_PLANS, MAX_LAYOUTS = 8, 64
+MAX_PLANS = 8
+LAYOUT_BYTES = 32 << 20
+"""Of the layouts that a plan keeps: those of 8,000 classes. Others are made at each step, which takes a
+three-hundredth of it on a CPU."""
 ROWS, ROWS_ELSEWHERE = 1024, 8192
 """In a chunk. On a CPU few, whose states stay in its caches; elsewhere many: each kernel's start costs."""
 
@@ -47,18 +52,47 @@ class PackedChunk:
     context_class: Tensor | None  # ... and of which class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """How one list of class-token sequences is encoded."""
+    """How one list of class-token sequences is encoded. What is once in ``layouts``, by chunk, number of
+    contexts and dtype, stays there for as long as the plan: a CUDA graph knows it by its address."""
 
     chunks: tuple[PackedChunk, ...]
     order: Tensor  # which of all chunks' features each class reads
     count: int
+    layouts: dict[tuple[int, int, torch.dtype], blocks.Layout] = field(default_factory=dict, init=False)
 
     @property
     def rows(self) -> int:
         """Token positions computed per context, without the shared prefix."""
         return sum(int(chunk.tokens.numel()) for chunk in self.chunks)
+
+    def layout(self, place: int, b: int, dtype: torch.dtype) -> blocks.Layout:
+        """The layout of the chunk at ``place`` for ``b`` contexts: kept while `LAYOUT_BYTES` are not full."""
+        key = place, b, dtype
+        found = self.layouts.get(key)
+        if found is None:
+            found = _make_layout(self.chunks[place], b, dtype)
+            if sum(_bytes_of(one) for one in (*self.layouts.values(), found)) <= LAYOUT_BYTES:
+                self.layouts[key] = found
+        return found
+
+
+def _make_layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
+    slots, leaf_slots = chunk.slots, chunk.leaf_slots
+    with torch.inference_mode(False):
+        return blocks.Layout(
+            slots.repeated(b),
+            slots.mask(dtype, b),
+            leaf_slots.repeated(b),
+            leaf_slots.mask(dtype, b),
+            chunk.leaves + slots.prefix,
+        )
+
+
+def _bytes_of(layout: blocks.Layout) -> int:
+    """Of its masks, which are most of it."""
+    return layout.mask.nbytes + layout.leaf_mask.nbytes
 
 
 Record = TypeVar("Record", PackedChunk, Slots)
@@ -67,12 +101,12 @@ Record = TypeVar("Record", PackedChunk, Slots)
 def there(record: Record, device: torch.device) -> Record:
     """``record`` with its tensors on the device, and those of what it holds."""
     changed: dict[str, Any] = {}
-    for field in fields(record):
-        value = getattr(record, field.name)
+    for name in (one.name for one in fields(record)):
+        value = getattr(record, name)
         if isinstance(value, Tensor):
-            changed[field.name] = value.to(device)
+            changed[name] = value.to(device)
         elif isinstance(value, Slots):
-            changed[field.name] = there(value, device)
+            changed[name] = there(value, device)
     return replace(record, **changed)
 
 
@@ -89,7 +123,8 @@ class Job:
 class TextEngine:
     """Encodes prompts through a `CausalTower`. Not normalised features, full autograd to the context.
 
-    Attributes: ``products``, the dtype of the matrix products; the weights' own at first.
+    Attributes: ``products``, the dtype of the matrix products; the weights' own at first. ``plans``, those
+    that are kept now.
     """
 
     def __init__(
@@ -107,7 +142,7 @@ class TextEngine:
         self.max_rows = max_rows or (ROWS if on_cpu else ROWS_ELSEWHERE)
         self.keep_bytes = keep_bytes
         self._plan = lru_cache(MAX_PLANS)(self._make_plan)
-        self._layout = lru_cache(MAX_LAYOUTS)(self._make_layout)
+        self.plans: WeakSet[Plan] = WeakSet()
 
     def encode(self, context: Tensor, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """Shared contexts (B, depth, n_ctx, d), one set per row of B -> class features (B, C, D)."""
@@ -148,7 +183,9 @@ class TextEngine:
         with torch.inference_mode(False):  # a plan first made while predicting serves in training too
             chunks = [self._pack(chunk, 1 + shared) for chunk in make_chunks(tiles, size, max_rows)]
             order = torch.argsort(torch.cat([chunk.classes for chunk in chunks]))
-            return Plan(tuple(there(chunk, device) for chunk in chunks), order.to(device), len(sequences))
+            plan = Plan(tuple(there(chunk, device) for chunk in chunks), order.to(device), len(sequences))
+        self.plans.add(plan)
+        return plan
 
     def _pack(self, chunk: Chunk, first_position: int) -> PackedChunk:
         tokens = torch.from_numpy(chunk.tokens)
@@ -176,7 +213,7 @@ class TextEngine:
         total, p, _ = prefix.shape
         budget = self.keep_bytes
         parts = []
-        for chunk in plan.chunks:
+        for place, chunk in enumerate(plan.chunks):
             rows = p + int(chunk.tokens.numel())
             step = max(1, self.max_rows // rows)
             pieces = []
@@ -185,7 +222,7 @@ class TextEngine:
                 needed = (end - begin) * self._kept_bytes(chunk, dtype.itemsize)
                 keep = needed <= budget
                 budget -= needed if keep else 0
-                job = Job(self.tower, self._layout(chunk, end - begin, dtype), dtype, keep)
+                job = Job(self.tower, plan.layout(place, end - begin, dtype), dtype, keep)
                 suffix = self._suffix(chunk, prefix.dtype, among)
                 cut = None if deep is None else deep[begin:end]
                 pieces.append(_encode(prefix[begin:end], suffix, cut, job))
@@ -205,19 +242,6 @@ class TextEngine:
             vectors = F.embedding(index, among.flatten(0, 1))
             states = states.index_copy(0, chunk.context_rows, vectors)
         return states + self.tower.position_embedding[chunk.positions].to(dtype)
-
-    @staticmethod
-    def _make_layout(chunk: PackedChunk, b: int, dtype: torch.dtype) -> blocks.Layout:
-        """The chunk's layout for ``b`` contexts: the same in every step."""
-        slots, leaf_slots = chunk.slots, chunk.leaf_slots
-        with torch.inference_mode(False):
-            return blocks.Layout(
-                slots.repeated(b),
-                slots.mask(dtype, b),
-                leaf_slots.repeated(b),
-                leaf_slots.mask(dtype, b),
-                chunk.leaves + slots.prefix,
-            )
 
     def _kept_bytes(self, chunk: PackedChunk, size: int = 4) -> int:
         """Activations kept for one context's passage, all blocks, in bytes: states, of 4 bytes a number, and
@@ -280,7 +304,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, prefix: Tensor, suffix: Tensor, deep: Tensor | None, job: Job) -> Tensor:
         needs = any(ctx.needs_input_grad)
-        with own_precision(prefix):
+        with without_autocast(prefix.device):
             features, saved, end = _forward(job, prefix, suffix, deep, keep=needs and job.keep)
         ctx.job, ctx.n_deep = job, 0 if deep is None else deep.shape[1]
         if needs:
@@ -291,7 +315,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with own_precision(grad):
+        with without_autocast(grad.device):
             if ctx.kept is None:
                 prefix, suffix, *rest = ctx.saved_tensors
                 _, saved, end = _forward(ctx.job, prefix, suffix, rest[0] if rest else None, keep=True)

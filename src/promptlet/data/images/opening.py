@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -45,6 +46,9 @@ PIXEL_BYTES = 4
 COEFFICIENT_BYTES = 6
 """Of a pixel of a progressive JPEG, of which all coefficients are held until the last of them is read."""
 _ROOM = Room()
+_TURNS = tuple(threading.Lock() for _ in range(64))
+"""For Pillow images, by their id: one that is not decoded yet reads its file when it is first looked at, and
+the same image may be given to several threads."""
 
 KEPT_BYTES = 1 << 20
 """Of a file, kept from when it is hashed until it is decoded. Larger ones are read again."""
@@ -108,7 +112,7 @@ def _open(
         return array_to_rgb(source)
     if isinstance(source, Image.Image):
         name = f"a Pillow image ({source.mode}, {source.width} x {source.height})"
-        with named(name):
+        with _TURNS[id(source) // 16 % len(_TURNS)], named(name):
             _check_size(source, name)
             found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found

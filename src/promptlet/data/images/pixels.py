@@ -31,7 +31,7 @@ def pillow_to_8_bits(image: Image.Image, name: str) -> Image.Image:
     Raises `ImageError`, or whatever Pillow's decoder raises.
     """
     image.load()
-    upright = _rotate(image)
+    upright = rotated(image)
     if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
         return _deep_grey_to_8_bits(upright, image.format, name)
     return upright
@@ -53,7 +53,8 @@ def strips(image: Image.Image, box: Box | None = None) -> Iterator[tuple[int, Im
         yield start - top, image.crop((left, start, right, min(start + rows, bottom)))
 
 
-def _rotate(image: Image.Image) -> Image.Image:
+def rotated(image: Image.Image) -> Image.Image:
+    """An image turned as its EXIF block says; the image itself where it says nothing, or is damaged."""
     from PIL import ImageOps
 
     try:

@@ -11,17 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from promptlet.data.images.pixels import ORIENTATION
+from promptlet.data.images.pixels import rotated
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FACTORS = (8, 4, 2)
 JPEG = ("JPEG", "MPO")
-TURNED = (5, 6, 7, 8)
-"""EXIF orientations of pictures that lie on a side, and those of which the last stored column (or row, where
-they lie on a side) becomes the first column, or the first row."""
-FROM_THE_RIGHT, FROM_BELOW = (2, 3, 6, 7), (3, 4, 7, 8)
+PROBE = (2, 3)
+"""Sides of a picture that is turned as a photo will be, to see how."""
 
 Factor: TypeAlias = Callable[[int, int], int]
 """By how much the sides of a picture of so many pixels (width, height), upright, may become smaller."""
@@ -51,22 +49,34 @@ def whole(image: Image.Image) -> Reduced:
 
 def reduce_jpeg(image: Image.Image, factor: Factor) -> Reduced:
     """Tell a file that is opened, and not decoded, to decode small where it is a JPEG."""
-    turn = _orientation(image)
-    width, height = image.size[::-1] if turn in TURNED else image.size
-    by = factor(width, height) if image.format in JPEG else 1
+    if image.format not in JPEG:
+        return whole(image)
+    is_on_side, from_right, from_below = _turn(image)
+    width, height = image.size[::-1] if is_on_side else image.size
+    by = factor(width, height)
     if by == 1:
         return Reduced(image, width, height)
     image.draft(None, (image.width // by, image.height // by))
-    small = image.size[::-1] if turn in TURNED else image.size
+    small = image.size[::-1] if is_on_side else image.size
     if small != (-(-width // by), -(-height // by)):  # Pillow may decode larger, and never smaller
         by = round(width / small[0])
-    left = small[0] - width / by if turn in FROM_THE_RIGHT else 0.0
-    top = small[1] - height / by if turn in FROM_BELOW else 0.0
+    left = small[0] - width / by if from_right else 0.0
+    top = small[1] - height / by if from_below else 0.0
     return Reduced(image, width, height, by, left, top)
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block raises anything; the picture is then taken as it lies
-        return 1
+def _turn(image: Image.Image) -> tuple[bool, bool, bool]:
+    """How the picture will be turned once it is decoded: whether it lies on a side, and whether its first
+    column, and its first row, are stored last.
+
+    Not by the tag: one that is no number, or stands in a damaged block, turns nothing. So a small picture
+    with the same information is turned.
+    """
+    from PIL import Image
+
+    probe = Image.frombytes("L", PROBE, bytes(range(PROBE[0] * PROBE[1])))
+    probe.info = image.info.copy()
+    seen = rotated(probe)
+    y, x = divmod(int(seen.tobytes()[0]), PROBE[0])
+    is_on_side = seen.size != PROBE
+    return is_on_side, bool(y if is_on_side else x), bool(x if is_on_side else y)

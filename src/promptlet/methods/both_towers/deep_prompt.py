@@ -21,7 +21,7 @@ from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.numbers import check_number
 from promptlet.prompts import DEFAULT_WORDS, Context, LowRank, context_from, deep_start, load_tensors
-from promptlet.session import full_precision
+from promptlet.session import without_autocast
 
 DEPTH = 9
 """Layers with prompts of their own in MaPLe's and PromptSRC's base-to-new runs."""
@@ -41,7 +41,7 @@ class DeepPrompt(Method):
         """The image tower's contexts (depth, n_ctx, d_v)."""
 
     def image_features(self, inputs: Tensor) -> Tensor:
-        with full_precision(self.backbone.device):
+        with without_autocast(self.backbone.device):
             context = self.image_context()
         return unit(self.backbone.images.encode_prompted(inputs, context))
 
@@ -76,7 +76,7 @@ class TwoTowerPrompt(DeepPrompt):
 
     def class_features(self) -> Tensor:
         names = [f"{self.between} {name}".strip() for name in self.class_names]
-        with full_precision(self.backbone.device):
+        with without_autocast(self.backbone.device):
             context = self.text_context()
         features = self.backbone.text.encode(context, names, "deep")
         return unit(features)

@@ -18,7 +18,7 @@ from promptlet.methods.method import Method, MethodInfo, frozen
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext, load_tensors
-from promptlet.session import full_precision
+from promptlet.session import without_autocast
 
 REDUCTION = 16  # the hidden layer has a sixteenth of the image features' width
 PROMPTS = 16384  # encoded in one pass when answering: images x classes
@@ -76,7 +76,7 @@ class CoCoOp(Method):
 
     def contexts(self, inputs: Tensor) -> Tensor:
         """The context (B, n_ctx, d) of each image (B, D)."""
-        with full_precision(self.backbone.device):
+        with without_autocast(self.backbone.device):
             shifted: Tensor = self.context() + self.meta(inputs)[:, None]
         return shifted
 
@@ -85,7 +85,7 @@ class CoCoOp(Method):
 
     def _logits(self, inputs: Tensor, class_names: Sequence[str]) -> Tensor:
         classes = self.backbone.text.encode(self.contexts(inputs), class_names)
-        with full_precision(self.backbone.device):
+        with without_autocast(self.backbone.device):
             cosines = (unit(classes) @ inputs[:, :, None])[..., 0]
             return self.backbone.logit_scale * cosines + self.backbone.logit_bias
 

@@ -26,6 +26,7 @@ from promptlet.protocols.engines.outcome import Record, attempt
 from promptlet.protocols.engines.temporary import bytes_of_features, no_room, temporary_folder
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
+from promptlet.session import cores
 
 IN_A_FILE = "a method of your own must stand in a file that can be imported, or take the engine inline"
 
@@ -160,7 +161,7 @@ class _Processes:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         card = self.cards[self.number % len(self.cards)] if self.cards else None
-        about = (self.bench, theirs, max(1, _processors() // self.workers), card)
+        about = (self.bench, theirs, max(1, cores() // self.workers), card)
         process = context.Process(target=_serve, args=about, daemon=True, name=f"promptlet-{self.number}")
         try:
             with _interrupts_ignored():  # Ctrl-C is for this process, which then ends the others
@@ -247,15 +248,10 @@ def _how_it_died(code: int | None) -> str:
     return f"its process ended with code {code}"
 
 
-def _processors() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _cards(device: str) -> list[str]:
-    """The GPUs that workers take turns at: all, unless the device is none, or one by its number."""
+    """The GPUs that workers take turns at, as ``CUDA_VISIBLE_DEVICES`` calls them: all that are visible where
+    the device is "cuda", which is "cuda:0" too. None for any other: a CPU, or a card after the first, which
+    was asked for by its number."""
     if device not in ("cuda", "cuda:0"):
         return []
     import torch
@@ -266,4 +262,4 @@ def _cards(device: str) -> list[str]:
 
 def _most(device: str, cards: Sequence[str]) -> int:
     """How many workers there are where nobody says."""
-    return len(cards) or (_processors() if device == "cpu" else 1)
+    return len(cards) or (cores() if device == "cpu" else 1)

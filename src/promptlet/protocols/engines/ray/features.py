@@ -11,7 +11,14 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.errors import EngineError
-from promptlet.features import BATCH, feature_identity, find_cached, hash_and_encode, store_features
+from promptlet.features import (
+    BATCH,
+    GPU_BATCH,
+    feature_identity,
+    find_cached,
+    hash_and_encode,
+    store_features,
+)
 from promptlet.progress import counting
 from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
@@ -81,19 +88,20 @@ def _encode(ray: Any, features: FeatureSource, paths: Sequence[str], views: int,
     from ray.data import ActorPoolStrategy
 
     room = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
-    most = max(1, min(room, -(-len(paths) // BATCH)))
+    size = GPU_BATCH if on_gpu else BATCH
+    most = max(1, min(room, -(-len(paths) // size)))
     needs: dict[str, Any] = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
     rows = ray.data.from_items([{"path": path} for path in paths], override_num_blocks=most)
     encoded = rows.map_batches(
         Encoder,
         fn_constructor_args=(features.backbone, views),
-        batch_size=BATCH,
+        batch_size=size,
         compute=ActorPoolStrategy(min_size=1, max_size=most),
         **needs,
     )
     done = 0
     with counting(views):
-        for batch in encoded.iter_batches(batch_size=BATCH, batch_format="numpy"):
+        for batch in encoded.iter_batches(batch_size=size, batch_format="numpy"):
             _take(features, batch, views)
             done += len(batch["path"])
             if features.on_progress is not None:
