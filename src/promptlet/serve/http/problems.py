@@ -54,6 +54,12 @@ _ALL: Final = (
         "It is no JSON, or no multipart body, or it ends too early. Nothing was done.",
     ),
     Kind(
+        "bad-length",
+        400,
+        "Content-Length is wrong",
+        "The header must be there once at most, and be a whole number.",
+    ),
+    Kind(
         "unauthorised",
         401,
         "A valid token is needed",
@@ -91,7 +97,7 @@ _ALL: Final = (
         "Ask for another form by the header `Accept`; the member `allowed` says which.",
     ),
     Kind(
-        "slow-body",
+        "body-too-slow",
         408,
         "The body comes too slowly",
         "It was not here in time. Send fewer or smaller images, or try again on a better connection.",
@@ -117,7 +123,7 @@ _ALL: Final = (
         "given and it is there. Read it again, then decide.",
     ),
     Kind(
-        "large-body",
+        "body-too-large",
         413,
         "The body is too large",
         "Send fewer or smaller images in a request; the detail says how much is taken.",
@@ -130,7 +136,7 @@ _ALL: Final = (
         "Content-Encoding.",
     ),
     Kind(
-        "unknown-host",
+        "wrong-host",
         421,
         "This server does not answer for this host",
         "The header `Host` names none of its names. It protects a server on this machine from pages of "
