@@ -111,7 +111,7 @@ def _names(name: str, value: Any, most: int) -> tuple[str, ...]:
     for place, one in enumerate(names):
         if not isinstance(one, str) or not 0 < len(one) <= LONGEST or _is_broken(one):
             raise OptionError(
-                f"{name}[{place}] is {shown(one)}; give a text of 1 to {LONGEST:,} characters that UTF-8 can hold"
+                f"{name}[{place}] is {shown(one)}; give a text of 1 to {LONGEST:,} characters that UTF-8 has"
             )
     return tuple(names)
 
@@ -161,8 +161,8 @@ def _check_work(asked: Asked, given: Given) -> None:
             [
                 (
                     "class_names",
-                    f"{len(names):,} class names for {len(asked.prompts):,} prompts are more than {most:,} in "
-                    "all, since each prompt reads them anew; ask fewer prompts in one request",
+                    f"{len(names):,} class names for {len(asked.prompts):,} prompts are more than {most:,} "
+                    "in all, since each prompt reads them anew; ask fewer prompts in one request",
                 )
             ]
         )

@@ -136,4 +136,3 @@ def _text(name: bytes) -> str:
 
 def _malformed(reason: str) -> Problem:
     return Problem("malformed-body", f"the body is no multipart/form-data as it should be: {reason}")
-

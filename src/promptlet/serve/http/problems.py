@@ -201,7 +201,7 @@ _ALL: Final = (
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.slug: kind for kind in _ALL})
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - what RFC 9457 calls it
     """What is answered instead: its kind by ``slug``, and in ``detail`` what was given and what to do.
 
     headers: of the answer. members: further ones of the document, plain values.
@@ -229,6 +229,11 @@ class Problem(Exception):
             {"Cache-Control": "no-store", **self.headers},
             MEDIA_TYPE,
         )
+
+
+def slug_of(document: Mapping[str, Any]) -> str:
+    """Of a document of ours."""
+    return str(document["type"]).removeprefix(ADDRESS)
 
 
 def busy(slug: str, detail: str, seconds: float) -> Problem:

@@ -1,0 +1,63 @@
+"""POST /v1/features: what the backbone makes of images, before any prompt."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import torch
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptlet.backbones.arithmetic.unit import unit
+from promptlet.serve.http.addresses import Addresses
+from promptlet.serve.http.bodies import IMAGE_FIELDS, read_given
+from promptlet.serve.http.parts import Parts, json_bytes, tell, within
+from promptlet.serve.http.predict import Features, encoded, error_of
+from promptlet.serve.http.problems import Problem
+
+IN_PLACE: Final = 4
+"""Images whose numbers are written without a thread."""
+
+
+@dataclass(frozen=True)
+class GiveFeatures:
+    """The route."""
+
+    parts: Parts
+    addresses: Addresses
+
+    async def __call__(self, request: Request) -> Response:
+        """Features (D,) of each image, float32, of length 1."""
+        parts = self.parts
+        caller = parts.caller(request)
+        given = await read_given(request, IMAGE_FIELDS, parts.limits)
+        self.addresses.check(given.images)
+        tell(request, images=len(given.images))
+        work = encoded(parts, caller, given.images, self.addresses)
+        features = await within(request, parts.limits.request_seconds, work)
+        names = [one.name for one in given.images]
+        if len(features) <= IN_PLACE:
+            return self._response(names, features)
+        return await asyncio.to_thread(self._response, names, features)
+
+    def _response(self, names: list[str], features: Features) -> Response:
+        results = [
+            {"index": place, "name": name, **_told(one)}
+            for place, (name, one) in enumerate(zip(names, features, strict=True))
+        ]
+        if any("features" in one for one in results):
+            return json_bytes(
+                msgspec.json.encode({"model": self.parts.backbone["fingerprint"], "results": results})
+            )
+        problem = Problem("bad-image", f"no image can be read; the first: {features[0]}", results=results)
+        return problem.response()
+
+
+def _told(one: Any) -> dict[str, Any]:
+    if isinstance(one, np.ndarray):
+        return {"features": unit(torch.from_numpy(one)[None])[0].tolist()}
+    return {"error": error_of(one)}
