@@ -192,7 +192,7 @@ async def _of_routing(request: Request, error: Exception) -> Response:
     """No route, or none for this method."""
     if not isinstance(error, HTTPException) or error.status_code not in (404, 405):
         raise error
-    path, app = request.url.path, request.app
+    path, app = str(request.scope["path"]), request.app
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     allowed = sorted(
         {
