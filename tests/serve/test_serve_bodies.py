@@ -39,7 +39,10 @@ def request(body: bytes, kind: str, query: str = "", size: int = 7, **headers: s
     """As it comes, ``size`` bytes at a time."""
     pieces = [body[i : i + size] for i in range(0, len(body), size)] or [b""]
     messages = iter(
-        [{"type": "http.request", "body": one, "more_body": i < len(pieces) - 1} for i, one in enumerate(pieces)]
+        [
+            {"type": "http.request", "body": one, "more_body": i < len(pieces) - 1}
+            for i, one in enumerate(pieces)
+        ]
     )
 
     async def receive() -> dict[str, Any]:
@@ -318,7 +321,9 @@ def test_all_wrong_fields_are_told_at_once() -> None:
 def test_an_unknown_field_is_named_with_those_there_are(body: bytes, kind: str, query: str) -> None:
     found = refused(body, kind, query)
     assert found.kind.slug == "wrong-fields" and "'prompt' is no field of this" in found.detail
-    assert "allowed: images, prompts, class_names" in found.detail and "Did you mean 'prompts'?" in found.detail
+    assert (
+        "allowed: images, prompts, class_names" in found.detail and "Did you mean 'prompts'?" in found.detail
+    )
 
 
 def test_a_field_in_query_and_body_is_ambiguous() -> None:
@@ -420,5 +425,3 @@ def test_who_goes_away_while_sending_is_noticed() -> None:
     gone._receive = receive
     with pytest.raises(ClientDisconnect):
         asyncio.run(read_given(gone, PREDICT_FIELDS, Limits()))
-
-

@@ -248,7 +248,13 @@ async def raw(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": PREDICT, "raw_path": PREDICT.encode(), "scheme": "http"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PREDICT,
+        "raw_path": PREDICT.encode(),
+        "scheme": "http",
+    }
     scope |= {"headers": headers, "query_string": query, "root_path": "", "server": ("x", 1)}
     await app(scope, receive, send)
     return sent
@@ -367,7 +373,9 @@ def by_url(*urls: str) -> dict[str, Any]:
 
 def test_no_address_is_loaded_unless_it_is_allowed(client: TestClient, server: Server) -> None:
     found = check(client.post(PREDICT, json=by_url("https://example.com/a.jpg")), "wrong-fields")
-    assert "this server loads no addresses" in found["detail"] and found["errors"][0]["field"] == "images[0].url"
+    assert (
+        "this server loads no addresses" in found["detail"] and found["errors"][0]["field"] == "images[0].url"
+    )
     assert not server.encoder.calls
 
 

@@ -152,9 +152,7 @@ def test_a_mistake_of_the_server_is_logged_and_not_told(client: TestClient, serv
     assert failed["event"] == "a request failed" and failed["log_level"] == "error" and failed["exc_info"]
     assert told["status"] == 500 and told["route"] == "/v1/predict"
     assert b'route="/v1/predict",status="500"} 1.0' in server.meters.text()
-    fine = client.post(
-        "/v1/predict?prompts=pets", content=image(), headers={"Content-Type": "image/png"}
-    )
+    fine = client.post("/v1/predict?prompts=pets", content=image(), headers={"Content-Type": "image/png"})
     assert fine.status_code == 200
 
 

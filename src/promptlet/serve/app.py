@@ -168,6 +168,11 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     add("/v1/prompts/{name}", "DELETE", prompts.delete, gone, described.one_prompt("If-Match"))
     add("/healthz", "GET", health.alive, say(schemas.Alive, (421,)), tag="health")
     add("/readyz", "GET", health.ready, say(schemas.Ready, (421, 503)), tag="health")
+    for path, endpoint in (
+        ("/healthz", health.alive),
+        ("/readyz", health.ready),
+    ):  # some watch by the head alone
+        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None)
     metrics = say(None, (401, 421))
     metrics[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     add("/metrics", "GET", health.metrics, metrics, tag="health")

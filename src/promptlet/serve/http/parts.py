@@ -12,6 +12,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from promptlet.characters import visible
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.problems import Problem, busy
 
@@ -82,11 +83,12 @@ class Parts:
 
 def unknown_prompt(names: Sequence[str]) -> Problem:
     """names: those that are unknown, or not allowed."""
-    told = ", ".join(repr(name[:100]) for name in names[:5]) + (" and others" if len(names) > 5 else "")
+    some = [visible(name[:100]) for name in names[:5]]
+    told = ", ".join(f"'{name}'" for name in some) + (" and others" if len(names) > 5 else "")
     return Problem(
         "unknown-prompt",
         f"there is no prompt {told} that you may ask; GET /v1/prompts lists those that there are",
-        prompts=list(names[:5]),
+        prompts=some,
     )
 
 
