@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +128,10 @@ class Bank:
 
     async def put(self, name: str, data: bytes) -> Listed:
         if self.full:
-            raise OSError(28, "No space left on device", "/secret/folder")
+            error = OSError(28, "No space left on device", "/secret/folder")
+            raise PromptFileError(f"the prompt {name!r} cannot be saved: {error.strerror}") from error
+        if name == name.upper():
+            raise OptionError(f"{name!r} differs from another prompt by capitals alone")
         if not data.startswith(b"prompt "):
             raise PromptFileError("it does not begin as a prompt does")
         self.files[name] = data
@@ -158,7 +161,7 @@ def answer(
 
 @dataclass
 class Encoder:
-    """Takes what begins as a PNG for an image. ``wait``: until it is cancelled; ``crash``: as nobody expects."""
+    """Takes what begins as a PNG for an image; ``wait`` lasts, and ``crash`` fails as nobody expects."""
 
     calls: list[tuple[list[bytes], str]] = field(default_factory=list)
     cancelled: int = 0
@@ -291,6 +294,3 @@ def serve(
         **more,
     )
     return Server(app, bank, encoder, meters, reasons)
-
-
-Sent = Callable[..., Awaitable[Any]]

@@ -273,7 +273,7 @@ def test_backbone_facts_are_told_as_they_are() -> None:
 
 
 def test_routes_are_plain_ones(described: dict[str, Any]) -> None:
-    """No route asks FastAPI to read or check anything, so that nothing is read before it is known who asks."""
+    """None has FastAPI read or check anything, so that nothing is read before it is known who asks."""
     for route in serve().app.routes:
         if isinstance(route, APIRoute):
             needs = route.dependant

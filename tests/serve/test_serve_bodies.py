@@ -8,7 +8,6 @@ import builtins
 import io
 import json
 import tempfile
-
 from typing import Any
 
 import pytest

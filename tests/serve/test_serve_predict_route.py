@@ -174,6 +174,16 @@ def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
     assert found["results"][0]["predictions"][0]["error"]["status"] == 404
 
 
+def test_a_prompt_that_is_being_written_is_asked_again_later(server: Server) -> None:
+    async def busy(*asked: Any) -> list[Any]:
+        return [BusyError("pets is being written", 1.5)]
+
+    server.bank.answerers = busy  # type: ignore[method-assign]
+    answer = ask(TestClient(server.app), image(1), prompts="pets")
+    assert check(answer, "busy")["detail"] == "pets: pets is being written"
+    assert answer.headers["retry-after"] == "2"
+
+
 # -- refusals ----------------------------------------------------------------------------------------
 
 

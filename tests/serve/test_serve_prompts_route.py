@@ -87,7 +87,7 @@ def test_pages_of_a_list_meet(admin: TestClient, server: Server) -> None:
 
 
 def test_a_page_goes_on_where_a_prompt_was_deleted(admin: TestClient, server: Server) -> None:
-    server.bank.files = {name: NEW for name in "abcd"}
+    server.bank.files = dict.fromkeys("abcd", NEW)
     assert admin.get("/v1/prompts?limit=2").json()["next"] == "b"
     del server.bank.files["b"]
     found = admin.get("/v1/prompts?limit=2&after=b").json()
@@ -196,6 +196,11 @@ def test_a_name_is_a_plain_one(name: str, admin: TestClient, server: Server) -> 
 def test_what_is_no_prompt_changes_nothing(admin: TestClient, server: Server) -> None:
     found = check(admin.put("/v1/prompts/pets", content=b"nonsense", headers=RAW), "wrong-prompt-file")
     assert "nothing was changed: it does not begin" in found["detail"] and server.bank.files["pets"] == PETS
+
+
+def test_a_name_that_the_bank_refuses_is_told_as_a_field(admin: TestClient) -> None:
+    found = check(admin.put("/v1/prompts/PETS", content=NEW, headers=RAW), "wrong-fields")
+    assert found["errors"][0]["field"] == "name" and "by capitals alone" in found["detail"]
 
 
 def test_a_prompt_file_is_sent_as_it_is(admin: TestClient) -> None:

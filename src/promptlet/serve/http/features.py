@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import torch
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.serve.http.addresses import Addresses
 from promptlet.serve.http.bodies import IMAGE_FIELDS, read_given
-from promptlet.serve.http.parts import Parts, json_bytes, tell, within
+from promptlet.serve.http.parts import Parts, json, tell, within
 from promptlet.serve.http.predict import Features, encoded, error_of
 from promptlet.serve.http.problems import Problem
 
@@ -50,9 +49,7 @@ class GiveFeatures:
             for place, (name, one) in enumerate(zip(names, features, strict=True))
         ]
         if any("features" in one for one in results):
-            return json_bytes(
-                msgspec.json.encode({"model": self.parts.backbone["fingerprint"], "results": results})
-            )
+            return json({"model": self.parts.backbone["fingerprint"], "results": results})
         problem = Problem("bad-image", f"no image can be read; the first: {features[0]}", results=results)
         return problem.response()
 

@@ -99,10 +99,7 @@ def tell(request: Request, **facts: Any) -> None:
 
 def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer as it is: nothing is checked on the way out."""
-    return json_bytes(msgspec.json.encode(value, enc_hook=_plain), status, headers)
-
-
-def json_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    body = msgspec.json.encode(value, enc_hook=_plain)
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,8 +16,8 @@ from promptlet.errors import ImageError, OptionError
 from promptlet.serve.http.addresses import Addresses
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, settle
-from promptlet.serve.http.parts import Parts, both, json_bytes, tell, unknown_prompt, within
-from promptlet.serve.http.problems import MEDIA_TYPE, Problem, problem_of, slug_of, wrong_field
+from promptlet.serve.http.parts import Parts, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
 
 if TYPE_CHECKING:
     from promptlet.classifier.deciding import Answer
@@ -53,8 +52,7 @@ class Predict:
         )
         self.addresses.check(given.images)
         work = self._answer(caller, asked, [one.name for one in prompts], given.images)
-        status, body = await within(request, parts.limits.request_seconds, work)
-        return json_bytes(body) if status == 200 else _refusal(status, body)
+        return await within(request, parts.limits.request_seconds, work)
 
     def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
         """Those asked for, or the only one there is. Raises Problem."""
@@ -72,13 +70,13 @@ class Predict:
 
     async def _answer(
         self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent]
-    ) -> tuple[int, bytes]:
+    ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
             encoded(self.parts, caller, images, self.addresses),
             self.parts.bank.answerers(prompts, asked.class_names, asked.new_names),
         )
         work = _Work(self.parts, asked, prompts, images, answerers, features)
-        return work.body() if work.is_small() else await asyncio.to_thread(work.body)
+        return work.response() if work.is_small() else await asyncio.to_thread(work.response)
 
 
 async def encoded(parts: Parts, caller: Caller, images: Sequence[Sent], addresses: Addresses) -> Features:
@@ -103,7 +101,7 @@ async def encoded(parts: Parts, caller: Caller, images: Sequence[Sent], addresse
 
 @dataclass(frozen=True)
 class _Work:
-    """From features and answerers, or why there are none, to the body of the answer."""
+    """From features and answerers, or why there are none, to the answer."""
 
     parts: Parts
     asked: Asked
@@ -116,8 +114,8 @@ class _Work:
         classes = sum(len(one.names) for one in self.answerers if not isinstance(one, Exception))
         return classes * len(self.images) <= IN_PLACE
 
-    def body(self) -> tuple[int, bytes]:
-        """Status, and JSON; of a status other than 200, the problem with the results."""
+    def response(self) -> Response:
+        """What prompts say of each image; where nothing is said of any, the problem with the results."""
         good = [place for place, one in enumerate(self.features) if isinstance(one, np.ndarray)]
         answers = self._answers(good) if good else []
         columns = [
@@ -128,9 +126,10 @@ class _Work:
         results = [self._result(place, rows.get(place)) for place in range(len(self.images))]
         errors = [one["error"] for column in columns for one in column if "error" in one]
         if good and len(errors) < len(good) * len(columns):
-            return 200, msgspec.json.encode({"backbone": dict(self.parts.backbone), "results": results})
+            return json({"backbone": self.parts.backbone, "results": results})
         problem = self._of_prompts(errors[0]) if good else self._of_images()
-        return problem.kind.status, msgspec.json.encode({**problem.document(), "results": results})
+        problem.members["results"] = results
+        return problem.response()
 
     def _answers(self, good: Sequence[int]) -> list[Exception | Sequence[Answer | Exception]]:
         """Of each prompt what it says of each good image, or why it says nothing."""
@@ -157,7 +156,8 @@ class _Work:
         """Of the first, where none can answer."""
         count, detail = len(self.prompts), f"{self.prompts[0]}: {first['detail']}"
         said = detail if count == 1 else f"none of {count:,} prompts can answer; the first, {detail}"
-        return Problem(slug_of(first), said)
+        wait = first.get("retry_after")
+        return busy(slug_of(first), said, wait) if wait else Problem(slug_of(first), said)
 
 
 def _column(
@@ -195,7 +195,3 @@ def _document(prompt: str, error: Any) -> Mapping[str, Any]:
 def error_of(error: object) -> Mapping[str, Any]:
     """The problem of one image."""
     return Problem("bad-image", str(error)).document()
-
-
-def _refusal(status: int, body: bytes) -> Response:
-    return Response(body, status, {"Cache-Control": "no-store"}, MEDIA_TYPE)

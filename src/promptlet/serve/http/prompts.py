@@ -14,7 +14,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.errors import DataError, OptionError, PromptFileError, WrongBackboneError, shown, why
+from promptlet.errors import OptionError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, read_bytes
 from promptlet.serve.http.parts import Parts, json, tell, unknown_prompt, within
 from promptlet.serve.http.problems import Problem, wrong_field
@@ -141,10 +141,10 @@ class Prompts:
             _check_expected(request, before)
             try:
                 listed = await self.parts.bank.put(name, data)
-            except (PromptFileError, WrongBackboneError, OptionError, DataError) as error:
-                raise Problem("wrong-prompt-file", f"nothing was changed: {error}") from error
-            except OSError as error:
-                raise _not_stored(error) from error
+            except OptionError as error:
+                raise wrong_field("name", str(error)) from error
+            except PromptFileError as error:
+                raise _not_changed(error) from error
         place = {"Location": f"/v1/prompts/{quote(name)}"} if before is None else {}
         return json(facts_of(listed), 201 if before is None else 200, {**_head(listed), **place})
 
@@ -158,8 +158,8 @@ class Prompts:
                 await self.parts.bank.delete(listed.name)
             except KeyError:
                 raise unknown_prompt([listed.name]) from None
-            except OSError as error:
-                raise _not_stored(error) from error
+            except PromptFileError as error:
+                raise _not_changed(error) from error
         return Response(status_code=204)
 
     def _named(self, request: Request, caller: Caller) -> Listed:
@@ -225,5 +225,7 @@ def _check_expected(request: Request, before: Listed | None) -> None:
         )
 
 
-def _not_stored(error: OSError) -> Problem:
-    return Problem("not-stored", f"nothing was changed: {why(error)}; tell whoever runs this server")
+def _not_changed(error: PromptFileError) -> Problem:
+    """Of the file, or of the place that it was to go to."""
+    slug = "not-stored" if isinstance(error.__cause__, OSError) else "wrong-prompt-file"
+    return Problem(slug, f"nothing was changed: {error}")
