@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from test_serve_problems import check
 
 from promptlet.errors import BusyError, OptionError, ServiceError
-from promptlet.serve.http.addresses import Addresses
+from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import Limits
 from promptlet.web.loading import Loader
 
@@ -418,7 +418,7 @@ class Loading(Loader):
 
 def test_addresses_are_loaded_beside_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(allow_urls=True, max_urls=3)
-    monkeypatch.setattr("promptlet.serve.app.Addresses", lambda given: Addresses(given, Loading()))
+    monkeypatch.setattr("promptlet.serve.app.Urls", lambda given: Urls(given, Loading()))
     server = serve(limits)
     client = TestClient(server.app)
     urls = by_url("https://a.example/x.png", "https://a.example/missing")

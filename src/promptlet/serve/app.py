@@ -17,11 +17,11 @@ from starlette.routing import Match, Route
 from promptlet import __version__
 from promptlet.errors import PromptletError, did_you_mean
 from promptlet.serve.http import described, schemas
-from promptlet.serve.http.addresses import Addresses
+from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
-from promptlet.serve.http.parts import Parts
+from promptlet.serve.http.shared import Shared
 from promptlet.serve.http.predict import Predict
 from promptlet.serve.http.problems import ADDRESS, Problem, problem_of
 from promptlet.serve.http.prompts import Prompts
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from promptlet.serve.access.tokens import Caller, Tokens
     from promptlet.serve.bank.bank import Bank
     from promptlet.serve.encoder import Encoder
-    from promptlet.serve.http.parts import Answering
+    from promptlet.serve.http.shared import Answering
     from promptlet.serve.meters import Meters
 
 ASKED: Final = (400, 401, 413, 415, 421, 422, 408, 503)
@@ -65,7 +65,7 @@ def create_app(
     empty where it is. answer: else the bank's own. lifespan: what lives as long as the application, entered
     in this order. middleware: around the routes, the outermost first, below what counts and logs.
     """
-    parts = Parts(
+    shared = Shared(
         bank=bank,
         encoder=encoder,
         meters=meters,
@@ -84,9 +84,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_living(lifespan),
-        middleware=[Middleware(Telling, meters=meters), *middleware],  # type: ignore[arg-type]
+        middleware=[Middleware(Telling, meters=meters), *middleware],
     )
-    _add_routes(app, parts)
+    _add_routes(app, shared)
     app.add_exception_handler(HTTPException, _of_routing)
     app.add_exception_handler(Problem, _expected)
     app.add_exception_handler(PromptletError, _expected)
@@ -119,9 +119,9 @@ def _living(
     return life
 
 
-def _add_routes(app: FastAPI, parts: Parts) -> None:
-    limits, addresses = parts.limits, Addresses(parts.limits)
-    prompts, health = Prompts(parts), Health(parts)
+def _add_routes(app: FastAPI, shared: Shared) -> None:
+    limits, urls = shared.limits, Urls(shared.limits)
+    prompts, health = Prompts(shared), Health(shared)
     say = described.responses
 
     def add(
@@ -142,7 +142,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     add(
         "/v1/predict",
         "POST",
-        Predict(parts, addresses).__call__,
+        Predict(shared, urls).__call__,
         say(schemas.Predictions, (*ASKED, 404, 409)),
         described.predict(limits),
         "images",
@@ -150,7 +150,7 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     add(
         "/v1/features",
         "POST",
-        GiveFeatures(parts, addresses).__call__,
+        GiveFeatures(shared, urls).__call__,
         say(schemas.Features, ASKED),
         described.features(limits),
         "images",

@@ -112,8 +112,8 @@ async def read_given(request: Request, allowed: tuple[str, ...], limits: Limits)
     kind = media_type(request)
     if kind == "multipart/form-data":
         head = request.headers.get("content-type", "")
-        body = pieces(request, limits.max_body_bytes)
-        for part in await read_parts(body, head, limits.max_images, _most_texts(limits)):
+        parts = pieces(request, limits.max_body_bytes)
+        for part in await read_parts(parts, head, limits.max_images, _most_texts(limits)):
             _add_part(given, part)
     elif kind == "application/json":
         body = await read_bytes(request, limits.max_body_bytes)

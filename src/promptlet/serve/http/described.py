@@ -181,7 +181,7 @@ def responses(
     problems: Sequence[int],
     status: int = 200,
     also: Mapping[int, Schema] | None = None,
-) -> dict[int | str, Schema]:
+) -> dict[int, Schema]:
     """model: of a success; problems: the statuses of what may go wrong."""
     good: Schema = {"description": "As asked."}
     if model is not None:

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.serve.http.addresses import Addresses
+from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import IMAGE_FIELDS, read_given
-from promptlet.serve.http.parts import Parts, json, tell, within
+from promptlet.serve.http.shared import Shared, json, tell, within
 from promptlet.serve.http.predict import Features, encoded, error_of
 from promptlet.serve.http.problems import Problem
 
@@ -26,18 +26,18 @@ IN_PLACE: Final = 4
 class GiveFeatures:
     """The route."""
 
-    parts: Parts
-    addresses: Addresses
+    shared: Shared
+    urls: Urls
 
     async def __call__(self, request: Request) -> Response:
         """Features (D,) of each image, float32, of length 1."""
-        parts = self.parts
-        caller = parts.caller(request)
-        given = await read_given(request, IMAGE_FIELDS, parts.limits)
-        self.addresses.check(given.images)
+        shared = self.shared
+        caller = shared.caller(request)
+        given = await read_given(request, IMAGE_FIELDS, shared.limits)
+        self.urls.check(given.images)
         tell(request, images=len(given.images))
-        work = encoded(parts, caller, given.images, self.addresses)
-        features = await within(request, parts.limits.request_seconds, work)
+        work = encoded(shared, caller, given.images, self.urls)
+        features = await within(request, shared.limits.request_seconds, work)
         names = [one.name for one in given.images]
         if len(features) <= IN_PLACE:
             return self._response(names, features)
@@ -49,7 +49,7 @@ class GiveFeatures:
             for place, (name, one) in enumerate(zip(names, features, strict=True))
         ]
         if any("features" in one for one in results):
-            return json({"model": self.parts.backbone["fingerprint"], "results": results})
+            return json({"model": self.shared.backbone["fingerprint"], "results": results})
         problem = Problem("bad-image", f"no image can be read; the first: {features[0]}", results=results)
         return problem.response()
 

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.serve.http.parts import Parts, json
+from promptlet.serve.http.shared import Shared, json
 from promptlet.serve.http.problems import ADDRESS, KINDS, Problem, busy
 
 FRESH: Final = 1.0
@@ -29,7 +29,7 @@ class _Probe:
 class Health:
     """The routes."""
 
-    parts: Parts
+    shared: Shared
     _probe: _Probe = field(default_factory=_Probe)
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
@@ -38,7 +38,7 @@ class Health:
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
         """An image has just been encoded, on the way of all. A server without prompts is ready."""
-        reason = self.parts.reason()
+        reason = self.shared.reason()
         if reason:
             raise busy("not-ready", reason, 5)
         seconds = await self._seconds()
@@ -48,7 +48,7 @@ class Health:
         """Raises ServiceError. One probe at a time, whoever asks; who goes away does not end it."""
         probe = self._probe
         if probe.task is None or (probe.task.done() and monotonic() >= probe.until):
-            probe.task = asyncio.ensure_future(self.parts.encoder.probe())
+            probe.task = asyncio.ensure_future(self.shared.encoder.probe())
             probe.task.add_done_callback(self._done)
         return await asyncio.shield(probe.task)
 
@@ -59,9 +59,9 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """For Prometheus. They tell of no tenant and no prompt; where there are tokens, any is good."""
-        if not self.parts.limits.metrics_open:
-            self.parts.caller(request)
-        return Response(self.parts.meters.text(), headers={"Cache-Control": "no-store"}, media_type=METRICS)
+        if not self.shared.limits.metrics_open:
+            self.shared.caller(request)
+        return Response(self.shared.meters.text(), headers={"Cache-Control": "no-store"}, media_type=METRICS)
 
     async def problem(self, request: Request) -> Response:
         """What a kind of problem means."""

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptlet.errors import ImageError, OptionError
-from promptlet.serve.http.addresses import Addresses
+from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, settle
-from promptlet.serve.http.parts import Parts, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
 
 if TYPE_CHECKING:
@@ -35,34 +35,34 @@ Features = list["np.ndarray | ImageError"]
 class Predict:
     """The route."""
 
-    parts: Parts
-    addresses: Addresses
+    shared: Shared
+    urls: Urls
 
     async def __call__(self, request: Request) -> Response:
         """Who asks, what they ask, which prompts, then the work; an answer for each image."""
-        parts = self.parts
-        caller = parts.caller(request)
-        given = await read_given(request, PREDICT_FIELDS, parts.limits)
+        shared = self.shared
+        caller = shared.caller(request)
+        given = await read_given(request, PREDICT_FIELDS, shared.limits)
         asked = settle(given)
         prompts = self._prompts(caller, asked)
         tell(request, images=len(given.images), prompts=len(prompts))
         names = asked.class_names
         check_answers(
-            len(given.images), [len(names or ()) or one.classes for one in prompts], asked, parts.limits
+            len(given.images), [len(names or ()) or one.classes for one in prompts], asked, shared.limits
         )
-        self.addresses.check(given.images)
+        self.urls.check(given.images)
         work = self._answer(caller, asked, [one.name for one in prompts], given.images)
-        return await within(request, parts.limits.request_seconds, work)
+        return await within(request, shared.limits.request_seconds, work)
 
     def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
         """Those asked for, or the only one there is. Raises Problem."""
         if asked.prompts:
-            found = [self.parts.bank.get(name) if caller.may(name) else None for name in asked.prompts]
+            found = [self.shared.bank.get(name) if caller.may(name) else None for name in asked.prompts]
             unknown = [name for name, one in zip(asked.prompts, found, strict=True) if one is None]
             if unknown:
                 raise unknown_prompt(list(dict.fromkeys(unknown)))
             return [one for one in found if one is not None]
-        seen = [one for one in self.parts.bank.listed() if caller.may(one.name)]
+        seen = [one for one in self.shared.bank.listed() if caller.may(one.name)]
         if len(seen) != 1:
             some = "there are several" if seen else "there is none that you may ask"
             raise wrong_field("prompts", f"no prompt is named, and {some}; GET /v1/prompts lists their names")
@@ -72,25 +72,25 @@ class Predict:
         self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent]
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
-            encoded(self.parts, caller, images, self.addresses),
-            self.parts.bank.answerers(prompts, asked.class_names, asked.new_names),
+            encoded(self.shared, caller, images, self.urls),
+            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
         )
-        work = _Work(self.parts, asked, prompts, images, answerers, features)
+        work = _Work(self.shared, asked, prompts, images, answerers, features)
         return work.response() if work.is_small() else await asyncio.to_thread(work.response)
 
 
-async def encoded(parts: Parts, caller: Caller, images: Sequence[Sent], addresses: Addresses) -> Features:
+async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
     """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
-    reasons = await addresses.load(images)
+    reasons = await urls.load(images)
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
     for place, reason in reasons.items():
         found[place] = ImageError(reason)
     if not sound:
         return found
-    until = monotonic() + parts.limits.request_seconds
+    until = monotonic() + shared.limits.request_seconds
     try:
-        made = await parts.encoder.encode([images[place].data for place in sound], caller.name, until)
+        made = await shared.encoder.encode([images[place].data for place in sound], caller.name, until)
     except OptionError as error:  # more than its queue ever holds
         raise Problem("body-too-large", str(error)) from error
     for place, one in zip(sound, made, strict=True):
@@ -103,7 +103,7 @@ async def encoded(parts: Parts, caller: Caller, images: Sequence[Sent], addresse
 class _Work:
     """From features and answerers, or why there are none, to the answer."""
 
-    parts: Parts
+    shared: Shared
     asked: Asked
     prompts: Sequence[str]
     images: Sequence[Sent]
@@ -126,7 +126,7 @@ class _Work:
         results = [self._result(place, rows.get(place)) for place in range(len(self.images))]
         errors = [one["error"] for column in columns for one in column if "error" in one]
         if good and len(errors) < len(good) * len(columns):
-            return json({"backbone": self.parts.backbone, "results": results})
+            return json({"backbone": self.shared.backbone, "results": results})
         problem = self._of_prompts(errors[0]) if good else self._of_images()
         problem.members["results"] = results
         return problem.response()
@@ -134,8 +134,8 @@ class _Work:
     def _answers(self, good: Sequence[int]) -> list[Exception | Sequence[Answer | Exception]]:
         """Of each prompt what it says of each good image, or why it says nothing."""
         able = [one for one in self.answerers if not isinstance(one, Exception)]
-        x = np.stack([self.features[place] for place in good])
-        answers = iter(self.parts.answer(able, x, self.asked.rule))
+        x = np.stack([np.asarray(self.features[place]) for place in good])
+        answers = iter(self.shared.answer(able, x, self.asked.rule))
         return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
 
     def _result(self, place: int, predictions: Sequence[dict[str, Any]] | None) -> dict[str, Any]:

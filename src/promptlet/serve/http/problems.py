@@ -60,6 +60,12 @@ _ALL: Final = (
         "The header must be there once at most, and be a whole number.",
     ),
     Kind(
+        "bad-request",
+        400,
+        "This is no HTTP/1.1",
+        "What came on the connection is no request; it was closed.",
+    ),
+    Kind(
         "unauthorised",
         401,
         "A valid token is needed",
@@ -101,6 +107,12 @@ _ALL: Final = (
         408,
         "The body comes too slowly",
         "It was not here in time. Send fewer or smaller images, or try again on a better connection.",
+    ),
+    Kind(
+        "head-too-slow",
+        408,
+        "The request comes too slowly",
+        "Its head did not come in time; the connection was closed.",
     ),
     Kind(
         "broken-prompt",
@@ -166,6 +178,12 @@ _ALL: Final = (
         422,
         "This is no prompt file for this server",
         "It is damaged, made for another backbone, or of a method that is not served. Nothing was changed.",
+    ),
+    Kind(
+        "head-too-large",
+        431,
+        "The head is too large",
+        "Send fewer or shorter headers, and fields in the body in place of the address.",
     ),
     Kind(
         "internal",

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from promptlet.errors import OptionError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, read_bytes
-from promptlet.serve.http.parts import Parts, json, tell, unknown_prompt, within
+from promptlet.serve.http.shared import Shared, json, tell, unknown_prompt, within
 from promptlet.serve.http.problems import Problem, wrong_field
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
 class Prompts:
     """The routes. Prompts are changed one after the other, so that a condition holds until it is done."""
 
-    parts: Parts
+    shared: Shared
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def list(self, request: Request) -> Response:
         """Those that the caller may ask, by name, the broken ones with their reason."""
-        caller = self.parts.caller(request)
+        caller = self.shared.caller(request)
         after, limit = _page(request)
-        seen = sorted((one for one in self.parts.bank.listed() if caller.may(one.name)), key=_name)
+        seen = sorted((one for one in self.shared.bank.listed() if caller.may(one.name)), key=_name)
         first = bisect_right(seen, after, key=_name) if after else 0
         some = seen[first : first + limit]
         is_more = first + limit < len(seen)
@@ -61,12 +61,12 @@ class Prompts:
 
     async def show(self, request: Request) -> Response:
         """What is known of one; of a broken one, why it is."""
-        caller = self.parts.caller(request)
+        caller = self.shared.caller(request)
         listed = self._named(request, caller)
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
         try:
-            facts = await asyncio.to_thread(self.parts.bank.facts, listed.name)
+            facts = await asyncio.to_thread(self.shared.bank.facts, listed.name)
         except KeyError:
             raise unknown_prompt([listed.name]) from None
         except PromptFileError as error:
@@ -75,16 +75,16 @@ class Prompts:
 
     async def vectors(self, request: Request) -> Response:
         """Normalised class features (C, D), float32: as JSON, or as a .npy file."""
-        caller = self.parts.caller(request)
+        caller = self.shared.caller(request)
         listed = self._named(request, caller)
         as_file = NPY in request.headers.get("accept", "").lower()
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
-        return await within(request, self.parts.limits.request_seconds, self._vectors(listed, as_file))
+        return await within(request, self.shared.limits.request_seconds, self._vectors(listed, as_file))
 
     async def _vectors(self, listed: Listed, as_file: bool) -> Response:
         try:
-            answerer = await self.parts.bank.answerer(listed.name)
+            answerer = await self.shared.bank.answerer(listed.name)
         except KeyError:
             raise unknown_prompt([listed.name]) from None
         matrix = answerer.matrix
@@ -108,7 +108,7 @@ class Prompts:
         found = {
             "prompt": listed.name,
             "digest": answerer.digest,
-            "model": self.parts.backbone["fingerprint"],
+            "model": self.shared.backbone["fingerprint"],
             "class_names": answerer.names,
             "vectors": matrix,
         }
@@ -118,7 +118,7 @@ class Prompts:
 
     async def put(self, request: Request) -> Response:
         """A prompt file, new or in the place of one; checked whole before anything changes."""
-        self.parts.admin(request)
+        self.shared.admin(request)
         name = request.path_params["name"]
         if not _NAME.fullmatch(name):
             raise wrong_field(
@@ -134,13 +134,13 @@ class Prompts:
                 "-H 'Content-Type: application/octet-stream'",
                 allowed=_FORMS[1],
             )
-        limits = self.parts.limits
+        limits = self.shared.limits
         data = await read_bytes(request, min(limits.max_prompt_bytes, limits.max_body_bytes))
         async with self._changing:
-            before = self.parts.bank.get(name)
+            before = self.shared.bank.get(name)
             _check_expected(request, before)
             try:
-                listed = await self.parts.bank.put(name, data)
+                listed = await self.shared.bank.put(name, data)
             except OptionError as error:
                 raise wrong_field("name", str(error)) from error
             except PromptFileError as error:
@@ -150,12 +150,12 @@ class Prompts:
 
     async def delete(self, request: Request) -> Response:
         """Remove one."""
-        caller = self.parts.admin(request)
+        caller = self.shared.admin(request)
         async with self._changing:
             listed = self._named(request, caller)
             _check_expected(request, listed)
             try:
-                await self.parts.bank.delete(listed.name)
+                await self.shared.bank.delete(listed.name)
             except KeyError:
                 raise unknown_prompt([listed.name]) from None
             except PromptFileError as error:
@@ -163,7 +163,7 @@ class Prompts:
         return Response(status_code=204)
 
     def _named(self, request: Request, caller: Caller) -> Listed:
-        return self.parts.prompt(caller, request.path_params["name"])
+        return self.shared.prompt(caller, request.path_params["name"])
 
 
 def facts_of(listed: Listed) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _WEB: Final = re.compile(r"https?://[^\s\\]{1,4000}", re.IGNORECASE)
 _INWARD: Final = re.compile(r"which is no address of the public internet|the name .* is not found")
 
 
-class Addresses:
+class Urls:
     """Loads them in threads, of few requests at a time. loader: what loads one; None: as the limits say."""
 
     def __init__(self, limits: Limits, loader: Loader | None = None) -> None:

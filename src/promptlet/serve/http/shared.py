@@ -35,7 +35,7 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True)
-class Parts:
+class Shared:
     """bank, encoder, meters: what their modules say. tokens: None where everybody who can ask may.
 
     local: who asks where there are no tokens. backbone: its name, fingerprint and feature_dim. reason: why
