@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from test_serve_problems import check
 
 from promptlet.errors import BusyError, OptionError, ServiceError
-from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.http.urls import Urls
 from promptlet.web.loading import Loader
 
 BAD = b"no image"

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import IMAGE_FIELDS, read_given
-from promptlet.serve.http.shared import Shared, json, tell, within
 from promptlet.serve.http.predict import Features, encoded, error_of
 from promptlet.serve.http.problems import Problem
+from promptlet.serve.http.shared import Shared, json, tell, within
+from promptlet.serve.http.urls import Urls
 
 IN_PLACE: Final = 4
 """Images whose numbers are written without a thread."""

@@ -10,8 +10,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.serve.http.shared import Shared, json
 from promptlet.serve.http.problems import ADDRESS, KINDS, Problem, busy
+from promptlet.serve.http.shared import Shared, json
 
 FRESH: Final = 1.0
 """Seconds for which a probe's result is told again, so that asking cannot load the server."""

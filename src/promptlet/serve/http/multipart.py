@@ -123,7 +123,7 @@ class _Reader:
         self._chunks.append(piece)
 
     def _on_end_of_part(self) -> None:
-        self.shared.append(Part(self._name, self._file_name, b"".join(self._chunks)))
+        self.parts.append(Part(self._name, self._file_name, b"".join(self._chunks)))
         self._chunks = []
 
     def _on_end(self) -> None:

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptlet.errors import ImageError, OptionError
-from promptlet.serve.http.urls import Urls
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, settle
-from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
+from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.urls import Urls
 
 if TYPE_CHECKING:
     from promptlet.classifier.deciding import Answer

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from promptlet.errors import OptionError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, read_bytes
-from promptlet.serve.http.shared import Shared, json, tell, unknown_prompt, within
 from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.shared import Shared, json, tell, unknown_prompt, within
 
 if TYPE_CHECKING:
     from promptlet.serve.access.tokens import Caller
