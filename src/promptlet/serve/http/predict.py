@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -124,7 +125,7 @@ class _Work:
         ]
         rows = dict(zip(good, zip(*columns, strict=True), strict=True))
         results = [self._result(place, rows.get(place)) for place in range(len(self.images))]
-        errors = [one["error"] for column in columns for one in column if "error" in one]
+        errors = [one.error for column in columns for one in column if isinstance(one, _Failed)]
         if good and len(errors) < len(good) * len(columns):
             return json({"backbone": self.shared.backbone, "results": results})
         problem = self._of_prompts(errors[0]) if good else self._of_images()
@@ -138,7 +139,7 @@ class _Work:
         answers = iter(self.shared.answer(able, x, self.asked.rule))
         return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
 
-    def _result(self, place: int, predictions: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
+    def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
         result = {"index": place, "name": self.images[place].name}
         if predictions is None:
             return {**result, "error": error_of(self.features[place])}
@@ -160,28 +161,47 @@ class _Work:
         return busy(slug_of(first), said, wait) if wait else Problem(slug_of(first), said)
 
 
+class _Likely(Struct, gc=False):
+    """A class and its probability."""
+
+    class_name: str
+    probability: float
+
+
+class _Prediction(Struct, gc=False):
+    """What a prompt says of an image. Thousands are made for an answer, and none is ever in a circle: left to
+    the collector of garbage, they would have it look through the whole model each time."""
+
+    prompt: str
+    digest: str
+    class_name: str | None
+    top: list[_Likely]
+
+
+class _Failed(Struct, gc=False):
+    """Why a prompt says nothing of an image."""
+
+    prompt: str
+    error: Mapping[str, Any]
+
+
 def _column(
     prompt: str,
     answerer: Answerer | Exception,
     found: Exception | Sequence[Answer | Exception],
     images: int,
-) -> list[dict[str, Any]]:
+) -> list[_Prediction | _Failed]:
     """What a prompt says of each image; where it says nothing at all, the same of each."""
     if isinstance(answerer, Exception) or isinstance(found, Exception):
         error = answerer if isinstance(answerer, Exception) else found
-        return [{"prompt": prompt, "error": _document(prompt, error)}] * images
+        return [_Failed(prompt, _document(prompt, error))] * images
     return [_prediction(prompt, answerer.digest, one) for one in found]
 
 
-def _prediction(prompt: str, digest: str, answer: Answer | Exception) -> dict[str, Any]:
+def _prediction(prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
     if isinstance(answer, Exception):
-        return {"prompt": prompt, "error": _document(prompt, answer)}
-    return {
-        "prompt": prompt,
-        "digest": digest,
-        "class_name": answer.class_name,
-        "top": [{"class_name": name, "probability": share} for name, share in answer.top],
-    }
+        return _Failed(prompt, _document(prompt, answer))
+    return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
 
 
 def _document(prompt: str, error: Any) -> Mapping[str, Any]:
