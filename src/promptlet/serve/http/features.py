@@ -1,0 +1,60 @@
+"""POST /v1/features: what the backbone makes of images, before any prompt."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptlet.backbones.arithmetic.unit import unit
+from promptlet.serve.http.bodies import IMAGE_FIELDS, read_given
+from promptlet.serve.http.predict import Features, encoded, error_of
+from promptlet.serve.http.problems import Problem
+from promptlet.serve.http.shared import Shared, json, tell, within
+from promptlet.serve.http.urls import Urls
+
+IN_PLACE: Final = 4
+"""Images whose numbers are written without a thread."""
+
+
+@dataclass(frozen=True)
+class GiveFeatures:
+    """The route."""
+
+    shared: Shared
+    urls: Urls
+
+    async def __call__(self, request: Request) -> Response:
+        """Features (D,) of each image, float32, of length 1."""
+        shared = self.shared
+        caller = shared.caller(request)
+        given = await read_given(request, IMAGE_FIELDS, shared.limits)
+        self.urls.check(given.images)
+        tell(request, images=len(given.images))
+        work = encoded(shared, caller, given.images, self.urls)
+        features = await within(request, shared.limits.request_seconds, work)
+        names = [one.name for one in given.images]
+        if len(features) <= IN_PLACE:
+            return self._response(names, features)
+        return await asyncio.to_thread(self._response, names, features)
+
+    def _response(self, names: list[str], features: Features) -> Response:
+        results = [
+            {"index": place, "name": name, **_told(one)}
+            for place, (name, one) in enumerate(zip(names, features, strict=True))
+        ]
+        if any("features" in one for one in results):
+            return json({"model": self.shared.backbone["fingerprint"], "results": results})
+        problem = Problem("bad-image", f"no image can be read; the first: {features[0]}", results=results)
+        return problem.response()
+
+
+def _told(one: Any) -> dict[str, Any]:
+    if isinstance(one, np.ndarray):
+        return {"features": unit(torch.from_numpy(one)[None])[0].tolist()}
+    return {"error": error_of(one)}

@@ -1,0 +1,217 @@
+"""POST /v1/predict: what prompts say of images. Each image is encoded once, for any number of prompts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptlet.errors import ImageError, OptionError
+from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
+from promptlet.serve.http.fields import Asked, check_answers, settle
+from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
+from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.urls import Urls
+
+if TYPE_CHECKING:
+    from promptlet.classifier.deciding import Answer
+    from promptlet.serve.access.tokens import Caller
+    from promptlet.serve.bank.answerers import Answerer
+    from promptlet.serve.bank.listing import Listed
+
+IN_PLACE: Final = 4_096
+"""Logits that are made without a thread: what a thread costs by itself."""
+
+Features = list["np.ndarray | ImageError"]
+
+
+@dataclass(frozen=True)
+class Predict:
+    """The route."""
+
+    shared: Shared
+    urls: Urls
+
+    async def __call__(self, request: Request) -> Response:
+        """Who asks, what they ask, which prompts, then the work; an answer for each image."""
+        shared = self.shared
+        caller = shared.caller(request)
+        given = await read_given(request, PREDICT_FIELDS, shared.limits)
+        asked = settle(given)
+        prompts = self._prompts(caller, asked)
+        tell(request, images=len(given.images), prompts=len(prompts))
+        names = asked.class_names
+        check_answers(
+            len(given.images), [len(names or ()) or one.classes for one in prompts], asked, shared.limits
+        )
+        self.urls.check(given.images)
+        work = self._answer(caller, asked, [one.name for one in prompts], given.images)
+        return await within(request, shared.limits.request_seconds, work)
+
+    def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
+        """Those asked for, or the only one there is. Raises Problem."""
+        if asked.prompts:
+            found = [self.shared.bank.get(name) if caller.may(name) else None for name in asked.prompts]
+            unknown = [name for name, one in zip(asked.prompts, found, strict=True) if one is None]
+            if unknown:
+                raise unknown_prompt(list(dict.fromkeys(unknown)))
+            return [one for one in found if one is not None]
+        seen = [one for one in self.shared.bank.listed() if caller.may(one.name)]
+        if len(seen) != 1:
+            some = "there are several" if seen else "there is none that you may ask"
+            raise wrong_field("prompts", f"no prompt is named, and {some}; GET /v1/prompts lists their names")
+        return seen
+
+    async def _answer(
+        self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent]
+    ) -> Response:
+        features, answerers = await both(  # images first: a full queue is told before any name is read
+            encoded(self.shared, caller, images, self.urls),
+            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
+        )
+        work = _Work(self.shared, asked, prompts, images, answerers, features)
+        return work.response() if work.is_small() else await asyncio.to_thread(work.response)
+
+
+async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
+    """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
+    reasons = await urls.load(images)
+    sound = [place for place in range(len(images)) if place not in reasons]
+    found: Features = [ImageError("it was not read")] * len(images)
+    for place, reason in reasons.items():
+        found[place] = ImageError(reason)
+    if not sound:
+        return found
+    until = monotonic() + shared.limits.request_seconds
+    try:
+        made = await shared.encoder.encode([images[place].data for place in sound], caller.name, until)
+    except OptionError as error:  # more than its queue ever holds
+        raise Problem("body-too-large", str(error)) from error
+    for place, one in zip(sound, made, strict=True):
+        found[place] = one
+        images[place].data = b""  # nothing of it is needed any longer
+    return found
+
+
+@dataclass(frozen=True)
+class _Work:
+    """From features and answerers, or why there are none, to the answer."""
+
+    shared: Shared
+    asked: Asked
+    prompts: Sequence[str]
+    images: Sequence[Sent]
+    answerers: Sequence[Answerer | Exception]
+    features: Features
+
+    def is_small(self) -> bool:
+        classes = sum(len(one.names) for one in self.answerers if not isinstance(one, Exception))
+        return classes * len(self.images) <= IN_PLACE
+
+    def response(self) -> Response:
+        """What prompts say of each image; where nothing is said of any, the problem with the results."""
+        good = [place for place, one in enumerate(self.features) if isinstance(one, np.ndarray)]
+        answers = self._answers(good) if good else []
+        columns = [
+            _column(name, answerer, found, len(good))
+            for name, answerer, found in zip(self.prompts, self.answerers, answers, strict=False)
+        ]
+        rows = dict(zip(good, zip(*columns, strict=True), strict=True))
+        results = [self._result(place, rows.get(place)) for place in range(len(self.images))]
+        errors = [one.error for column in columns for one in column if isinstance(one, _Failed)]
+        if good and len(errors) < len(good) * len(columns):
+            return json({"backbone": self.shared.backbone, "results": results})
+        problem = self._of_prompts(errors[0]) if good else self._of_images()
+        problem.members["results"] = results
+        return problem.response()
+
+    def _answers(self, good: Sequence[int]) -> list[Exception | Sequence[Answer | Exception]]:
+        """Of each prompt what it says of each good image, or why it says nothing."""
+        able = [one for one in self.answerers if not isinstance(one, Exception)]
+        x = np.stack([np.asarray(self.features[place]) for place in good])
+        answers = iter(self.shared.answer(able, x, self.asked.rule))
+        return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
+
+    def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
+        result = {"index": place, "name": self.images[place].name}
+        if predictions is None:
+            return {**result, "error": error_of(self.features[place])}
+        return {**result, "predictions": predictions}
+
+    def _of_images(self) -> Problem:
+        """Of the first, where none could be read."""
+        count, first = len(self.features), self.features[0]
+        return Problem(
+            "bad-image",
+            str(first) if count == 1 else f"none of {count:,} images can be read; the first: {first}",
+        )
+
+    def _of_prompts(self, first: Mapping[str, Any]) -> Problem:
+        """Of the first, where none can answer."""
+        count, detail = len(self.prompts), f"{self.prompts[0]}: {first['detail']}"
+        said = detail if count == 1 else f"none of {count:,} prompts can answer; the first, {detail}"
+        wait = first.get("retry_after")
+        return busy(slug_of(first), said, wait) if wait else Problem(slug_of(first), said)
+
+
+class _Likely(Struct, gc=False):
+    """A class and its probability."""
+
+    class_name: str
+    probability: float
+
+
+class _Prediction(Struct, gc=False):
+    """What a prompt says of an image. Thousands are made for an answer, and none is ever in a circle: left to
+    the collector of garbage, they would have it look through the whole model each time."""
+
+    prompt: str
+    digest: str
+    class_name: str | None
+    top: list[_Likely]
+
+
+class _Failed(Struct, gc=False):
+    """Why a prompt says nothing of an image."""
+
+    prompt: str
+    error: Mapping[str, Any]
+
+
+def _column(
+    prompt: str,
+    answerer: Answerer | Exception,
+    found: Exception | Sequence[Answer | Exception],
+    images: int,
+) -> list[_Prediction | _Failed]:
+    """What a prompt says of each image; where it says nothing at all, the same of each."""
+    if isinstance(answerer, Exception) or isinstance(found, Exception):
+        error = answerer if isinstance(answerer, Exception) else found
+        return [_Failed(prompt, _document(prompt, error))] * images
+    return [_prediction(prompt, answerer.digest, one) for one in found]
+
+
+def _prediction(prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
+    if isinstance(answer, Exception):
+        return _Failed(prompt, _document(prompt, answer))
+    return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
+
+
+def _document(prompt: str, error: Any) -> Mapping[str, Any]:
+    """Why a prompt does not answer. Raises the error where it was not expected."""
+    problem = unknown_prompt([prompt]) if isinstance(error, KeyError) else problem_of(error)
+    if problem is None:
+        raise error
+    return problem.document()
+
+
+def error_of(error: object) -> Mapping[str, Any]:
+    """The problem of one image."""
+    return Problem("bad-image", str(error)).document()

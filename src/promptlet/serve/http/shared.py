@@ -1,0 +1,148 @@
+"""What routes are made of, and what they do alike: who asks, what is told, when a request is given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import numpy as np
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from promptlet.characters import visible
+from promptlet.serve.http.bodies import Limits
+from promptlet.serve.http.problems import Problem, busy
+
+if TYPE_CHECKING:
+    from promptlet.classifier.deciding import Answer, Rule
+    from promptlet.errors import AnswerError, OptionError
+    from promptlet.serve.access.tokens import Caller, Tokens
+    from promptlet.serve.bank.answerers import Answerer
+    from promptlet.serve.bank.bank import Bank
+    from promptlet.serve.bank.listing import Listed
+    from promptlet.serve.encoder import Encoder
+    from promptlet.serve.meters import Meters
+
+    Answering = Callable[
+        [Sequence[Answerer], np.ndarray, Rule], list[OptionError | list[Answer | AnswerError]]
+    ]
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """bank, encoder, meters: what their modules say. tokens: None where everybody who can ask may.
+
+    local: who asks where there are no tokens. backbone: its name, fingerprint and feature_dim. reason: why
+    the server is not ready, empty where it is. answer: `promptlet.serve.bank.answer_each`.
+    """
+
+    bank: Bank
+    encoder: Encoder
+    meters: Meters
+    tokens: Tokens | None
+    local: Caller
+    limits: Limits
+    backbone: Mapping[str, Any]
+    reason: Callable[[], str]
+    answer: Answering
+
+    def caller(self, request: Request) -> Caller:
+        """Who asks. Raises Unauthorised. Called before anything else of a request is looked at."""
+        sent = request.headers.get("authorization")
+        caller = self.local if self.tokens is None else self.tokens.caller(sent)
+        tell(request, caller=caller.name)
+        return caller
+
+    def admin(self, request: Request) -> Caller:
+        """The same, who may change prompts. Raises Problem for others, whatever they ask of."""
+        caller = self.caller(request)
+        if caller.is_admin:
+            return caller
+        way = (
+            "this server was started without tokens; start it with --token-file, or put the file where its "
+            "prompts lie"
+            if self.tokens is None
+            else "this token is none of an admin; ask with one that is"
+        )
+        raise Problem("admin-only", f"prompts are put and deleted by admins alone: {way}")
+
+    def prompt(self, caller: Caller, name: str) -> Listed:
+        """Raises Problem, the same where there is none and where the caller may not know."""
+        is_allowed = caller.may(name)
+        listed = self.bank.get(name)
+        if listed is None or not is_allowed:
+            raise unknown_prompt([name])
+        return listed
+
+
+def unknown_prompt(names: Sequence[str]) -> Problem:
+    """names: those that are unknown, or not allowed."""
+    some = [visible(name[:100]) for name in names[:5]]
+    told = ", ".join(f"'{name}'" for name in some) + (" and others" if len(names) > 5 else "")
+    return Problem(
+        "unknown-prompt",
+        f"there is no prompt {told} that you may ask; GET /v1/prompts lists those that there are",
+        prompts=some,
+    )
+
+
+def tell(request: Request, **facts: Any) -> None:
+    """What the log says of this request: numbers and names, nothing of what was sent."""
+    request.scope.setdefault("state", {}).setdefault("told", {}).update(facts)
+
+
+def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer as it is: nothing is checked on the way out."""
+    body = msgspec.json.encode(value, enc_hook=_plain)
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+
+
+def _plain(value: Any) -> Any:
+    """Of NumPy's numbers and arrays, and other mappings."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
+async def both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
+    """At the same time; where one fails, or both are given up, nothing of the other goes on."""
+    tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def within(request: Request, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives; it is given up where the client goes away, or after so many seconds.
+
+    The body must have been read. Raises ClientDisconnect, Problem.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if gone.done():
+            gone.result()
+            raise ClientDisconnect
+        raise busy("late", f"there was no answer within {seconds:g} s; ask for less at once, or later", 1)
+    finally:
+        for one in (task, gone):
+            one.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

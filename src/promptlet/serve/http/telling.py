@@ -1,0 +1,87 @@
+"""One line of the log and one count for each request, and an answer to what nobody expected."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from starlette.requests import ClientDisconnect
+
+from promptlet.serve.http.problems import Problem
+
+if TYPE_CHECKING:
+    from promptlet.serve.meters import Meters
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+GONE: Final = 499
+"""The status that is counted where the client went away before it was answered."""
+QUIET: Final = ("/healthz", "/readyz", "/metrics")
+"""Asked every few seconds by machines: told where they go wrong."""
+_log = structlog.get_logger("promptlet.serve")
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Pure ASGI, around all that the application has."""
+
+    app: App
+    meters: Meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = perf_counter(), 0
+        state = scope.setdefault("state", {})
+        state.setdefault("told", {})
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            pass
+        except Exception:
+            _log.exception("a request failed", request_id=state.get("request_id", ""), route=route_of(scope))
+            if status:  # the answer has begun, and cannot be whole
+                raise
+            told = "the server made a mistake; tell whoever runs it this request_id, which its log has"
+            answer = Problem("internal", told).response(state.get("request_id", ""))
+            await answer(scope, receive, noted)
+        finally:
+            self._tell(scope, status or GONE, perf_counter() - began)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route, state = route_of(scope), scope["state"]
+        self.meters.requests.labels(route, str(status)).inc()
+        self.meters.request_seconds.labels(route).observe(seconds)
+        say = _log.debug if route in QUIET and status < 400 else _log.info
+        say(
+            "request",
+            request_id=state.get("request_id", ""),
+            method=scope["method"],
+            route=route,
+            status=status,
+            ms=round(1000 * seconds, 1),
+            **state["told"],
+        )
+
+
+def route_of(scope: Scope) -> str:
+    """The route's own path, such as /v1/prompts/{name}: what {name} stands for is not told."""
+    if scope["path"] == "/openapi.json":  # FastAPI's own
+        return "/openapi.json"
+    return str(getattr(scope.get("route"), "path", "none"))
