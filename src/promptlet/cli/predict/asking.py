@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Question:
     """What is asked of each image. names: other classes than the prompt's own; top: how many are told; wide:
-    the probabilities of all are wanted; accept: the percentage of own images that is to pass, where ``reject``
+    the probabilities of all are wanted; accept: the percentage of own images to pass, where ``reject``
     does not leave it to the prompt."""
 
     names: tuple[str, ...] | None
