@@ -265,6 +265,9 @@ def test_what_the_server_refuses_is_told(shell: Any, far: Words, pictures: Path,
     no_names = as_json({"name": "shapes", "digest": "0" * 32, "class_names": []})
     server.answer = lambda asked: no_names if asked.method == "GET" else own(asked)
     assert "saved without class names; give --classes" in shell.fails(*far(pictures))
+    broken = as_json({"name": "shapes", "digest": "", "state": "broken", "reason": "it is cut off"})
+    server.answer = lambda asked: broken
+    assert "the prompt shapes is not served: it is cut off" in shell.fails(*far(pictures))
     wrong = {"prompt": "shapes", "error": {"title": "It cannot answer", "detail": "it has no rejection"}}
     told = as_json({"results": [{"index": i, "name": "", "predictions": [wrong]} for i in range(18)]})
     server.answer = lambda asked: own(asked) if asked.method == "GET" else told

@@ -208,6 +208,44 @@ def test_features_and_vectors(client: Client, fake: Fake) -> None:
         client.vectors("pets")
 
 
+def test_more_vectors_than_text_can_hold_come_as_numbers(client: Client, fake: Fake) -> None:
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    out = io.BytesIO()
+    np.save(out, rows)
+    digests = ["d1", "d1"]
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/v1/prompts/pets":
+            return as_json({"name": "pets", "digest": digests[0], "class_names": ["cat", "dog"]})
+        if asked.headers["accept"] != "application/x-npy":
+            return problem("not-acceptable", 406, "This is too much for this form", "ask for .npy")
+        return 200, {"Content-Type": "application/x-npy", "ETag": f'"{digests[1]}"'}, out.getvalue()
+
+    fake.answer = answer
+    names, found = client.vectors("pets")
+    assert names == ("cat", "dog") and found.tolist() == rows.tolist()
+    digests[1] = "d2"
+    with pytest.raises(ServiceError, match="was replaced while it was read"):
+        client.vectors("pets")
+    digests[1], out = "d1", io.BytesIO(b"no numbers")
+    with pytest.raises(ServiceError, match="another form"):
+        client.vectors("pets")
+
+
+def test_a_long_list_of_prompts_is_read_to_its_end(client: Client, fake: Fake) -> None:
+    pages = {"": (["a", "b"], "b"), "?after=b": (["c"], None)}
+
+    def answer(asked: Asked) -> Reply:
+        names, further = pages[asked.path.removeprefix("/v1/prompts")]
+        return as_json({"count": 3, "prompts": [{"name": name} for name in names], "next": further})
+
+    fake.answer = answer
+    assert [one["name"] for one in client.prompts()] == ["a", "b", "c"]
+    pages["?after=b"] = ([], "b")
+    with pytest.raises(ServiceError, match="another form"):
+        client.prompts()
+
+
 def test_prompts_are_listed_shown_sent_and_removed(client: Client, fake: Fake, tmp_path: Path) -> None:
     told = {"name": "pets.v2", "classes": 2}
     fake.answer = lambda asked: as_json({"prompts": [told]} if asked.path == "/v1/prompts" else told)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from typing_extensions import Self
 
-TOO_LARGE, NOT_ACCEPTED = 413, 422
+TOO_MUCH_AS_TEXT, TOO_LARGE, NOT_ACCEPTED = 406, 413, 422
+NPY = "application/x-npy"
 SHAPE = (KeyError, TypeError, ValueError, AttributeError)
 """What is raised where an answer is not built as ours are."""
 Told = TypeVar("Told")
@@ -107,23 +108,34 @@ class Client:
 
     def prompts(self) -> list[dict[str, Any]]:
         """The prompts that the token may see, also those that cannot be served, with the reason."""
-        return self._told("GET", "/v1/prompts", lambda found: [dict(one) for one in found["prompts"]])
+        told: list[dict[str, Any]] = []
+        after: str | None = ""
+        while after is not None:
+            params = {"after": after} if after else {}
+            some, after = self._told("GET", "/v1/prompts", _page, params=params)
+            told += some
+        return told
 
     def prompt(self, name: str) -> dict[str, Any]:
         """What is known of a prompt: its classes, method, training and so on."""
         return self._told("GET", _place(name), lambda found: {**found})
 
     def vectors(self, name: str) -> tuple[tuple[str, ...], np.ndarray]:
-        """The names of a prompt's C classes and their features (C, D), float32."""
-        import numpy as np
-
-        def read(found: Any) -> tuple[tuple[str, ...], np.ndarray]:
-            names, rows = tuple(map(str, found["class_names"])), np.asarray(found["vectors"], np.float32)
-            if rows.ndim != 2 or len(rows) != len(names):
-                raise ValueError(f"vectors of shape {rows.shape} for {len(names)} names")
-            return names, rows
-
-        return self._told("GET", f"{_place(name)}/vectors", read)
+        """The names of a prompt's C classes and their features (C, D), float32, each of length 1."""
+        path = f"{_place(name)}/vectors"
+        try:
+            return self._told("GET", path, lambda found: _rows(found["class_names"], found["vectors"]))
+        except ServiceError as error:
+            if error.status != TOO_MUCH_AS_TEXT:
+                raise
+        facts = self.prompt(name)
+        data, head = self._connection.ask_for(path, NPY)
+        if str(facts.get("digest")) not in head.get("ETag", ""):
+            raise ServiceError(f"{self.url}: the prompt {name} was replaced while it was read; ask again")
+        try:
+            return _rows(facts["class_names"], _npy(data))
+        except SHAPE as error:
+            raise self._connection.stranger(f"its answer to {path} has another form") from error
 
     def upload(self, path: str | PathLike[str], name: str | None = None) -> dict[str, Any]:
         """Send a prompt file, in the place of one of that name; of an administrator alone. name: else that of
@@ -195,6 +207,32 @@ class Client:
                 return in_order(error.problem["results"], names, read)
             except SHAPE:
                 raise error from None
+
+
+def _page(found: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """Prompts, and after which name there are more."""
+    some, further = [dict(one) for one in found["prompts"]], found.get("next")
+    if further is not None and not (some and further == some[-1]["name"]):
+        raise ValueError("it would never end")
+    return some, further
+
+
+def _rows(names: Any, rows: Any) -> tuple[tuple[str, ...], np.ndarray]:
+    """Raises ValueError where they do not belong together."""
+    import numpy as np
+
+    names, rows = tuple(map(str, names)), np.asarray(rows, np.float32)
+    if rows.ndim != 2 or len(rows) != len(names):
+        raise ValueError(f"vectors of shape {rows.shape} for {len(names)} names")
+    return names, rows
+
+
+def _npy(data: bytes) -> np.ndarray:
+    import io
+
+    import numpy as np
+
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
 
 
 def _failed_result(one: Picture) -> Result:

@@ -96,6 +96,18 @@ class Connection:
         after the time that it says; where it cannot be reached, and the request may be sent twice. Raises
         BusyError, ServiceError.
         """
+        return self._read(self._answer(method, path, content))
+
+    def ask_for(self, path: str, kind: str) -> tuple[bytes, Mapping[str, str]]:
+        """The same for a document of this kind, as it is, and the head of the answer."""
+        answer = self._answer("GET", path, {"headers": {"Accept": kind}})
+        if not answer.is_success:
+            self._read(answer)
+        if answer.headers.get("Content-Type") != kind:
+            raise self.stranger(f"its answer to {path} has another form")
+        return answer.content, answer.headers
+
+    def _answer(self, method: str, path: str, content: Mapping[str, Any]) -> httpx.Response:
         for attempt in range(self.retries + 1):
             is_last = attempt == self.retries
             try:
@@ -106,7 +118,7 @@ class Connection:
                 sleep(_with_chance(FIRST_WAIT * 2**attempt))
                 continue
             if answer.status_code != 503:
-                return self._read(answer)
+                return answer
             wait = _retry_after(answer, FIRST_WAIT * 2**attempt)
             if is_last or wait > MOST_WAIT:
                 raise self._busy(answer, wait, attempt + 1)

@@ -64,6 +64,8 @@ class ByServer:
     def __init__(self, client: Client, name: str, question: Question) -> None:
         self.client, self.name, self.question = client, name, question
         facts = self._facts()
+        if facts.get("reason"):
+            raise ServiceError(f"{client.url}: the prompt {name} is not served: {facts['reason']}")
         self.digest = str(facts.get("digest") or "")
         self.names = question.names if question.names is not None else _own_names(facts, name)
 
