@@ -120,7 +120,7 @@ def test_no_more_is_read_than_is_sent_next(client: Client, fake: Fake) -> None:
     assert at_send == [65, 129, 130]
 
 
-def test_what_is_too_much_at_once_is_halved(client: Client, fake: Fake) -> None:
+def test_a_server_that_takes_fewer_at_once_is_sent_fewer_from_then_on(client: Client, fake: Fake) -> None:
     def answer(asked: Asked) -> Reply:
         if len(asked.images) > 3 or asked.images[0][1] == b"huge":
             return problem("body-too-large", 413, "The body is too large", "send fewer")
@@ -133,7 +133,9 @@ def test_what_is_too_much_at_once_is_halved(client: Client, fake: Fake) -> None:
         *("0", "1", "2", "3", "4", "5", "", "7")
     ]
     assert found[6].error == "The body is too large: send fewer" and found[6].problem["status"] == 413
-    assert [len(one.images) for one in fake.asked] == [8, 4, 2, 2, 4, 2, 2, 1, 1]
+    assert [len(one.images) for one in fake.asked] == [8, 4, 2, 2, 2, 2, 1, 1]
+    client.predict(given[:3])
+    assert [len(one.images) for one in fake.asked[8:]] == [1, 1, 1]
 
 
 def test_one_bad_image_costs_itself_alone(client: Client, fake: Fake, tmp_path: Path) -> None:

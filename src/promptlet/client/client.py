@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from promptlet.client.answers import Answer, Embedding, Reader, Result, embedding, in_order, result
 from promptlet.client.connection import Connection
-from promptlet.client.images import Picture, halves, picture, portions, several
+from promptlet.client.images import MOST_IMAGES, Picture, picture, portions, several
 from promptlet.errors import OptionError, PromptFileError, ServiceError, shown, why
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._connection = Connection(url, token, timeout, retries, allow_http, transport)
+        self._most = MOST_IMAGES
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
@@ -183,9 +184,24 @@ class Client:
     def _ask_some(
         self, path: str, pictures: Sequence[Picture], fields: Mapping[str, Any], read: Reader[Answer]
     ) -> list[Answer]:
-        """In one request, or in several where the server takes no more in one."""
-        if not pictures:
-            return []
+        """In one request, or in several where the server takes fewer; it is sent fewer from then on."""
+        done: list[Answer] = []
+        while len(done) < len(pictures):
+            some = pictures[len(done) : len(done) + self._most]
+            try:
+                done += self._ask_once(path, some, fields, read)
+            except ServiceError as error:
+                if error.status != TOO_LARGE:
+                    raise
+                if len(some) == 1:
+                    done.append(read(some[0].name, {"error": error.problem or {"title": str(error)}}))
+                else:
+                    self._most = max(len(some) // 2, 1)
+        return done
+
+    def _ask_once(
+        self, path: str, pictures: Sequence[Picture], fields: Mapping[str, Any], read: Reader[Answer]
+    ) -> list[Answer]:
         files = [("images", (one.file, one.data, "application/octet-stream")) for one in pictures]
         names = [one.name for one in pictures]
         try:
@@ -197,10 +213,6 @@ class Client:
                 data=dict(fields),
             )
         except ServiceError as error:
-            if error.status == TOO_LARGE and len(pictures) > 1:
-                return [one for half in halves(pictures) for one in self._ask_some(path, half, fields, read)]
-            if error.status == TOO_LARGE:
-                return [read(names[0], {"error": error.problem or {"title": str(error)}})]
             if error.status != NOT_ACCEPTED or "results" not in error.problem:
                 raise
             try:  # no image could be read, each with its reason

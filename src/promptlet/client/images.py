@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -84,12 +84,6 @@ def portions(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
         size += len(one.data)
     if held:
         yield held
-
-
-def halves(pictures: Sequence[Picture]) -> tuple[Sequence[Picture], Sequence[Picture]]:
-    """Of several that are too much for the server."""
-    half = len(pictures) // 2
-    return pictures[:half], pictures[half:]
 
 
 def _told(path: str) -> str:
