@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptlet.classifier import PromptLearner
 from promptlet.classifier.deciding import Answer, Rule, decide
 from promptlet.own_images.asking import ask
 from promptlet.web.loading import Loader, is_address
+
+if TYPE_CHECKING:
+    from promptlet.classifier import PromptLearner
 
 BATCH, MOST = 32, 512
 """Images that are answered at a time, at first and at most; a stop loses no more than these."""

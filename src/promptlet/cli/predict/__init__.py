@@ -1,1 +1,1 @@
-"""`promptlet predict`: the command, its checks before a model is loaded, where answers go, what is said."""
+"""`promptlet predict`: the command, who is asked (a file or a server), where answers go, what is said."""

@@ -1,25 +1,52 @@
-"""The work of `promptlet predict`: what is left to be asked, the classifier, and all images through it."""
+"""The work of `promptlet predict`: what is asked and of whom, what is left of it, all images through it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from promptlet.cli.predict.checks import Form
 from promptlet.cli.predict.giving import Count, Giver
-from promptlet.cli.predict.words import tell_new
 from promptlet.cli.shell import bars, warn
 from promptlet.cli.streams import is_terminal
 from promptlet.errors import with_path
 
 if TYPE_CHECKING:
-    from promptlet.classifier import PromptLearner
     from promptlet.data import FeatureCache
     from promptlet.own_images.answering import Answered
     from promptlet.own_images.written.answers import AnswerFile
+    from promptlet.web.loading import Loader
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of each image. names: other classes than the prompt's own; top: how many are told; wide:
+    the probabilities of all are wanted; accept: the percentage of own images to pass, where ``reject``
+    does not leave it to the prompt."""
+
+    names: tuple[str, ...] | None
+    new_names: str | None
+    top: int
+    wide: bool
+    threshold: float | None
+    reject: bool
+    accept: float | None
+
+
+class Asked(Protocol):
+    """Who is asked. names: among which it answers; cache: of features that were looked up."""
+
+    names: tuple[str, ...]
+    cache: FeatureCache | None
+
+    def made_with(self) -> dict[str, Any]:
+        """What answers depend on, beside their form: those of one file have it in common."""
+
+    def answers(self, paths: Sequence[str], loader: Loader | None) -> Iterator[Answered]:
+        """Of these images, in batches."""
 
 
 def left_of(written: AnswerFile, paths: Sequence[str], resume: bool, count: Count) -> list[str]:
@@ -49,27 +76,6 @@ def left_of(written: AnswerFile, paths: Sequence[str], resume: bool, count: Coun
             f"note: {done:,} of {len(paths):,} images are in {written.path} already; they are not asked again"
         )
     return list(left.values())
-
-
-def load(
-    file: Path,
-    backbone: str | None,
-    device: str | None,
-    dtype: str | None,
-    cache: FeatureCache | None,
-    names: tuple[str, ...],
-    new_names: str | None,
-) -> PromptLearner:
-    """The classifier, and what is to be said of it."""
-    from promptlet.classifier import PromptLearner
-
-    classifier = PromptLearner.load(file, backbone, device, dtype=dtype)
-    classifier.cache = cache or False
-    classifier.choose_new_names(new_names)
-    tell_new(file, classifier, names, new_names)
-    for note in classifier.backbone_.notes((), names) if classifier.method_.reads_names else ():
-        warn(f"note: {note}")
-    return classifier
 
 
 def ask_all(batches: Iterable[Answered], giver: Giver, count: Count, total: int, form: Form) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptlet.cli.outputs import check_file
 from promptlet.cli.streams import warn
@@ -85,9 +84,3 @@ def check_rejection(
             f"of the classes, instead of {USUAL:g} %"
         )
     return share
-
-
-def made_with(file: Path, names: tuple[str, ...], **options: Any) -> dict[str, Any]:
-    """What answers depend on: those of one file have it in common."""
-    digest = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
-    return {"prompt file": digest, "classes": list(names), **options}

@@ -1,4 +1,4 @@
-"""`promptlet predict`: a prompt file and images in, the likeliest classes out."""
+"""`promptlet predict`: a prompt (a file, or one on a server) and images in, the likeliest classes out."""
 
 from __future__ import annotations
 
@@ -7,24 +7,17 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, Prompt, allowed
-from promptlet.cli.given.prompts import check_names, check_rule_of_names, names_of, read_prompt
-from promptlet.cli.predict.asking import ask_all, left_of, load
-from promptlet.cli.predict.checks import Form, check_out, check_rejection, made_with
+from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, allowed
+from promptlet.cli.given.prompts import names_of
+from promptlet.cli.predict.asking import Asked, Question, ask_all, left_of
+from promptlet.cli.predict.by_file import ByFile
+from promptlet.cli.predict.by_server import ByServer, check_only_here, check_only_there, read_token
+from promptlet.cli.predict.checks import Form, check_out
 from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
-from promptlet.cli.shell import (
-    Device,
-    Dtype,
-    Json,
-    NewNames,
-    NoCache,
-    emit_json,
-    examples,
-    open_cache,
-    tell_notes,
-)
+from promptlet.cli.shell import Device, Dtype, Json, NewNames, NoCache, emit_json, examples, tell_notes
 from promptlet.cli.stopping import Interrupted
+from promptlet.client import Client
 from promptlet.errors import OptionError
 
 EXAMPLES = examples(
@@ -33,11 +26,19 @@ EXAMPLES = examples(
     "predict pets.prompt photos/ --reject",
     "predict pets.prompt photos/ --out results.csv --threshold 0.5",
     "predict pets.prompt @list.txt --out results.jsonl --resume",
+    "predict --server https://prompts.example pets cat.jpg --token-file token.txt",
 )
 
 
 def command(
-    file: Prompt,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A prompt file; with --server, the name of a prompt there.",
+            show_default=False,
+        ),
+    ],
     images: Annotated[
         list[str],
         typer.Argument(
@@ -104,6 +105,23 @@ def command(
         bool,
         typer.Option("--allow-urls", help="Load pictures from http(s) addresses of the public internet."),
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask a server of promptlet serve; no model is loaded here. Its token is read from "
+            "PROMPTLET_TOKEN, or from --token-file.",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file with the token alone, for --server.", show_default=False),
+    ] = None,
+    allow_http: Annotated[
+        bool,
+        typer.Option("--allow-http", help="Send the token over plain http: in a network of your own alone."),
+    ] = False,
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
@@ -116,13 +134,23 @@ def command(
         check_out(out, force, resume)
     elif resume or force:
         raise OptionError("--resume and --force are about the file of --out; give it too")
-    asked = names_of(classes, classes_file)
-    prompt = read_prompt(file, backbone)
-    names = check_names(prompt, file, asked)
-    check_rule_of_names(new_names)
-    accepted = check_rejection(prompt, file, names, reject, accept)
-    from promptlet.classifier.deciding import Rule
-    from promptlet.own_images.answering import answer_all
+    question = Question(
+        names_of(classes, classes_file), new_names, form.likeliest, wide, threshold, reject, accept
+    )
+    check_only_here(server, backbone=backbone, device=device, dtype=dtype, no_cache=no_cache)
+    if server is None:
+        check_only_there(token_file=token_file, allow_http=allow_http)
+        asked = ByFile(file, question, backbone, device, dtype, no_cache)
+        _answer(asked, images, form, allow_urls, resume, skip_bad)
+        return
+    with Client(server, read_token(token_file), allow_http=allow_http) as client:
+        _answer(ByServer(client, str(file), question), images, form, allow_urls, resume, skip_bad)
+
+
+def _answer(
+    asked: Asked, images: list[str], form: Form, allow_urls: bool, resume: bool, skip_bad: bool
+) -> None:
+    """Find the images, have them answered, and give the answers in their form."""
     from promptlet.own_images.finding import Finder
     from promptlet.own_images.written.answers import AnswerFile
     from promptlet.own_images.written.tables import Shape
@@ -132,24 +160,20 @@ def command(
     count = Count(errors=found.errors)
     tell_wrong(found)
     if not found.paths:
-        if json:
+        if form.json:
             emit_json({"predictions": [], "errors": count.problems})
         raise typer.Exit(1)
-    shape, cache, written = Shape(names, form.likeliest, wide), open_cache(no_cache), None
-    if out is not None:
-        options = {"--top": shape.held, "--wide": wide, "--threshold": threshold, "--new-names": new_names}
-        options |= {} if accepted is None else {"--accept": accepted}
-        options |= {} if dtype is None else {"--dtype": dtype}
-        written = AnswerFile(out, shape, made_with(file, names, **options))
+    shape, written = Shape(asked.names, form.likeliest, form.wide), None
+    if form.out is not None:
+        made_with = {**asked.made_with(), "--top": shape.held, "--wide": form.wide}
+        written = AnswerFile(form.out, shape, made_with)
     try:
         left = found.paths if written is None else left_of(written, found.paths, resume, count)
-        classifier = load(file, backbone, device, dtype, cache, names, new_names) if left else None
+        batches = asked.answers(left, Loader() if allow_urls else None) if left else None
         giver = giver_of(form, shape, written)
-        if classifier is not None:
-            rule = Rule(form.likeliest, threshold, accepted)
-            loader = Loader() if allow_urls else None
-            ask_all(answer_all(classifier, left, names, rule, loader), giver, count, len(left), form)
-            tell_notes(cache)
+        if batches is not None:
+            ask_all(batches, giver, count, len(left), form)
+            tell_notes(asked.cache)
         giver.end(count)
     except KeyboardInterrupt:
         raise Interrupted(how_to_go_on(written, count)) from None
