@@ -22,7 +22,7 @@ from promptlet.serve.bank.counted import BankMeters, NoMeters
 from promptlet.serve.bank.disk import ClassFeatures
 from promptlet.serve.bank.facts import facts_of
 from promptlet.serve.bank.keeping import Once, Recent
-from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Listed, UnfitError, opened
+from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Gate, Listed, UnfitError
 from promptlet.serve.bank.shelf import ChangedError, Shelf
 from promptlet.serve.bank.sources import Source, check_name
 
@@ -57,8 +57,9 @@ class Bank:
     ) -> None:
         self.source, self.backbone = source, backbone
         self._meters: BankMeters = NoMeters() if meters is None else meters
-        self._disk = ClassFeatures(cache, backbone)  # asks for the fingerprint, which checks the backbone
-        self._shelf = Shelf(source, backbone, self._meters)
+        self._disk = ClassFeatures(cache, backbone)
+        self._gate = Gate(backbone)
+        self._shelf = Shelf(source, self._gate, self._meters)
         self._kept: Recent[Answerer] = Recent(memory_bytes)
         self._making: Once[Answerer] = Once(THREADS)
         self._files = ThreadPoolExecutor(THREADS, thread_name_prefix="prompt-files")
@@ -234,7 +235,7 @@ class Bank:
         matrix = self._disk.get(digest, names, rule)
         if matrix is not None:
             return answerer_of(name, digest, names, matrix, self.backbone, file.rejection, own), "disk"
-        method, rejection = opened(file, self.backbone, name)
+        method, rejection = self._gate.open(file, name)
         score = score_of(method, names, rule, self._alone)
         made = answerer_of(name, digest, names, score, self.backbone, rejection, own)
         if made.matrix is not None:

@@ -73,8 +73,10 @@ class Once(Generic[T]):
             if job is None:
                 job = self._running[key] = _Job(self._pool.submit(self._do, key, work))
             job.waiting += 1
+        mine = asyncio.wrap_future(job.future)
+        mine.add_done_callback(_looked_at)
         try:
-            return await asyncio.shield(asyncio.wrap_future(job.future))
+            return await asyncio.shield(mine)
         finally:
             self._leave(key, job)
 
@@ -94,3 +96,9 @@ class Once(Generic[T]):
             job.waiting -= 1
             if not job.waiting and job.future.cancel() and self._running.get(key) is job:
                 del self._running[key]
+
+
+def _looked_at(future: asyncio.Future[T]) -> None:
+    """What failed for somebody who has gone away is nobody's business."""
+    if not future.cancelled():
+        future.exception()

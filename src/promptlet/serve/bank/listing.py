@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from promptlet.backbones import Backbone
@@ -15,6 +16,7 @@ from promptlet.errors import BackboneError, DataError, OptionError, PromptFileEr
 from promptlet.methods import METHODS, Method
 from promptlet.methods.method import IMAGES
 from promptlet.promptfile import PromptFile, Rejection, loads
+from promptlet.promptfile.backbone import without_folders
 from promptlet.promptfile.files import reason_of
 from promptlet.serve.bank.sources import Seen, Source
 
@@ -25,6 +27,8 @@ BEING_WRITTEN: State = "being written"
 SETTLED = 2.0
 """Seconds: a file that changed so lately may change again within a tick of its clock, and a damaged one is
 taken for one that is being written."""
+KNOWN = 1024
+"""Other backbones whose reason is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +67,62 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def sound_file(data: bytes, backbone: Backbone, name: str) -> PromptFile:
-    """The prompt file that these bytes are. Raises PromptFileError where they are damaged, and UnfitError
-    where they are a prompt that this bank cannot serve."""
-    file = loads(data)
-    check_fits(file, backbone, name)
-    return file
+class Gate:
+    """What may be served over one backbone, which is frozen: it is asked for its fingerprint once, since it
+    looks at all its layers each time."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        self._fingerprint = backbone.fingerprint
+        self._another = lru_cache(KNOWN)(self._why_another)
+
+    def check(self, file: PromptFile, name: str) -> None:
+        """Raise UnfitError for a method that is not here or changes the image tower, and for another
+        backbone."""
+        try:
+            check_usable(file, name)
+        except PromptFileError as error:
+            raise UnfitError(str(error)) from error
+        if METHODS[file.method].info.reads == IMAGES:
+            raise UnfitError(
+                f"the method {file.method!r} changes the image tower, so every image would have to be "
+                "encoded once more for this prompt alone; it is not served: use `promptlet predict` with it"
+            )
+        another = "" if file.fingerprint == self._fingerprint else self._another(*_made_with(file))
+        if another:
+            raise UnfitError(another)
+
+    def open(self, file: PromptFile, name: str) -> tuple[Method, Rejection | None]:
+        """The method, and what tells "none of these". Raises UnfitError where what the file says does not
+        fit together."""
+        try:
+            return method_of(file, self.backbone), rejection_of(file, self.backbone)
+        except (OptionError, DataError, BackboneError) as error:
+            raise UnfitError(f"cannot use {name}: {error}") from error
+
+    def check_whole(self, data: bytes, name: str) -> None:
+        """Raise PromptFileError where these bytes are no prompt file, or none that can be served."""
+        file = loads(data)
+        self.check(file, name)
+        self.open(file, name)
+
+    def _why_another(self, fingerprint: str, backbone: str, is_former: bool) -> str:
+        """No folders of this machine are told, nor of another."""
+        try:
+            self.backbone.check_fingerprint(fingerprint, backbone, "the prompt", is_former)
+        except BackboneError as error:
+            reason = str(error)
+            for name in (backbone, self.backbone.name):
+                reason = reason.replace(repr(name), repr(without_folders(name)))
+            return reason
+        return ""
 
 
-def check_fits(file: PromptFile, backbone: Backbone, name: str) -> None:
-    """Raise UnfitError for a method that is not here or changes the image tower, and for another backbone."""
-    try:
-        check_usable(file, name)
-        backbone.check_fingerprint(file.fingerprint, file.backbone, name, not file.is_protected)
-    except (PromptFileError, BackboneError) as error:
-        raise UnfitError(str(error)) from error
-    if METHODS[file.method].info.reads == IMAGES:
-        raise UnfitError(
-            f"the method {file.method!r} changes the image tower, so every image would have to be encoded "
-            "once more for this prompt alone; it is not served: use `promptlet predict` with it"
-        )
+def _made_with(file: PromptFile) -> tuple[str, str, bool]:
+    return file.fingerprint, file.backbone, not file.is_protected
 
 
-def opened(file: PromptFile, backbone: Backbone, name: str) -> tuple[Method, Rejection | None]:
-    """The method, and what tells "none of these". Raises UnfitError where what the file says does not fit
-    together."""
-    try:
-        return method_of(file, backbone), rejection_of(file, backbone)
-    except (OptionError, DataError, BackboneError) as error:
-        raise UnfitError(f"cannot use {name}: {error}") from error
-
-
-def entry_of(name: str, seen: Seen, former: Entry | None, source: Source, backbone: Backbone) -> Entry | None:
+def entry_of(name: str, seen: Seen, former: Entry | None, source: Source, gate: Gate) -> Entry | None:
     """What is known of a file; it is read where it is another than it was. None where it is gone."""
     if former is not None and former.mark is not None and former.mark == seen.mark:
         return former
@@ -112,8 +140,8 @@ def entry_of(name: str, seen: Seen, former: Entry | None, source: Source, backbo
         return Entry(replace(told, reason=reason_of(error)), None)
     told = replace(told, bytes=len(data))
     digest = digest_of(data)
-    if former is not None and former.listed.state == READY and former.listed.digest == digest:
-        return Entry(replace(former.listed, bytes=len(data), modified=seen.modified), mark)
+    if former is not None and former.listed.state != BEING_WRITTEN and former.listed.digest == digest:
+        return Entry(replace(former.listed, modified=seen.modified), mark)
     try:
         file = loads(data)
     except PromptletError as error:
@@ -122,7 +150,7 @@ def entry_of(name: str, seen: Seen, former: Entry | None, source: Source, backbo
         return _damaged(told, f"cannot be read ({type(error).__name__}: {error})", former, mark, is_fresh)
     told = replace(told, digest=digest, method=sys.intern(file.method), classes=len(file.class_names))
     try:
-        check_fits(file, backbone, name)
+        gate.check(file, name)
     except UnfitError as error:
         return Entry(replace(told, reason=str(error)), mark)
     return Entry(replace(told, state=READY), mark)

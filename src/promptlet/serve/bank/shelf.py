@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, PromptFileError, why
 from promptlet.promptfile import PromptFile, loads
 from promptlet.promptfile.files import reason_of
@@ -16,13 +15,12 @@ from promptlet.serve.bank.listing import (
     BEING_WRITTEN,
     BROKEN,
     Entry,
+    Gate,
     Listed,
     broken,
     counts,
     digest_of,
     entry_of,
-    opened,
-    sound_file,
 )
 from promptlet.serve.bank.sources import Seen, Source, check_name
 
@@ -39,9 +37,9 @@ class Shelf:
     problem: why the source could not be listed the last time; "" where it could.
     """
 
-    def __init__(self, source: Source, backbone: Backbone, meters: BankMeters) -> None:
+    def __init__(self, source: Source, gate: Gate, meters: BankMeters) -> None:
         self.source, self.problem = source, ""
-        self._backbone, self._meters = backbone, meters
+        self._gate, self._meters = gate, meters
         self._entries: Mapping[str, Entry] = {}
         self._changing = threading.RLock()
 
@@ -104,7 +102,7 @@ class Shelf:
 
     def put(self, name: str, data: bytes) -> Listed:
         """Add one, or replace one, once it was checked whole. Raises OptionError, PromptFileError."""
-        opened(sound_file(data, self._backbone, name), self._backbone, name)
+        self._gate.check_whole(data, name)
         with self._changing:
             self._check_differs(name)
             try:
@@ -148,7 +146,7 @@ class Shelf:
     def _read_all(self, seen: Mapping[str, Seen], former: Mapping[str, Entry]) -> Iterator[Entry | None]:
         def read(item: tuple[str, Seen]) -> Entry | None:
             name, one = item
-            return entry_of(name, one, former.get(name), self.source, self._backbone)
+            return entry_of(name, one, former.get(name), self.source, self._gate)
 
         if self.source.at_once == 1 or len(seen) <= 1:
             yield from map(read, seen.items())
