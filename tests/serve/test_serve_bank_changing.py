@@ -1,4 +1,4 @@
-"""Prompts are put and deleted whole or not at all, in a folder and in a store, and errors are told in words."""
+"""Prompts are put and deleted whole or not at all, in a folder and in a store; errors are told in words."""
 
 from __future__ import annotations
 
