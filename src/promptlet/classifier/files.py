@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.errors import OptionError, PromptFileError
-from promptlet.methods import METHODS, Method, MethodInfo
+from promptlet.backbones import Backbone
+from promptlet.data import check_class_names
+from promptlet.errors import DataError, OptionError, PromptFileError
+from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import check_template
 from promptlet.methods.text_prompt import TextPrompt
 from promptlet.promptfile import (
     PromptFile,
+    Rejection,
     check_magnitudes,
     check_names_known_backbone,
     dumps,
@@ -93,13 +96,7 @@ def usable_file(path: str | Path, names_backbone: bool) -> PromptFile:
     """The prompt file of a method that is here. Raises PromptFileError, also where it does not name its
     backbone and must, as ``names_backbone`` says."""
     file = load_prompt_file(path)
-    if file.method not in METHODS:
-        raise PromptFileError(
-            f"{path} was made by the method {file.method!r}, which this version of Promptlet does not "
-            f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
-            "registered first: promptlet --import FILE ..., or an import."
-        )
-    check_magnitudes(file, path)
+    check_usable(file, path)
     if names_backbone and not file.backbone:
         raise PromptFileError(
             f"{path} does not name its backbone; give it: load(path, backbone=...) "
@@ -108,6 +105,17 @@ def usable_file(path: str | Path, names_backbone: bool) -> PromptFile:
     if names_backbone:
         check_names_known_backbone(file, path)
     return file
+
+
+def check_usable(file: PromptFile, where: str | Path) -> None:
+    """Raise PromptFileError for a file of a method that is not here, or whose numbers no training makes."""
+    if file.method not in METHODS:
+        raise PromptFileError(
+            f"{where} was made by the method {file.method!r}, which this version of Promptlet does not "
+            f"have; it has: {', '.join(METHODS)}. Upgrade Promptlet; a method of your own is "
+            "registered first: promptlet --import FILE ..., or an import."
+        )
+    check_magnitudes(file, where)
 
 
 def options_of(file: PromptFile) -> dict[str, Any]:
@@ -124,6 +132,24 @@ def options_of(file: PromptFile) -> dict[str, Any]:
     usable = {name: value for name, value in known.items() if name in own and value is not None}
     stored = {name: value for name, value in file.options.items() if name in own or name not in OF_ANSWERS}
     return {**usable, **stored}
+
+
+def method_of(file: PromptFile, backbone: Backbone) -> Method:
+    """The method of a file over its own class names, ready to answer. Raises OptionError and DataError where
+    what it says does not fit together, or not this backbone."""
+    names = check_class_names(file.class_names, "its class names") if file.class_names else ()
+    method = build_method(file.method, backbone, names, **options_of(file))
+    return restore(method, file, names or None)
+
+
+def rejection_of(file: PromptFile, backbone: Backbone) -> Rejection | None:
+    """What tells "none of these", where the file has it. Raises DataError where it is of another width."""
+    if file.rejection is not None and len(file.rejection.centre) != backbone.feature_dim:
+        raise DataError(
+            f"its rejection is of {len(file.rejection.centre)} features, and the backbone has "
+            f"{backbone.feature_dim}"
+        )
+    return file.rejection
 
 
 def restore(method: Method, file: PromptFile, taught: tuple[str, ...] | None) -> Method:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from promptlet.classifier.tensors import array_of, as_source
-from promptlet.data import sample_shots, short_classes
+from promptlet.data import check_class_names, sample_shots, short_classes
 from promptlet.data.items import Item, Split
 from promptlet.data.vectors import usable_vectors
 from promptlet.errors import DataError
@@ -121,6 +121,15 @@ def as_names(class_names: Iterable[str]) -> tuple[str, ...]:
             f"class_names holds {wrong[0]!r}; names are words that the backbone reads, such as 'dog'"
         )
     return names
+
+
+def asked_names(class_names: Iterable[str] | None, own: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that are answered among: those given, cleaned, or a prompt's own. Raises DataError."""
+    if class_names is not None:
+        return check_class_names(as_names(class_names), "class_names")
+    if not own:
+        raise DataError("this prompt was saved without class names; give class_names=[...]")
+    return own
 
 
 def draw_rows(

@@ -18,7 +18,7 @@ from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.fitting import checked_schedule, draw_of, new_method, training_record, validation
 from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
 from promptlet.classifier.given.take import labelled, take
-from promptlet.classifier.inputs import Images, as_names, draw_rows
+from promptlet.classifier.inputs import Images, as_names, asked_names, draw_rows
 from promptlet.classifier.labels import LabelNames, classes_of, in_words, read_labels
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import Reader
@@ -28,7 +28,6 @@ from promptlet.classifier.showing import in_words as told_in_words
 from promptlet.classifier.starting import start_from
 from promptlet.classifier.watching import Watch, watched
 from promptlet.data import FeatureCache, check_class_names
-from promptlet.errors import DataError
 from promptlet.methods import Method
 from promptlet.methods.inputs import likeliest
 from promptlet.pixels import PixelInputs
@@ -279,8 +278,4 @@ class PromptLearner(LearnedPrompt):
         return self._answers.class_features(self._checked_names(class_names)).cpu().numpy()
 
     def _checked_names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
-        if class_names is not None:
-            return check_class_names(as_names(class_names), "class_names")
-        if not self.class_names_:
-            raise DataError("this prompt was saved without class names; give class_names=[...]")
-        return self.class_names_
+        return asked_names(class_names, self.class_names_)

@@ -15,10 +15,9 @@ from promptlet.classifier.given.take import take
 from promptlet.classifier.inputs import Images
 from promptlet.classifier.rejection import checked, rows_of, scores, threshold_of
 from promptlet.classifier.watching import OnEncode, watched
-from promptlet.errors import DataError
 from promptlet.methods import Method
 from promptlet.methods.method import FEATURES
-from promptlet.promptfile import PromptFile, Rejection
+from promptlet.promptfile import Rejection
 from promptlet.session import own_arithmetic
 
 if TYPE_CHECKING:
@@ -82,15 +81,6 @@ class TellsNone:
             features = self._reader(self.method_, watch).frozen(given.images)
         sources = list(features) if self.method_.info.reads == FEATURES else given.images
         return sources, scores(rejection, features, rows) >= threshold
-
-    def _take_rejection(self, file: PromptFile) -> None:
-        """That of a prompt file. Raises DataError where it is none of this backbone."""
-        if file.rejection is not None and len(file.rejection.centre) != self.backbone_.feature_dim:
-            raise DataError(
-                f"its rejection is of {len(file.rejection.centre)} features, and the backbone has "
-                f"{self.backbone_.feature_dim}"
-            )
-        self.rejection_ = file.rejection
 
     if TYPE_CHECKING:  # of `PromptLearner`
 

@@ -102,8 +102,15 @@ def _alike(x: np.ndarray) -> np.ndarray:
 
 def scores(rejection: Rejection, features: np.ndarray, rows: Sequence[int] | None = None) -> np.ndarray:
     """Scores (N,) of image features (N, D): higher is nearer. rows: of the classes that count; None: all."""
+    return scores_of_directions(rejection, _directions(features), rows)
+
+
+def scores_of_directions(
+    rejection: Rejection, directions: np.ndarray, rows: Sequence[int] | None = None
+) -> np.ndarray:
+    """`scores` of features (N, D) that are float32 of length 1 already."""
     signs = rejection.signs if rows is None else rejection.signs[list(rows)]
-    return _scores(rejection.centre, signs, _directions(features))
+    return _scores(rejection.centre, signs, directions)
 
 
 def threshold_of(rejection: Rejection, accepted: bool | float = True) -> float:

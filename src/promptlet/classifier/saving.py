@@ -12,10 +12,10 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.classifier.answering import Answers
 from promptlet.classifier.files import (
     check_compact,
-    options_of,
+    method_of,
     parameters_of,
     prompt_file_of,
-    restore,
+    rejection_of,
     round_method,
     usable_file,
 )
@@ -23,9 +23,8 @@ from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.labels import Classes, LabelNames, classes_named
 from promptlet.classifier.none_of_these import TellsNone
 from promptlet.classifier.starting import Started
-from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, PromptFileError
-from promptlet.methods import Method, build_method
+from promptlet.methods import Method
 from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
@@ -144,10 +143,8 @@ class LearnedPrompt(TellsNone):
         return classifier
 
     def _restore(self, file: PromptFile, classes: Classes) -> None:
-        names = check_class_names(file.class_names, "its class names") if file.class_names else ()
-        method = build_method(file.method, self.backbone_, names, **options_of(file))
-        restore(method, file, names or None)
-        self._take_rejection(file)
+        method = method_of(file, self.backbone_)
+        self.rejection_ = rejection_of(file, self.backbone_)
         self.training_ = dict(file.training)
         self.history_ = self.short_classes_ = ()
         self._settle(method, classes)

@@ -255,6 +255,19 @@ class Method(nn.Module, ABC):
         """Called once, in evaluation mode, after the last epoch."""
 
 
+def class_matrix(score: Callable[[Tensor], Tensor]) -> Tensor | None:
+    """The class features (C, D) of a `Method.scorer` that gives `Backbone.logits` of its inputs and these;
+    None of one that does anything else."""
+    func = score.func if isinstance(score, partial) else None
+    method = getattr(func, "__self__", None)
+    is_plain = (
+        isinstance(method, Method)
+        and getattr(func, "__func__", None) is Method._against
+        and type(method).image_features is Method.image_features
+    )
+    return score.args[0] if isinstance(score, partial) and is_plain else None
+
+
 def _in_own_arithmetic(build: Callable[..., None]) -> Callable[..., None]:
     """A constructor inside `own_arithmetic`: as a function that Ray can send with its class to workers, which
     `contextlib`'s own decorator is not."""

@@ -4,6 +4,7 @@ that were never taught are answered."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -119,7 +120,11 @@ class TextPrompt(Method):
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
         decoupled = self.decoupled()
-        return super().scorer() if decoupled is None else torch.no_grad()(decoupled.logits)
+        if decoupled is None:
+            return super().scorer()
+        if not bool(decoupled.taught.any()):  # `Decoupled.logits` of new names alone
+            return partial(self._against, decoupled.class_features)
+        return torch.no_grad()(decoupled.logits)
 
     def stored_options(self) -> dict[str, str | int | float | bool]:
         return {} if self.new_names == LEARNED else {"new_names": self.new_names, "template": self.template}

@@ -36,22 +36,27 @@ def save_prompt_file(
     data = dumps(prompt, precision, compact)
     try:
         target = Path(os.path.realpath(path))  # a link keeps pointing where it points
-        temporary = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        try:
-            _write_through(temporary, data)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(target, data)
     except FileNotFoundError:
         raise PromptFileError(
             f"cannot save {path}: the folder {target.parent} does not exist: create it"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
-        raise PromptFileError(f"cannot save {path}: {_reason(error)}") from error
+        raise PromptFileError(f"cannot save {path}: {reason_of(error)}") from error
     return len(data)
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Put a file there, or in the place of one, whole or not at all. Raises OSError."""
+    temporary = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    try:
+        _write_through(temporary, data)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load_prompt_file(path: str | os.PathLike[str]) -> PromptFile:
@@ -61,7 +66,7 @@ def load_prompt_file(path: str | os.PathLike[str]) -> PromptFile:
     except FileNotFoundError:
         raise PromptFileError(f"cannot load {path}: there is no such file: check the path") from None
     except (OSError, ValueError) as error:
-        raise PromptFileError(f"cannot load {path}: {_reason(error)}") from error
+        raise PromptFileError(f"cannot load {path}: {reason_of(error)}") from error
     try:
         return loads(data)
     except PromptFileError as error:
@@ -87,6 +92,7 @@ def _read_bounded(path: Path) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file could not be written or read, and what to do, in words."""
     number = error.errno if isinstance(error, OSError) else None
     return _NEXT_STEP.get(number or 0) or why(error)
