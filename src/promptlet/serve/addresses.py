@@ -33,8 +33,8 @@ def place_of(host: str, port: int) -> Place:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise OptionError(
-            f"--host {shown(host)} is not found ({why(error)}); give an address of this machine, as 127.0.0.1, "
-            "or 0.0.0.0 for all of them"
+            f"--host {shown(host)} is not found ({why(error)}); give an address of this machine, as "
+            "127.0.0.1, or 0.0.0.0 for all of them"
         ) from None
     family, _, _, _, address = found[0]
     return Place(name, family, address)
@@ -64,7 +64,7 @@ def refused(place: Place, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"--host {place.host}: {host} is no address of this machine; give one that is, as 127.0.0.1"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"port {port} may not be taken by this user (those below 1024 are the system's); give another --port"
+        return f"port {port} is not for this user (those below 1024 are the system's); give another --port"
     return f"{host} port {port} cannot be taken ({why(error)}); give another --host or --port"
 
 

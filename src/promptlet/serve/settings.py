@@ -98,7 +98,7 @@ class ServeSettings(BaseSettings):
     allow_urls: bool = Field(False, description="Load images from http(s) addresses of the public internet.")
     cors_origins: Origins = Field(
         (),
-        description="Origins whose pages may ask, as https://example.com, separated by commas; none: CORS is off.",
+        description="Origins whose pages may ask, as https://example.com, with commas; none: CORS is off.",
     )
 
     max_body_bytes: Size = Field(64 * MIB, ge=1024, description="Largest body of a request.")

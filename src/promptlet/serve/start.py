@@ -75,9 +75,9 @@ def check_access(settings: ServeSettings, place: Place) -> None:
     """Raise OptionError where others could reach a server that has no tokens."""
     if settings.token_file is None and not place.is_loopback:
         raise OptionError(
-            f"--host {settings.host} can be reached by others, who need tokens: promptlet serve-token tokens.toml"
-            " --name ME makes one, then give --token-file tokens.toml; or leave --host out to serve this machine "
-            "alone"
+            f"--host {settings.host} can be reached by others, who need tokens: promptlet serve-token "
+            "tokens.toml --name ME makes one, then give --token-file tokens.toml; or leave --host out to "
+            "serve this machine alone"
         )
 
 
@@ -113,7 +113,7 @@ def config_of(settings: ServeSettings, app: App) -> uvicorn.Config:
     """How uvicorn runs it: our protocol, our lines of log, no version told, nobody's headers believed."""
     bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections)
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=protocol_class(bounds),
         ws="none",
         loop="asyncio",

@@ -29,7 +29,8 @@ _KEYS: Final = ("name", "id", "sha256", "prompts", "admin")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ @-]{0,99}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PATTERN: Final = re.compile(r"[A-Za-z0-9._*?!\[\]-]{1,100}", re.ASCII)
-HEAD: Final = """# Tokens of promptlet serve, made by promptlet serve-token. Only hashes are kept: a token that is lost is
+HEAD: Final = """\
+# Tokens of promptlet serve, made by promptlet serve-token. Only hashes are kept: a token that is lost is
 # made anew, and one that is not wanted any more is removed here. A running server reads the file again.
 """
 _logger = logging.getLogger("promptlet.serve.tokens")
@@ -124,8 +125,8 @@ def check_patterns(patterns: Any, where: str) -> tuple[str, ...]:
         is_pattern = isinstance(one, str) and _PATTERN.fullmatch(one)
         if not is_pattern or one.count("[") != one.count("]"):
             raise OptionError(
-                f"{where}: {shown(one)} is no name or pattern of prompts; give names of letters, digits and . _ "
-                "-, with *, ? and [abc] as in a shell"
+                f"{where}: {shown(one)} is no name or pattern of prompts; give names of letters, digits, "
+                "dots, _ and -, with *, ? and [abc] as in a shell"
             )
         if one.endswith(".prompt"):
             raise OptionError(f"{where}: {shown(one)}: prompts are named without .prompt")

@@ -1,7 +1,7 @@
 """Callers, and the tokens that tell them.
 
 A token is ``pl_<id>_<secret>``: it is looked up by its id, and the SHA-256 of its secret is compared in a
-time that does not depend on it. The secret has 256 bits of chance, so that its hash needs no salt and no effort.
+time that does not depend on it. The secret has 256 bits of chance: its hash needs neither salt nor effort.
 """
 
 from __future__ import annotations
