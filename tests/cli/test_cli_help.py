@@ -111,7 +111,6 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
         "PIL",
         "rich.table",
         "fastapi",
-        "pydantic",
         "uvicorn",
     )
     code = (

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.http.limits import App
+from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
 from promptlet.serve.named import backbone_of
 from promptlet.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
+    from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
     from promptlet.serve.encoder import Encoder
     from promptlet.serve.meters import Meters
@@ -38,12 +37,11 @@ class Parts:
 
 
 def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
-    """All of them, of prompts that were read once. Raises PromptletError."""
+    """All of them, after the prompts were looked at. Raises PromptletError."""
     meters = make_meters()
     source = open_place(settings)
     backbone = make_backbone(settings, source)
     bank = make_bank(settings, source, backbone, meters)
-    bank.refresh()
     return Parts(backbone, bank, make_encoder(settings, backbone, meters), meters, tokens)
 
 
@@ -79,14 +77,22 @@ def _files(source: Source) -> Iterator[tuple[str, bytes]]:
 
 
 def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meters: Meters) -> Bank:
-    """The prompts over a backbone."""
-    from promptlet.data import FeatureCache
+    """The prompts over a backbone, after a first look at all of them."""
     from promptlet.serve.bank import Bank
 
-    is_off = settings.class_cache == "off"
-    folder = None if settings.class_cache is None else Path(settings.class_cache)
-    cache = None if is_off else FeatureCache(folder)
-    return Bank(source, backbone, memory_bytes=settings.class_bytes, cache=cache, meters=meters)
+    return Bank(
+        source, backbone, memory_bytes=settings.class_bytes, cache=class_cache_of(settings), meters=meters
+    )
+
+
+def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
+    """Where features of classes are kept on the disk; a folder of their own beside the images' cache."""
+    from promptlet.data.cache.features import default_folder
+    from promptlet.serve.bank.disk import class_cache
+
+    if settings.class_cache == "off":
+        return None
+    return class_cache(settings.class_cache or default_folder() / "classes")
 
 
 def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> Encoder:
@@ -107,9 +113,13 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
     )
 
 
-def make_app(settings: ServeSettings, parts: Parts, reason: Callable[[], str]) -> App:
-    """The application. reason: why the server is not ready, empty where it is."""
+def make_app(
+    settings: ServeSettings, parts: Parts, names: Collection[str] | None, reason: Callable[[], str]
+) -> App:
+    """The application with its limits. names: that it answers to, None for all. reason: why the server is not
+    ready, empty where it is."""
     from promptlet.serve.app import create_app
+    from promptlet.serve.bank import watching
     from promptlet.serve.http.bodies import Limits
 
     limits = Limits(
@@ -120,7 +130,8 @@ def make_app(settings: ServeSettings, parts: Parts, reason: Callable[[], str]) -
         request_seconds=settings.request_seconds,
         allow_urls=settings.allow_urls,
     )
-    app: App = create_app(
+    held = HeldBytes(settings.max_held_bytes, parts.meters.held_body_bytes.set)
+    app = create_app(
         bank=parts.bank,
         encoder=parts.encoder,
         tokens=parts.tokens,
@@ -128,25 +139,10 @@ def make_app(settings: ServeSettings, parts: Parts, reason: Callable[[], str]) -
         meters=parts.meters,
         backbone_facts=facts_of(parts.backbone),
         ready=reason,
+        lifespan=[watching(parts.bank)],
+        middleware=layers(settings, held, names),
     )
-    if not settings.cors_origins:
-        return app
-    from starlette.middleware.cors import CORSMiddleware
-
-    return CORSMiddleware(
-        app,
-        allow_origins=settings.cors_origins,
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "X-Request-ID"),
-        expose_headers=("X-Request-ID", "Retry-After"),
-    )
-
-
-def watching(bank: Bank) -> AbstractAsyncContextManager[Any]:
-    """Inside, changes of the prompt files are noticed."""
-    from promptlet.serve.bank import watching as watching_bank
-
-    return watching_bank(bank)
+    return RequestId(app)
 
 
 def facts_of(backbone: Backbone) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Place, bound, place_of, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
-from promptlet.serve.http.limits import LOOPBACK, App, HeldBytes, guarded
+from promptlet.serve.http.limits import LOOPBACK, App
 from promptlet.serve.logs import logging_to
 from promptlet.serve.parts import Parts
 from promptlet.serve.server import Server
 from promptlet.serve.settings import ServeSettings
 
+LAST_SECONDS = 5.0
+"""For the encoder to end, once nobody waits for it."""
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -90,23 +92,23 @@ async def _serve(
         return "the server is being stopped" if server is not None and server.should_exit else ""
 
     try:
-        app = made.make_app(settings, parts, reason)
+        app = made.make_app(settings, parts, names_of(place, parts), reason)
         seconds = await parts.encoder.probe()
-        async with made.watching(parts.bank):
-            config = config_of(settings, around(app, settings, parts, place))
-            server = Server(
-                config, place, settings.leave_seconds, lambda: tell(told(settings, parts, sock, seconds))
-            )
-            await server.serve(sockets=[sock])
+        server = Server(
+            config_of(settings, app),
+            place,
+            settings.leave_seconds,
+            lambda: tell(told(settings, parts, sock, seconds)),
+        )
+        await server.serve(sockets=[sock])
     finally:
-        await parts.encoder.close(0.0 if server is None else settings.drain_seconds)
+        await parts.encoder.close(0.0 if server is None else LAST_SECONDS)
 
 
-def around(app: App, settings: ServeSettings, parts: Parts, place: Place) -> App:
-    """The application with its limits; without tokens it answers to names of this machine alone."""
-    held = HeldBytes(settings.max_held_bytes, parts.meters.held_body_bytes.set)
+def names_of(place: Place, parts: Parts) -> frozenset[str] | None:
+    """The names that a server without tokens answers to: those of this machine alone."""
     own = f"[{place.host}]" if ":" in place.host else place.host
-    return guarded(app, settings, held, {*LOOPBACK, own} if parts.tokens is None else None)
+    return LOOPBACK | {own} if parts.tokens is None else None
 
 
 def config_of(settings: ServeSettings, app: App) -> uvicorn.Config:

@@ -10,13 +10,14 @@ import asyncio
 import json
 import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
 import structlog
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from promptlet.serve.settings import ServeSettings
 
@@ -31,10 +32,6 @@ _DIGITS: Final = re.compile(rb"\d{1,18}")
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?", re.ASCII)
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DISCONNECT: Final = {"type": "http.disconnect"}
-_QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: logged where it goes wrong."""
-_LONGEST_PATH: Final = 200
-_logger = structlog.get_logger("promptlet.serve.requests")
 
 
 @dataclass(frozen=True)
@@ -264,9 +261,8 @@ class Hosts:
 
 
 class RequestId:
-    """An id for each request: that of X-Request-ID where it is a sane one. It goes back with the answer,
-    stands in ``scope["state"]["request_id"]`` and in each line of the log; and the line of each request, with
-    what routes put into ``scope["state"]["told"]``."""
+    """An id for each request: that of X-Request-ID where it is a sane one. It goes back with the answer, and
+    stands in ``scope["state"]["request_id"]`` and in each line of the log."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -280,21 +276,15 @@ class RequestId:
         is_sane = len(given) == 1 and _SANE_ID.fullmatch(given[0]) is not None
         request_id = given[0].decode("ascii") if is_sane else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        status, began = 0, time.perf_counter()
 
         async def named(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode("ascii"))]
                 message = {**message, "headers": headers}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, named)
-            finally:
-                _tell(scope, status, time.perf_counter() - began)
+            await self.app(scope, receive, named)
 
 
 class CutOff:
@@ -319,21 +309,27 @@ STOPPING: Final = Refusal(
 )
 
 
-def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """Without the query, which may name classes, and without any header."""
-    path = scope["path"]
-    tell = _logger.debug if path in _QUIET and status < 400 else _logger.info
-    tell(
-        "request",
-        method=scope["method"],
-        path=path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}...",
-        status=status,
-        seconds=round(seconds, 4),
-        **scope["state"].get("told", {}),
-    )
+def layers(settings: ServeSettings, held: HeldBytes, names: Collection[str] | None) -> list[Middleware]:
+    """Those that belong below what counts and logs requests, the outermost first; `RequestId` is above it."""
+    return [
+        Middleware(CutOff),
+        *_cors(settings),
+        Middleware(Hosts, names),
+        Middleware(BodyTime, settings.body_seconds),
+        Middleware(BodyLimit, settings.max_body_bytes, held),
+    ]
 
 
-def guarded(app: App, settings: ServeSettings, held: HeldBytes, names: Collection[str] | None) -> App:
-    """An application with all of these around it, in their order."""
-    inner = BodyTime(BodyLimit(app, settings.max_body_bytes, held), settings.body_seconds)
-    return RequestId(CutOff(Hosts(inner, names)))
+def _cors(settings: ServeSettings) -> list[Middleware]:
+    """Pages of other origins may ask, where that was wanted; a token is sent by them, never a cookie."""
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-ID"),
+            expose_headers=("X-Request-ID", "Retry-After"),
+        )
+    ]
