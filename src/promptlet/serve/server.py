@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Be asked a while longer, then finish what was accepted."""
+        self.server_state.is_leaving = True  # type: ignore[attr-defined]
         loop = asyncio.get_running_loop()
         until = loop.time() + self._leave_seconds
         while loop.time() < until and not self.force_exit:

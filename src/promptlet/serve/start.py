@@ -120,6 +120,7 @@ def config_of(settings: ServeSettings, app: App) -> uvicorn.Config:
         ws="none",
         loop="asyncio",
         lifespan="on",
+        interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -18,6 +18,10 @@ from promptlet.serve.http.limits import Refusal
 HEAD_BYTES: Final = 64 * 1024
 FRAMING: Final = 8
 """Bytes of framing for each byte of a body: chunks of a single byte have six."""
+LEAST_READ: Final = 16 * 1024
+"""Bytes of an answer that a client has to take in `Bounds.write_seconds`."""
+LAST: Final = 0.3
+"""Seconds that a server that ends leaves to requests that are on their way on connections it has."""
 LINGER: Final = 2.0
 """Seconds in which what was written last has to be taken before a connection is cut."""
 
@@ -53,10 +57,13 @@ class Bounded:
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     cycle: Any
+    server_state: Any
 
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _unread = 0
+    _is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """From now on the time of its first head counts."""
@@ -71,16 +78,34 @@ class Bounded:
         if self.transport.is_closing():
             return
         before = self.cycle
-        is_idle = before is None or before.response_complete
-        if is_idle:
+        if self._is_idle:
             self._expect_head()
             if before is None or not before.more_body:  # else it is the rest of a body that nobody wanted
                 self._head_bytes += len(data)
         super().data_received(data)  # type: ignore[misc]
         if self.cycle is not before:
             self._cancel_head()
+            if self._is_last or getattr(self.server_state, "is_leaving", False):
+                self.cycle.keep_alive = False
         elif self._head_bytes > HEAD_BYTES:
             self.refuse(LARGE)
+
+    def shutdown(self) -> None:
+        """The server ends: what is answered is finished, and so is what is on its way to an idle connection,
+        which would be lost if it was closed now."""
+        self._is_last = True
+        if self._is_idle:
+            self.loop.call_later(LAST, self._close_idle)
+        else:
+            super().shutdown()  # type: ignore[misc]
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _close_idle(self) -> None:
+        if self._is_idle:
+            self._close()
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer and close; only close where an answer was begun."""
@@ -113,6 +138,7 @@ class Bounded:
     def on_response_complete(self) -> None:
         """An answer that lies here has its time to be taken, too."""
         super().on_response_complete()  # type: ignore[misc]
+        self._cancel_write()
         if self.transport.get_write_buffer_size():
             self._expect_reading()
 
@@ -135,12 +161,17 @@ class Bounded:
 
     def _expect_reading(self) -> None:
         if self._write_timer is None:
-            self._write_timer = self.loop.call_later(self.bounds.write_seconds, self._not_read)
+            self._unread = self.transport.get_write_buffer_size()
+            self._write_timer = self.loop.call_later(self.bounds.write_seconds, self._look_at_reading)
 
-    def _not_read(self) -> None:
+    def _look_at_reading(self) -> None:
+        """A client that reads, however long an answer takes it, goes on; one that does not is cut off."""
         self._write_timer = None
-        if self.transport.get_write_buffer_size():
+        left = self.transport.get_write_buffer_size()
+        if left > max(0, self._unread - LEAST_READ):
             self.transport.abort()
+        elif left:
+            self._expect_reading()
 
     def _cancel_head(self) -> None:
         self._head_bytes = 0
