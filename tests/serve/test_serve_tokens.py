@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
+import os
 import re
 import time
 from pathlib import Path
@@ -33,6 +35,8 @@ def file(tmp_path: Path) -> Path:
 def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
+    now = time.time_ns()  # clocks of file systems tick slowly
+    os.utime(path, ns=(now, now))
 
 
 class Clock:
@@ -216,7 +220,8 @@ def test_a_changed_file_is_read_again_and_a_damaged_one_is_not_taken(
     header = f"Bearer pl_acme0001_{SECRET}"
     assert known.caller(header).name == "acme"  # within a second nothing is looked at
     clock.now += 1.5
-    known.caller(header)
+    with contextlib.suppress(Unauthorised):  # by now it may have been read
+        known.caller(header)
     wait_until(lambda: "acme0002" in known._known)
     with pytest.raises(Unauthorised):
         known.caller(header)

@@ -22,6 +22,7 @@ _TOKEN: Final = re.compile(r"pl_[0-9A-Za-z]+_[0-9A-Za-z]+")
 OURS: Final = "promptlet.serve"
 THEIRS: Final = "uvicorn.error"
 """uvicorn's own words of its start and of malformed requests are no lines of ours; its errors are."""
+_FIRST: Final = ("timestamp", "level", "event")
 _LONGEST: Final = 2000
 
 
@@ -87,7 +88,9 @@ def flush() -> None:
 
 
 def _safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Whatever somebody gave: on one line, not endless, without tokens."""
+    """Whatever somebody gave: on one line, not endless, without tokens. What happened comes first."""
+    event.pop("color_message", None)  # of uvicorn, the same with colours
+    event = {key: event[key] for key in _FIRST if key in event} | event
     for key, value in event.items():
         if isinstance(value, str):
             text = value if len(value) <= _LONGEST or key == "exception" else f"{value[:_LONGEST]}..."

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Literal
 
 from promptlet.serve.http.limits import Refusal
+from promptlet.serve.http.lingering import LINGER, Lingering
 
 HEAD_BYTES: Final = 64 * 1024
 FRAMING: Final = 8
@@ -22,7 +23,7 @@ LEAST_READ: Final = 16 * 1024
 """Bytes of an answer that a client has to take in `Bounds.write_seconds`."""
 LAST: Final = 0.3
 """Seconds that a server that ends leaves to requests that are on their way on connections it has."""
-LINGER: Final = 2.0
+UNTAKEN: Final = 2.0
 """Seconds in which what was written last has to be taken before a connection is cut."""
 
 FULL: Final = Refusal(
@@ -67,7 +68,7 @@ class Bounded:
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """From now on the time of its first head counts."""
-        super().connection_made(transport)  # type: ignore[misc]
+        super().connection_made(Lingering(transport, self.loop, self._has_rest))  # type: ignore[misc]
         if len(self.connections) > self.bounds.connections:
             self.refuse(FULL)
         else:
@@ -98,6 +99,10 @@ class Bounded:
             self.loop.call_later(LAST, self._close_idle)
         else:
             super().shutdown()  # type: ignore[misc]
+
+    def _has_rest(self) -> bool:
+        """Whether the client is in the middle of a head or body that is not read any more."""
+        return bool(self._head_bytes if self._is_idle and self.cycle is None else self.cycle.more_body)
 
     @property
     def _is_idle(self) -> bool:
@@ -157,7 +162,7 @@ class Bounded:
         self._cancel_head()
         if not self.transport.is_closing():
             self.transport.close()
-            self.loop.call_later(LINGER, self.transport.abort)
+            self.loop.call_later(LINGER + UNTAKEN, self.transport.abort)
 
     def _expect_reading(self) -> None:
         if self._write_timer is None:
