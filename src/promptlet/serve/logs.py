@@ -90,7 +90,7 @@ def flush() -> None:
 def _safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Whatever somebody gave: on one line, not endless, without tokens. What happened comes first."""
     event.pop("color_message", None)  # of uvicorn, the same with colours
-    event = {key: event[key] for key in _FIRST if key in event} | event
+    event = {**{key: event[key] for key in _FIRST if key in event}, **event}
     for key, value in event.items():
         if isinstance(value, str):
             text = value if len(value) <= _LONGEST or key == "exception" else f"{value[:_LONGEST]}..."
