@@ -26,6 +26,8 @@ def test_the_commands_are_those_of_the_design() -> None:
         "compare",
         "check",
         "inspect",
+        "serve",
+        "serve-token",
         "methods",
         "backbones",
         "analyze",
@@ -97,9 +99,20 @@ def test_what_help_names_exists() -> None:
     assert {evaluate.PROMPT, evaluate.DATA} == set(run.NAMES)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["bench", "run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["bench", "run", "--help"], ["serve", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
-    heavy = ("torch", "transformers", "sklearn", "numpy", "PIL", "rich.table")
+    heavy = (
+        "torch",
+        "transformers",
+        "sklearn",
+        "numpy",
+        "PIL",
+        "rich.table",
+        "fastapi",
+        "uvicorn",
+    )
     code = (
         "import sys\nfrom promptlet.cli import main\nsys.argv = ['promptlet', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"

@@ -16,6 +16,8 @@ from promptlet.cli.ending import ErrorsInWords
 from promptlet.cli.fit import command as fit
 from promptlet.cli.given.own_methods import import_methods
 from promptlet.cli.predict import command as predict
+from promptlet.cli.serve import command as serve
+from promptlet.cli.serve import token as serve_token
 
 app = typer.Typer(
     name="promptlet",
@@ -63,6 +65,8 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.command)
 app.command("check", epilog=check.EXAMPLES)(check.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
+app.command("serve", epilog=serve.EXAMPLES)(serve.command)
+app.command("serve-token", epilog=serve_token.EXAMPLES)(serve_token.command)
 app.add_typer(bench.app, name="bench")
 app.command("analyze", epilog=analyze.EXAMPLES)(analyze.command)
 app.command("methods", epilog=methods.EXAMPLES)(methods.command)

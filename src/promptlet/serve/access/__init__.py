@@ -1,0 +1,1 @@
+"""Who may ask what: tokens, and the file that keeps their hashes."""

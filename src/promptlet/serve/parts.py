@@ -1,0 +1,187 @@
+"""The parts of a server, each made of settings: the backbone, the bank, the encoder, the application."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from promptlet.promptfile.backbone import without_folders
+from promptlet.serve.access.tokens import Tokens
+from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
+from promptlet.serve.logs import flush
+from promptlet.serve.named import backbone_of
+from promptlet.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from promptlet.backbones import Backbone
+    from promptlet.data import FeatureCache
+    from promptlet.serve.bank import Bank, Source
+    from promptlet.serve.encoder import Encoder
+    from promptlet.serve.meters import Meters
+
+_logger = logging.getLogger("promptlet.serve")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a server is made of, besides its application."""
+
+    backbone: Backbone
+    bank: Bank
+    encoder: Encoder
+    meters: Meters
+    tokens: Tokens | None
+
+
+def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
+    """All of them, after the prompts were looked at. Raises PromptletError."""
+    meters = make_meters()
+    source = open_place(settings)
+    backbone = make_backbone(settings, source)
+    bank = make_bank(settings, source, backbone, meters)
+    return Parts(backbone, bank, make_encoder(settings, backbone, meters), meters, tokens)
+
+
+def make_meters() -> Meters:
+    """Counters of this server alone."""
+    from promptlet.serve.meters import Meters
+
+    return Meters()
+
+
+def open_place(settings: ServeSettings) -> Source:
+    """Where the prompt files lie."""
+    from promptlet.serve.bank import open_source
+
+    return open_source(settings.prompts)
+
+
+def make_backbone(settings: ServeSettings, source: Source) -> Backbone:
+    """The one of the settings, else the one that the prompt files name."""
+    name = settings.backbone or backbone_of(_files(source), settings.shown_prompts)
+    from promptlet.backbones import load_backbone
+
+    return load_backbone(name, settings.device, settings.dtype)
+
+
+def _files(source: Source) -> Iterator[tuple[str, bytes]]:
+    for name, seen in source.look().items():
+        if not seen.problem:
+            try:
+                yield name, source.read(name)
+            except OSError:  # the bank says why
+                continue
+
+
+def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meters: Meters) -> Bank:
+    """The prompts over a backbone, after a first look at all of them."""
+    from promptlet.serve.bank import Bank
+
+    return Bank(
+        source,
+        backbone,
+        memory_bytes=settings.class_bytes,
+        cache=class_cache_of(settings),
+        meters=BankCounts(meters),
+    )
+
+
+class BankCounts:
+    """What a bank counts, in the meters of its server."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+
+    def prompts(self, by_state: Mapping[str, int]) -> None:
+        """How many there are now."""
+        for state in ("ready", "broken", "being written"):
+            self._meters.prompts.labels(state).set(by_state.get(state, 0))
+
+    def class_features(self, came_from: str) -> None:
+        """Where those came from that were asked for."""
+        self._meters.class_features.labels(came_from).inc()
+
+    def class_features_bytes(self, held: int) -> None:
+        """What they take in memory now."""
+        self._meters.class_features_bytes.set(held)
+
+
+def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
+    """Where features of classes are kept on the disk; a folder of their own beside the images' cache."""
+    from promptlet.data.cache.features import default_folder
+    from promptlet.serve.bank.disk import class_cache
+
+    if settings.class_cache == "off":
+        return None
+    return class_cache(settings.class_cache or default_folder() / "classes")
+
+
+def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> Encoder:
+    """What encodes images, in this process."""
+    from promptlet.serve.encoder import LocalEncoder
+
+    return LocalEncoder(
+        backbone,
+        most=settings.batch,
+        queue_images=settings.queue_images,
+        wait_seconds=settings.wait_seconds,
+        tenant_share=settings.tenant_share,
+        recent_bytes=settings.recent_bytes,
+        max_pixels=settings.max_pixels,
+        stuck_seconds=settings.stuck_seconds,
+        meters=meters,
+        on_stuck=leave,
+    )
+
+
+def make_app(
+    settings: ServeSettings, parts: Parts, names: Collection[str] | None, reason: Callable[[], str]
+) -> App:
+    """The application with its limits. names: that it answers to, None for all. reason: why the server is not
+    ready, empty where it is."""
+    from promptlet.serve.app import create_app
+    from promptlet.serve.bank import watching
+    from promptlet.serve.http.bodies import Limits
+
+    limits = Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_images=settings.max_images,
+        max_prompts=settings.max_prompts,
+        max_class_names=settings.max_class_names,
+        request_seconds=settings.request_seconds,
+        allow_urls=settings.allow_urls,
+    )
+    held = HeldBytes(settings.max_held_bytes, parts.meters.held_body_bytes.set)
+    app = create_app(
+        bank=parts.bank,
+        encoder=parts.encoder,
+        tokens=parts.tokens,
+        limits=limits,
+        meters=parts.meters,
+        backbone_facts=facts_of(parts.backbone),
+        ready=reason,
+        lifespan=[watching(parts.bank)],
+        middleware=layers(settings, held, names),
+    )
+    return RequestId(app)
+
+
+def facts_of(backbone: Backbone) -> dict[str, Any]:
+    """What is told of a backbone, without the folder that it lies in."""
+    return {
+        "name": without_folders(backbone.name),
+        "fingerprint": backbone.fingerprint,
+        "feature_dim": backbone.feature_dim,
+        "device": str(backbone.device),
+        "dtype": backbone.arithmetic,
+    }
+
+
+def leave(reason: str) -> None:
+    """The process ends at once: threads that hang would hold it for ever. Whoever runs it starts it anew."""
+    _logger.critical("the server ends with exit code 1, to be started anew: %s", reason)
+    flush()
+    os._exit(1)

@@ -1,0 +1,294 @@
+"""The settings of a server: given on the command line, in the environment, in a file, or else their default.
+
+Each has its description here; docs/reference/serve-settings.md is made of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from promptlet.errors import OptionError, did_you_mean, shown
+from promptlet.serve.toml import read_toml
+
+PREFIX: Final = "PROMPTLET_SERVE_"
+_UNITS: Final = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
+_SIZE: Final = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?([KMG]?)(i?B)?", re.ASCII | re.IGNORECASE)
+_ORIGIN: Final = re.compile(r"https?://[^/\s,*?#@]+")
+MIB: Final = 2**20
+
+
+def size(value: Any) -> Any:
+    """Bytes of ``"64MB"``, ``"1.5 GiB"`` or a number. A kilobyte has 1,024 of them."""
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError("give a number of bytes, or a size such as 64MB or 2GB")
+    unit = f"{found[2]}B" if found[2] else ""
+    return (
+        int(float(found[1]) * _UNITS[unit.upper()])
+        if "." in found[1]
+        else int(found[1]) * _UNITS[unit.upper()]
+    )
+
+
+def words(value: Any) -> Any:
+    """A list of ``"a, b"``; what is one already as it is."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def origins(value: Any) -> Any:
+    """A list of places that pages come from."""
+    told = words(value)
+    for one in told if isinstance(told, (tuple, list)) else ():
+        if one != "*" and not _ORIGIN.fullmatch(str(one)):
+            raise ValueError(f"{shown(one)} is no origin; give https://example.com, without a path")
+    return told
+
+
+def small(value: Any) -> Any:
+    """Words of a choice in small letters."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+Size = Annotated[int, BeforeValidator(size)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(origins)]
+LogFormat = Annotated[Literal["auto", "json", "console"], BeforeValidator(small)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(small)]
+
+
+class ServeSettings(BaseSettings):
+    """All settings of `promptlet serve`. Sizes are bytes, and may be written as "64MB"; times are seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=False
+    )
+
+    prompts: str = Field(
+        ".", description="Where prompt files lie: a folder, or an address of fsspec (s3://...)."
+    )
+    backbone: str | None = Field(None, description="The backbone; else the one that the prompt files name.")
+    device: str | None = Field(None, description="cpu, cuda, cuda:1, mps; else CUDA, mps, or the CPU.")
+    dtype: str | None = Field(None, description="auto, float32, mixed, bfloat16 or float16; else auto.")
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="The address to listen at. Other than this machine's own needs token_file.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="The port; 0 takes a free one, and says which.")
+    token_file: Path | None = Field(
+        None, description="The file with the hashes of tokens (promptlet serve-token)."
+    )
+    allow_urls: bool = Field(False, description="Load images from http(s) addresses of the public internet.")
+    cors_origins: Origins = Field(
+        (),
+        description="Origins whose pages may ask, as https://example.com, with commas; none: CORS is off.",
+    )
+
+    max_body_bytes: Size = Field(64 * MIB, ge=1024, description="Largest body of a request.")
+    max_held_bytes: Size = Field(
+        512 * MIB, ge=1024, description="Bodies of all requests together; more is answered by 503."
+    )
+    max_images: int = Field(128, ge=1, le=100_000, description="Images in a request.")
+    max_prompts: int = Field(10_000, ge=1, le=1_000_000, description="Prompts in a request.")
+    max_class_names: int = Field(10_000, ge=1, le=1_000_000, description="Class names in a request.")
+    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of an image.")
+
+    queue_images: int = Field(
+        256, ge=1, le=1_000_000, description="Images that wait; more are answered by 503."
+    )
+    wait_seconds: float = Field(
+        5.0, gt=0, le=3600, description="Longest wait of an image; where it would be longer, 503."
+    )
+    request_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="Longest time that a request is worked on."
+    )
+    body_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="Longest time in which a body comes, and in which an answer is taken.",
+    )
+    head_seconds: float = Field(
+        10.0, gt=0, le=3600, description="Longest time in which the head of a request comes."
+    )
+    keep_alive_seconds: float = Field(
+        20.0, gt=0, le=3600, description="How long a connection stays open for another request."
+    )
+    connections: int = Field(
+        1000, ge=1, le=1_000_000, description="Connections at once; more are answered by 503 and closed."
+    )
+
+    batch: int = Field(32, ge=1, le=65_536, description="Images that the encoder takes at once, at most.")
+    tenant_share: float = Field(
+        0.5, gt=0, le=1, description="Share of the queue that the images of one token may take."
+    )
+    recent_bytes: Size = Field(
+        64 * MIB, ge=0, description="Memory for features of recent images; 0: none are kept."
+    )
+    class_bytes: Size = Field(512 * MIB, ge=0, description="Memory for features of classes.")
+    class_cache: str | None = Field(
+        None, description="Folder for features of classes on disk, or off; else the feature cache's."
+    )
+
+    log_format: LogFormat = Field("auto", description="json, console, or auto: console on a terminal.")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+    leave_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="After SIGTERM, how long requests are still taken while /readyz says 503.",
+    )
+    drain_seconds: float = Field(
+        30.0, ge=0, le=3600, description="After that, how long requests that were taken may last."
+    )
+    stuck_seconds: float = Field(
+        120.0,
+        gt=0,
+        le=86_400,
+        description="A batch that lasts longer ends the process, so that it is started anew.",
+    )
+
+    @property
+    def shown_prompts(self) -> str:
+        """The place of the prompts without what may be secret in an address: its user and query."""
+        return re.sub(r"//[^/@]*@", "//", self.prompts.partition("?")[0])
+
+
+NAMES: Final = tuple(ServeSettings.model_fields)
+OPTIONS: Final = ("prompts", "backbone", "device", "dtype", "host", "port", "token_file")
+"""Those with an option of their own on the command line."""
+
+
+def read_settings(
+    given: Mapping[str, Any], config: Path | None = None, environment: Mapping[str, str] | None = None
+) -> ServeSettings:
+    """The settings of a command line (None: not given), the environment and a TOML file, in that order.
+
+    Raises OptionError for a name that is none, a value that is not allowed, or a file that cannot be read;
+    it says where that stands.
+    """
+    asked = {name: value for name, value in given.items() if value is not None}
+    table = {} if config is None else read_toml(config, "--config")
+    told = os.environ if environment is None else environment
+    _check_names(asked, "--set {}")
+    _check_names(table, f"{config}: {{}}")
+    environ = {key.upper(): value for key, value in told.items() if key.upper().startswith(PREFIX)}
+    _check_names({key.removeprefix(PREFIX).lower(): value for key, value in environ.items()}, "{}", PREFIX)
+
+    class Layers(ServeSettings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, table)
+
+    try:
+        return Layers(**asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = f"{PREFIX}{name.upper()}"
+        option = f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
+        where = option if name in asked else variable if environ.get(variable) else f"{config}: {name}"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise OptionError(
+            f"{where}={shown(first['input'])} is not allowed: {reason[:1].lower()}{reason[1:]}"
+            f"{_linked(environ)}"
+        ) from None
+
+
+def _linked(environ: Mapping[str, str]) -> str:
+    """What is to be said where another sets variables of these names."""
+    if not environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
+        return ""
+    return (
+        f" Kubernetes sets {PREFIX}PORT and others for a service that is called promptlet-serve: give the "
+        "service another name, or the pod enableServiceLinks: false."
+    )
+
+
+def _check_names(table: Mapping[str, Any], where: str, prefix: str = "") -> None:
+    for name in sorted(table):
+        if name not in NAMES:
+            full = f"{prefix}{name.upper()}" if prefix else name
+            known = [f"{prefix}{one.upper()}" for one in NAMES] if prefix else NAMES
+            hint = did_you_mean(full, known) or " All of them: docs/reference/serve-settings.md."
+            more = (
+                _linked({f"{prefix}{one.upper()}": str(value) for one, value in table.items()})
+                if prefix
+                else ""
+            )
+            raise OptionError(f"{where.format(full)} is no setting.{more or hint}")
+
+
+def page() -> str:
+    """The page docs/reference/serve-settings.md."""
+    rows = [
+        f"| `{name}` | {_default(field.default)} | {_allowed(field)} | {field.description} |"
+        for name, field in ServeSettings.model_fields.items()
+    ]
+    return HEAD + "\n".join(rows) + "\n"
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int) and value >= MIB and value % MIB == 0:
+        return f"`{value // MIB}MB`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _allowed(field: Any) -> str:
+    words = {"Ge": "from {}", "Gt": "above {}", "Le": "to {}"}
+    limits = [
+        words[type(one).__name__].format(f"{getattr(one, type(one).__name__.lower()):,}")
+        for one in field.metadata
+        if type(one).__name__ in words
+    ]
+    return " ".join(limits)
+
+
+HEAD: Final = """# Settings of the server
+
+Made of the settings' own descriptions by
+`python -m promptlet.serve.settings > docs/reference/serve-settings.md`. A test fails when it is out of date.
+
+Each can be given in three places; the first that has it counts:
+
+1. on the command line: `--port 9000`, and for those without an option of their own `--set max_images=16`;
+2. in the environment, in capitals: `PROMPTLET_SERVE_MAX_IMAGES=16`;
+3. in a TOML file that `--config FILE` names: `max_images = 16`.
+
+A name that is none and a value that is not allowed are errors: the server does not start. Sizes are bytes, or
+written as `64MB` (1 KB is 1,024 bytes); times are seconds.
+
+| name | default | allowed | what it is |
+| --- | --- | --- | --- |
+"""
+
+if __name__ == "__main__":
+    print(page(), end="")
