@@ -102,6 +102,14 @@ async def until(is_so: Callable[[], object]) -> None:
         await asyncio.sleep(0.001)
 
 
+def wait_without_a_loop(is_so: Callable[[], object]) -> None:
+    for _ in range(20_000):
+        if is_so():
+            return
+        threading.Event().wait(0.001)
+    pytest.fail("it never came to that")
+
+
 def own_threads() -> list[str]:
     return [one.name for one in threading.enumerate() if one.name.startswith("promptlet-")]
 
@@ -315,7 +323,7 @@ def test_a_wait_that_would_be_too_long_is_refused_at_once_by_the_measured_rate(
 
 
 def test_whose_asker_goes_away_frees_its_place_at_once(worker: Worker, made: Any) -> None:
-    batcher = made(queue=12)
+    batcher = made(queue=13)
     worker.may_work.clear()
 
     async def scene() -> None:
@@ -323,14 +331,18 @@ def test_whose_asker_goes_away_frees_its_place_at_once(worker: Worker, made: Any
         await until(worker.is_working.is_set)
         gone = asyncio.create_task(batcher.run(items(*range(11))))
         await until(lambda: len(worker.prepared) == 9)  # 8 wait for the worker, 3 to be prepared
+        behind = asyncio.create_task(batcher.run(items("behind"), "another"))
+        await until(lambda: batcher.held == 13)
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
-        assert batcher.held == 1
+        assert batcher.held == 2
+        await until(lambda: "behind" in worker.prepared)  # there is room for it now
         next_one = asyncio.create_task(batcher.run(items(*range(20, 31))))
-        await until(lambda: batcher.held == 12)
+        await until(lambda: batcher.held == 13)
         worker.may_work.set()
         assert await next_one == items(*range(20, 31))
+        assert await behind == items("behind")
         await first
 
     play(scene())
@@ -354,6 +366,7 @@ def test_what_is_worked_on_for_one_who_left_ends_and_the_loop_may_be_closed(
 
     play(leave())
     worker.may_work.set()
+    wait_without_a_loop(lambda: batcher.held == 0)
     assert play(batcher.run(items("z"))) == items("z")
     assert is_empty(batcher)
 
@@ -443,6 +456,7 @@ def test_a_thread_that_dies_is_told(worker: Worker, made: Any, caplog: Any) -> N
     worker.error = SystemExit(3)
     with pytest.raises(ServiceError, match="a thread of it died"):
         play(batcher.run(items("x")))
+    play(until(lambda: told))
     assert told == ["a thread of it died (SystemExit)"]
     assert {record.levelno for record in caplog.records} == {logging.CRITICAL}
 
@@ -463,6 +477,7 @@ def test_a_worker_that_fails_on_anything_is_told_one_that_fails_on_an_item_is_no
     assert (checks, told) == ([1], [])
     with pytest.raises(ServiceError, match="fails on all"):
         play(batcher.run(items("last")))
+    play(until(lambda: told))
     assert told == ["it fails on all that it is given (RuntimeError)"]
 
 

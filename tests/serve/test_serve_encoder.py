@@ -257,7 +257,8 @@ def test_a_tower_that_fails_on_everything_ends_the_service(made: Any, gate: Gate
         play(encoder.encode([picture(1), picture(2)]))
     with pytest.raises(ServiceError, match="started again"):
         play(encoder.probe())
-    assert len(told) == 1
+    play(until(lambda: told))
+    assert told == ["it fails on all that it is given (RuntimeError)"]
     assert counted(meters) == {"failed": 2}
     assert value(meters, "promptlet_encoder_failures_total") == 1
     assert value(meters, "promptlet_queue_images") == 0
@@ -398,9 +399,13 @@ def test_after_closing_nothing_is_encoded_and_no_thread_is_left(tiny_backbone: A
             await encoder.encode([picture(1)])
         with pytest.raises(ServiceError, match="closing"):
             await encoder.probe()
+        with pytest.raises(ServiceError, match="closing"):
+            await encoder.encode([picture(2, (400, 300))])
         gate.is_open.set()
         assert all(isinstance(one, np.ndarray) for one in await accepted)
         await closing
+        with pytest.raises(ServiceError, match="closing"):
+            await encoder.encode([picture(2, (400, 300))])
 
     play(scene())
     assert len(own_threads()) == before

@@ -99,6 +99,11 @@ class Batcher(Generic[Item, Prepared, Result]):
         """Items accepted and not ended."""
         return len(self._places.held)
 
+    def check_open(self) -> None:
+        """Raise ServiceError where nothing is accepted any more."""
+        if self._refusal:
+            raise ServiceError(self._refusal, 503)
+
     async def run(
         self, items: Mapping[Hashable, Item], tenant: str = "", deadline: float | None = None, beyond: int = 0
     ) -> dict[Hashable, Result | Exception]:
@@ -155,8 +160,7 @@ class Batcher(Generic[Item, Prepared, Result]):
         return places
 
     def _check_room(self, new: int, tenant: str, beyond: int) -> None:
-        if self._refusal:
-            raise ServiceError(self._refusal, 503)
+        self.check_open()
         if new > self.most_of_tenant + beyond:
             raise OptionError(
                 f"{new:,} images are asked for at once; allowed: {self.most_of_tenant:,}; ask for them in "
@@ -322,5 +326,4 @@ def _busy(why: str, seconds: float) -> BusyError:
 
 def _tell(told: Iterable[tuple[asyncio.Future[Any], object]]) -> None:
     for future, outcome in told:
-        if not future.done():
-            future.set_result(outcome)
+        future.set_result(outcome)

@@ -165,7 +165,7 @@ class LocalEncoder:
     async def close(self, drain_seconds: float) -> None:
         """As `Encoder.close`."""
         await self._batcher.close(drain_seconds)
-        self._hasher.shutdown(wait=True, cancel_futures=True)
+        self._hasher.shutdown(wait=True)
 
     async def _probed(self) -> float:
         began = monotonic()
@@ -186,6 +186,7 @@ class LocalEncoder:
         self, images: Sequence[bytes], tenant: str, deadline: float | None, beyond: int = 0
     ) -> tuple[list[np.ndarray | ImageError], list[str]]:
         """What was found of each image, and how each ended, as in `meters.IMAGE_RESULTS`."""
+        self._batcher.check_open()
         contents = await self._contents(images)
         known: dict[str, np.ndarray | Exception] = {}
         missing: dict[Hashable, _Asked] = {}
