@@ -61,7 +61,7 @@ def test_a_picture_is_read_once_while_it_is_kept(
     opened: list[Any] = []
     monkeypatch.setattr(
         "promptlet.decoding.pixels.image_in_turn",
-        lambda source, name: (opened.append(source), image_in_turn(source, name))[1],
+        lambda source, *rest: (opened.append(source), image_in_turn(source, *rest))[1],
     )
     inputs = PixelInputs(paths, tiny_backbone.images.spec)
     for _ in range(3):

@@ -105,7 +105,7 @@ class _Work:
         for number, portion in enumerate(portions):
             keys = [(one.content, str(view)) for one in portion for view in range(self.views)]
             found = {} if self._cache is None else self._cache.get_many(self._identity, keys)
-            self._found |= {key: vector for key, vector in found.items() if _is_usable(vector)}
+            self._found |= {key: vector for key, vector in found.items() if is_usable(vector)}
             todo = []
             for one in portion:
                 self.hashes[one.place] = one.content
@@ -123,10 +123,10 @@ class _Work:
         """Features (B, D) of some views, here and in the cache."""
         new = {}
         for own, vector in zip(batch, features.cpu().numpy(), strict=True):
-            if _is_usable(vector):
+            if is_usable(vector):
                 new[own.content, str(own.view)] = vector
             else:
-                self.errors.append(_no_features(own.name, self.backbone.name))
+                self.errors.append(no_features(own.name, self.backbone.name))
         self._found |= new
         if self._cache is not None:
             self._cache.put_many(self._identity, new)
@@ -149,11 +149,13 @@ class _Work:
             self._on_progress(self._done, len(self.sources) * self.views)
 
 
-def _is_usable(vector: np.ndarray) -> bool:
+def is_usable(vector: np.ndarray) -> bool:
+    """Whether features (D,) can be compared with others."""
     return bool(np.isfinite(vector).all() and vector.any())
 
 
-def _no_features(name: str, backbone: str) -> ImageError:
+def no_features(name: str, backbone: str) -> ImageError:
+    """Of an image whose features are not `is_usable`."""
     return ImageError(
         f"{name}: the features that {backbone!r} gives of it are no numbers, or zeros alone, and "
         "nothing can be compared with them; leave the image out, or take a sound copy of the model"
@@ -175,7 +177,7 @@ def find_cached(
     found = {}
     for path, content in hashes.items():
         vectors = [known.get((content, str(view))) for view in range(views)]
-        whole = [vector for vector in vectors if vector is not None and _is_usable(vector)]
+        whole = [vector for vector in vectors if vector is not None and is_usable(vector)]
         if len(whole) == views:
             found[path] = np.stack(whole)
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from promptlet.backbones.image.preprocess import ImageSpec, factor_of, pixels_of
-from promptlet.data.images.opening import ImageSource, image_in_turn, reduced_in_turn
+from promptlet.data.images.opening import MAX_PIXELS, ImageSource, image_in_turn, reduced_in_turn
 from promptlet.data.images.reading import named
 from promptlet.data.images.reduced import whole
 from promptlet.decoding.ahead import in_order
@@ -30,17 +30,18 @@ class View(NamedTuple):
     view: int
 
 
-def decode(wanted: View, spec: ImageSpec, is_reduced: bool) -> np.ndarray:
-    """Pixel values (3, H, W), float32. is_reduced: whether a large JPEG is decoded smaller.
+def decode(wanted: View, spec: ImageSpec, is_reduced: bool, most_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Pixel values (3, H, W), float32. is_reduced: whether a large JPEG is decoded smaller. most_pixels: a
+    file with more is refused by its header.
 
     Raises ImageError.
     """
     source, name, content, view = wanted
     if is_reduced:
         factor = lambda width, height: factor_of(width, height, spec, content, view)  # noqa: E731
-        with reduced_in_turn(source, factor, name) as picture, named(name):
+        with reduced_in_turn(source, factor, name, most_pixels) as picture, named(name):
             return pixels_of(picture, spec, content, view)
-    with image_in_turn(source, name) as image, named(name):
+    with image_in_turn(source, name, most_pixels) as image, named(name):
         return pixels_of(whole(image), spec, content, view)
 
 

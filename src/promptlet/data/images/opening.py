@@ -73,18 +73,23 @@ def open_image(source: ImageSource) -> Image.Image:
 
 
 @contextmanager
-def image_in_turn(source: ImageSource, name: str = "") -> Iterator[Image.Image]:
+def image_in_turn(
+    source: ImageSource, name: str = "", most_pixels: int = MAX_PIXELS
+) -> Iterator[Image.Image]:
     """The image for as long as it is needed: upright, of 8 bits, for `as_rgb` to make RGB of it or of parts.
 
     Threads that hold files' images hold no more than `room.MOST_BYTES` together. name: what messages call a
-    file's bytes. Raises as `open_image`.
+    file's bytes. most_pixels: width times height above which a file is refused by its header. Raises as
+    `open_image`.
     """
     with ExitStack() as turn:
-        yield _open(source, turn, name)
+        yield _open(source, turn, name, most_pixels=most_pixels)
 
 
 @contextmanager
-def reduced_in_turn(source: ImageSource, factor: Factor, name: str = "") -> Iterator[Reduced]:
+def reduced_in_turn(
+    source: ImageSource, factor: Factor, name: str = "", most_pixels: int = MAX_PIXELS
+) -> Iterator[Reduced]:
     """The same, where a JPEG file may be decoded at a half, a quarter or an eighth of its sides."""
     with ExitStack() as turn:
         taken: list[Reduced] = []
@@ -92,7 +97,7 @@ def reduced_in_turn(source: ImageSource, factor: Factor, name: str = "") -> Iter
         def reduce(image: Image.Image) -> None:
             taken.append(reduce_jpeg(image, factor))
 
-        image = _open(source, turn, name, reduce)
+        image = _open(source, turn, name, reduce, most_pixels)
         yield taken[-1].with_image(image) if taken else whole(image)
 
 
@@ -104,7 +109,11 @@ def check_image(path: str | Path) -> None:
 
 
 def _open(
-    source: ImageSource, turn: ExitStack, name: str = "", before: BeforeDecoding | None = None
+    source: ImageSource,
+    turn: ExitStack,
+    name: str = "",
+    before: BeforeDecoding | None = None,
+    most_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     from PIL import Image
 
@@ -117,7 +126,8 @@ def _open(
             found = pillow_to_8_bits(source, name)
             return source.copy() if found is source else found
     if isinstance(source, str | Path | bytes):
-        return _open_file(source if isinstance(source, bytes) else Path(source), turn, name, before)
+        file = source if isinstance(source, bytes) else Path(source)
+        return _open_file(file, turn, name, before, most_pixels)
     raise ImageError(
         f"{type(source).__name__} is no image; allowed: a path, a Pillow image, a NumPy array (H, W, 3), or "
         "the bytes of an image file"
@@ -260,13 +270,17 @@ def _file_hash(path: Path | bytes) -> str:
 
 
 def _open_file(
-    source: Path | bytes, turn: ExitStack, name: str = "", before: BeforeDecoding | None = None
+    source: Path | bytes,
+    turn: ExitStack,
+    name: str = "",
+    before: BeforeDecoding | None = None,
+    most_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     name = name or name_of(source)
     with named(name):
         try:
             with opened(source, name) as file:
-                return _decoded(open_plugin(file, Path(name)), name, turn, before)
+                return _decoded(open_plugin(file, Path(name)), name, turn, before, most_pixels)
         except (ImageError, MemoryError):
             raise
         except Exception:
@@ -274,15 +288,15 @@ def _open_file(
                 image = open_without_text(file, name)
             if image is None:
                 raise
-            return _decoded(image, name, turn)
+            return _decoded(image, name, turn, None, most_pixels)
 
 
 def _decoded(
-    image: Image.Image, name: str, turn: ExitStack, before: BeforeDecoding | None = None
+    image: Image.Image, name: str, turn: ExitStack, before: BeforeDecoding | None, most_pixels: int
 ) -> Image.Image:
     found = None
     try:
-        _check_size(image, name)
+        _check_size(image, name, most_pixels)
         held = COEFFICIENT_BYTES * image.width * image.height if "progressive" in image.info else 0
         if before is not None:
             before(image)
@@ -294,7 +308,7 @@ def _decoded(
             image.close()
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def _check_size(image: Image.Image, name: str, most_pixels: int = MAX_PIXELS) -> None:
     pixels = image.width * image.height
     if max(image.size) > MAX_SIDE:
         raise ImageError(
@@ -303,8 +317,9 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
     if pixels == 0:
         raise ImageError(f"{name}: it has no pixels ({image.width} x {image.height}); leave it out")
-    if pixels > MAX_PIXELS:
+    if pixels > min(most_pixels, MAX_PIXELS):
         raise ImageError(
-            f"{name}: {image.width} x {image.height} is {pixels:,} pixels, more than the {MAX_PIXELS:,} "
+            f"{name}: {image.width} x {image.height} is {pixels:,} pixels, more than the "
+            f"{min(most_pixels, MAX_PIXELS):,} "
             "that are decoded; make it smaller first"
         )
