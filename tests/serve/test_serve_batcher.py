@@ -142,19 +142,25 @@ def test_an_item_goes_through_alone_though_others_are_being_prepared(worker: Wor
 def test_batches_grow_while_the_worker_is_busy_in_the_order_of_acceptance(worker: Worker, made: Any) -> None:
     batcher = made()
     worker.may_work.clear()
+    worker.slow = {0}
 
     async def scene() -> None:
         first = asyncio.create_task(batcher.run(items("first")))
         await until(worker.is_working.is_set)
+        worker.may_prepare.clear()  # the first in line is prepared last
         more = [asyncio.create_task(batcher.run(items(2 * i, 2 * i + 1), f"of {i}")) for i in range(4)]
-        await until(lambda: len(worker.prepared) == 9)
+        await until(lambda: len(worker.prepared) == 8)
+        worker.may_prepare.set()
+        await until(lambda: len(batcher._places._ready) == 8)
         worker.may_work.set()
         for i, task in enumerate([*more]):
             assert await task == items(2 * i, 2 * i + 1)
         await first
 
     play(scene())
-    assert [sorted(batch) for batch in worker.batches[1:]] == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    assert sorted(map(len, worker.batches)) == [1, 4, 4]
+    assert all(batch == sorted(batch) for batch in worker.batches[1:])
+    assert worker.prepared[-1] == 0
     assert is_empty(batcher)
 
 
@@ -376,7 +382,8 @@ def test_what_is_worked_on_for_one_who_left_ends_and_the_loop_may_be_closed(
 
 @pytest.mark.parametrize("failing", [{3}, {0, 7}, {*range(8)}])
 def test_of_a_batch_that_fails_only_the_culprits_do(failing: set[int], worker: Worker, made: Any) -> None:
-    batcher = made(most=8)
+    checks: list[int] = []
+    batcher = made(most=8, check=lambda: checks.append(1))
     worker.failing = failing
     worker.may_prepare.clear()
 
@@ -391,6 +398,7 @@ def test_of_a_batch_that_fails_only_the_culprits_do(failing: set[int], worker: W
     found = play(scene())
     assert {int(key) for key, outcome in found.items() if isinstance(outcome, RuntimeError)} == failing
     assert {int(key) for key, outcome in found.items() if outcome == int(key)} == {*range(8)} - failing
+    assert checks == [1] * (len(failing) == 8)  # where any is done, the worker is sound
     assert play(batcher.run(items("next"))) == items("next")
     assert is_empty(batcher)
 
@@ -420,7 +428,11 @@ def stuck_ones(made: Any, **settings: Any) -> tuple[Batcher[Any, Any, Any], list
 def test_what_does_not_end_is_told_once_and_everybody_hears(
     where: str, worker: Worker, made: Any, caplog: Any
 ) -> None:
-    batcher, told = stuck_ones(made, stuck_seconds=0.05)
+    def check() -> None:
+        raise RuntimeError("and it is broken, too")
+
+    batcher, told = stuck_ones(made, stuck_seconds=0.05, check=check)
+    worker.failing = {*range(6)}
     getattr(worker, where).clear()
 
     async def scene() -> None:
@@ -431,12 +443,15 @@ def test_what_does_not_end_is_told_once_and_everybody_hears(
         with pytest.raises(ServiceError, match="started again"):
             await batcher.run(items("late"))
         assert batcher.held == 0
-        await asyncio.sleep(0.05)
         getattr(worker, where).set()
+        await until(lambda: not batcher._begun)
 
     play(scene())
     assert told == ["one image or batch takes longer than 0.05 s"]
-    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+    assert [record.getMessage()[:7] for record in caplog.records if record.levelno == logging.CRITICAL][
+        :1
+    ] == ["nothing"]
+    assert all(thread.daemon for thread in batcher._threads)  # or the process could not end
 
 
 def test_what_takes_long_in_all_and_ends_again_and_again_is_not_stuck(worker: Worker, made: Any) -> None:
@@ -448,7 +463,12 @@ def test_what_takes_long_in_all_and_ends_again_and_again_is_not_stuck(worker: Wo
         return own(prepared)
 
     batcher._work = slow
-    assert len(play(batcher.run(items(*range(20))))) == 20
+
+    async def scene() -> None:
+        assert len(await batcher.run(items(*range(20)))) == 20
+        await until(lambda: batcher._look_again is None)  # nobody looks where nothing is to be done
+
+    play(scene())
 
 
 def test_a_thread_that_dies_is_told(worker: Worker, made: Any, caplog: Any) -> None:

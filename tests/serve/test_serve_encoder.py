@@ -165,6 +165,20 @@ def test_photos_are_decoded_smaller_where_the_library_does_so(
     assert not np.array_equal(np.stack(play(other())), expected)
 
 
+def test_only_pixels_of_one_size_are_encoded_together(siglip_naflex_folder: Path, caplog: Any) -> None:
+    backbone = load_backbone(siglip_naflex_folder, device="cpu")
+    files = [picture(i, size) for i in range(3) for size in ((40, 40), (80, 20), (20, 80))]
+
+    async def scene() -> Any:
+        encoder = LocalEncoder(backbone, on_stuck=pytest.fail)
+        found = await encoder.encode(files)
+        await encoder.close(1)
+        return found
+
+    np.testing.assert_allclose(np.stack(play(scene())), encode_images(backbone, files)[0], atol=1e-5)
+    assert caplog.records == []
+
+
 def test_a_bad_image_costs_itself_alone(made: Any, tiny_backbone: Any, meters: Meters) -> None:
     good = [picture(1), picture(2, (1, 1)), picture(3, (4000, 2)), picture(4, (2, 4000))]
     bad = [b"", b"no image", picture(5)[:200], picture(6, kind="JPEG")[:40], bomb(100_000, 100_000)]
