@@ -148,12 +148,14 @@ class PromptLearner(LearnedPrompt):
             read, used = self._reader(method, watch), [given.images[i] for i in rows]
             ready = read(used, views)
             rejection = learn_rejection(read.frozen(used, ready), targets[rows], len(class_names))
+            told, targets = features_in(given), targets[rows]
+            del given, used, words  # of hundreds of thousands of images, as large as a step
             method, result = learn(
                 self,
                 self.backbone_,
                 class_names,
                 ready,
-                torch.from_numpy(targets[rows]),
+                torch.from_numpy(targets),
                 schedule,
                 validation(method.info, read, val_sources, val_words, np.array(classes.words)),
                 method=method,
@@ -164,9 +166,9 @@ class PromptLearner(LearnedPrompt):
         self._settle(method, classes)
         for name in (*FEATURES_IN, "estimate_"):  # of an earlier fit
             self.__dict__.pop(name, None)
-        self.__dict__.update(features_in(given))
+        self.__dict__.update(told)
         self.history_, self.rejection_ = result.history, rejection
-        self.training_ = training_record(self, method, schedule, len(rows))
+        self.training_ = training_record(self, method, schedule, len(targets))
         if LOGGER.isEnabledFor(logging.INFO):
             LOGGER.info("%s", told_in_words(self))
         return self
