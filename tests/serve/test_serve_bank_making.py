@@ -22,7 +22,7 @@ from promptlet.serve.bank import Answerer, Bank, answer, class_cache
 from promptlet.serve.bank import bank as bank_module
 from promptlet.serve.bank.answerers import held_bytes
 from promptlet.serve.bank.disk import text_identity
-from promptlet.serve.bank.keeping import Once, Recent
+from promptlet.serve.bank.keeping import Once
 
 NEW = ("a boat", "a tree")
 
@@ -181,21 +181,6 @@ def test_once_takes_care_of_all_who_leave() -> None:
         once.close()
 
     run(story())
-
-
-def test_recent_stays_within_its_size() -> None:
-    recent: Recent[str] = Recent(100)
-    for number in range(20):
-        recent.put(number, str(number), 30)
-        recent.get(0)
-    assert recent.bytes == 90 and len(recent) == 3
-    assert recent.get(0) == "0" and recent.get(19) == "19" and recent.get(5) is None
-    recent.put(0, "again", 10)
-    assert recent.bytes == 70 and recent.get(0) == "again"
-    recent.put("large", "x", 101)
-    assert recent.get("large") is None and recent.bytes == 70
-    recent.put(0, "too large now", 101)
-    assert recent.get(0) is None and recent.bytes == 60
 
 
 def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:

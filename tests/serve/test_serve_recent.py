@@ -1,57 +1,44 @@
-"""Features kept for a while: which go first, how much is kept, and for whom."""
+"""What is kept for a while: which go first, and how much is kept."""
 
 from __future__ import annotations
 
 import threading
 
-import numpy as np
-
-from promptlet.serve.recent import OWN_BYTES, Recent
-
-OF_ONE = 4 * 8 + OWN_BYTES
+from promptlet.serve.recent import Recent
 
 
-def features(number: float) -> np.ndarray:
-    return np.full(8, number, np.float32)
-
-
-def test_those_used_longest_ago_go_and_bytes_are_bounded() -> None:
-    recent = Recent(3 * OF_ONE)
-    for number in range(3):
-        recent.put("", f"{number}", features(number))
-    assert recent.get("", "0") is not None  # used now
-    recent.put("", "3", features(3))
-    assert [recent.get("", f"{number}") is None for number in range(4)] == [False, True, False, False]
-    assert (len(recent), recent.nbytes) == (3, 3 * OF_ONE)
-    recent.put("", "0", features(9))
-    np.testing.assert_array_equal(recent.get("", "0"), features(9))
-    assert (len(recent), recent.nbytes) == (3, 3 * OF_ONE)
-
-
-def test_no_tenant_finds_what_another_one_asked() -> None:
-    recent = Recent(1 << 20)
-    recent.put("a", "content", features(1))
-    assert recent.get("b", "content") is None
-    assert recent.get("", "content") is None
+def test_recent_stays_within_its_size() -> None:
+    recent: Recent[str] = Recent(100)
+    for number in range(20):
+        recent.put(number, str(number), 30)
+        recent.get(0)
+    assert recent.bytes == 90 and len(recent) == 3
+    assert recent.get(0) == "0" and recent.get(19) == "19" and recent.get(5) is None
+    recent.put(0, "again", 10)
+    assert recent.bytes == 70 and recent.get(0) == "again"
+    recent.put("large", "x", 101)
+    assert recent.get("large") is None and recent.bytes == 70
+    recent.put(0, "too large now", 101)
+    assert recent.get(0) is None and recent.bytes == 60
 
 
 def test_nothing_is_kept_where_nothing_fits() -> None:
-    recent = Recent(0)
-    recent.put("", "content", features(1))
-    assert (recent.get("", "content"), len(recent), recent.nbytes) == (None, 0, 0)
+    recent: Recent[str] = Recent(0)
+    recent.put("", "content", 1)
+    assert (recent.get(""), len(recent), recent.bytes) == (None, 0, 0)
 
 
 def test_threads_may_use_it_at_once() -> None:
-    recent = Recent(10 * OF_ONE)
+    recent: Recent[int] = Recent(100)
 
     def use(first: int) -> None:
         for number in range(300):
-            recent.put("", f"{(first + number) % 30}", features(number))
-            recent.get("", f"{number % 30}")
+            recent.put((first + number) % 30, number, 10)
+            recent.get(number % 30)
 
     threads = [threading.Thread(target=use, args=(first,)) for first in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(recent), recent.nbytes) == (10, 10 * OF_ONE)
+    assert (len(recent), recent.bytes) == (10, 100)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 HELD = 1 << 24
 """Logits that are held at once as they are: 64 MiB in float32, those of 1,000 classes with 16 images each."""
-PART = 1 << 22
+PART = 1 << 21
 """Logits in a part, where there are more."""
 
 Objective = Callable[..., tuple[Tensor, Tensor]]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MOST_PIXELS = 50_000_000
 HASHED_HERE = 256 << 10
 """Bytes of a request's images that are hashed on the event loop: a quarter of a millisecond."""
+OWN_BYTES = 512
+"""Of kept features, beside their numbers: the key, and the place in the order."""
 PROBE = "\0probe"
 """The tenant of `probe`: no caller's name."""
 PROBE_HEADER = b"P6 8 8 255\n"
@@ -102,7 +104,8 @@ class LocalEncoder:
         self._backbone, self._spec = backbone, backbone.images.spec
         self._is_reduced, self._max_pixels = reads_reduced(backbone), max_pixels
         self._tower = Tower(backbone.images.encode, most)
-        self._recent, self._meters = Recent(recent_bytes), meters
+        self._recent: Recent[np.ndarray] = Recent(recent_bytes)  # of each tenant alone: time would tell others
+        self._meters = meters
         self._on_stuck = on_stuck
         self._probe_seconds = probe_seconds
         self._probing: asyncio.Task[float] | None = None
@@ -123,7 +126,7 @@ class LocalEncoder:
         )
         if meters is not None:
             meters.queue_images.set_function(lambda: self._batcher.held)
-            meters.recent_bytes.set_function(lambda: self._recent.nbytes)
+            meters.recent_bytes.set_function(lambda: self._recent.bytes)
 
     @property
     def most_images(self) -> int:
@@ -193,7 +196,7 @@ class LocalEncoder:
         for image, content in zip(images, contents, strict=True):
             if isinstance(content, ImageError) or content in known or content in missing:
                 continue
-            if (features := self._recent.get(tenant, content)) is not None:
+            if (features := self._recent.get((tenant, content))) is not None:
                 known[content] = features
             else:
                 missing[content] = _Asked(image, content, tenant)
@@ -236,7 +239,7 @@ class LocalEncoder:
         own = np.array(row)  # not the whole batch
         own.setflags(write=False)  # it is given to several
         if asked.tenant != PROBE:
-            self._recent.put(asked.tenant, asked.content, own)
+            self._recent.put((asked.tenant, asked.content), own, own.nbytes + OWN_BYTES)
         return own
 
     @own_arithmetic()

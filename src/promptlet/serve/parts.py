@@ -128,7 +128,7 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
         most=settings.batch,
         queue_images=settings.queue_images,
         wait_seconds=settings.wait_seconds,
-        tenant_share=settings.tenant_share,
+        tenant_share=settings.tenant_share if settings.token_file else 1.0,  # else there is one tenant
         recent_bytes=settings.recent_bytes,
         max_pixels=settings.max_pixels,
         stuck_seconds=settings.stuck_seconds,

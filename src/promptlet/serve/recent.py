@@ -1,43 +1,47 @@
-"""Features of images that were asked for a short while ago, by tenant: nobody learns from how quickly an
-answer comes what others asked."""
+"""What was used lately, in memory, within a number of bytes."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
-import numpy as np
-
-OWN_BYTES = 512
-"""Of an entry, beside its numbers: its key, and its place in the order."""
+T = TypeVar("T")
 
 
-class Recent:
-    """The features used last, up to ``most_bytes``; for all threads."""
+class Recent(Generic[T]):
+    """Values by key, for all threads. The least recently used go when all are larger than ``most`` bytes."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes, self.nbytes = most_bytes, 0
+    def __init__(self, most: int) -> None:
+        self.most, self.bytes = most, 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, tenant: str, content: str) -> np.ndarray | None:
-        """Features (D,) of an image by its content hash, which are not to be written to."""
+    def get(self, key: Hashable) -> T | None:
+        """The value, which is then the last to go."""
         with self._lock:
-            found = self._kept.get((tenant, content))
-            if found is not None:
-                self._kept.move_to_end((tenant, content))
-            return found
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+            return found[0]
 
-    def put(self, tenant: str, content: str, features: np.ndarray) -> None:
-        """Keep features (D,); of what does not fit, those used longest ago go."""
+    def put(self, key: Hashable, value: T, size: int) -> None:
+        """Keep it, unless it alone is too large."""
         with self._lock:
-            former = self._kept.pop((tenant, content), None)
-            self.nbytes -= 0 if former is None else former.nbytes + OWN_BYTES
-            self._kept[tenant, content] = features
-            self.nbytes += features.nbytes + OWN_BYTES
-            while self.nbytes > self.most_bytes:
-                _, oldest = self._kept.popitem(last=False)
-                self.nbytes -= oldest.nbytes + OWN_BYTES
+            self._drop(key)
+            if size > self.most:
+                return
+            self._kept[key] = value, size
+            self.bytes += size
+            while self.bytes > self.most:
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        former = self._kept.pop(key, None)
+        if former is not None:
+            self.bytes -= former[1]

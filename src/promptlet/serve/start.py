@@ -26,6 +26,7 @@ from promptlet.serve.addresses import Place, bound, place_of, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
 from promptlet.serve.http.limits import LOOPBACK, App
 from promptlet.serve.logs import logging_to
+from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts
 from promptlet.serve.server import Server
 from promptlet.serve.settings import ServeSettings
@@ -69,6 +70,7 @@ def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
             )
         with closing(bound(place)) as sock:
             room_for(settings.connections)
+            keep_freed_memory()
             parts = made.make_parts(settings, tokens)
             asyncio.run(_serve(settings, parts, place, sock, tell))
         _logger.info("stopped")

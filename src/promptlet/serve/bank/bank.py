@@ -21,10 +21,11 @@ from promptlet.serve.bank.answerers import Answerer, answerer_of, score_of
 from promptlet.serve.bank.counted import BankMeters, NoMeters
 from promptlet.serve.bank.disk import ClassFeatures
 from promptlet.serve.bank.facts import facts_of
-from promptlet.serve.bank.keeping import Once, Recent
+from promptlet.serve.bank.keeping import Once
 from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Gate, Listed, UnfitError
 from promptlet.serve.bank.shelf import ChangedError, Shelf
 from promptlet.serve.bank.sources import Source, check_name
+from promptlet.serve.recent import Recent
 
 T = TypeVar("T")
 MEMORY = 512 * 2**20
