@@ -322,7 +322,7 @@ def test_more_connections_than_there_may_be_are_told_so(parser: str) -> None:
         with running.connect() as sock:
             answer = rest(sock)
         assert status_of(answer) == 503 and b"retry-after: 1" in answer
-        assert problem_of(answer)["title"] == "Too many connections"
+        assert problem_of(answer)["title"] == "More is asked than can be answered now"
         socks[0].sendall(GET)
         assert status_of(answer_of(socks[0])) == 200
         socks[1].close()

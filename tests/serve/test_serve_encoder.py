@@ -290,7 +290,7 @@ def test_what_is_asked_again_is_remembered_for_its_tenant_alone(
     play(encoder.encode([file], "b"))
     assert gate.batches == [1, 1]
     assert counted(meters) == {"encoded": 2, "recent": 2}
-    assert value(meters, "promptlet_recent_bytes") == encoder._recent.nbytes > 0
+    assert value(meters, "promptlet_recent_bytes") == encoder._recent.bytes > 0
 
 
 def test_what_is_twice_in_a_request_or_asked_meanwhile_is_encoded_once(

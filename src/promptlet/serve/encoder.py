@@ -104,7 +104,9 @@ class LocalEncoder:
         self._backbone, self._spec = backbone, backbone.images.spec
         self._is_reduced, self._max_pixels = reads_reduced(backbone), max_pixels
         self._tower = Tower(backbone.images.encode, most)
-        self._recent: Recent[np.ndarray] = Recent(recent_bytes)  # of each tenant alone: time would tell others
+        self._recent: Recent[np.ndarray] = Recent(
+            recent_bytes
+        )  # of each tenant alone: time would tell others
         self._meters = meters
         self._on_stuck = on_stuck
         self._probe_seconds = probe_seconds
