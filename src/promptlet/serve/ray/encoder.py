@@ -71,7 +71,15 @@ class ClusterEncoder:
         """Asked by Ray now and then: raises where no image is encoded."""
         await self._encoder.probe()
 
-    async def __del__(self) -> None:
-        """Called by Ray when nobody waits for it any more."""
+    async def end(self) -> None:
+        """What goes on is finished."""
         if hasattr(self, "_encoder"):
             await self._encoder.close(LAST_SECONDS)
+        self._open.close()
+
+
+class EncoderReplica(ClusterEncoder):
+    """The same as Ray ends it: it awaits this method when no request waits for the process any more."""
+
+    async def __del__(self) -> None:
+        await self.end()

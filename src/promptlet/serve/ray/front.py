@@ -71,11 +71,19 @@ class Front:
             self._serving.result()
             raise ServiceError("this front does not listen any more")
 
-    async def __del__(self) -> None:
-        """Called by Ray when it is to end: what was accepted is finished."""
+    async def end(self) -> None:
+        """What was accepted is finished."""
         if hasattr(self, "_serving"):
             self._server.should_exit = True
             await asyncio.wait((self._serving,))
+        self._open.close()
+
+
+class FrontReplica(Front):
+    """The same as Ray ends it, which awaits this method."""
+
+    async def __del__(self) -> None:
+        await self.end()
 
 
 def _parts(settings: ServeSettings, tokens: Tokens | None, encoders: Any) -> Parts:

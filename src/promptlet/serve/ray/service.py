@@ -92,17 +92,17 @@ class _Service:
 
     def start(self) -> Started | None:
         """Both, in time; None where it was stopped before."""
-        from promptlet.serve.ray.encoder import ClusterEncoder
-        from promptlet.serve.ray.front import Front
+        from promptlet.serve.ray.encoder import EncoderReplica
+        from promptlet.serve.ray.front import FrontReplica
 
         until = monotonic() + self.settings.start_seconds
         deploy, options = self.serve.deployment, self.options
         self.serve.start(proxy_location="Disabled", logging_config=options.QUIET)
-        encoders = deploy(name="encoder", **options.encoder_options(self.settings))(ClusterEncoder)
+        encoders = deploy(name="encoder", **options.encoder_options(self.settings))(EncoderReplica)
         handle = self._deploy(self.encoders, encoders.bind(self.given, self.given["backbone"]), until)
         if handle is None:
             return None
-        fronts = deploy(name="front", **options.front_options(self.settings))(Front)
+        fronts = deploy(name="front", **options.front_options(self.settings))(FrontReplica)
         front = self._deploy(self.fronts, fronts.bind(self.given, handle), until)
         if front is None:
             return None
