@@ -28,6 +28,8 @@ from benchmarks import (
 )
 from benchmarks.fit import whole as fit
 from benchmarks.many_classes import fits, sampled
+from benchmarks.serve import prompts as serve_prompts
+from benchmarks.serve import throughput as serve
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -45,6 +47,8 @@ BENCHMARKS = {
     "many-classes": fits,
     "sampled-classes": sampled,
     "start": start,
+    "serve": serve,
+    "serve-prompts": serve_prompts,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

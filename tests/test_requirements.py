@@ -22,7 +22,7 @@ def names(name: str) -> set[str]:
 
 def in_pyproject(head: str, tail: str) -> set[str]:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split(head, 1)[1].split(tail, 1)[0]
-    return {found.lower().replace("_", "-") for found in re.findall(r'"([A-Za-z0-9_-]+)(?:\[\w+\])?>=', text)}
+    return {found.lower().replace("_", "-") for found in re.findall(r'"([A-Za-z0-9_-]+)(?:\[[\w,]+\])?>=', text)}
 
 
 @pytest.mark.parametrize("name", PINNED)
@@ -41,5 +41,6 @@ def test_the_demo_installs_what_the_package_needs_and_no_extra() -> None:
     assert {"torch", "transformers", "jinja2"} <= needed <= names("demo.txt")
     extras = in_pyproject("[project.optional-dependencies]", "[dependency-groups]")
     assert {"ray", "open-clip-torch", "peft"} <= extras <= names("test.txt")
-    assert not extras & names("demo.txt")
+    brought = {"fsspec", "tomli"}  # by torch, and on old Pythons
+    assert not (extras - brought) & names("demo.txt")
     assert not {"pytest", "mypy", "ruff"} & names("demo.txt")

@@ -161,6 +161,10 @@ def make_app(
         max_images=settings.max_images,
         max_prompts=settings.max_prompts,
         max_class_names=settings.max_class_names,
+        max_answers=settings.max_answers,
+        max_prompt_bytes=settings.max_prompt_bytes,
+        max_urls=settings.max_urls,
+        metrics_open=settings.metrics_open,
         request_seconds=settings.request_seconds,
         allow_urls=settings.allow_urls,
     )

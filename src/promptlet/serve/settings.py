@@ -97,6 +97,7 @@ class ServeSettings(BaseSettings):
         None, description="The file with the hashes of tokens (promptlet serve-token)."
     )
     allow_urls: bool = Field(False, description="Load images from http(s) addresses of the public internet.")
+    metrics_open: bool = Field(False, description="Whether /metrics is told without a token, too.")
     cors_origins: Origins = Field(
         (),
         description="Origins whose pages may ask, as https://example.com, with commas; none: CORS is off.",
@@ -109,6 +110,14 @@ class ServeSettings(BaseSettings):
     max_images: int = Field(128, ge=1, le=100_000, description="Images in a request.")
     max_prompts: int = Field(10_000, ge=1, le=1_000_000, description="Prompts in a request.")
     max_class_names: int = Field(10_000, ge=1, le=1_000_000, description="Class names in a request.")
+    max_answers: int = Field(
+        250_000,
+        ge=1,
+        le=100_000_000,
+        description="Images of a request times its prompts times the classes told of each.",
+    )
+    max_prompt_bytes: Size = Field(16 * MIB, ge=1024, description="Largest prompt file that is put.")
+    max_urls: int = Field(16, ge=1, le=1000, description="Images by address in a request (allow_urls).")
     max_pixels: int = Field(50_000_000, ge=1, description="Pixels of an image.")
 
     queue_images: int = Field(

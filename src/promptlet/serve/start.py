@@ -7,6 +7,7 @@ SIGTERM and Ctrl-C: not ready from then on, no new connections, what was accepte
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import shlex
@@ -97,6 +98,8 @@ async def _serve(
     try:
         app = made.make_app(settings, parts, names_of(place, parts), reason)
         seconds = await parts.encoder.probe()
+        gc.collect()
+        gc.freeze()  # the model and the bank stay: to look through them takes as long as many an answer
         server = Server(
             config_of(settings, app),
             place,
