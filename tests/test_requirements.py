@@ -22,7 +22,9 @@ def names(name: str) -> set[str]:
 
 def in_pyproject(head: str, tail: str) -> set[str]:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split(head, 1)[1].split(tail, 1)[0]
-    return {found.lower().replace("_", "-") for found in re.findall(r'"([A-Za-z0-9_-]+)(?:\[[\w,]+\])?>=', text)}
+    return {
+        found.lower().replace("_", "-") for found in re.findall(r'"([A-Za-z0-9_-]+)(?:\[[\w,]+\])?>=', text)
+    }
 
 
 @pytest.mark.parametrize("name", PINNED)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 Play = Callable[..., AsyncIterator[Any]]
 """What an encoder does with a call: its answers, or what is raised at that point."""
@@ -59,3 +64,24 @@ async def silent(*_: Any) -> AsyncIterator[Any]:
     """An encoder that never takes anything, as where there is none."""
     await asyncio.sleep(60)
     yield None
+
+
+@dataclass
+class InProcess:
+    """The handle of an encoder that is in this process."""
+
+    encoder: Any
+    method: str = ""
+
+    def options(self, method_name: str, stream: bool) -> InProcess:
+        return InProcess(self.encoder, method_name)
+
+    def remote(self, *given: Any) -> Any:
+        return Answers(getattr(self.encoder, self.method)(*given))
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()

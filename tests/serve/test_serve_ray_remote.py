@@ -4,17 +4,14 @@ played here."""
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import pytest
 from bank_prompts import run
-from PIL import Image
-from ray_handles import Handle, says, silent
+from ray_handles import Handle, InProcess, picture, says, silent
 
 from promptlet.backbones import Backbone
 from promptlet.errors import BusyError, ImageError, OptionError, ServiceError
@@ -42,7 +39,9 @@ def remote(handle: Handle, **given: Any) -> RemoteEncoder:
 
 def counted(meters: Meters) -> dict[str, int]:
     samples = next(iter(meters.images.collect())).samples
-    return {one.labels["result"]: int(one.value) for one in samples if one.name.endswith("_total") and one.value}
+    return {
+        one.labels["result"]: int(one.value) for one in samples if one.name.endswith("_total") and one.value
+    }
 
 
 def test_images_come_back_in_order_each_with_its_own_error() -> None:
@@ -69,7 +68,9 @@ def test_where_an_encoder_dies_with_the_images_another_one_is_asked(lost: Except
 
 def test_who_lost_two_encoders_is_told_to_ask_again() -> None:
     handle, meters = Handle(says(TAKEN, LOST[0])), Meters()
-    with pytest.raises(BusyError, match=r"lost 2 times with these images .*ActorDiedError.* again in 2 s") as error:
+    with pytest.raises(
+        BusyError, match=r"lost 2 times with these images .*ActorDiedError.* again in 2 s"
+    ) as error:
         run(remote(handle, meters=meters).encode(IMAGES))
     assert error.value.retry_after == 2 and len(handle.asked) == 2
     assert counted(meters) == {"refused": 3}
@@ -169,29 +170,6 @@ def test_encoders_of_another_backbone_are_no_start() -> None:
 # the other end, without Ray
 
 
-@dataclass
-class OneProcess:
-    """The handle of an encoder that is in this process."""
-
-    encoder: Any
-    method: str = ""
-
-    def options(self, method_name: str, stream: bool) -> OneProcess:
-        return OneProcess(self.encoder, method_name)
-
-    def remote(self, *given: Any) -> Any:
-        made = getattr(self.encoder, self.method)(*given)
-        made_cancelled = Handle(lambda: made).remote()
-        return made_cancelled
-
-
-def picture(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return out.getvalue()
-
-
 def test_both_ends_together_give_what_the_library_gives(tiny_backbone: Backbone, tmp_path: Any) -> None:
     images = [picture(1), b"no image", picture(2), picture(1)]
     paths = [tmp_path / "1.png", tmp_path / "2.png"]
@@ -203,7 +181,7 @@ def test_both_ends_together_give_what_the_library_gives(tiny_backbone: Backbone,
         given = ServeSettings(device="cpu", log_level="error", queue_images=8).model_dump()
         encoder = ClusterEncoder(given, tiny_backbone.name)
         try:
-            front = RemoteEncoder(OneProcess(encoder), tiny_backbone.fingerprint)
+            front = RemoteEncoder(InProcess(encoder), tiny_backbone.fingerprint)
             found = await front.encode(images)
             np.testing.assert_allclose([found[0], found[2], found[3]], expected[[0, 1, 0]], atol=1e-5)
             assert isinstance(found[1], ImageError) and "no image" in str(found[1])
@@ -212,7 +190,7 @@ def test_both_ends_together_give_what_the_library_gives(tiny_backbone: Backbone,
             await encoder.check_health()
             with pytest.raises(OptionError, match="5 images are asked for at once; allowed: 4"):
                 await front.encode([picture(seed) for seed in range(5)])
-            stranger = RemoteEncoder(OneProcess(encoder), "a-b-c")
+            stranger = RemoteEncoder(InProcess(encoder), "a-b-c")
             with pytest.raises(BusyError, match=r"another backbone .* than a front \(a-b-c\)"):
                 await stranger.encode(images)
         finally:

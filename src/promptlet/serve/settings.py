@@ -213,7 +213,17 @@ class ServeSettings(BaseSettings):
 
 
 NAMES: Final = tuple(ServeSettings.model_fields)
-OPTIONS: Final = ("prompts", "backbone", "device", "dtype", "host", "port", "token_file", "engine", "ray_address")
+OPTIONS: Final = (
+    "prompts",
+    "backbone",
+    "device",
+    "dtype",
+    "host",
+    "port",
+    "token_file",
+    "engine",
+    "ray_address",
+)
 """Those with an option of their own on the command line."""
 
 

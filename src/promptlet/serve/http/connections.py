@@ -27,7 +27,11 @@ UNTAKEN: Final = 2.0
 """Seconds in which what was written last has to be taken before a connection is cut."""
 
 FULL: Final = Refusal(
-    503, "busy", "More is asked than can be answered now", "This server has no room for another connection.", 1
+    503,
+    "busy",
+    "More is asked than can be answered now",
+    "This server has no room for another connection.",
+    1,
 )
 SLOW: Final = Refusal(408, "head-too-slow", "The request comes too slowly", "Its head did not come in time.")
 LARGE: Final = Refusal(

@@ -31,7 +31,8 @@ class Front:
     be had again: its bank is read from the place of the prompts. Several of a node share the port.
     """
 
-    async def __init__(self, given: Mapping[str, Any], encoders: Any) -> None:
+    async def __init__(self, given: Mapping[str, Any], encoders: Any) -> None:  # type: ignore[misc]
+        """Awaited by Ray."""
         settings = ServeSettings.model_construct(**given)
         self._open = ExitStack()
         self._open.enter_context(logging_to(settings.log_format, settings.log_level))
@@ -92,9 +93,7 @@ def _parts(settings: ServeSettings, tokens: Tokens | None, encoders: Any) -> Par
     source = made.open_place(settings)
     backbone = made.make_backbone(settings.model_copy(update={"device": "cpu"}), source)
     bank = made.make_bank(settings, source, backbone, meters)
-    encoder = RemoteEncoder(
-        encoders, backbone.fingerprint, wait_seconds=settings.wait_seconds, meters=meters
-    )
+    encoder = RemoteEncoder(encoders, backbone.fingerprint, wait_seconds=settings.wait_seconds, meters=meters)
     return Parts(backbone, bank, encoder, meters, tokens)
 
 

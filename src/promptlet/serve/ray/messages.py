@@ -54,6 +54,6 @@ def encoded(outcomes: Sequence[np.ndarray | ImageError], width: int) -> Encoded:
 def other_backbone(own: str, wanted: str) -> str:
     """Why an encoder cannot answer a front. Both: fingerprints."""
     return (
-        f"an encoder has another backbone ({own}) than a front ({wanted}); give every node of the cluster the "
-        "same model"
+        f"an encoder has another backbone ({own}) than a front ({wanted}); give every node of the cluster "
+        "the same model"
     )

@@ -77,6 +77,7 @@ def encoder_options(settings: ServeSettings) -> dict[str, Any]:
         "ray_actor_options": {"num_cpus": settings.encoder_cpus, "num_gpus": settings.encoder_gpus},
         "max_ongoing_requests": settings.queue_images + 2,
         "max_queued_requests": settings.queue_images,
+        "health_check_period_s": 5.0,
         "graceful_shutdown_wait_loop_s": 0.2,
         "graceful_shutdown_timeout_s": settings.drain_seconds + LAST_SECONDS + MARGIN,
         "logging_config": QUIET,
@@ -88,6 +89,7 @@ def front_options(settings: ServeSettings) -> dict[str, Any]:
     return {
         "num_replicas": settings.fronts,
         "ray_actor_options": {"num_cpus": FRONT_CPUS},
+        "health_check_period_s": 2.0,  # after which Ray sees that one is gone
         "graceful_shutdown_wait_loop_s": 0.2,
         "graceful_shutdown_timeout_s": end_seconds(settings),
         "logging_config": QUIET,

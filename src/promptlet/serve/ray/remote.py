@@ -144,8 +144,8 @@ class RemoteEncoder:
                 await asyncio.wait_for(_next(answers), self._first(deadline))
             except asyncio.TimeoutError as error:
                 raise BusyError(
-                    "the server is busy: no encoder has room for these images, or none is there; ask again in "
-                    f"{LOST_RETRY:.0f} s",
+                    "the server is busy: no encoder has room for these images, or none is there; ask again "
+                    f"in {LOST_RETRY:.0f} s",
                     LOST_RETRY,
                 ) from error
             left = None if deadline is None else max(0.0, deadline - monotonic())
@@ -185,7 +185,9 @@ def _known(error: BaseException) -> ServiceError | None:
     if isinstance(error, RayError):
         return LostError(f"an encoder was lost: {type(error).__name__}", 503)
     if isinstance(error, RayServeException):
-        return ServiceError(f"the encoders cannot be asked ({type(error).__name__}); look at the cluster", 503)
+        return ServiceError(
+            f"the encoders cannot be asked ({type(error).__name__}); look at the cluster", 503
+        )
     return None
 
 

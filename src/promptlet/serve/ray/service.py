@@ -69,8 +69,8 @@ def check_extra() -> None:
         import ray.serve  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"the engine ray needs Ray Serve ({error}): pip install 'promptlet[ray,serve]', here and on every "
-            "node"
+            f"the engine ray needs Ray Serve ({error}): pip install 'promptlet[ray,serve]', here and on "
+            "every node"
         ) from error
 
 
@@ -88,6 +88,7 @@ class _Service:
         self.given = options.given_to_nodes(settings, backbone)
         self.encoders, self.fronts = f"{settings.ray_name}-encoders", settings.ray_name
         self.begun: list[str] = []
+        self.running: set[str] = set()
         self.head = head_of(ray)
 
     def start(self) -> Started | None:
@@ -117,8 +118,8 @@ class _Service:
             except EngineError as error:
                 self.begun.clear()  # nobody could end them
                 raise ServiceError(
-                    f"the head of the Ray cluster at {self.head} does not answer any more; fronts whose nodes "
-                    "are there may go on answering; start the cluster again, and then this command"
+                    f"the head of the Ray cluster at {self.head} does not answer any more; fronts whose "
+                    "nodes are there may go on answering; start the cluster again, and then this command"
                 ) from error
 
     def end(self) -> None:
@@ -127,6 +128,8 @@ class _Service:
         while self.begun:
             name = self.begun.pop()
             self.serve.delete(name, _blocking=False)
+            if name not in self.running:  # nothing was accepted, and Ray takes its time
+                continue
             until = monotonic() + seconds
             while name in self.serve.status().applications and monotonic() < until:
                 sleep(POLL)
@@ -162,6 +165,7 @@ class _Service:
             known = _OURS.search(str(outcome[0]))
             reason = known[1].strip() if known else last_line(str(outcome[0]))
             raise ServiceError(f"the service does not start on the cluster: {reason}") from outcome[0]
+        self.running.add(name)
         return outcome[0]
 
     def _message(self, name: str) -> str:
