@@ -47,6 +47,8 @@ SETTLED = 0.5
 CLOSE = 1e-4
 """By which a probability may differ from the library's."""
 REFUSALS = ("/problems/busy", "/problems/late", "/problems/not-ready")
+HOWS = ("right", "refused", "cut", "away")
+"""How requests end, but those that are answered wrongly; away: nobody listened."""
 COLUMNS = (
     ("what", "what happened", "s"),
     ("requests", "requests", "d"),
@@ -54,6 +56,7 @@ COLUMNS = (
     ("asked_again", "encoders lost with images", "d"),
     ("refused", "refused", "d"),
     ("cut", "connections cut", "d"),
+    ("away", "nobody there", "d"),
     ("wrong", "wrong", "d"),
     ("pause_s", "longest pause s", ".2f"),
     ("whole_s", "whole again after s", ".1f"),
@@ -134,7 +137,7 @@ def material_in(folder: Path) -> Wanted:
 
 
 class One(NamedTuple):
-    """A request: when it ended, by `time.monotonic`; how: "right", "refused", "cut", or what was wrong."""
+    """A request: when it ended, by `time.monotonic`; how: one of `HOWS`, or what was wrong."""
 
     ended: float
     how: str
@@ -176,9 +179,9 @@ class Clients:
             names = [str(one) for one in draw.choice(list(self.wanted.images), IMAGES, replace=False)]
             try:
                 how = self._ask(connection, names)
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as error:
                 connection.close()  # the next request opens it again
-                how = "cut"
+                how = "away" if isinstance(error, ConnectionRefusedError) else "cut"
             self.done.append(One(time.monotonic(), how))
             if how != "right":
                 time.sleep(0.1)
@@ -286,15 +289,15 @@ def row(clients: Clients, what: str, began: float, whole: float | None) -> dict[
     """Of what ended between ``began`` and now. whole: when there was again as much as before."""
     ended = time.monotonic()
     seen = clients.between(began, ended)
-    count = Counter(one.how if one.how in ("right", "refused", "cut") else "wrong" for one in seen)
+    count = Counter(one.how if one.how in HOWS else "wrong" for one in seen)
     moments = [began, *(one.ended for one in seen if one.how == "right"), ended]
     return {
         "what": what,
         "requests": len(seen),
-        **{how: count[how] for how in ("right", "refused", "cut", "wrong")},
+        **{how: count[how] for how in (*HOWS, "wrong")},
         "pause_s": max(later - earlier for earlier, later in pairwise(moments)),
         "whole_s": None if whole is None else whole - began,
-        "examples": [one.how for one in seen if one.how not in ("right", "refused", "cut")][:3],
+        "examples": [one.how for one in seen if one.how not in HOWS][:3],
     }
 
 
