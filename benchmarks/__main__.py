@@ -28,6 +28,7 @@ from benchmarks import (
 )
 from benchmarks.fit import whole as fit
 from benchmarks.many_classes import fits, sampled
+from benchmarks.serve import cluster as serve_ray
 from benchmarks.serve import prompts as serve_prompts
 from benchmarks.serve import throughput as serve
 
@@ -49,6 +50,7 @@ BENCHMARKS = {
     "start": start,
     "serve": serve,
     "serve-prompts": serve_prompts,
+    "serve-ray": serve_ray,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

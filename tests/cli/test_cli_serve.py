@@ -130,6 +130,30 @@ def test_a_port_that_is_taken(shell: Any) -> None:
     assert "is taken by another program" in said and "--port 0" in said
 
 
+def test_the_engine_ray(
+    shell: Any, given: list[ServeSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = pytest.importorskip("promptlet.serve.ray.service")
+    seen: list[ServeSettings] = []
+    monkeypatch.setattr(service, "run_on_ray", lambda settings, tell: seen.append(settings))
+    shell.run("serve", "--engine", "ray", "--ray-address", "auto", "--set", "fronts=2")
+    assert given == [] and (seen[0].ray_address, seen[0].fronts) == ("auto", 2)
+
+
+def test_a_cluster_that_is_not_there(shell: Any, tmp_path: Path) -> None:
+    pytest.importorskip("ray.serve")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    words = ("serve", "--prompts", tmp_path, "--backbone", "mini", "--engine", "ray")
+    said = shell.fails(*words, "--ray-address", address)
+    assert f"address='{address}': no Ray cluster answers there" in said and "leave --ray-address out" in said
+    assert "--ray-address auto goes with --engine ray alone" in shell.refuses(
+        "serve", "--ray-address", "auto"
+    )
+    assert "--engine='rya' is not allowed" in shell.refuses("serve", "--engine", "rya")
+    assert "no prompt file in" in shell.refuses(*words[:3], *words[5:])
+
+
 def test_without_the_extra_it_says_what_to_install(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = {"fastapi", "uvicorn"}
     found = importlib.util.find_spec

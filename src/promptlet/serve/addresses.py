@@ -40,10 +40,16 @@ def place_of(host: str, port: int) -> Place:
     return Place(name, family, address)
 
 
-def bound(place: Place) -> socket.socket:
-    """A socket that has the address, and does not listen yet. Raises ServiceError."""
+def bound(place: Place, is_shared: bool = False) -> socket.socket:
+    """A socket that has the address, and does not listen yet. Raises ServiceError.
+
+    is_shared: other processes of this user that say so too may listen there as well, where the system can do
+    that; it then gives each connection to one of them.
+    """
     sock = socket.socket(place.family, socket.SOCK_STREAM)
     try:
+        if is_shared and hasattr(socket, "SO_REUSEPORT"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if os.name == "posix":  # a server that ended a moment ago is in nobody's way
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(place.address)

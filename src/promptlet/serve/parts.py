@@ -27,13 +27,18 @@ _logger = logging.getLogger("promptlet.serve")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a server is made of, besides its application."""
+    """What a server is made of, besides its application. facts: what is told of the backbone."""
 
     backbone: Backbone
     bank: Bank
     encoder: Encoder
     meters: Meters
     tokens: Tokens | None
+    facts: Mapping[str, Any] | None = None
+
+    def backbone_facts(self) -> dict[str, Any]:
+        """Those, else the backbone's own."""
+        return facts_of(self.backbone) if self.facts is None else dict(self.facts)
 
 
 def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
@@ -61,10 +66,15 @@ def open_place(settings: ServeSettings) -> Source:
 
 def make_backbone(settings: ServeSettings, source: Source) -> Backbone:
     """The one of the settings, else the one that the prompt files name."""
-    name = settings.backbone or backbone_of(_files(source), settings.shown_prompts)
+    name = backbone_name(settings, source)
     from promptlet.backbones import load_backbone
 
     return load_backbone(name, settings.device, settings.dtype)
+
+
+def backbone_name(settings: ServeSettings, source: Source) -> str:
+    """That of the settings, else that which the prompt files tell. Raises OptionError, BackboneError."""
+    return settings.backbone or backbone_of(_files(source), settings.shown_prompts)
 
 
 def _files(source: Source) -> Iterator[tuple[str, bytes]]:
@@ -165,7 +175,7 @@ def make_app(
         tokens=parts.tokens,
         limits=limits,
         meters=parts.meters,
-        backbone_facts=facts_of(parts.backbone),
+        backbone_facts=parts.backbone_facts(),
         ready=reason,
         lifespan=[watching(parts.bank)],
         middleware=layers(settings, held, names),

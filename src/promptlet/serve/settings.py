@@ -68,6 +68,7 @@ def small(value: Any) -> Any:
 
 Size = Annotated[int, BeforeValidator(size)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(origins)]
+Engine = Annotated[Literal["local", "ray"], BeforeValidator(small)]
 LogFormat = Annotated[Literal["auto", "json", "console"], BeforeValidator(small)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(small)]
 
@@ -174,6 +175,37 @@ class ServeSettings(BaseSettings):
         description="A batch that lasts longer ends the process, so that it is started anew.",
     )
 
+    engine: Engine = Field(
+        "local", description="local: all in this process; ray: as a service of a Ray cluster."
+    )
+    ray_address: str | None = Field(
+        None,
+        description="The cluster, as host:port or auto; else one is started on this machine. For engine ray.",
+    )
+    ray_name: str = Field(
+        "promptlet",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,60}$",
+        description="Name of the service in the cluster; one of the same name is replaced.",
+    )
+    fronts: int = Field(
+        1, ge=1, le=1000, description="Processes of the cluster that answer HTTP, with a processor each."
+    )
+    min_encoders: int = Field(
+        1, ge=1, le=10_000, description="Processes of the cluster that encode images, at the least."
+    )
+    max_encoders: int = Field(
+        1, ge=1, le=10_000, description="The same at the most; in between as many as are needed."
+    )
+    encoder_cpus: float = Field(
+        1.0, gt=0, le=1000, description="Processors that the cluster gives to an encoder."
+    )
+    encoder_gpus: float = Field(
+        0.0, ge=0, le=64, description="GPUs that it gives to one, such as 1, or 0.5 to share one."
+    )
+    start_seconds: float = Field(
+        120.0, gt=0, le=86_400, description="How long the cluster may take to have room and load the model."
+    )
+
     @property
     def shown_prompts(self) -> str:
         """The place of the prompts without what may be secret in an address: its user and query."""
@@ -181,7 +213,17 @@ class ServeSettings(BaseSettings):
 
 
 NAMES: Final = tuple(ServeSettings.model_fields)
-OPTIONS: Final = ("prompts", "backbone", "device", "dtype", "host", "port", "token_file")
+OPTIONS: Final = (
+    "prompts",
+    "backbone",
+    "device",
+    "dtype",
+    "host",
+    "port",
+    "token_file",
+    "engine",
+    "ray_address",
+)
 """Those with an option of their own on the command line."""
 
 

@@ -48,6 +48,7 @@ class Started:
     needs_token: bool
     example: str
     probe_seconds: float
+    engine: str = "local"
 
     def facts(self) -> dict[str, Any]:
         """For machines."""
@@ -60,6 +61,8 @@ def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
 
     Raises OptionError for settings that do not go together; other PromptletErrors where it cannot start.
     """
+    if settings.ray_address is not None:
+        raise OptionError(f"--ray-address {settings.ray_address} goes with --engine ray alone")
     with logging_to(settings.log_format, settings.log_level):
         place = place_of(settings.host, settings.port)
         check_access(settings, place)
@@ -147,10 +150,11 @@ def told(settings: ServeSettings, parts: Parts, sock: socket.socket, seconds: fl
         prompts=settings.shown_prompts,
         ready=len(ready),
         broken=broken,
-        backbone=made.facts_of(parts.backbone),
+        backbone=parts.backbone_facts(),
         needs_token=parts.tokens is not None,
         example=how_to_ask(url, ready[0] if ready else "", parts.tokens is not None),
         probe_seconds=seconds,
+        engine=settings.engine,
     )
 
 

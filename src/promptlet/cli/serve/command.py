@@ -17,6 +17,7 @@ EXAMPLES = examples(
     "serve",
     "serve --prompts prompts/ --port 9000",
     "serve --prompts prompts/ --host 0.0.0.0 --token-file tokens.toml",
+    "serve --engine ray --ray-address auto --set fronts=2 --set max_encoders=8",
     "serve --config serve.toml --set max_images=16 --set max_body_bytes=32MB --json",
 )
 NEEDED = {
@@ -67,6 +68,22 @@ def command(
         Path | None,
         typer.Option(help="Hashes of tokens, as promptlet serve-token writes them.", show_default=False),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ray",
+            help="In this process, or on a Ray cluster (docs/how-to/serve-on-ray.md); else local.",
+            show_default=False,
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto",
+            help="Of the cluster; else one is started on this machine.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE.toml", help="Settings in a file.", show_default=False),
@@ -93,15 +110,24 @@ def command(
         "host": host,
         "port": port,
         "token_file": token_file,
+        "engine": engine,
+        "ray_address": ray_address,
     }
     given = {name: value for name, value in options.items() if value is not None}
     from promptlet.serve.settings import read_settings
 
     settings = read_settings(_with(given, more or ()), config)
     from promptlet.cli.serve.words import tell, tell_json
-    from promptlet.serve.start import run
 
-    run(settings, tell_json if json else tell)
+    said = tell_json if json else tell
+    if settings.engine == "ray":
+        from promptlet.serve.ray.service import run_on_ray
+
+        run_on_ray(settings, said)
+    else:
+        from promptlet.serve.start import run
+
+        run(settings, said)
 
 
 def check_extra() -> None:

@@ -39,6 +39,8 @@ def lines(started: Started) -> list[str]:
         told += [f"  {name}: {reason}" for name, reason in started.broken[:SHOWN]]
         if len(started.broken) > SHOWN:
             told.append(f"  ... and {len(started.broken) - SHOWN:,} more: {started.url}/v1/prompts")
+    if started.engine == "ray":
+        told.append("on a Ray cluster; the address is that of a front, and others listen at the same port")
     who = "for those with a token" if started.needs_token else "for this machine alone"
     return [
         *told,

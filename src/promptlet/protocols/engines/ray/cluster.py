@@ -31,10 +31,11 @@ PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, log
 
 
 @contextmanager
-def cluster(address: str | None, place: Path | None = None) -> Iterator[Any]:
+def cluster(address: str | None, place: Path | None = None, option: str = "--address") -> Iterator[Any]:
     """A connection to Ray for the time of a block; one that was there before is used, and left open.
 
     place: where the files of a cluster that is started here are, if its name is short enough for sockets.
+    option: by which a command was given the address.
 
     Raises EngineError for an address that does not answer, MissingExtraError without Ray.
     """
@@ -50,7 +51,7 @@ def cluster(address: str | None, place: Path | None = None) -> Iterator[Any]:
     if not were_here:
         with silence(), _own_signals():
             try:
-                _connect(ray, address, place)
+                _connect(ray, address, place, option)
             except BaseException:
                 ray.shutdown()
                 raise
@@ -85,20 +86,20 @@ def silence() -> Iterator[None]:
         yield
 
 
-def _connect(ray: Any, address: str | None, place: Path | None) -> None:
+def _connect(ray: Any, address: str | None, place: Path | None, option: str) -> None:
     if address is not None:
-        _check_address(address)
-        _check_answer(address)
+        _check_address(address, option)
+        _check_answer(address, option)
     own: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     if address is None and place is not None and len(str(place)) <= LONGEST:
         own["_temp_dir"] = str(place)
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="CRITICAL", **own)
     except Exception as error:  # Ray raises its own, Python's, and plain ones
-        raise _unusable(address, last_line(str(error))) from error
+        raise _unusable(address, last_line(str(error)), option) from error
 
 
-def _check_address(address: str) -> None:
+def _check_address(address: str, option: str) -> None:
     """Raise EngineError for what is no address, and at once where nobody listens."""
     if address == "auto":
         return
@@ -111,18 +112,18 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), TO_CONNECT).close()
     except (OSError, OverflowError) as error:
-        raise _unusable(address, why(error)) from error
+        raise _unusable(address, why(error), option) from error
 
 
-def _check_answer(address: str) -> None:
+def _check_answer(address: str, option: str) -> None:
     """Raise EngineError where it is not Ray that listens: by another process, since Ray tries for minutes."""
     command = [sys.executable, "-c", PROBE, address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TO_ANSWER, check=False)
     except subprocess.TimeoutExpired:
-        raise _unusable(address, f"no answer within {TO_ANSWER:.0f} s") from None
+        raise _unusable(address, f"no answer within {TO_ANSWER:.0f} s", option) from None
     if done.returncode:
-        raise _unusable(address, last_line(done.stderr))
+        raise _unusable(address, last_line(done.stderr), option)
 
 
 def head_of(ray: Any) -> str:
@@ -150,12 +151,12 @@ def check_head(address: str) -> None:
             return
 
 
-def _unusable(address: str | None, reason: str) -> EngineError:
+def _unusable(address: str | None, reason: str, option: str) -> EngineError:
     if address is None:
         return EngineError(f"no Ray cluster could be started on this machine ({reason})")
     return EngineError(
         f"address={address!r}: no Ray cluster answers there ({reason}); start one by `ray start --head` "
-        "with the RAY_AUTH_MODE of this shell, or leave --address out, and one is started on this machine"
+        f"with the RAY_AUTH_MODE of this shell, or leave {option} out, and one is started on this machine"
     )
 
 
