@@ -52,7 +52,9 @@ def served(prompts: Path, backbone: str, *options: str) -> Iterator[Server]:
         assert process.stdout is not None
         line = process.stdout.readline()  # it is written when requests are answered
         if not line:
-            raise RuntimeError(f"the server did not start: see {log.name}")
+            raise RuntimeError(
+                f"the server did not start: {Path(log.name).read_text(encoding='utf-8')[-500:]}"
+            )
         told = json.loads(line)
         yield Server(int(told["url"].rsplit(":", 1)[1].strip("/")), process, time.perf_counter() - began)
     finally:
