@@ -342,7 +342,12 @@ def test_files_that_may_be_open_are_raised_or_told(caplog: pytest.LogCaptureFixt
 def test_who_is_stuck_leaves(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     ended: list[int] = []
     monkeypatch.setattr(parts.os, "_exit", ended.append)
+    monkeypatch.setattr(parts, "LEAVE_SECONDS", 0.05)
     parts.leave("a batch lasts for 120 s")
+    assert ended == []  # those who wait hear why
+    for thread in threading.enumerate():
+        if thread.name == "promptlet-leave":
+            thread.join(5)
     assert ended == [1] and "to be started anew: a batch lasts for 120 s" in caplog.text
 
 
