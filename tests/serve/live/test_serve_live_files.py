@@ -1,4 +1,4 @@
-"""Prompt files that change under load, and disks that take nothing: no answer is wrong, or of a damaged file."""
+"""Prompt files that change under load, disks that take nothing: no answer is wrong, or of a damaged file."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def versions(mini: Any) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def expected(mini: Any, versions: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The library's probabilities (images, classes) by digest."""
+    """The library's probabilities of each image, by digest."""
     folder = tmp_path_factory.mktemp("own")
-    return {digest_of(data): learner_of(data, mini, folder).predict_proba(list(IMAGES)) for data in versions}
+    learners = {digest_of(data): learner_of(data, mini, folder) for data in versions}
+    return {key: [material.answers(own, image) for image in IMAGES] for key, own in learners.items()}
 
 
 class Answers:
@@ -75,7 +76,7 @@ class Answers:
         self.digests.add(one["digest"])
         if one["digest"] not in self.expected:
             self.wrong.append(f"an unknown version: {one}")
-        elif not material.is_alike(one, self.expected[one["digest"]][image], NAMES):
+        elif not material.is_alike(one, self.expected[one["digest"]][image]):
             self.wrong.append(f"a wrong answer: {one}")
 
 
@@ -219,6 +220,30 @@ def test_a_file_with_one_wrong_bit_is_never_served(
     )
     for name in names:
         (folder_of(live) / f"{name}.prompt").unlink()
+
+
+def test_a_folder_that_goes_away_and_comes_back(
+    live: Live, versions: list[bytes], expected: dict[str, Any]
+) -> None:
+    """As a disk in a network does: what was there goes on being served, and then it is followed again."""
+    folder, answers = folder_of(live), Answers(expected)
+
+    def ask(name: str) -> int:
+        reply = live.predict(IMAGES, [name], top=str(len(NAMES)))
+        answers.take(reply.status, reply.headers, reply.json)
+        return reply.status
+
+    assert ask("one") == 200
+    away = folder.rename(folder.with_name("away"))
+    try:
+        time.sleep(1)
+        assert ask("one") == 200 and live.get("/readyz").status == 200
+        assert live.ask("PUT", "/v1/prompts/x", versions[2], "application/octet-stream").status == 507
+    finally:
+        away.rename(folder)
+    place(folder, "later", versions[3], age=0)
+    wait_until(lambda: ask("later") == 200, 20, "it is not followed again")
+    assert ask("one") == 200 and answers.wrong == []
 
 
 # disks that take nothing

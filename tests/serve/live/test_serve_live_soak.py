@@ -143,7 +143,7 @@ async def watch(live: Live, end: float, seen: list[tuple[float, float]]) -> None
 
 def test_memory_stays_where_it_is(mini: Any, tmp_path: Path, figure: Any) -> None:
     versions = [dumps(drawn(mini, seed)) for seed in range(4)]
-    material.write(tmp_path / "prompts", a=fitted(mini, "rlp"), b=versions[0], c=fitted(mini, "tip-adapter"))
+    material.write(tmp_path / "prompts", a=fitted(mini, "rlp"), b=versions[0], c=fitted(mini, "tip_adapter"))
     file = tmp_path / "tokens.toml"
     tokens = {"tenant": add_token(file, "tenant")[0], "admin": add_token(file, "admin", admin=True)[0]}
     statuses: Counter[int] = Counter()

@@ -228,8 +228,8 @@ def test_one_who_floods_does_not_keep_others_waiting(world: World, figure: Any) 
     figure(
         f"alone, beside a flood, and the flood itself: p50 {ms['p50'][0]:.0f}, {ms['p50'][1]:.0f} and "
         f"{ms['p50'][2]:.0f} ms, p99 {ms['p99'][0]:.0f}, {ms['p99'][1]:.0f} and {ms['p99'][2]:.0f} ms "
-        f"({ms['p99'][1] / ms['p99'][0]:.1f} x); {flood.images[200] / 6:.0f} images/s in {batches:.0f} batches, "
-        f"{dict(flood.statuses)}; 32 images take {1000 * batch:.0f} ms"
+        f"({ms['p99'][1] / ms['p99'][0]:.1f} x); {flood.images[200] / 6:.0f} images/s in {batches:.0f} "
+        f"batches, {dict(flood.statuses)}; 32 images take {1000 * batch:.0f} ms"
     )
     assert set(beside.statuses) == {200} and flood.statuses[503] > 0 and flood.statuses[200] > 5
     assert beside.percentile(99) < 6 * batch + 0.3
