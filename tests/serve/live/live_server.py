@@ -173,7 +173,7 @@ def serving(
     live = Live(process, token=token)
     STARTED.append(live)
     assert process.stdout is not None and process.stderr is not None
-    readers = [_reading(process.stderr, live.lines.append), _reading(process.stdout, partial_told(live))]
+    readers = [_reading(process.stderr, live.lines.append), _reading(process.stdout, _taking(live))]
     try:
         wait_until(lambda: bool(live.told) or process.poll() is not None, START_SECONDS, "it does not start")
         assert live.told, f"the server did not start:\n{live.log()}"
@@ -192,11 +192,12 @@ def serving(
         process.stderr.close()
 
 
-def partial_told(live: Live) -> Callable[[str], None]:
-    """Takes the line that it writes once it listens."""
+def _taking(live: Live) -> Callable[[str], None]:
+    """Of the line that it writes once it listens; what it writes otherwise is that it does not."""
 
     def take(line: str) -> None:
-        live.told.update(json.loads(line))
+        if not live.told and '"url"' in line:
+            live.told.update(json.loads(line))
 
     return take
 
