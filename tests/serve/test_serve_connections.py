@@ -314,6 +314,19 @@ def test_the_rest_of_a_body_that_nobody_wanted_is_passed_over(running: Running) 
     assert running.seen == [0]
 
 
+def test_who_goes_on_sending_what_nobody_wanted_is_cut_off(running: Running) -> None:
+    began, sent = time.monotonic(), 0
+    with running.connect() as sock:
+        sock.sendall(b"POST /early HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert status_of(answer_of(sock)) == 200
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() < began + 4:
+                sock.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+                sent += 65_536
+    assert sent < 32 * 2**20  # what the system takes, while the server reads no more
+    assert running.seen == []
+
+
 @pytest.mark.parametrize("parser", PARSERS)
 def test_more_connections_than_there_may_be_are_told_so(parser: str) -> None:
     with Running(parser, Bounds(5, 5, 3)) as running, contextlib.ExitStack() as stack:

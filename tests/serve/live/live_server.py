@@ -83,9 +83,13 @@ class Live:
         return self.ask("GET", path, token=token, **headers)
 
     def predict(
-        self, images: Sequence[bytes], prompts: Sequence[str], token: str | None = None, **fields: str
+        self,
+        images: Sequence[bytes],
+        prompts: Sequence[str],
+        token: str | None = None,
+        **fields: str | Sequence[str],
     ) -> Reply:
-        body, kind = multipart(images, prompts=prompts, **{name: [value] for name, value in fields.items()})
+        body, kind = multipart(images, prompts=prompts, **fields)
         return self.ask("POST", "/v1/predict", body, kind, token)
 
     def metrics(self) -> dict[str, float]:
@@ -221,14 +225,14 @@ def wait_until(is_so: Callable[[], bool], within: float, otherwise: str) -> floa
     return time.monotonic() - began
 
 
-def multipart(images: Sequence[bytes], **fields: Sequence[str]) -> tuple[bytes, str]:
+def multipart(images: Sequence[bytes], **fields: str | Sequence[str]) -> tuple[bytes, str]:
     """A body of images, called 0, 1, ..., and fields, and its type."""
     parts = []
     for place, data in enumerate(images):
         head = f'Content-Disposition: form-data; name="images"; filename="{place}"\r\n'
         parts.append(f"--{BOUNDARY}\r\n{head}\r\n".encode() + data + b"\r\n")
     for name, values in fields.items():
-        for value in values:
+        for value in [values] if isinstance(values, str) else values:
             head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
             parts.append(f"{head}{value}\r\n".encode())
     return b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()]), f"multipart/form-data; boundary={BOUNDARY}"
@@ -242,7 +246,9 @@ def request(method: str, path: str, body: bytes = b"", kind: str = "", token: st
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-def predicting(images: Sequence[bytes], prompts: Sequence[str], token: str = "", **fields: str) -> bytes:
+def predicting(
+    images: Sequence[bytes], prompts: Sequence[str], token: str = "", **fields: str | Sequence[str]
+) -> bytes:
     """A request for answers, byte for byte."""
-    body, kind = multipart(images, prompts=prompts, **{name: [value] for name, value in fields.items()})
+    body, kind = multipart(images, prompts=prompts, **fields)
     return request("POST", "/v1/predict", body, kind, token)

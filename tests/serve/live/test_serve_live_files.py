@@ -210,6 +210,8 @@ def test_a_file_with_one_wrong_bit_is_never_served(
     wait_until(
         lambda: {*names} <= {one["name"] for one in live.get("/v1/prompts").json["prompts"]}, 5, "not seen"
     )
+    broken = lambda: [one["state"] for one in live.get("/v1/prompts").json["prompts"]].count("broken")  # noqa: E731
+    wait_until(lambda: broken() == 40, 8, "they are taken for files that are being written")
     for name in names:
         reply = live.predict(IMAGES, [name])
         answers.take(reply.status, reply.headers, reply.json)
@@ -316,7 +318,7 @@ def test_a_disk_that_fills_up_is_told_and_answers_go_on(
         (disk / "others").write_bytes(bytes(40_000))
         names = [f"class {number}" for number in range(60)]
         for turn in range(12):
-            reply = live.predict([IMAGES[0]], ["one"], class_names=f"thing {turn}")
+            reply = live.predict([IMAGES[0]], ["one"], class_names=[f"thing {turn}", "other"])
             assert reply.status == 200
             body = {"images": [], "prompts": ["one"], "class_names": [f"{name} {turn}" for name in names]}
             assert live.ask("POST", "/v1/predict", with_image(body), "application/json").status == 200

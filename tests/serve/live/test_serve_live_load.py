@@ -65,7 +65,7 @@ def test_ten_times_what_it_can_do_is_answered_or_refused_and_counted(live: Live,
 
     told = Told()
     stop = after(SECONDS)
-    clients = 24
+    clients = 40
     rest = clients * IMAGES / (TIMES * capacity)  # as many images a second as there shall be
     run(
         together(

@@ -57,8 +57,8 @@ class Traffic:
         return predicting([*some, *self.fresh(1)], ["a"], self.tokens["tenant"])
 
     def _names(self) -> bytes:
-        name = f"thing {self.draw.randrange(10**6)}"
-        return predicting(self.fresh(1), ["a"], self.tokens["tenant"], class_names=name)
+        names = [f"thing {self.draw.randrange(10**6)}", "other"]
+        return predicting(self.fresh(1), ["a"], self.tokens["tenant"], class_names=names)
 
     def _again(self) -> bytes:
         return predicting([material.jpeg(1)], ["a", "nowhere"], self.tokens["tenant"])

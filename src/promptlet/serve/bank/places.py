@@ -133,7 +133,7 @@ def _clear_away(entry: os.DirEntry[str]) -> None:
     if entry.name.startswith(".promptlet-") and entry.name.endswith(".tmp"):
         with suppress(OSError):
             if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_BEHIND:
-                os.unlink(entry.path)
+                Path(entry.path).unlink()
 
 
 class StoreSource:

@@ -19,6 +19,8 @@ from promptlet.serve.http.lingering import LINGER, Lingering
 HEAD_BYTES: Final = 64 * 1024
 FRAMING: Final = 8
 """Bytes of framing for each byte of a body: chunks of a single byte have six."""
+MOST_REST: Final = 256 * 1024
+"""Bytes of a body that are read after it was answered, so that the connection can be used again."""
 LEAST_READ: Final = 16 * 1024
 """Bytes of an answer that a client has to take in `Bounds.write_seconds`."""
 LAST: Final = 0.3
@@ -63,6 +65,7 @@ class Bounded:
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _rest_bytes = 0
     _unread = 0
     _is_last = False
 
@@ -81,8 +84,13 @@ class Bounded:
         before = self.cycle
         if self._is_idle:
             self._expect_head()
-            if before is None or not before.more_body:  # else it is the rest of a body that nobody wanted
+            if before is None or not before.more_body:
                 self._head_bytes += len(data)
+            else:  # the rest of a body that nobody wanted
+                self._rest_bytes += len(data)
+        if self._rest_bytes > MOST_REST:
+            self._close()
+            return
         super().data_received(data)  # type: ignore[misc]
         if self.cycle is not before:
             self._cancel_head()
@@ -179,7 +187,7 @@ class Bounded:
             self._expect_reading()
 
     def _cancel_head(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes = self._rest_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
