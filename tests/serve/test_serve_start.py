@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -436,8 +437,17 @@ def test_lines_are_one_each_whatever_stands_in_them(form: str) -> None:
         logging.getLogger("other").info("nor this")
         logging.getLogger("uvicorn.error").warning("nor this")
         logging.getLogger("other").warning("but this")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("of\nsomebody", stacklevel=1)
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 3 and "\x1b" not in lines[0] and "5 bytes" in lines[0] and len(lines[0]) < 2400
+    assert (
+        len(lines) == 4
+        and "somebody" in lines[3]
+        and "\x1b" not in lines[0]
+        and "5 bytes" in lines[0]
+        and len(lines[0]) < 2400
+    )
     assert "of pl_***" in lines[1] and "but this" in lines[2]
     if form == "json":
         assert json.loads(lines[0])["c"] == 3 and json.loads(lines[0])["level"] == "info"

@@ -71,7 +71,9 @@ class Connection:
 async def read_reply(reader: asyncio.StreamReader) -> Reply:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
-    return Reply(int(head[0][9:12]), headers, await reader.readexactly(int(headers["content-length"])))
+    return Reply(
+        int(head[0][9:12]), headers, await reader.readexactly(int(headers.get("content-length", "0")))
+    )
 
 
 @dataclass
