@@ -18,7 +18,7 @@ from live_server import Live, Reply, serving, wait_until
 from promptlet.promptfile import dumps
 
 pytestmark = pytest.mark.slow
-STUCK_SECONDS = 5.0
+STUCK_SECONDS = 4.0
 BROKEN = str(Path(__file__).parent / "broken_server.py")
 
 
