@@ -314,6 +314,15 @@ def test_the_rest_of_a_body_that_nobody_wanted_is_passed_over(running: Running) 
     assert running.seen == [0]
 
 
+def test_a_body_does_not_wait_until_its_head_is_acknowledged(running: Running) -> None:
+    with running.connect() as sock:
+        sock.sendall(GET)
+        assert status_of(answer_of(sock)) == 200
+        [connection] = running.server.server_state.connections
+        own = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
 def test_who_goes_on_sending_what_nobody_wanted_is_cut_off(running: Running) -> None:
     began, sent = time.monotonic(), 0
     with running.connect() as sock:
