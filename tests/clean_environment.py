@@ -10,8 +10,11 @@ import locale
 import os
 import time
 
-OURS = ("PROMPTLET_REALBED", "PROMPTLET_REALCLIP", "PROMPTLET_COOP_SPLITS")
-"""Where the tests find what lies outside the project: they stay."""
+OURS = (
+    *("PROMPTLET_REALBED", "PROMPTLET_REALCLIP", "PROMPTLET_COOP_SPLITS"),
+    *("PROMPTLET_SOAK_SECONDS", "PROMPTLET_OVERLOAD_SECONDS"),
+)
+"""Where the tests find what lies outside the project, and how long the long ones last: they stay."""
 PREFIXES = (
     *("PROMPTLET_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TRANSFORMERS_", "TORCH_", "RAY_", "ONEDNN_"),
     *("DNNL_", "MPL", "MATPLOTLIB", "LC_", "TTY_", "CLICOLOR", "XDG_"),

@@ -200,7 +200,9 @@ class Encoder:
 def _features(data: bytes) -> np.ndarray | ImageError:
     if not data.startswith(PNG):
         return ImageError("cannot identify image file")
-    return np.array([data[-1], 0, 3, 4], np.float32)
+    found = np.array([data[-1], 0, 3, 4], np.float32)
+    found.setflags(write=False)  # as those that are given to several
+    return found
 
 
 class Meters:

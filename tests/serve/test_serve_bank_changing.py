@@ -234,7 +234,7 @@ def test_what_a_killed_write_left_is_cleared_away(tmp_path: Path) -> None:
         path.write_bytes(b"half")
     for path in (old, foreign):
         os.utime(path, (0, time.time() - LEFT_BEHIND - 1))
-    FolderSource(tmp_path)
+    FolderSource(tmp_path).look()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".promptlet-cd.tmp", ".x.tmp"]
 
 

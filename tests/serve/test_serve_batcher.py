@@ -116,7 +116,7 @@ def own_threads() -> list[str]:
 
 def is_empty(batcher: Batcher[Any, Any, Any]) -> bool:
     own = batcher._places
-    return not (own.held or own.of_tenant or own._waiting or own._ready or own._preparing or batcher._begun)
+    return not (own.held or own.of_tenant or own._waiting or own._ready or own._ahead or batcher._begun)
 
 
 # turns and batches
@@ -179,22 +179,48 @@ def test_only_what_has_one_shape_is_worked_on_together(worker: Worker, made: Any
     assert all(len({item % 3 for item in batch}) == 1 for batch in worker.batches)
 
 
-def test_no_more_than_two_batches_are_prepared_ahead(worker: Worker, made: Any) -> None:
+def test_no_more_than_two_batches_are_prepared_ahead_and_not_all_of_one_tenant(
+    worker: Worker, made: Any
+) -> None:
     batcher = made(threads=3)
     worker.may_work.clear()
 
     async def scene() -> None:
-        first = asyncio.create_task(batcher.run(items("first")))
+        tasks = [asyncio.create_task(batcher.run(items("first")))]
         await until(worker.is_working.is_set)
-        rest = asyncio.create_task(batcher.run(items(*range(30))))
-        await until(lambda: len(worker.prepared) == 9)
-        await asyncio.sleep(0.02)  # time for one too many
+        for tenant, count in (("", 6), ("second", 2), ("third", 0)):
+            before = len(worker.prepared)
+            names = [f"{tenant}{i}" for i in range(12)]
+            tasks.append(asyncio.create_task(batcher.run(items(*names), tenant)))
+            await until(lambda before=before, count=count: len(worker.prepared) == before + count)
+            await asyncio.sleep(0.02)  # time for one too many
+            assert len(worker.prepared) == before + count
         assert len(worker.prepared) == 1 + 2 * 4
         worker.may_work.set()
-        await asyncio.gather(first, rest)
+        await asyncio.gather(*tasks)
 
     play(scene())
     assert max(map(len, worker.batches)) == 4
+    assert is_empty(batcher)
+
+
+def test_who_comes_while_another_fills_the_queue_is_in_the_next_batch(worker: Worker, made: Any) -> None:
+    batcher = made()
+    worker.may_work.clear()
+
+    async def scene() -> None:
+        tasks = [asyncio.create_task(batcher.run(items(*(f"a{i}" for i in range(15))), "a"))]
+        await until(lambda: len(worker.prepared) >= 6 and worker.is_working.is_set())
+        await asyncio.sleep(0.02)
+        tasks += [asyncio.create_task(batcher.run(items(f"{name}0", f"{name}1"), name)) for name in "bc"]
+        await until(lambda: {"b0", "c0"} <= set(worker.prepared))
+        await asyncio.sleep(0.02)
+        worker.may_work.set()
+        await asyncio.gather(*tasks)
+
+    play(scene())
+    assert {"b0", "c0"} < set(worker.batches[1])
+    assert is_empty(batcher)
 
 
 def test_tenants_take_turns_whoever_came_first_and_with_however_many(worker: Worker, made: Any) -> None:
@@ -311,12 +337,12 @@ def test_a_wait_that_would_be_too_long_is_refused_at_once_by_the_measured_rate(
 
     async def scene() -> None:
         tasks = [asyncio.create_task(batcher.run(items(*range(20)), "a"))]
-        await until(lambda: len(worker.prepared) == 12)  # of which 4 are in the batch
+        await until(lambda: len(worker.prepared) == 10)  # of which 4 are in the batch
         batcher._paces.extend([3.0, 1.0])  # the lower one counts: a first batch takes longer
         with pytest.raises(BusyError, match="its turn in about 16 s") as caught:
-            await batcher.run(items("x"), "a")  # 8 prepared, 8 waiting
+            await batcher.run(items("x"), "a")  # 6 prepared, 10 waiting
         assert caught.value.retry_after == 16
-        tasks += [asyncio.create_task(batcher.run(items("y"), "b"))]  # 8 prepared, 1 of the other's
+        tasks += [asyncio.create_task(batcher.run(items("y"), "b"))]  # it is in the next batch
         await until(lambda: batcher.held == 21)
         batcher._paces.extend([100.0] * 9)
         with pytest.raises(BusyError, match="no room") as caught:
@@ -336,14 +362,14 @@ def test_whose_asker_goes_away_frees_its_place_at_once(worker: Worker, made: Any
         first = asyncio.create_task(batcher.run(items("first")))
         await until(worker.is_working.is_set)
         gone = asyncio.create_task(batcher.run(items(*range(11))))
-        await until(lambda: len(worker.prepared) == 9)  # 8 wait for the worker, 3 to be prepared
+        await until(lambda: len(worker.prepared) == 7)  # 6 wait for the worker, 5 to be prepared
         behind = asyncio.create_task(batcher.run(items("behind"), "another"))
         await until(lambda: batcher.held == 13)
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
         assert batcher.held == 2
-        await until(lambda: "behind" in worker.prepared)  # there is room for it now
+        await until(lambda: "behind" in worker.prepared)
         next_one = asyncio.create_task(batcher.run(items(*range(20, 31))))
         await until(lambda: batcher.held == 13)
         worker.may_work.set()

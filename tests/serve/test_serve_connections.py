@@ -150,7 +150,6 @@ def running(shared: Running) -> Running:
 def test_connections_that_ask_for_nothing_are_closed_without_a_word(running: Running) -> None:
     socks = [socket.create_connection(running.sock.getsockname(), timeout=5) for _ in range(40)]
     try:
-        wait_until(lambda: running.open == 40)
         with running.connect() as other:  # they are in nobody's way
             other.sendall(GET)
             assert status_of(answer_of(other)) == 200
@@ -312,6 +311,28 @@ def test_the_rest_of_a_body_that_nobody_wanted_is_passed_over(running: Running) 
         sock.sendall(b"x" * 90_000 + GET)
         assert status_of(answer_of(sock)) == 200
     assert running.seen == [0]
+
+
+def test_a_body_does_not_wait_until_its_head_is_acknowledged(running: Running) -> None:
+    with running.connect() as sock:
+        sock.sendall(GET)
+        assert status_of(answer_of(sock)) == 200
+        [connection] = running.server.server_state.connections
+        own = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_who_goes_on_sending_what_nobody_wanted_is_cut_off(running: Running) -> None:
+    began, sent = time.monotonic(), 0
+    with running.connect() as sock:
+        sock.sendall(b"POST /early HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert status_of(answer_of(sock)) == 200
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() < began + 4:
+                sock.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+                sent += 65_536
+    assert sent < 32 * 2**20  # what the system takes, while the server reads no more
+    assert running.seen == []
 
 
 @pytest.mark.parametrize("parser", PARSERS)

@@ -123,7 +123,7 @@ def test_features_are_those_of_the_library(made: Any, tiny_backbone: Any, gate: 
         gate.is_open.clear()
         await until(gate.is_inside.is_set)
         rest = asyncio.create_task(encoder.encode(files))
-        await until(lambda: len(encoder._batcher._places._ready) == len(files))
+        await until(lambda: encoder._batcher._places._ahead.total() == len(files))
         gate.is_open.set()
         await first
         return await rest, [await encoder.encode([file], "another") for file in files]

@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -342,7 +343,12 @@ def test_files_that_may_be_open_are_raised_or_told(caplog: pytest.LogCaptureFixt
 def test_who_is_stuck_leaves(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     ended: list[int] = []
     monkeypatch.setattr(parts.os, "_exit", ended.append)
+    monkeypatch.setattr(parts, "LEAVE_SECONDS", 0.05)
     parts.leave("a batch lasts for 120 s")
+    assert ended == []  # those who wait hear why
+    for thread in threading.enumerate():
+        if thread.name == "promptlet-leave":
+            thread.join(5)
     assert ended == [1] and "to be started anew: a batch lasts for 120 s" in caplog.text
 
 
@@ -431,8 +437,17 @@ def test_lines_are_one_each_whatever_stands_in_them(form: str) -> None:
         logging.getLogger("other").info("nor this")
         logging.getLogger("uvicorn.error").warning("nor this")
         logging.getLogger("other").warning("but this")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("of\nsomebody", stacklevel=1)
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 3 and "\x1b" not in lines[0] and "5 bytes" in lines[0] and len(lines[0]) < 2400
+    assert (
+        len(lines) == 4
+        and "somebody" in lines[3]
+        and "\x1b" not in lines[0]
+        and "5 bytes" in lines[0]
+        and len(lines[0]) < 2400
+    )
     assert "of pl_***" in lines[1] and "but this" in lines[2]
     if form == "json":
         assert json.loads(lines[0])["c"] == 3 and json.loads(lines[0])["level"] == "info"

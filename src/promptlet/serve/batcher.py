@@ -258,7 +258,7 @@ class Batcher(Generic[Item, Prepared, Result]):
                     self._places.prepared(place, prepared, shape)
                     self._to_work.notify()
                 else:
-                    self._places.unprepared()
+                    self._places.unprepared(place)
                     self._end([(place, error)])
             del place, item, prepared, error  # or they are held until the next one comes
 

@@ -28,7 +28,8 @@ _LONGEST: Final = 2000
 
 @contextmanager
 def logging_to(form: str, level: str, stream: IO[str] | None = None) -> Iterator[None]:
-    """Inside, our loggers and uvicorn's write to ``stream``, else standard error; others' warnings as well.
+    """Inside, our loggers and uvicorn's write to ``stream``, else standard error; others' warnings as well,
+    and what they would write there by `warnings`.
 
     form: "json", "console", or "auto": console on a terminal. level: of ours. Loggers are put back at the
     end.
@@ -73,8 +74,10 @@ def logging_to(form: str, level: str, stream: IO[str] | None = None) -> Iterator
             logger.setLevel(levels[name])
             logger.handlers = [handler]
             logger.propagate = False
+        logging.captureWarnings(True)
         yield
     finally:
+        logging.captureWarnings(False)
         for name, (old, handlers, propagate) in before.items():
             loggers[name].setLevel(old)
             loggers[name].handlers, loggers[name].propagate = handlers, propagate

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from promptlet.serve.encoder import Encoder
     from promptlet.serve.meters import Meters
 
+LEAVE_SECONDS = 0.5
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -195,7 +198,17 @@ def facts_of(backbone: Backbone) -> dict[str, Any]:
 
 
 def leave(reason: str) -> None:
-    """The process ends at once: threads that hang would hold it for ever. Whoever runs it starts it anew."""
+    """The process ends in a moment, when those who wait have heard why: threads that hang would hold it for
+    ever. Whoever runs it starts it anew."""
     _logger.critical("the server ends with exit code 1, to be started anew: %s", reason)
+    flush()
+    try:
+        threading.Thread(target=_end, name="promptlet-leave", daemon=True).start()
+    except RuntimeError:  # there is no room for a thread
+        os._exit(1)
+
+
+def _end() -> None:
+    time.sleep(LEAVE_SECONDS)
     flush()
     os._exit(1)

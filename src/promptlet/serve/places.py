@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Hashable, Mapping
-from itertools import count
+from itertools import chain, count, islice, zip_longest
 from time import monotonic
 from typing import Any
 
@@ -43,16 +43,21 @@ class Place:
 
 
 class Places:
-    """``queue`` places at most, ``most_of_tenant`` of one tenant; 2 * ``most`` prepared or being prepared,
-    and ``most`` in a batch."""
+    """``queue`` places at most, ``most_of_tenant`` of one tenant; 2 * ``most`` prepared or being prepared, of
+    one tenant three quarters of these, and ``most`` in a batch.
+
+    Tenants take turns in being prepared and again in each batch. So who comes alone while another one fills
+    the queue finds a thread that prepares, and is in the next batch.
+    """
 
     def __init__(self, most: int, queue: int, most_of_tenant: int) -> None:
         self.most, self.queue, self.most_of_tenant = most, queue, most_of_tenant
         self.held: dict[tuple[str, Hashable], Place] = {}
         self.of_tenant: Counter[str] = Counter()
         self._waiting: OrderedDict[str, OrderedDict[Hashable, Place]] = OrderedDict()
-        self._ready: OrderedDict[Place, Hashable] = OrderedDict()
-        self._preparing = 0
+        self._ready: OrderedDict[str, OrderedDict[Place, Hashable]] = OrderedDict()
+        self._ahead: Counter[str] = Counter()  # prepared or being prepared, by tenant
+        self._most_ahead = (3 * most + 1) // 2
         self._numbers = count()
 
     def has_room(self, tenant: str, more: int, beyond: int = 0) -> bool:
@@ -64,9 +69,9 @@ class Places:
 
     def ahead(self, tenant: str) -> int:
         """How many have their turn before the next one of ``tenant``."""
-        mine = len(self._waiting.get(tenant, ()))
-        others = (min(len(line), mine + 1) for name, line in self._waiting.items() if name != tenant)
-        return len(self._ready) + self._preparing + mine + sum(others)
+        before = Counter({name: len(line) for name, line in self._waiting.items()}) + self._ahead
+        mine = before.pop(tenant, 0)
+        return mine + sum(min(theirs, mine + 1) for theirs in before.values())
 
     def new(self, tenant: str, items: Mapping[Hashable, Any]) -> list[Hashable]:
         """Those that have no place yet."""
@@ -88,38 +93,49 @@ class Places:
 
     def prepare(self) -> Place | None:
         """The next to be prepared, of each tenant in turn; None where there is none, or enough is."""
-        if self._preparing + len(self._ready) >= 2 * self.most or not self._waiting:
+        if self._ahead.total() >= 2 * self.most:
             return None
-        tenant, line = self._waiting.popitem(last=False)
+        tenant = next((name for name in self._waiting if self._ahead[name] < self._most_ahead), None)
+        if tenant is None:
+            return None
+        line = self._waiting.pop(tenant)
         _, place = line.popitem(last=False)
         if line:
             self._waiting[tenant] = line  # behind the others
         place.state = PREPARING
-        self._preparing += 1
+        self._ahead[tenant] += 1
         return place
 
     def prepared(self, place: Place, prepared: Any, shape: Hashable) -> None:
         """It is, unless it ended meanwhile."""
-        self._preparing -= 1
-        if place.state != ENDED:
+        if place.state == ENDED:
+            self._leave(place)
+        else:
             place.state, place.prepared = PREPARED, prepared
-            self._ready[place] = shape
+            self._ready.setdefault(place.tenant, OrderedDict())[place] = shape
 
-    def unprepared(self) -> None:
-        """One cannot be."""
-        self._preparing -= 1
+    def unprepared(self, place: Place) -> None:
+        """It cannot be."""
+        self._leave(place)
 
     def batch(self) -> list[Place]:
-        """Of what is prepared, what goes together with the first, in the order of acceptance."""
+        """Of what is prepared, what goes together with the first, of each tenant in turn; in the order of
+        acceptance."""
         if not self._ready:
             return []
-        shape = next(iter(self._ready.values()))
-        batch = [place for place, own in self._ready.items() if own == shape][: self.most]
-        batch.sort(key=lambda place: place.number)
+        first = next(iter(self._ready.values()))
+        shape = next(iter(first.values()))
+        alike = [[place for place, own in line.items() if own == shape] for line in self._ready.values()]
+        turns = chain.from_iterable(zip_longest(*alike))
+        batch = list(islice((place for place in turns if place is not None), self.most))
         now = monotonic()
         for place in batch:
-            del self._ready[place]
+            self._unready(place)
             place.state, place.moved = WORKING, now
+        for tenant in dict.fromkeys(place.tenant for place in batch):
+            if tenant in self._ready:
+                self._ready.move_to_end(tenant)  # behind the others
+        batch.sort(key=lambda place: place.number)
         return batch
 
     def end(self, place: Place) -> None:
@@ -129,10 +145,24 @@ class Places:
             del line[place.key]
             if not line:
                 del self._waiting[place.tenant]
-        self._ready.pop(place, None)
+        elif place.state == PREPARED:
+            self._unready(place)
         place.state, place.prepared, place.item = ENDED, None, None
         place.moved = monotonic()
         del self.held[place.tenant, place.key]
         self.of_tenant[place.tenant] -= 1
         if not self.of_tenant[place.tenant]:
             del self.of_tenant[place.tenant]
+
+    def _unready(self, place: Place) -> None:
+        line = self._ready[place.tenant]
+        del line[place]
+        if not line:
+            del self._ready[place.tenant]
+        self._leave(place)
+
+    def _leave(self, place: Place) -> None:
+        """It is not prepared ahead any more."""
+        self._ahead[place.tenant] -= 1
+        if not self._ahead[place.tenant]:
+            del self._ahead[place.tenant]

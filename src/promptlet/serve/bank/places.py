@@ -20,8 +20,9 @@ from promptlet.promptfile.container import MAX_FILE_BYTES
 from promptlet.promptfile.files import write_whole
 from promptlet.serve.bank.sources import SUFFIX, Seen, Source, name_of, unnameable
 
-LEFT_BEHIND = 600.0
-"""Seconds after which a temporary file of ours is nobody's any more."""
+LEFT_BEHIND = 60.0
+"""Seconds after which a temporary file of ours is nobody's any more: of a program that was killed while it
+wrote a few kilobytes."""
 TIMES = ("mtime", "LastModified", "last_modified", "modified", "updated", "created")
 IDENTITIES = (
     "ETag",
@@ -60,7 +61,6 @@ class FolderSource:
         self.folder: Path | None = folder
         self.where = str(folder)
         self._folder = folder
-        self._clear_away()
 
     def look(self, names: Iterable[str] | None = None) -> dict[str, Seen]:
         """As in `Source`."""
@@ -71,6 +71,8 @@ class FolderSource:
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 name = name_of(entry.name)
+                if name is None:
+                    _clear_away(entry)
                 seen = None if name is None else self._seen(entry, name)
                 if name is not None and seen is not None:
                     found[name] = seen
@@ -125,13 +127,13 @@ class FolderSource:
             finally:
                 os.close(number)
 
-    def _clear_away(self) -> None:
-        """What a write left that was killed."""
+
+def _clear_away(entry: os.DirEntry[str]) -> None:
+    """What a write left that was killed."""
+    if entry.name.startswith(".promptlet-") and entry.name.endswith(".tmp"):
         with suppress(OSError):
-            for path in self._folder.glob(".promptlet-*.tmp"):
-                with suppress(OSError):
-                    if time.time() - path.stat().st_mtime > LEFT_BEHIND:
-                        path.unlink()
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_BEHIND:
+                Path(entry.path).unlink()
 
 
 class StoreSource:

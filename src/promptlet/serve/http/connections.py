@@ -7,7 +7,9 @@ client to read. Here each of these has its time, a head its size, and connection
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -19,6 +21,8 @@ from promptlet.serve.http.lingering import LINGER, Lingering
 HEAD_BYTES: Final = 64 * 1024
 FRAMING: Final = 8
 """Bytes of framing for each byte of a body: chunks of a single byte have six."""
+MOST_REST: Final = 256 * 1024
+"""Bytes of a body that are read after it was answered, so that the connection can be used again."""
 LEAST_READ: Final = 16 * 1024
 """Bytes of an answer that a client has to take in `Bounds.write_seconds`."""
 LAST: Final = 0.3
@@ -67,11 +71,13 @@ class Bounded:
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _rest_bytes = 0
     _unread = 0
     _is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """From now on the time of its first head counts."""
+        _send_at_once(transport)
         super().connection_made(Lingering(transport, self.loop, self._has_rest))  # type: ignore[misc]
         if len(self.connections) > self.bounds.connections:
             self.refuse(FULL)
@@ -85,8 +91,13 @@ class Bounded:
         before = self.cycle
         if self._is_idle:
             self._expect_head()
-            if before is None or not before.more_body:  # else it is the rest of a body that nobody wanted
+            if before is None or not before.more_body:
                 self._head_bytes += len(data)
+            else:  # the rest of a body that nobody wanted
+                self._rest_bytes += len(data)
+        if self._rest_bytes > MOST_REST:
+            self._close()
+            return
         super().data_received(data)  # type: ignore[misc]
         if self.cycle is not before:
             self._cancel_head()
@@ -183,7 +194,7 @@ class Bounded:
             self._expect_reading()
 
     def _cancel_head(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes = self._rest_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -236,6 +247,13 @@ def protocol_class(
         bases = (Bounded, H11Protocol)
     make: Callable[..., type[asyncio.Protocol]] = type
     return make("BoundedProtocol", bases, {"bounds": bounds})
+
+
+def _send_at_once(transport: asyncio.Transport) -> None:
+    """The body of an answer does not wait until the client has acknowledged its head: 40 ms on a connection
+    that is used again. asyncio asks for that itself, but of sockets that were made with TCP by name alone."""
+    with suppress(OSError, AttributeError):  # a socket that is none of TCP, or gone
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _as_bytes(refusal: Refusal) -> bytes:

@@ -56,5 +56,5 @@ class GiveFeatures:
 
 def _told(one: Any) -> dict[str, Any]:
     if isinstance(one, np.ndarray):
-        return {"features": unit(torch.from_numpy(one)[None])[0].tolist()}
+        return {"features": unit(torch.from_numpy(np.array(one))[None])[0].tolist()}
     return {"error": error_of(one)}
