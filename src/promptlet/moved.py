@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any, cast
 
 _METHODS = {
     "both_towers": ("consistency", "deep_prompt", "ivlp", "maple", "mmlop", "promptsrc", "vpt"),
@@ -40,11 +40,17 @@ MOVED = {
 """Old name of a module to its new one, below ``promptlet``."""
 
 
-class OldNames(MetaPathFinder, Loader):
-    """Finds a module by its old name: a module of that name with all that the new one has."""
+class OldNames:
+    """Finds a module by its old name: a module of that name with all that the new one has.
+
+    A finder and loader as `importlib.abc` has them, whose import would take longer than all that is here.
+    """
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Python's own."""
 
     def find_spec(self, name: str, *_: object, **__: object) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name.removeprefix("promptlet.") in MOVED else None
+        return ModuleSpec(name, cast(Any, self)) if name.removeprefix("promptlet.") in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
         new = import_module(f"promptlet.{MOVED[module.__name__.removeprefix('promptlet.')]}")
@@ -54,4 +60,4 @@ class OldNames(MetaPathFinder, Loader):
 def know_old_names() -> None:
     """Let older pickles, and older methods of one's own, find what they name."""
     if not any(type(finder).__qualname__ == OldNames.__qualname__ for finder in sys.meta_path):
-        sys.meta_path.append(OldNames())
+        sys.meta_path.append(cast(Any, OldNames()))

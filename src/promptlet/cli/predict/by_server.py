@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.predict.asking import Question
-from promptlet.client import Client, Prediction
 from promptlet.errors import DataError, OptionError, ServiceError, why
 
 if TYPE_CHECKING:
+    from promptlet.client import Client, Prediction
     from promptlet.data import FeatureCache
     from promptlet.own_images.answering import Answered
     from promptlet.web.loading import Loader

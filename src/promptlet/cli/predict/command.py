@@ -17,7 +17,6 @@ from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
 from promptlet.cli.shell import Device, Dtype, Json, NewNames, NoCache, emit_json, examples, tell_notes
 from promptlet.cli.stopping import Interrupted
-from promptlet.client import Client
 from promptlet.errors import OptionError
 
 EXAMPLES = examples(
@@ -143,6 +142,8 @@ def command(
         asked = ByFile(file, question, backbone, device, dtype, no_cache)
         _answer(asked, images, form, allow_urls, resume, skip_bad)
         return
+    from promptlet.client import Client
+
     with Client(server, read_token(token_file), allow_http=allow_http) as client:
         _answer(ByServer(client, str(file), question), images, form, allow_urls, resume, skip_bad)
 
