@@ -178,7 +178,7 @@ def test_both_ends_together_give_what_the_library_gives(tiny_backbone: Backbone,
     expected = encode_images(tiny_backbone, [str(path) for path in paths])[0]
 
     async def both_ends() -> None:
-        given = ServeSettings(device="cpu", log_level="error", queue_images=8).model_dump()
+        given = ServeSettings(device="cpu", log_level="error", queue_images=4).model_dump()
         encoder = ClusterEncoder(given, tiny_backbone.name)
         try:
             front = RemoteEncoder(InProcess(encoder), tiny_backbone.fingerprint)

@@ -115,13 +115,18 @@ def test_ten_times_what_it_can_do_is_answered_or_refused_and_counted(live: Live,
     assert now["promptlet_queue_images"] == 0 and now["promptlet_held_body_bytes"] == 0
 
 
-def test_a_request_is_refused_when_its_tenant_holds_its_share(live: Live) -> None:
-    """Counted in images: a request of more than the share is never accepted, and says so."""
-    files = [material.unlike(material.jpeg(1), place) for place in range(128)]
-    assert live.predict(files, ["pets"]).status == 200
-    reply = live.predict([*files, material.jpeg(2)], ["pets"])
-    assert reply.status == 413 and "128" in reply.json["detail"]
-    live.idle()
+def test_a_request_of_more_than_is_ever_accepted_says_so(
+    prompt: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Counted in images, not in requests."""
+    folder = tmp_path_factory.mktemp("small") / "prompts"
+    material.write(folder, pets=prompt)
+    files = [material.unlike(material.jpeg(1), place) for place in range(21)]
+    with serving(folder, "queue_images=20", "batch=4") as small:
+        assert small.predict(files[:20], ["pets"]).status == 200
+        reply = small.predict(files, ["pets"])
+        assert reply.status == 413 and "allowed: 20" in reply.json["detail"]
+        small.idle()
 
 
 # its end
