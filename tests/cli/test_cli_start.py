@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from promptlet import PromptClassifier
-from promptlet.cli import WAITING, wait_asleep
+from promptlet.cli import SPINS, WAITING, wait_asleep
 
 SPARED = (
     *("transformers", "sklearn", "scipy", "pandas", "joblib", "matplotlib", "jinja2", "sympy", "networkx"),
@@ -45,13 +45,14 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
 ) -> None:
     for name in WAITING:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is as before afterwards
-    monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name in WAITING:
+        monkeypatch.setenv(name, "")  # so that it is as before afterwards
+        monkeypatch.delenv(name)
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     wait_asleep()
     said = {name: os.environ[name] for name in WAITING if name in os.environ}
-    assert said == (own or {"OMP_WAIT_POLICY": "PASSIVE"})
+    assert said == (own or {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS})
 
 
 @pytest.fixture(scope="module")
