@@ -26,6 +26,7 @@ def _use_onednn(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and x.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
+        and not torch.compiler.is_compiling()  # whose own calls of the kernel want weights laid out for them
     )
 
 
