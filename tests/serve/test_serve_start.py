@@ -86,7 +86,7 @@ class World:
             device="cpu",
             arithmetic="float32",
         )
-        bank = SimpleNamespace(listed=lambda: self.prompts)
+        bank = SimpleNamespace(listed=lambda: self.prompts, close=lambda: None)
         meters = SimpleNamespace(held_body_bytes=SimpleNamespace(set=lambda _: None))
 
         def make_parts(settings: ServeSettings, tokens: Any) -> parts.Parts:

@@ -247,7 +247,8 @@ class LocalEncoder:
     @own_arithmetic()
     def _check(self) -> None:
         """Raise where the tower does not encode a grey image."""
-        pixels = torch.zeros((1, 3, *self._spec.output_size), dtype=torch.float32)
+        shape = 1, 3, *self._spec.output_size
+        pixels = torch.zeros(shape, dtype=torch.float32, device=self._backbone.device)
         if not bool(self._backbone.images.encode(pixels).isfinite().all()):
             raise RuntimeError("the features of a grey image are no numbers")
 

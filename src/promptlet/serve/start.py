@@ -111,6 +111,7 @@ async def _serve(
         await server.serve(sockets=[sock])
     finally:
         await parts.encoder.close(0.0 if server is None else LAST_SECONDS)
+        parts.bank.close()
 
 
 def names_of(place: Place, parts: Parts) -> frozenset[str] | None:

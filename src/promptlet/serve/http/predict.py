@@ -112,8 +112,10 @@ class _Work:
     features: Features
 
     def is_small(self) -> bool:
-        classes = sum(len(one.names) for one in self.answerers if not isinstance(one, Exception))
-        return classes * len(self.images) <= IN_PLACE
+        able = [one for one in self.answerers if not isinstance(one, Exception)]
+        if any(one.matrix is None for one in able):  # it may have to wait for the text tower
+            return False
+        return sum(len(one.names) for one in able) * len(self.images) <= IN_PLACE
 
     def response(self) -> Response:
         """What prompts say of each image; where nothing is said of any, the problem with the results."""
