@@ -14,8 +14,16 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 
 from promptlet.classifier.deciding import Rule
-from promptlet.serve.http.bodies import IN_PLACE, PREDICT_FIELDS, Given, Limits, read_bytes, read_given
-from promptlet.serve.http.fields import Asked, check_answers, settle
+from promptlet.serve.http.bodies import (
+    IN_PLACE,
+    MOST_VALUES,
+    PREDICT_FIELDS,
+    Given,
+    Limits,
+    read_bytes,
+    read_given,
+)
+from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
 from promptlet.serve.http.problems import Problem
 
 BOUNDARY = "xYz"
@@ -424,3 +432,18 @@ def test_who_goes_away_while_sending_is_noticed() -> None:
     gone._receive = receive
     with pytest.raises(ClientDisconnect):
         asyncio.run(read_given(gone, PREDICT_FIELDS, Limits()))
+
+
+def test_json_of_very_many_values_is_refused_before_it_is_read() -> None:
+    body = b'{"prompts": [' + b"[]," * MOST_VALUES + b"[]]}"
+    with pytest.raises(Problem, match="the JSON has about") as found:
+        asyncio.run(read_given(request(body, JSON, size=1 << 20), PREDICT_FIELDS, Limits()))
+    assert found.value.kind.slug == "body-too-large"
+
+
+def test_class_features_of_one_request_are_bounded() -> None:
+    limits = Limits(max_class_bytes=4 * 100 * 8)
+    check_classes(100, 8, limits)
+    with pytest.raises(Problem, match="101 classes together") as found:
+        check_classes(101, 8, limits)
+    assert found.value.kind.slug == "body-too-large"

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 from promptlet.backbones import load_backbone, write_text_features
 from promptlet.errors import BackboneError, BusyError, ImageError, OptionError, ServiceError
 from promptlet.features import encode_images
-from promptlet.serve.encoder import LocalEncoder
+from promptlet.serve.encoder import MOST_SCANS, SCAN, LocalEncoder
 from promptlet.serve.meters import Meters
 
 Tower = Callable[[torch.Tensor], torch.Tensor]
@@ -483,3 +483,15 @@ def test_each_image_is_counted_once_whatever_happens(
     assert sum(found.values()) == asked[0]
     assert found == ends
     assert min(ends.values()) > 0
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_and_costs_itself_alone(made: Any) -> None:
+    """Each of its scans passes over all pixels."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "JPEG", progressive=True)
+    sound = file.getvalue()
+    assert 1 < sound.count(SCAN) <= MOST_SCANS
+    hostile = sound[:-2] + (SCAN + bytes(10)) * MOST_SCANS + sound[-2:]
+    refused, found = play(made().encode([hostile, sound]))
+    assert isinstance(refused, ImageError) and "scans" in str(refused)
+    assert not isinstance(found, ImageError)

@@ -32,6 +32,8 @@ HASHED_HERE = 256 << 10
 """Bytes of a request's images that are hashed on the event loop: a quarter of a millisecond."""
 OWN_BYTES = 512
 """Of kept features, beside their numbers: the key, and the place in the order."""
+JPEG, SCAN, MOST_SCANS = b"\xff\xd8", b"\xff\xda", 200
+"""How a JPEG file begins, and each of its scans."""
 PROBE = "\0probe"
 """The tenant of `probe`: no caller's name."""
 PROBE_HEADER = b"P6 8 8 255\n"
@@ -226,6 +228,7 @@ class LocalEncoder:
 
     @own_numbers()
     def _decoded(self, asked: _Asked) -> _Decoded:
+        check_scans(asked.image)
         wanted = View(asked.image, name_of(asked.image), asked.content, 0)
         return _Decoded(asked, decode(wanted, self._spec, self._is_reduced, self._max_pixels))
 
@@ -256,6 +259,16 @@ class LocalEncoder:
         if self._meters is not None:
             self._meters.encoder_failures.inc()
         self._on_stuck(reason)
+
+
+def check_scans(image: bytes) -> None:
+    """Raise ImageError for a JPEG of very many scans, each of which passes over all pixels: five megabytes of
+    them would keep a decoder for minutes. Of a sound file each marker stands for one; pictures have ten."""
+    scans = image.count(SCAN) if image.startswith(JPEG) else 0
+    if scans > MOST_SCANS:
+        raise ImageError(
+            f"{name_of(image)}: a JPEG of {scans:,} scans, and {MOST_SCANS} are decoded; save it again"
+        )
 
 
 def _hashed(images: Sequence[bytes]) -> list[str | ImageError]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5
+LEAST_CLASS_BYTES = 64 << 20
+"""Of class features, that a request may need whatever is kept."""
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -166,6 +168,7 @@ def make_app(
         max_class_names=settings.max_class_names,
         max_answers=settings.max_answers,
         max_prompt_bytes=settings.max_prompt_bytes,
+        max_class_bytes=max(settings.class_bytes, LEAST_CLASS_BYTES),
         max_urls=settings.max_urls,
         metrics_open=settings.metrics_open,
         request_seconds=settings.request_seconds,

@@ -201,6 +201,11 @@ class Bank:
             _check_not_being_written(listed)
             try:
                 return _called(await self._making.get(key, partial(self._make, name, key)), name)
+            except UnfitError as error:
+                if name in str(error):
+                    raise
+                # it tells the name of a prompt of the same content, which is nobody else's business
+                return await self._making.get((name, *key), partial(self._make, name, key))
             except ChangedError:
                 await self.refresh_soon([name])
         raise _too_fast(name)

@@ -26,6 +26,8 @@ IMAGE_FIELDS: Final = (IMAGES,)
 PREDICT_FIELDS: Final = (IMAGES, "prompts", "class_names", "top", "threshold", "reject", "new_names")
 NAME_LENGTH: Final = 200
 """Characters of a file's name that are told back."""
+MOST_VALUES: Final = 200_000
+"""Commas and brackets of a JSON body; base64 has none."""
 IN_PLACE: Final = 1 << 18
 """Bytes that are decoded without a thread of their own."""
 FORMS: Final = "multipart/form-data, application/json, or one image as it is with Content-Type image/*"
@@ -35,8 +37,9 @@ FORMS: Final = "multipart/form-data, application/json, or one image as it is wit
 class Limits:
     """Numbers that hold for one request; bytes and seconds.
 
-    max_answers: images times prompts times likeliest classes. max_prompt_bytes: of a prompt file that is put.
-    max_urls: addresses of images. metrics_open: whether /metrics needs no token where there are tokens.
+    max_answers: images times prompts times likeliest classes. max_class_bytes: of the class features of all
+    prompts. max_prompt_bytes: of a prompt file that is put. max_urls: addresses of images. metrics_open:
+    whether /metrics needs no token where there are tokens.
     """
 
     max_body_bytes: int = 64 * 2**20
@@ -45,6 +48,7 @@ class Limits:
     max_class_names: int = 10_000
     max_answers: int = 250_000
     max_prompt_bytes: int = 16 * 2**20
+    max_class_bytes: int = 512 * 2**20
     max_urls: int = 16
     request_seconds: float = 60.0
     allow_urls: bool = False
@@ -199,6 +203,13 @@ def told_name(name: str) -> str:
 
 def add_json(given: Given, body: bytes) -> None:
     """What a JSON body holds. Of a key that is there twice the last counts."""
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if values > MOST_VALUES:  # each takes much more memory than its byte, before any of it can be checked
+        raise Problem(
+            "body-too-large",
+            f"the JSON has about {values:,} values; {MOST_VALUES:,} are read: ask for less in one request",
+            allowed=MOST_VALUES,
+        )
     try:
         found = msgspec.json.decode(body)
     except RecursionError:

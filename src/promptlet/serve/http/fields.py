@@ -168,6 +168,19 @@ def _check_work(asked: Asked, given: Given) -> None:
         )
 
 
+def check_classes(classes: int, features: int, limits: Limits) -> None:
+    """Raises Problem where the class features of one request, classes times features, would not fit: they are
+    all held while it is answered."""
+    held = 4 * classes * features
+    if held > limits.max_class_bytes:
+        raise Problem(
+            "body-too-large",
+            f"the prompts have {classes:,} classes together, whose features take {held:,} bytes; "
+            f"{limits.max_class_bytes:,} are held for one request: ask fewer prompts or class names at once",
+            allowed=limits.max_class_bytes,
+        )
+
+
 def check_answers(images: int, classes: Sequence[int], asked: Asked, limits: Limits) -> None:
     """Raises Problem where more would be told than is in one answer. classes: of each prompt; 0: unknown."""
     told = images * sum(min(asked.rule.top, max(count, 1)) for count in classes)

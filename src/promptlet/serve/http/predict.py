@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from promptlet.errors import ImageError, OptionError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
-from promptlet.serve.http.fields import Asked, check_answers, settle
+from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
 from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
 from promptlet.serve.http.urls import Urls
@@ -48,9 +48,9 @@ class Predict:
         prompts = self._prompts(caller, asked)
         tell(request, images=len(given.images), prompts=len(prompts))
         names = asked.class_names
-        check_answers(
-            len(given.images), [len(names or ()) or one.classes for one in prompts], asked, shared.limits
-        )
+        classes = [len(names or ()) or one.classes for one in prompts]
+        check_classes(sum(classes), int(shared.backbone.get("feature_dim", 0)), shared.limits)
+        check_answers(len(given.images), classes, asked, shared.limits)
         self.urls.check(given.images)
         work = self._answer(caller, asked, [one.name for one in prompts], given.images)
         return await within(request, shared.limits.request_seconds, work)

@@ -71,7 +71,9 @@ class Prompts:
             raise unknown_prompt([listed.name]) from None
         except PromptFileError as error:
             facts = {"reason": listed.reason or str(error)}
-        return json({**facts_of(listed), **facts}, headers=_head(listed))
+        told = {**facts_of(listed), **facts}
+        tag = {"ETag": f'"{told["digest"]}"'} if told["digest"] else {}  # it may be another by now
+        return json(told, headers={**_head(listed), **tag})
 
     async def vectors(self, request: Request) -> Response:
         """Normalised class features (C, D), float32: as JSON, or as a .npy file."""
