@@ -35,6 +35,7 @@ def test_thousands(tmp_path: Path) -> None:
         "PROMPTLET_CACHE": str(tmp_path / "cache"),
         "HF_HOME": str(tmp_path / "hf"),
         "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
     environment = {**os.environ, **places}
     command = [sys.executable, fuzz.__file__, str(tmp_path / "in"), str(EACH), *kinds]
