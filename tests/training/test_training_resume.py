@@ -318,7 +318,8 @@ def report(r):
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it as ignored
 torch.set_num_threads(1)
-method = Linear(SimpleNamespace(fingerprint="f", device=torch.device("cpu")), ["a", "b"])
+backbone = SimpleNamespace(fingerprint="f", arithmetic="float32", device=torch.device("cpu"))
+method = Linear(backbone, ["a", "b"])
 features = torch.tensor([[[1.0, 0, 0], [0, 1.0, 0]]])
 schedule = Schedule("long", lr=0.1, epochs=int(sys.argv[2]), batch_size=None)
 labels = torch.tensor([0, 1])
