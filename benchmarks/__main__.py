@@ -28,9 +28,9 @@ from benchmarks import (
 )
 from benchmarks.fit import whole as fit
 from benchmarks.many_classes import fits, sampled
-from benchmarks.serve import cluster as serve_ray
 from benchmarks.serve import prompts as serve_prompts
 from benchmarks.serve import throughput as serve
+from benchmarks.serve.cluster import scenes as serve_ray
 
 BENCHMARKS = {
     "text-step": text_step,

@@ -37,13 +37,17 @@ class Load:
 
 def predict(images: Sequence[bytes], prompts: Sequence[str], top: int = 1) -> bytes:
     """One request, head and body, of images and prompts."""
-    parts = [
-        _part(f'name="images"; filename="{i}.jpg"', data, b"image/jpeg") for i, data in enumerate(images)
-    ]
+    body, kind = form([(f"{i}.jpg", data) for i, data in enumerate(images)], prompts, top)
+    return _request("POST", "/v1/predict", body, kind.encode())
+
+
+def form(images: Sequence[tuple[str, bytes]], prompts: Sequence[str], top: int = 1) -> tuple[bytes, str]:
+    """A multipart body of images with their names, and its type."""
+    parts = [_part(f'name="images"; filename="{name}"', data, b"image/jpeg") for name, data in images]
     parts += [_part('name="prompts"', name.encode(), b"text/plain") for name in prompts]
     parts.append(_part('name="top"', str(top).encode(), b"text/plain"))
     body = b"".join(parts) + b"--" + BOUNDARY + b"--\r\n"
-    return _request("POST", "/v1/predict", body, b"multipart/form-data; boundary=" + BOUNDARY)
+    return body, f"multipart/form-data; boundary={BOUNDARY.decode()}"
 
 
 def get(path: str) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from loopback import Asked, Loopback, Reply, as_json, listening, problem
 
 import promptlet
-from promptlet.classifier.deciding import Rule, decide
+from promptlet.classifier.answers.deciding import Rule, decide
 from promptlet.cli.predict import by_server
 from promptlet.errors import ImageError
 from promptlet.web import loading

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import BackboneError, ImageError, OptionError
 from promptlet.own_images.answering import BATCH, MOST, QUICK, answer_all, next_size, rows_of
 from promptlet.own_images.finding import Finder

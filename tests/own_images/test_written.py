@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from promptlet.classifier.deciding import Answer, Rule, decide
+from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.errors import OptionError
 from promptlet.own_images.written import parquet as written_parquet
 from promptlet.own_images.written.answers import AnswerFile, form_of

@@ -12,7 +12,7 @@ import numpy as np
 import prometheus_client
 from fastapi import FastAPI
 
-from promptlet.classifier.deciding import Answer, Rule, decide
+from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.errors import (
     AnswerError,
     ImageError,

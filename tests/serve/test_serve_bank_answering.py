@@ -13,7 +13,7 @@ from learning_toys import toy_arrays
 
 from promptlet import rng
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.classifier.deciding import Answer, Rule, decide
+from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import rows_of, scores, threshold_of
 from promptlet.errors import AnswerError, OptionError
 from promptlet.serve.bank import Answerer, answer, answer_each, answering

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from bank_prompts import bank_of, drawn, fitted, learner_of, place, queries, run
 
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import BusyError, OptionError, PromptFileError
 from promptlet.promptfile import dumps
 from promptlet.serve.bank import Answerer, Bank, answer, class_cache, watching

@@ -15,7 +15,7 @@ import pytest
 import torch
 from bank_prompts import NAMES, SERVED, bank_of, drawn, fitted, learner_of, place, queries, run, untrained
 
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import DataError, PromptFileError
 from promptlet.promptfile import dumps
 from promptlet.serve.bank import Answerer, Bank, answer, class_cache

@@ -13,7 +13,7 @@ from bank_prompts import NAMES, SERVED, bank_of, drawn, fitted, learner_of, plac
 from learning_toys import toy_arrays
 
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import DataError, OptionError, PromptletError
 from promptlet.methods import METHODS
 from promptlet.promptfile import PromptFile, dumps, loads

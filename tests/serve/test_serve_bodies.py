@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.serve.http.bodies import (
     IN_PLACE,
     MOST_VALUES,

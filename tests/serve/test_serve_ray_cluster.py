@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("ray.serve")
-from benchmarks.serve.cluster import Clients, Nodes, free_port, material_in, scenes, service, until
+from benchmarks.serve.cluster.clients import Clients, material_in
+from benchmarks.serve.cluster.nodes import Nodes
+from benchmarks.serve.cluster.scenes import scenes, until
+from benchmarks.serve.cluster.service import free_port, service
 
 pytestmark = [
     pytest.mark.slow,

@@ -10,7 +10,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import estimator_html_repr
 
-from promptlet.classifier.answering import Answers
+from promptlet.classifier.answers.answering import Answers
 from promptlet.classifier.learner import PromptLearner
 from promptlet.classifier.showing import as_html, in_words
 from promptlet.methods import register, registered

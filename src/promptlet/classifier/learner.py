@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone
-from promptlet.classifier.answering import answered, probabilities
+from promptlet.classifier.answers.answering import answered, probabilities
 from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitted import check_fitted
 from promptlet.classifier.fitting import checked_schedule, draw_of, new_method, training_record, validation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.classifier.answering import Answers
+from promptlet.classifier.answers.answering import Answers
 from promptlet.classifier.files import (
     check_compact,
     method_of,

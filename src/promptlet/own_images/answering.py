@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptlet.classifier.deciding import Answer, Rule, decide
+from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.own_images.asking import ask
 from promptlet.web.loading import Loader, is_address
 

@@ -52,7 +52,7 @@ class ByFile:
         """Of these images. The model is loaded at once."""
         self.cache = open_cache(self.no_cache)
         classifier = self._load()
-        from promptlet.classifier.deciding import Rule
+        from promptlet.classifier.answers.deciding import Rule
         from promptlet.own_images.answering import answer_all
 
         rule = Rule(self.question.top, self.question.threshold, self.accepted)

@@ -123,7 +123,7 @@ class ByServer:
     def _answer(self, path: str, predictions: Sequence[Prediction]) -> Any:
         import numpy as np
 
-        from promptlet.classifier.deciding import Answer
+        from promptlet.classifier.answers.deciding import Answer
 
         [one] = predictions
         if one.error:

@@ -14,7 +14,7 @@ from promptlet.cli.streams import emit_document
 from promptlet.errors import OptionError, why
 
 if TYPE_CHECKING:
-    from promptlet.classifier.deciding import Answer
+    from promptlet.classifier.answers.deciding import Answer
     from promptlet.own_images.written.answers import AnswerFile
     from promptlet.own_images.written.tables import Shape
 

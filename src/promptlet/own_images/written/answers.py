@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from promptlet.classifier.deciding import Answer
+from promptlet.classifier.answers.deciding import Answer
 from promptlet.errors import OptionError, did_you_mean
 from promptlet.own_images.written import parquet
 from promptlet.own_images.written.growing import GrowingFile, check_same, note_of, read_note

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
-from promptlet.classifier.answering import Answers
+from promptlet.classifier.answers.answering import Answers
 from promptlet.classifier.rejection import checked, rows_of
 from promptlet.errors import OptionError
 from promptlet.methods import Method

@@ -1,8 +1,9 @@
 """One image, or a few, and a thousand prompts: all answers within the time of encoding one image.
 
 The products of prompts whose classifier is a matrix go into blocks of prompts with equally many classes,
-and the softmax of a block is taken at once. What is said of probabilities is
-`promptlet.classifier.deciding`'s, and "none of these" `promptlet.classifier.rejection`'s, as everywhere.
+and the softmax of a block is taken at once. What is said of probabilities is that of
+`promptlet.classifier.answers.deciding`, and "none of these" that of `promptlet.classifier.rejection`, as
+everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.classifier.deciding import Answer, Rule, decide
+from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import checked, scores_of_directions, threshold_of
 from promptlet.errors import AnswerError, OptionError, PromptletError
 from promptlet.methods.inputs import BATCH

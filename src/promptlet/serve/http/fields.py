@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from promptlet.classifier.deciding import Rule
+from promptlet.classifier.answers.deciding import Rule
 from promptlet.data import check_class_names
 from promptlet.errors import DataError, OptionError, shown
 from promptlet.methods.new_names import check_rule

@@ -21,7 +21,7 @@ from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
 
 if TYPE_CHECKING:
-    from promptlet.classifier.deciding import Answer
+    from promptlet.classifier.answers.deciding import Answer
     from promptlet.serve.access.tokens import Caller
     from promptlet.serve.bank.answerers import Answerer
     from promptlet.serve.bank.listing import Listed

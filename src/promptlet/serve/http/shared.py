@@ -17,7 +17,7 @@ from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.problems import Problem, busy
 
 if TYPE_CHECKING:
-    from promptlet.classifier.deciding import Answer, Rule
+    from promptlet.classifier.answers.deciding import Answer, Rule
     from promptlet.errors import AnswerError, OptionError
     from promptlet.serve.access.tokens import Caller, Tokens
     from promptlet.serve.bank.answerers import Answerer
