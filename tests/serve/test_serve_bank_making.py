@@ -35,13 +35,13 @@ class Meters:
         self.came: Counter[str] = Counter()
         self.held = 0
 
-    def prompts(self, by_state: Any) -> None:
+    def counted(self, by_state: Any) -> None:
         self.states = dict(by_state)
 
-    def class_features(self, came_from: str) -> None:
+    def made(self, came_from: str) -> None:
         self.came[came_from] += 1
 
-    def class_features_bytes(self, held: int) -> None:
+    def holds(self, held: int) -> None:
         self.held = held
 
 

@@ -5,7 +5,7 @@ No label names a tenant, a prompt or an image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -102,3 +102,18 @@ class Meters:
         """A batch was encoded."""
         self.batch_images.observe(items)
         self.encode_seconds.observe(seconds)
+
+    # what a bank tells
+
+    def counted(self, by_state: Mapping[str, int]) -> None:
+        """How many prompts there are now."""
+        for state in PROMPT_STATES:
+            self.prompts.labels(state).set(by_state.get(state, 0))
+
+    def made(self, came_from: str) -> None:
+        """Class features were asked for, and came from there: one of `FEATURE_SOURCES`."""
+        self.class_features.labels(came_from).inc()
+
+    def holds(self, held: int) -> None:
+        """Bytes of class features in memory now."""
+        self.class_features_bytes.set(held)

@@ -100,28 +100,8 @@ def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meter
         backbone,
         memory_bytes=settings.class_bytes,
         cache=class_cache_of(settings),
-        meters=BankCounts(meters),
+        meters=meters,
     )
-
-
-class BankCounts:
-    """What a bank counts, in the meters of its server."""
-
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
-
-    def prompts(self, by_state: Mapping[str, int]) -> None:
-        """How many there are now."""
-        for state in ("ready", "broken", "being written"):
-            self._meters.prompts.labels(state).set(by_state.get(state, 0))
-
-    def class_features(self, came_from: str) -> None:
-        """Where those came from that were asked for."""
-        self._meters.class_features.labels(came_from).inc()
-
-    def class_features_bytes(self, held: int) -> None:
-        """What they take in memory now."""
-        self._meters.class_features_bytes.set(held)
 
 
 def class_cache_of(settings: ServeSettings) -> FeatureCache | None:

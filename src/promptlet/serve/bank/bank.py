@@ -185,7 +185,7 @@ class Bank:
         found = self._kept.get(key)
         if found is None:
             return None
-        self._meters.class_features("memory")
+        self._meters.made("memory")
         return _called(found, name)
 
     async def _answerer(self, name: str, names: Names | None, rule: str | None) -> Answerer:
@@ -229,8 +229,8 @@ class Bank:
             self._shelf.give_up(name, digest, reason)
             raise UnfitError(reason) from error
         self._kept.put(key, made, made.nbytes)
-        self._meters.class_features(came_from)
-        self._meters.class_features_bytes(self._kept.bytes)
+        self._meters.made(came_from)
+        self._meters.holds(self._kept.bytes)
         return made
 
     def _made(

@@ -141,7 +141,7 @@ class Shelf:
 
     def _take(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries
-        self._meters.prompts(counts(entries))
+        self._meters.counted(counts(entries))
 
     def _read_all(self, seen: Mapping[str, Seen], former: Mapping[str, Entry]) -> Iterator[Entry | None]:
         def read(item: tuple[str, Seen]) -> Entry | None:
