@@ -305,9 +305,8 @@ def test_what_takes_too_long_is_given_up() -> None:
     assert (b"retry-after", b"1") in start["headers"] and server.encoder.cancelled == 1
 
 
-def test_names_that_take_too_long_free_the_images_too(server: Server) -> None:
-    """The text side waits for ever; the image is encoded, and nothing goes on after the time."""
-    server = serve(Limits(request_seconds=0.02))
+def held_names(server: Server) -> int:
+    """The status of an image's answer where the text side waits for ever; nothing goes on after it."""
 
     async def run() -> Any:
         server.bank.hold = asyncio.Event()
@@ -323,27 +322,18 @@ def test_names_that_take_too_long_free_the_images_too(server: Server) -> None:
         assert len(asyncio.all_tasks()) == 1
         return sent[0]["status"]
 
-    assert asyncio.run(run()) == 503 and len(server.encoder.calls) == 1
+    return int(asyncio.run(run()))
+
+
+def test_names_that_take_too_long_free_the_images_too(server: Server) -> None:
+    """The text side waits for ever; the image is encoded, and nothing goes on after the time."""
+    server = serve(Limits(request_seconds=0.02))
+    assert held_names(server) == 503 and len(server.encoder.calls) == 1
 
 
 def test_a_full_queue_ends_the_reading_of_names(server: Server) -> None:
     server.encoder.error = BusyError("full")
-
-    async def run() -> Any:
-        server.bank.hold = asyncio.Event()
-        pending = [{"type": "http.request", "body": image(1), "more_body": False}]
-
-        async def receive() -> dict[str, Any]:
-            if pending:
-                return pending.pop()
-            await asyncio.sleep(60)
-            return {"type": "http.disconnect"}
-
-        sent = await raw(server.app, receive, [(b"content-type", b"image/png")])
-        assert len(asyncio.all_tasks()) == 1
-        return sent[0]["status"]
-
-    assert asyncio.run(run()) == 503
+    assert held_names(server) == 503
 
 
 # -- features ----------------------------------------------------------------------------------------

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,14 +17,12 @@ from promptlet.data.images.opening import content_hash, name_of
 from promptlet.decoding.ahead import threads_beside
 from promptlet.decoding.pixels import View, decode
 from promptlet.decoding.tower import Tower
-from promptlet.errors import BusyError, ImageError, OptionError, ServiceError
+from promptlet.errors import ImageError, OptionError, ServiceError
 from promptlet.features import is_usable, no_features, reads_reduced
 from promptlet.serve.batcher import Batcher
+from promptlet.serve.meters import Meters, counting_ends
 from promptlet.serve.recent import Recent
 from promptlet.session import own_arithmetic, own_numbers, without_waiting
-
-if TYPE_CHECKING:
-    from promptlet.serve.meters import Meters
 
 MOST_PIXELS = 50_000_000
 HASHED_HERE = 256 << 10
@@ -141,26 +138,15 @@ class LocalEncoder:
         self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
     ) -> list[np.ndarray | ImageError]:
         """As `Encoder.encode`."""
-        ends: Counter[str] = Counter({"cancelled": len(images)})
-        try:
+        with counting_ends(self._meters, len(images)) as ends:
             if len(images) > self.most_images:
                 raise OptionError(
                     f"{len(images):,} images are asked for at once; allowed: {self.most_images:,}; ask for "
                     "them in several requests, one after the other"
                 )
             found, results = await self._found(images, tenant, deadline)
-            ends = Counter(results)
+            ends.update(results)
             return found
-        except (BusyError, OptionError):
-            ends = Counter({"refused": len(images)})
-            raise
-        except Exception:
-            ends = Counter({"failed": len(images)})
-            raise
-        finally:
-            if self._meters is not None:
-                for result, count in ends.items():
-                    self._meters.images.labels(result).inc(count)
 
     async def probe(self) -> float:
         """As `Encoder.probe`. Who asks while another one does hears of the same image."""

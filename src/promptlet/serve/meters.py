@@ -5,9 +5,14 @@ No label names a tenant, a prompt or an image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+import prometheus_client as prometheus
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
+
+from promptlet.errors import BusyError, OptionError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 IMAGE_RESULTS = ("encoded", "recent", "bad", "refused", "cancelled", "failed")
@@ -26,7 +31,7 @@ class Meters:
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
         ProcessCollector(registry=own)  # its memory, processor seconds and open files
-        self.requests = Counter(
+        self.requests = prometheus.Counter(
             "promptlet_requests", "Requests answered, by route and status.", ["route", "status"], registry=own
         )
         self.request_seconds = Histogram(
@@ -36,7 +41,7 @@ class Meters:
             registry=own,
             buckets=LONG,
         )
-        self.images = Counter(
+        self.images = prometheus.Counter(
             "promptlet_images", "Images asked for, by how each ended.", ["result"], registry=own
         )
         self.queue_images = Gauge(
@@ -57,11 +62,11 @@ class Meters:
             registry=own,
             buckets=SHORT,
         )
-        self.encoder_failures = Counter(
+        self.encoder_failures = prometheus.Counter(
             "promptlet_encoder_failures", "Times that the encoder was stuck, or had died.", registry=own
         )
         self.prompts = Gauge("promptlet_prompts", "Prompt files, by state.", ["state"], registry=own)
-        self.class_features = Counter(
+        self.class_features = prometheus.Counter(
             "promptlet_class_features",
             "Times that class features were needed, by where they came from.",
             ["from"],
@@ -117,3 +122,25 @@ class Meters:
     def holds(self, held: int) -> None:
         """Bytes of class features in memory now."""
         self.class_features_bytes.set(held)
+
+
+@contextmanager
+def counting_ends(meters: Meters | None, images: int) -> Iterator[Counter[str]]:
+    """How each of so many images ended, counted at the end of a block: as the block says in what it is given,
+    by words of `IMAGE_RESULTS`; where it is left by an error, by that."""
+    ends: Counter[str] = Counter()
+    try:
+        yield ends
+    except (BusyError, OptionError):
+        ends = Counter({"refused": images})
+        raise
+    except Exception:
+        ends = Counter({"failed": images})
+        raise
+    except BaseException:  # its asker is gone
+        ends = Counter({"cancelled": images})
+        raise
+    finally:
+        if meters is not None:
+            for result, count in ends.items():
+                meters.images.labels(result).inc(count)

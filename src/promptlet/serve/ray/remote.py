@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
 from promptlet.errors import BusyError, ImageError, OptionError, ServiceError
+from promptlet.serve.meters import Meters, counting_ends
 from promptlet.serve.ray.messages import Encoded, Refused, other_backbone
-
-if TYPE_CHECKING:
-    from promptlet.serve.meters import Meters
 
 PROBE_SECONDS = 10.0
 TRIES = 2
@@ -61,23 +58,14 @@ class RemoteEncoder:
         self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
     ) -> list[np.ndarray | ImageError]:
         """As `Encoder.encode`. Where an encoder is lost with the images, another one is asked, once."""
-        ends: Counter[str] = Counter({"cancelled": len(images)})
         self._held += len(images)
         try:
-            found = await self._tried(images, tenant, deadline)
-            ends = Counter("bad" if isinstance(one, ImageError) else "encoded" for one in found)
-            return found
-        except (BusyError, OptionError):
-            ends = Counter({"refused": len(images)})
-            raise
-        except Exception:
-            ends = Counter({"failed": len(images)})
-            raise
+            with counting_ends(self._meters, len(images)) as ends:
+                found = await self._tried(images, tenant, deadline)
+                ends.update("bad" if isinstance(one, ImageError) else "encoded" for one in found)
+                return found
         finally:
             self._held -= len(images)
-            if self._meters is not None:
-                for result, count in ends.items():
-                    self._meters.images.labels(result).inc(count)
 
     async def probe(self) -> float:
         """As `Encoder.probe`: by one of the encoders, whichever Ray chooses."""
