@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 UV := .venv/bin/uv
-EXTRAS := open-clip,lora,huggingface,parquet,ray,heic,serve,client
+EXTRAS := open-clip,lora,huggingface,parquet,ray,heic,serve,client,onnx,openvino,faiss,qdrant,pgvector
 
 DEMO := .venv/.demo-installed
 TESTS := .venv/.tests-installed
