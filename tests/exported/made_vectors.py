@@ -45,7 +45,7 @@ def made(**changed: Any) -> Vectors:
         "preprocessing": SPEC,
         "method": "rlp",
         "taught": names,
-        "rejection": rejection_of(len(names), dim),
+        "rejection": rejection_of(len(names), dim) if names else None,
         "version": "0.2.0",
     }
     return Vectors(**{**values, **changed})

@@ -77,7 +77,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(tmp_path: Path) -> None:
 def test_a_name_that_tells_no_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"NAME\.npz, NAME\.json, NAME\.csv, NAME\.parquet"):
         write_vectors(tmp_path / "pets.bin", made())
-    with pytest.raises(ExportError, match="the folder .* does not exist: create it"):
+    with pytest.raises(ExportError, match=r"the folder .* does not exist: create it"):
         write_vectors(tmp_path / "no" / "pets.npz", made())
     with pytest.raises(ExportError, match="it is a folder"):
         (tmp_path / "pets.json").mkdir()

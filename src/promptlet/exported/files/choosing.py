@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -36,7 +35,8 @@ def write_vectors(path: str | Path, vectors: Vectors, force: bool = False) -> No
     Raises OptionError for another name, ExportError where it cannot be written, MissingExtraError.
     """
     path = Path(path)
-    write_whole(path, partial(_form_of(path).write, vectors=vectors), force)
+    write = _form_of(path).write
+    write_whole(path, lambda file: write(file, vectors), force)
 
 
 def read_vectors(path: str | Path) -> Vectors:

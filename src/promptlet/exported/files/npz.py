@@ -100,6 +100,7 @@ def _array(content: bytes, what: str) -> np.ndarray:
             f"{what} of shape {shorten(list(shape))} does not fit its bytes: cut off, or changed"
         )
     try:
-        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+        array: np.ndarray = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
     except ValueError as error:
         raise ExportError(f"{what} is no array of NumPy ({shorten(str(error))})") from None
+    return array
