@@ -8,7 +8,7 @@ from typing import IO, NamedTuple
 
 from promptlet.errors import OptionError
 from promptlet.exported.files import npz, parquet, texts
-from promptlet.exported.files.whole import opened, write_whole
+from promptlet.exported.files.whole import check_place, opened, write_whole
 from promptlet.exported.vectors import Vectors
 
 
@@ -37,6 +37,14 @@ def write_vectors(path: str | Path, vectors: Vectors, force: bool = False) -> No
     path = Path(path)
     write = _form_of(path).write
     write_whole(path, lambda file: write(file, vectors), force)
+
+
+def check_target(path: str | Path, force: bool = False) -> None:
+    """Raise what `write_vectors` would, as far as it is known before there are vectors."""
+    path = Path(path)
+    if _form_of(path) is FORMS[".parquet"]:
+        parquet.import_parquet()
+    check_place(path, force)
 
 
 def read_vectors(path: str | Path) -> Vectors:

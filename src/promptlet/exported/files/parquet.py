@@ -20,7 +20,7 @@ MOST_BYTES = 4 * MOST_NUMBERS + (1 << 28)
 
 def write_parquet(file: IO[bytes], vectors: Vectors) -> None:
     """``name`` and ``vector``, a list of D float32."""
-    arrow, parquet = _import_parquet()
+    arrow, parquet = import_parquet()
     flat = arrow.array(vectors.classes.reshape(-1), arrow.float32())
     schema = _schema(arrow, vectors.dim).with_metadata({FACTS: write_json(facts_of(vectors)).encode()})
     columns = [
@@ -32,7 +32,7 @@ def write_parquet(file: IO[bytes], vectors: Vectors) -> None:
 
 def read_parquet(file: IO[bytes]) -> Vectors:
     """The vectors. Raises ExportError, MissingExtraError."""
-    arrow, parquet = _import_parquet()
+    arrow, parquet = import_parquet()
     try:
         with parquet.ParquetFile(file, read_dictionary=[NAME], thrift_string_size_limit=1 << 28) as table:
             text = (table.metadata.metadata or {}).get(FACTS)
@@ -86,7 +86,8 @@ def _read_schema(arrow: Any, dim: int) -> Any:
     return arrow.schema([(NAME, texts), (VECTOR, arrow.list_(arrow.float32(), dim))])
 
 
-def _import_parquet() -> tuple[Any, Any]:
+def import_parquet() -> tuple[Any, Any]:
+    """pyarrow and its Parquet. Raises MissingExtraError."""
     try:
         import pyarrow
         import pyarrow.parquet

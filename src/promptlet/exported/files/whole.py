@@ -23,10 +23,7 @@ def write_whole(path: Path, write: Writer, force: bool = False) -> None:
     """
     temporary = path.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
-        if path.is_dir():
-            raise ExportError(f"cannot write {path}: it is a folder; give the name of a file")
-        if os.path.lexists(path) and not force:
-            raise ExportError(f"cannot write {path}: it is there already; give another name, or --force")
+        check_place(path, force)
         try:
             with temporary.open("xb") as file:
                 write(file)
@@ -36,12 +33,18 @@ def write_whole(path: Path, write: Writer, force: bool = False) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    except FileNotFoundError:
-        raise ExportError(
-            f"cannot write {path}: the folder {path.parent} does not exist: create it"
-        ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
         raise ExportError(f"cannot write {path}: {reason_of(error)}") from error
+
+
+def check_place(path: Path, force: bool = False) -> None:
+    """Raise ExportError where no file can be made of this name, or one is there."""
+    if path.is_dir():
+        raise ExportError(f"cannot write {path}: it is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise ExportError(f"cannot write {path}: the folder {path.parent} does not exist: create it")
+    if os.path.lexists(path) and not force:
+        raise ExportError(f"cannot write {path}: it is there already; give another name, or --force")
 
 
 @contextmanager
