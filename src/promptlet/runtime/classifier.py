@@ -110,7 +110,7 @@ class Classifier:
     def accepts(
         self, images: Images, class_names: Iterable[str] | None = None, accepted: bool | float = True
     ) -> np.ndarray:
-        """Whether each image is like those of the taught classes, bool (N,), as `PromptClassifier.accepts`."""
+        """Whether each image (N,) is like those of the taught classes, as `PromptClassifier.accepts` has it."""
         rows = self._rows(class_names)
         self._check_rejection(accepted)
         return self._accepted(self.features(images), rows, accepted)
