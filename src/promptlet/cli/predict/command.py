@@ -10,9 +10,9 @@ import typer
 from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, allowed
 from promptlet.cli.given.prompts import names_of
 from promptlet.cli.predict.asking import Asked, Question, ask_all, left_of
-from promptlet.cli.predict.by_export import ByExport, check_only_models, is_export
-from promptlet.cli.predict.by_file import ByFile
-from promptlet.cli.predict.by_server import ByServer, check_only_here, check_only_there, read_token
+from promptlet.cli.predict.by.export import ByExport, check_only_models, is_export
+from promptlet.cli.predict.by.file import ByFile
+from promptlet.cli.predict.by.server import ByServer, check_only_here, check_only_there, read_token
 from promptlet.cli.predict.checks import Form, check_out
 from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
