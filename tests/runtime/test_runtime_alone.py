@@ -20,6 +20,7 @@ pytest.importorskip("onnx")
 from tiny_graphs import folder
 
 import promptlet
+from promptlet.promptfile import PromptFile, save_prompt_file
 from promptlet.runtime import Classifier
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +34,20 @@ BLOCKED = (
     "class Out:\n"
     "    def find_spec(self, name, *_):\n"
     f"        if name.partition('.')[0] in {KEPT_OUT!r}:\n"
-    "            raise ImportError(f'{name} is kept out')\n"
+    "            raise ModuleNotFoundError(f'{name} is kept out', name=name)\n"
     "sys.meta_path.insert(0, Out())\n"
+)
+PROMPT = PromptFile(
+    method="coop",
+    n_ctx=1,
+    dim=2,
+    rank=None,
+    init="seed:1",
+    backbone="mini",
+    fingerprint="aaaa1111bbbb-cccc2222dddd-eeee3333ffff",
+    class_names=("cat", "dog"),
+    training={},
+    tensors={"P": np.zeros((1, 2), np.float32)},
 )
 PREDICT = BLOCKED + "from promptlet.cli import main\nmain()\n"
 
@@ -92,10 +105,17 @@ def test_the_command_answers_without_what_the_library_needs(
         check(json.loads(done.stdout), place)
 
 
-def test_what_needs_the_library_says_so_where_it_is_not(place: Path) -> None:
-    command = [sys.executable, "-c", PREDICT, "predict", str(place / "no.prompt"), str(photos(place)[0])]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and "there is no such file" in done.stderr
+@pytest.mark.parametrize("words", [["predict", "x.prompt", "0.png"], ["backbones", "mini"], ["methods"]])
+def test_what_needs_the_library_says_so_where_it_is_not(words: list[str], tmp_path: Path) -> None:
+    save_prompt_file(tmp_path / "x.prompt", PROMPT)
+    (tmp_path / "0.png").write_bytes(b"")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", PREDICT, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: this needs torch, which is not installed here: pip install promptlet. Without it, "
+    )
 
 
 def made_environment(folder: Path) -> Path:
