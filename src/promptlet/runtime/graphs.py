@@ -17,7 +17,7 @@ CPU = "CPUExecutionProvider"
 ERRORS_ALONE = 3
 """onnxruntime's level of what it says."""
 ASLEEP = ("session.intra_op.allow_spinning", "0")
-"""Its threads sleep while they wait: in circles they take the cores from those that decode, and from others."""
+"""Its threads sleep while they wait: in circles they take the cores from those that decode."""
 LENGTHS = (0.99, 1.01)
 """Of a feature; those of a graph in half precision are not of length 1 to the last digit."""
 
