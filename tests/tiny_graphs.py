@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from promptlet.exported import Graph, Manifest, Port, Vectors, new_folder, write_manifest, write_vectors
@@ -89,11 +88,13 @@ def vectors(**changed: Any) -> Vectors:
     return Vectors(**{**values, **changed})
 
 
-def folder(target: Path, own: Vectors | None = None, tower_alone: bool = False, **given: Any) -> Path:
-    """An exported folder with such a graph."""
+def folder(
+    target: Path, own: Vectors | None = None, tower_alone: bool = False, made: Any = None, **given: Any
+) -> Path:
+    """An exported folder with such a graph, or with that which is ``made``."""
     own = vectors() if own is None else own
     classes = None if tower_alone else own.classes
-    made = model(classes, own.logit_scale, own.logit_bias, **given)
+    made = made or model(classes, own.logit_scale, own.logit_bias, **given)
     batch = given.get("batch", "batch")
     side = given.get("side", SIDE)
     outputs = (Port("features", "float32", (batch, DIM)),)
@@ -102,6 +103,6 @@ def folder(target: Path, own: Vectors | None = None, tower_alone: bool = False, 
     graph = Graph("model.onnx", "fp32", (Port("pixels", "float32", (batch, 3, side, side)),), outputs)
     with new_folder(target) as place:
         write_vectors(place / "vectors.npz", own)
-        onnx.save(made, place / "model.onnx")
+        (place / "model.onnx").write_bytes(made.SerializeToString())
         write_manifest(place, Manifest("onnx", "vectors.npz", (graph,), version="0.2.0"))
     return target

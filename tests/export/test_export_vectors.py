@@ -11,6 +11,7 @@ from learning_toys import NAMES, toy_arrays
 
 import promptlet
 from promptlet import PromptClassifier, rng
+from promptlet.backbones import write_text_features
 from promptlet.classifier.files import prompt_file_of
 from promptlet.classifier.learner import PromptLearner
 from promptlet.classifier.rejection import scores, threshold_of
@@ -126,6 +127,22 @@ def test_a_prompt_file_is_exported_and_read_again(suffix: str, tiny_backbone: An
     np.testing.assert_allclose(
         by_numpy(found, queries(tiny_backbone)), classifier.predict_proba(queries(tiny_backbone)), atol=2e-6
     )
+
+
+def test_nobody_is_told_where_the_model_lies(tiny_backbone: Any) -> None:
+    assert "/" in tiny_backbone.name
+    assert vectors_of(fitted(tiny_backbone, "coop")).backbone == Path(tiny_backbone.name).name
+
+
+def test_a_backbone_of_features_alone_is_exported_without_preprocessing(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    write_text_features(tmp_path / "texts.npz", ["cat", "dog"], draw.normal(size=(2, 8)).astype(np.float32))
+    classifier = PromptLearner(f"features:{tmp_path / 'texts.npz'}", method="zero_shot")
+    features = draw.normal(size=(6, 8)).astype(np.float32)
+    classifier.fit(features, ["cat", "dog"] * 3)
+    vectors = export_vectors(classifier, tmp_path / "pets.npz")
+    assert (vectors.preprocessing, vectors.backbone) == (None, "features:texts.npz")
+    np.testing.assert_allclose(by_numpy(vectors, features), classifier.predict_proba(features), atol=2e-6)
 
 
 def test_labels_that_are_numbers_are_exported_as_words(tiny_backbone: Any) -> None:

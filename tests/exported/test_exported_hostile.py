@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -16,8 +18,8 @@ import numpy as np
 import pytest
 from made_vectors import made, made_folder, unit_rows
 
-from promptlet.errors import ExportError
-from promptlet.exported import SUFFIXES, open_exported, read_vectors, write_vectors
+from promptlet.errors import ExportError, OptionError
+from promptlet.exported import SUFFIXES, new_folder, open_exported, read_vectors, write_vectors
 from promptlet.exported.facts import facts_of
 from promptlet.exported.manifest import manifest_of
 
@@ -182,8 +184,6 @@ def test_a_csv_that_was_sorted_or_rounded_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_pipe_are_told(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="there is no such file"):
         read_vectors(tmp_path / "no.npz")
-    import os
-
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(ExportError, match="not a regular file"):
         read_vectors(tmp_path / "pipe.npz")
@@ -203,8 +203,6 @@ def test_a_folder_is_read_with_its_vectors(tmp_path: Path) -> None:
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    from promptlet.exported import new_folder
-
     class StopError(Exception):
         pass
 
@@ -219,6 +217,19 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ExportError, match=r"the folder .* does not exist"):
         made_folder(tmp_path / "no" / "out")
+
+
+def test_what_goes_wrong_meanwhile_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"^of another kind$"), new_folder(tmp_path / "out"):
+        raise OptionError("of another kind")  # which is a ValueError, too
+    with (
+        pytest.raises(ExportError, match=r"cannot write .*out: the disk is full"),
+        new_folder(tmp_path / "out"),
+    ):
+        raise OSError(errno.ENOSPC, "no space")
+    with pytest.raises(ExportError, match="no folder can have this name"):
+        made_folder(tmp_path / "a\0b")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_an_exported_folder_is_replaced_and_only_by_force(tmp_path: Path) -> None:

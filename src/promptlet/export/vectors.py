@@ -23,6 +23,7 @@ from promptlet.methods import Method
 from promptlet.methods.method import IMAGES, NOTHING, class_matrix
 from promptlet.methods.text_prompt import TextPrompt
 from promptlet.promptfile import PromptFile, Rejection
+from promptlet.promptfile.backbone import without_folders
 from promptlet.session import own_arithmetic
 
 FOLDER = "a folder with the image tower holds it: promptlet export FILE --to onnx -o OUT"
@@ -80,7 +81,7 @@ def vectors_of(
         classes=matrix,
         logit_scale=backbone.logit_scale,
         logit_bias=backbone.logit_bias,
-        backbone=file.backbone,
+        backbone=without_folders(file.backbone),
         fingerprint=file.fingerprint,
         preprocessing=backbone.images.spec if backbone.has_towers else None,
         method=file.method,

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from promptlet.data.files import is_passed_over, open_regular
-from promptlet.errors import ExportError, why
+from promptlet.errors import ExportError, shown, why
 from promptlet.exported.fields import strict_object
 from promptlet.exported.files.npz import MOST_BYTES as MOST_VECTORS
 from promptlet.exported.files.npz import read_npz
@@ -104,17 +104,12 @@ def new_folder(target: str | Path, force: bool = False) -> Iterator[Path]:
     _check_target(target, force)
     made = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
-        try:
-            made.mkdir()
-        except FileNotFoundError:
-            raise ExportError(
-                f"cannot write {target}: the folder {target.parent} does not exist: create it"
-            ) from None
+        _make(made, target)
         yield made
         if not is_exported(made):
             raise ExportError(f"cannot write {target}: nothing was exported: {NAME} is missing")
         _put(made, target, force)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ExportError(f"cannot write {target}: {reason_of(error)}") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -134,6 +129,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _check_target(target: Path, force: bool) -> None:
+    if "\0" in str(target):
+        raise ExportError(f"cannot write {shown(str(target))}: no folder can have this name; give another")
     if not os.path.lexists(target):
         return
     if not force:
@@ -143,6 +140,15 @@ def _check_target(target: Path, force: bool) -> None:
             f"cannot write {target}: it is there and no exported folder, so it is not replaced; give another "
             "name"
         )
+
+
+def _make(made: Path, target: Path) -> None:
+    try:
+        made.mkdir()
+    except FileNotFoundError:
+        raise ExportError(
+            f"cannot write {target}: the folder {target.parent} does not exist: create it"
+        ) from None
 
 
 def _put(made: Path, target: Path, force: bool) -> None:

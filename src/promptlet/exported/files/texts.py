@@ -33,7 +33,10 @@ def write_json_file(file: IO[bytes], vectors: Vectors) -> None:
     lines = [f"{json.dumps(key)}: {write_json(value)}" for key, value in facts_of(vectors).items()]
     rows = ",\n".join(f"[{numbers}]" for numbers in _rows(vectors.classes))
     text = "{\n" + ",\n".join([*lines, f'"classes": [\n{rows}\n]']) + "\n}\n"
-    file.write(text.encode())
+    content = text.encode()
+    if len(content) > MOST_JSON:
+        raise ExportError(f"as .json it has {len(content):,} bytes, and {MOST_JSON:,} are read; take .npz")
+    file.write(content)
 
 
 def read_json_file(file: IO[bytes]) -> Vectors:
