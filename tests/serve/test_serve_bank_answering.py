@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bank_prompts import bank_of, drawn, fitted, place, queries, run
+from bank_prompts import answer, bank_of, drawn, fitted, place, queries, run
 from learning_toys import toy_arrays
 
 from promptlet import rng
@@ -16,7 +16,7 @@ from promptlet.backbones.arithmetic.unit import unit
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import rows_of, scores, threshold_of
 from promptlet.errors import AnswerError, OptionError
-from promptlet.serve.bank import Answerer, answer, answer_each, answering
+from promptlet.serve.bank import Answerer, answer_each, answering
 from promptlet.serve.bank.answerers import answerer_of
 
 MANY = 40

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,36 +12,41 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bank_prompts import NAMES, SERVED, bank_of, drawn, fitted, learner_of, place, queries, run, untrained
+from bank_prompts import (
+    NAMES,
+    SERVED,
+    answer,
+    bank_of,
+    drawn,
+    fitted,
+    learner_of,
+    place,
+    queries,
+    run,
+    untrained,
+)
 
 from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import DataError, PromptFileError
 from promptlet.promptfile import dumps
-from promptlet.serve.bank import Answerer, Bank, answer, class_cache
+from promptlet.serve.bank import Answerer, Bank, class_cache
 from promptlet.serve.bank import bank as bank_module
 from promptlet.serve.bank.answerers import held_bytes
 from promptlet.serve.bank.disk import text_identity
-from promptlet.serve.bank.keeping import Once
+from promptlet.serve.bank.once import Once
+from promptlet.serve.meters import FEATURE_SOURCES, Meters
 
 NEW = ("a boat", "a tree")
 
 
-class Meters:
-    """Counts."""
+def value(meters: Meters, name: str, **labels: str) -> int:
+    return int(meters.registry.get_sample_value(f"promptlet_{name}", labels) or 0)
 
-    def __init__(self) -> None:
-        self.states: dict[str, int] = {}
-        self.came: Counter[str] = Counter()
-        self.held = 0
 
-    def counted(self, by_state: Any) -> None:
-        self.states = dict(by_state)
-
-    def made(self, came_from: str) -> None:
-        self.came[came_from] += 1
-
-    def holds(self, held: int) -> None:
-        self.held = held
+def came(meters: Meters) -> dict[str, int]:
+    """How often class features were needed, by where they came from."""
+    found = {source: value(meters, "class_features_total", **{"from": source}) for source in FEATURE_SOURCES}
+    return {source: count for source, count in found.items() if count}
 
 
 class Gate:
@@ -91,8 +95,8 @@ def test_many_who_ask_at_once_wait_for_one(gate: Gate, tiny_backbone: Any, tmp_p
 
     run(story())
     assert gate.calls == 1
-    assert meters.came == {"computed": 1, "memory": 1} and meters.states["ready"] == 1
-    assert meters.held > 0
+    assert came(meters) == {"computed": 1, "memory": 1} and value(meters, "prompts", state="ready") == 1
+    assert value(meters, "class_features_bytes") > 0
 
 
 def test_what_nobody_waits_for_any_more_is_not_begun(gate: Gate, tiny_backbone: Any, tmp_path: Path) -> None:
@@ -191,10 +195,10 @@ def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:
     bank = bank_of(tmp_path, tiny_backbone, memory_bytes=3 * one + one // 2, meters=meters)
     names = [f"p{seed:02}" for seed in range(12)]
     run(bank.answerers(names))
-    assert 2 * one < meters.held <= 3 * one + one // 2
+    assert 2 * one < value(meters, "class_features_bytes") <= 3 * one + one // 2
     found = run(bank.answerers(names))
     assert [own.prompt for own in found if isinstance(own, Answerer)] == names
-    assert meters.came["computed"] > 12  # the first were gone
+    assert came(meters)["computed"] > 12  # the first were gone
 
 
 def test_bytes_are_those_that_are_held(tiny_backbone: Any, tmp_path: Path) -> None:
@@ -311,8 +315,8 @@ def test_class_features_are_found_again_after_a_restart(
             [one.probabilities for each in answer(found, features, Rule(accept=None)) for one in each]
         )
         assert found[0].rejection is not None and found[0].no_rejection == ""
-    assert meters[0].came == {"computed": 5}
-    assert meters[1].came == {"disk": 3, "computed": 2}  # heads, and both kinds of names, are no matrix
+    assert came(meters[0]) == {"computed": 5}
+    assert came(meters[1]) == {"disk": 3, "computed": 2}  # heads, and both kinds of names, are no matrix
     for first, second in zip(*told, strict=True):
         assert np.array_equal(first, second)
 

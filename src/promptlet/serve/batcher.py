@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from promptlet.errors import BusyError, OptionError, ServiceError
-from promptlet.serve.places import ENDED, WORKING, Place, Places
+from promptlet.serve.turns import ENDED, WORKING, Place, Places
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")

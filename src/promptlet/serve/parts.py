@@ -14,7 +14,7 @@ from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
-from promptlet.serve.named import backbone_of
+from promptlet.serve.named import Named, backbone_of, named_by
 from promptlet.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ class Parts:
     encoder: Encoder
     meters: Meters
     tokens: Tokens | None
-    facts: Mapping[str, Any] | None = None
-
-    def backbone_facts(self) -> dict[str, Any]:
-        """Those, else the backbone's own."""
-        return facts_of(self.backbone) if self.facts is None else dict(self.facts)
+    facts: Mapping[str, Any]
 
 
 def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
@@ -52,7 +48,8 @@ def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
     source = open_place(settings)
     backbone = make_backbone(settings, source)
     bank = make_bank(settings, source, backbone, meters)
-    return Parts(backbone, bank, make_encoder(settings, backbone, meters), meters, tokens)
+    encoder = make_encoder(settings, backbone, meters)
+    return Parts(backbone, bank, encoder, meters, tokens, backbone_facts(backbone))
 
 
 def make_meters() -> Meters:
@@ -79,16 +76,19 @@ def make_backbone(settings: ServeSettings, source: Source) -> Backbone:
 
 def backbone_name(settings: ServeSettings, source: Source) -> str:
     """That of the settings, else that which the prompt files tell. Raises OptionError, BackboneError."""
-    return settings.backbone or backbone_of(_files(source), settings.shown_prompts)
+    return settings.backbone or backbone_of(_named(source), settings.shown_prompts)
 
 
-def _files(source: Source) -> Iterator[tuple[str, bytes]]:
-    for name, seen in source.look().items():
-        if not seen.problem:
-            try:
-                yield name, source.read(name)
-            except OSError:  # the bank says why
-                continue
+def _named(source: Source) -> Iterator[Named]:
+    from promptlet.serve.bank.sources import side_by_side
+
+    def read(prompt: str) -> Named:
+        try:
+            return named_by(prompt, source.read(prompt))
+        except OSError:  # the bank says why
+            return Named(prompt)
+
+    return side_by_side(source, read, [name for name, seen in source.look().items() if not seen.problem])
 
 
 def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meters: Meters) -> Bank:
@@ -161,7 +161,7 @@ def make_app(
         tokens=parts.tokens,
         limits=limits,
         meters=parts.meters,
-        backbone_facts=parts.backbone_facts(),
+        backbone_facts=parts.facts,
         ready=reason,
         lifespan=[watching(parts.bank)],
         middleware=layers(settings, held, names),
@@ -169,7 +169,7 @@ def make_app(
     return RequestId(app)
 
 
-def facts_of(backbone: Backbone) -> dict[str, Any]:
+def backbone_facts(backbone: Backbone) -> dict[str, Any]:
     """What is told of a backbone, without the folder that it lies in."""
     return {
         "name": without_folders(backbone.name),

@@ -16,7 +16,7 @@ import torch
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import checked, scores_of_directions, threshold_of
-from promptlet.errors import AnswerError, OptionError, PromptletError
+from promptlet.errors import AnswerError, OptionError
 from promptlet.methods.inputs import BATCH
 from promptlet.methods.sound import LARGEST, check_logits
 from promptlet.serve.bank.answerers import Answerer, Matrix
@@ -26,29 +26,15 @@ BLOCK = 1 << 22
 """Logits in a block: 16 MiB."""
 
 
-def answer(answerers: Sequence[Answerer], features: np.ndarray, rule: Rule) -> list[list[Answer]]:
-    """What each prompt says of each image, (prompts, images), of image features (B, D) of whatever length.
-
-    Raises the first error there is: OptionError for a rule that a prompt cannot follow, AnswerError where an
-    answer is no number. `answer_each` gives them in their places.
-    """
-    found = []
-    for own in answer_each(answerers, features, rule):
-        if isinstance(own, PromptletError):
-            raise own
-        for one in own:
-            if isinstance(one, PromptletError):
-                raise one
-        found.append([one for one in own if isinstance(one, Answer)])
-    return found
-
-
 @own_arithmetic()
 def answer_each(
     answerers: Sequence[Answerer], features: np.ndarray, rule: Rule
 ) -> list[OptionError | list[Answer | AnswerError]]:
-    """The same, with what could not be answered in its place: an OptionError where a prompt cannot follow the
-    rule, an AnswerError where its answer to one image is no number."""
+    """What each prompt says of each image, (prompts, images), of image features (B, D) of whatever length.
+
+    What could not be answered is in its place: an OptionError where a prompt cannot follow the rule, an
+    AnswerError where its answer to one image is no number.
+    """
     given = np.asarray(features, np.float32)
     x = unit(torch.from_numpy(given if given.flags.writeable else given.copy()))
     directions = x.numpy()

@@ -18,13 +18,13 @@ from promptlet.errors import AnswerError, BusyError, PromptletError, ServiceErro
 from promptlet.methods.new_names import check_rule
 from promptlet.promptfile import PromptFile
 from promptlet.serve.bank.answerers import Answerer, answerer_of, score_of
-from promptlet.serve.bank.counted import BankMeters, NoMeters
 from promptlet.serve.bank.disk import ClassFeatures
-from promptlet.serve.bank.facts import facts_of
-from promptlet.serve.bank.keeping import Once
+from promptlet.serve.bank.facts import file_facts
 from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Gate, Listed, UnfitError
+from promptlet.serve.bank.once import Once
 from promptlet.serve.bank.shelf import ChangedError, Shelf
 from promptlet.serve.bank.sources import Source, check_name
+from promptlet.serve.meters import Meters
 from promptlet.serve.recent import Recent
 
 T = TypeVar("T")
@@ -54,10 +54,10 @@ class Bank:
         *,
         memory_bytes: int = MEMORY,
         cache: FeatureCache | None = None,
-        meters: BankMeters | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self.source, self.backbone = source, backbone
-        self._meters: BankMeters = NoMeters() if meters is None else meters
+        self._meters = Meters() if meters is None else meters
         self._disk = ClassFeatures(cache, backbone)
         self._gate = Gate(backbone)
         self._shelf = Shelf(source, self._gate, self._meters)
@@ -103,7 +103,7 @@ class Bank:
         return self._shelf.get(name)
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What the file of a served prompt says, as plain values (`facts_of`). Reads it.
+        """What the file of a served prompt says, as plain values (`file_facts`). Reads it.
 
         Raises KeyError, PromptFileError with the reason where it is not served, BusyError.
         """
@@ -115,7 +115,7 @@ class Bank:
                 self.refresh([name])
                 _check_not_being_written(self._shelf.sound(name))
                 continue
-            return facts_of(listed, file)
+            return file_facts(listed, file)
         raise _too_fast(name)
 
     # -- changing them ---------------------------------------------------------------------------------

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from promptlet.errors import OptionError, PromptFileError, why
 from promptlet.promptfile import PromptFile, loads
 from promptlet.promptfile.files import reason_of
-from promptlet.serve.bank.counted import BankMeters
 from promptlet.serve.bank.listing import (
     BEING_WRITTEN,
     BROKEN,
@@ -22,7 +20,8 @@ from promptlet.serve.bank.listing import (
     digest_of,
     entry_of,
 )
-from promptlet.serve.bank.sources import Seen, Source, check_name
+from promptlet.serve.bank.sources import Seen, Source, check_name, side_by_side
+from promptlet.serve.meters import Meters
 
 LOGGER = logging.getLogger("promptlet.serve")
 
@@ -37,7 +36,7 @@ class Shelf:
     problem: why the source could not be listed the last time; "" where it could.
     """
 
-    def __init__(self, source: Source, gate: Gate, meters: BankMeters) -> None:
+    def __init__(self, source: Source, gate: Gate, meters: Meters) -> None:
         self.source, self.problem = source, ""
         self._gate, self._meters = gate, meters
         self._entries: Mapping[str, Entry] = {}
@@ -148,8 +147,4 @@ class Shelf:
             name, one = item
             return entry_of(name, one, former.get(name), self.source, self._gate)
 
-        if self.source.at_once == 1 or len(seen) <= 1:
-            yield from map(read, seen.items())
-            return
-        with ThreadPoolExecutor(self.source.at_once) as pool:
-            yield from pool.map(read, seen.items())
+        return side_by_side(self.source, read, seen.items())
