@@ -72,6 +72,8 @@ class Bank:
 
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
+    """Whose turn each answerer had."""
     hold: asyncio.Event | None = None
     """Answerers wait for it."""
     full: bool = False
@@ -100,8 +102,13 @@ class Bank:
         return {"class_names": self._names(name), "rejection": True, "training": {"shots": np.int64(16)}}
 
     async def answerer(
-        self, name: str, class_names: tuple[str, ...] | None = None, new_names: str | None = None
+        self,
+        name: str,
+        class_names: tuple[str, ...] | None = None,
+        new_names: str | None = None,
+        tenant: str = "",
     ) -> Answerer:
+        self.tenants.append(tenant)
         if self.hold is not None:
             await self.hold.wait()
         own = self._names(name)
@@ -114,14 +121,18 @@ class Bank:
         return Answerer(name, digest_of(self.files[name]), names, matrix, "never" not in own)
 
     async def answerers(
-        self, prompts: Sequence[str], class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        prompts: Sequence[str],
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        tenant: str = "",
     ) -> list[Answerer | PromptletError | KeyError]:
         self.asked.append(tuple(prompts))
         found: list[Answerer | PromptletError | KeyError] = []
         for name in prompts:
             try:
                 names = None if class_names is None else tuple(class_names)
-                found.append(await self.answerer(name, names, new_names))
+                found.append(await self.answerer(name, names, new_names, tenant))
             except (PromptletError, KeyError) as error:
                 found.append(error)
         return found

@@ -278,3 +278,13 @@ def test_routes_are_plain_ones(described: dict[str, Any]) -> None:
         if isinstance(route, APIRoute):
             needs = route.dependant
             assert not (needs.query_params or needs.body_params or needs.path_params or needs.dependencies)
+
+
+def test_class_features_are_made_in_the_turn_of_who_asks() -> None:
+    server = serve(tokens=Tokens())
+    client = TestClient(server.app)
+    mine, other = ({"Authorization": f"Bearer {name}"} for name in ("acme", "other"))
+    assert client.get("/v1/prompts/pets/vectors", headers=mine).status_code == 200
+    for name, head in (("pets", mine), ("cars", other)):
+        client.post("/v1/predict", params={"prompts": name}, content=image(), headers={**RAW, **head})
+    assert server.bank.tenants == ["acme", "acme", "other"]

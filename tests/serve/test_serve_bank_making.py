@@ -27,13 +27,13 @@ from bank_prompts import (
 )
 
 from promptlet.classifier.answers.deciding import Rule
-from promptlet.errors import DataError, PromptFileError
+from promptlet.errors import BusyError, DataError, PromptFileError
 from promptlet.promptfile import dumps
 from promptlet.serve.bank import Answerer, Bank, class_cache
 from promptlet.serve.bank import bank as bank_module
 from promptlet.serve.bank.answerers import held_bytes
+from promptlet.serve.bank.bank import THREADS_OF_TENANT
 from promptlet.serve.bank.disk import text_identity
-from promptlet.serve.bank.once import Once
 from promptlet.serve.meters import FEATURE_SOURCES, Meters
 
 NEW = ("a boat", "a tree")
@@ -160,31 +160,65 @@ def test_a_failure_is_not_remembered(
     assert bank.get("it").state == "ready"
 
 
-def test_once_takes_care_of_all_who_leave() -> None:
+def test_who_asks_for_many_cold_prompts_does_not_delay_others(
+    gate: Gate, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    for seed in range(60):
+        place(tmp_path, f"acme{seed}", drawn(tiny_backbone, seed))
+    place(tmp_path, "globex", drawn(tiny_backbone, 99))
+    bank = bank_of(tmp_path, tiny_backbone, tenant_share=0.5)
+
     async def story() -> None:
-        once: Once[int] = Once(1)
-        hold, begun, ran = threading.Event(), threading.Event(), []
-
-        def long(number: int) -> int:
-            ran.append(number)
-            begun.set()
-            assert hold.wait(20)
-            return number
-
-        blocking = asyncio.create_task(once.get("long", lambda: long(1)))
-        assert await asyncio.to_thread(begun.wait, 20)
-        first, second = (asyncio.create_task(once.get("short", lambda: long(2))) for _ in range(2))
-        await asyncio.sleep(0.01)
-        first.cancel()
-        await asyncio.sleep(0.01)
-        hold.set()
-        assert await second == 2 and await blocking == 1  # one of the two who waited is enough
-        third = asyncio.create_task(once.get("short", lambda: long(3)))
-        assert await third == 3  # what is done is not remembered here
-        assert ran == [1, 2, 3]
-        once.close()
+        lists = [[f"acme{seed}" for seed in range(first, 60, 10)] for first in range(10)]
+        asked = [asyncio.create_task(bank.answerers(one, tenant="acme")) for one in lists]
+        await gate.wait_for(THREADS_OF_TENANT)
+        await asyncio.sleep(0.05)
+        assert gate.calls == THREADS_OF_TENANT  # the last thread is for who comes
+        other = asyncio.create_task(bank.answerer("globex", tenant="globex"))
+        await gate.wait_for()
+        assert gate.calls == THREADS_OF_TENANT + 1
+        gate.opened.set()
+        assert (await other).prompt == "globex"
+        made = gate.calls
+        for one in await asyncio.gather(*asked):
+            assert all(isinstance(answerer, Answerer) for answerer in one)
+        assert made < 30 and gate.calls == 61
 
     run(story())
+
+
+def test_prompts_without_room_or_turn_are_refused_and_counted(
+    gate: Gate, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    for seed in range(12):
+        place(tmp_path, f"p{seed}", drawn(tiny_backbone, seed))
+    meters = Meters()
+    bank = bank_of(
+        tmp_path, tiny_backbone, meters=meters, queue=8, tenant_share=0.5, wait_seconds=0.2, cache=None
+    )
+
+    async def story() -> None:
+        many = asyncio.create_task(bank.answerers([f"p{seed}" for seed in range(9)], tenant="acme"))
+        await gate.wait_for(2)
+        assert value(meters, "queue_prompts") == 4
+        with pytest.raises(
+            BusyError, match=r"4 prompts wait, 4 of them yours, .* no room for 1 more"
+        ) as error:
+            await bank.answerer("p11", tenant="acme")
+        assert error.value.retry_after >= 1
+        other = asyncio.create_task(bank.answerers(["p9", "p10"], tenant="globex"))
+        await gate.wait_for()
+        late = asyncio.create_task(bank.answerers(["p11"], tenant="initech"))
+        with pytest.raises(BusyError, match=r"after 0\.2 s, nothing of yours had its turn"):
+            await late
+        await asyncio.sleep(0.3)  # who has something in work is not late
+        gate.opened.set()
+        assert all(isinstance(one, Answerer) for one in [*await many, *await other])
+        assert value(meters, "queue_prompts") == 0
+        assert (await bank.answerer("p1", tenant="acme")).prompt == "p1"
+
+    run(story())
+    assert value(meters, "class_features_refused_total") == 2
 
 
 def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ NAMES = {
     "promptlet_prompts",
     "promptlet_class_features",
     "promptlet_class_features_bytes",
+    "promptlet_class_features_refused",
+    "promptlet_queue_prompts",
     "promptlet_recent_bytes",
     "promptlet_held_body_bytes",
 }

@@ -75,6 +75,14 @@ class Meters:
         self.class_features_bytes = Gauge(
             "promptlet_class_features_bytes", "Bytes of class features held in memory.", registry=own
         )
+        self.class_features_refused = prometheus.Counter(
+            "promptlet_class_features_refused",
+            "Prompts whose class features were not waited for: there was no room, or no turn in time.",
+            registry=own,
+        )
+        self.queue_prompts = Gauge(
+            "promptlet_queue_prompts", "Prompts whose class features are waited for.", registry=own
+        )
         self.recent_bytes = Gauge(
             "promptlet_recent_bytes", "Bytes of image features held in memory.", registry=own
         )

@@ -100,8 +100,16 @@ def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meter
         backbone,
         memory_bytes=settings.class_bytes,
         cache=class_cache_of(settings),
+        queue=settings.queue_prompts,
+        tenant_share=tenant_share_of(settings),
+        wait_seconds=settings.wait_seconds,
         meters=meters,
     )
+
+
+def tenant_share_of(settings: ServeSettings) -> float:
+    """Of what is bounded for all; without tokens there is one tenant."""
+    return settings.tenant_share if settings.token_file else 1.0
 
 
 def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
@@ -123,7 +131,7 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
         most=settings.batch,
         queue_images=settings.queue_images,
         wait_seconds=settings.wait_seconds,
-        tenant_share=settings.tenant_share if settings.token_file else 1.0,  # else there is one tenant
+        tenant_share=tenant_share_of(settings),
         recent_bytes=settings.recent_bytes,
         max_pixels=settings.max_pixels,
         stuck_seconds=settings.stuck_seconds,

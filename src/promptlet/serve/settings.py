@@ -123,8 +123,17 @@ class ServeSettings(BaseSettings):
     queue_images: int = Field(
         256, ge=1, le=1_000_000, description="Images that wait; more are answered by 503."
     )
+    queue_prompts: int = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        description="Prompts whose class features are waited for, 4 of a request at most; more: 503.",
+    )
     wait_seconds: float = Field(
-        5.0, gt=0, le=3600, description="Longest wait of an image; where it would be longer, 503."
+        5.0,
+        gt=0,
+        le=3600,
+        description="Longest wait of a request's images or class features for their turn; else 503.",
     )
     request_seconds: float = Field(
         60.0, gt=0, le=86_400, description="Longest time that a request is worked on."
@@ -147,7 +156,7 @@ class ServeSettings(BaseSettings):
 
     batch: int = Field(32, ge=1, le=65_536, description="Images that the encoder takes at once, at most.")
     tenant_share: float = Field(
-        0.5, gt=0, le=1, description="Share of the queue that the images of one token may take."
+        0.5, gt=0, le=1, description="Share of each queue that what one token asks for may take."
     )
     recent_bytes: Size = Field(
         64 * MIB, ge=0, description="Memory for features of recent images; 0: none are kept."

@@ -74,7 +74,7 @@ class Predict:
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
             encoded(self.shared, caller, images, self.urls),
-            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
+            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names, tenant=caller.name),
         )
         work = _Work(self.shared, asked, prompts, images, answerers, features)
         return work.response() if work.is_small() else await asyncio.to_thread(work.response)

@@ -82,11 +82,12 @@ class Prompts:
         as_file = NPY in request.headers.get("accept", "").lower()
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
-        return await within(request, self.shared.limits.request_seconds, self._vectors(listed, as_file))
+        work = self._vectors(caller, listed, as_file)
+        return await within(request, self.shared.limits.request_seconds, work)
 
-    async def _vectors(self, listed: Listed, as_file: bool) -> Response:
+    async def _vectors(self, caller: Caller, listed: Listed, as_file: bool) -> Response:
         try:
-            answerer = await self.shared.bank.answerer(listed.name)
+            answerer = await self.shared.bank.answerer(listed.name, tenant=caller.name)
         except KeyError:
             raise unknown_prompt([listed.name]) from None
         matrix = answerer.matrix
