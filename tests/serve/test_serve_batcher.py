@@ -152,7 +152,7 @@ def test_batches_grow_while_the_worker_is_busy_in_the_order_of_acceptance(worker
         more = [asyncio.create_task(batcher.run(items(2 * i, 2 * i + 1), f"of {i}")) for i in range(4)]
         await until(lambda: len(worker.prepared) == 8)
         worker.may_prepare.set()
-        await until(lambda: batcher._places._ahead.total() == 8)
+        await until(lambda: sum(map(len, batcher._places._ready.values())) == 8)
         worker.may_work.set()
         for i, task in enumerate([*more]):
             assert await task == items(2 * i, 2 * i + 1)
