@@ -166,7 +166,7 @@ def test_a_rule_for_names_that_a_method_does_not_have(client: TestClient) -> Non
 
 
 def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
-    async def gone(*asked: Any) -> list[Any]:
+    async def gone(*asked: Any, tenant: str) -> list[Any]:
         return [KeyError("pets")]
 
     server.bank.answerers = gone  # type: ignore[method-assign]
@@ -175,7 +175,7 @@ def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
 
 
 def test_a_prompt_that_is_being_written_is_asked_again_later(server: Server) -> None:
-    async def busy(*asked: Any) -> list[Any]:
+    async def busy(*asked: Any, tenant: str) -> list[Any]:
         return [BusyError("pets is being written", 1.5)]
 
     server.bank.answerers = busy  # type: ignore[method-assign]
