@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
+from promptlet.serve.http.exchange import App
+from promptlet.serve.http.limits import HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
 from promptlet.serve.named import Named, backbone_of, named_by
 from promptlet.serve.settings import ServeSettings
@@ -162,7 +163,12 @@ def make_app(
         request_seconds=settings.request_seconds,
         allow_urls=settings.allow_urls,
     )
-    held = HeldBytes(settings.max_held_bytes, parts.meters.held_body_bytes.set)
+    held = HeldBytes(
+        settings.max_held_bytes,
+        parts.meters.held_body_bytes.set,
+        tenant_share=tenant_share_of(settings),
+        least=settings.max_body_bytes,
+    )
     app = create_app(
         bank=parts.bank,
         encoder=parts.encoder,

@@ -24,7 +24,8 @@ from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Address, address_of, bound, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
-from promptlet.serve.http.limits import LOOPBACK, App
+from promptlet.serve.http.exchange import App
+from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts

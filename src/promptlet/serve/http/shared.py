@@ -56,6 +56,7 @@ class Shared:
         """Who asks. Raises Unauthorised. Called before anything else of a request is looked at."""
         sent = request.headers.get("authorization")
         caller = self.local if self.tokens is None else self.tokens.caller(sent)
+        request.scope.setdefault("state", {})["tenant"] = caller.name
         tell(request, caller=caller.name)
         return caller
 

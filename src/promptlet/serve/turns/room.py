@@ -12,13 +12,13 @@ KEPT_PACES = 9
 
 
 class Room:
-    """For ``most`` of something, of one tenant for ``tenant_share`` of it, and for one in any case.
+    """For ``most`` of something, of one tenant for ``tenant_share`` of it, and for ``least`` in any case.
 
     Whoever calls holds a lock, where there are several threads.
     """
 
-    def __init__(self, most: int, tenant_share: float) -> None:
-        self.most, self.most_of_tenant = most, min(most, max(1, int(most * tenant_share)))
+    def __init__(self, most: int, tenant_share: float, least: int = 1) -> None:
+        self.most, self.most_of_tenant = most, min(most, max(least, int(most * tenant_share)))
         self.held = 0
         self.of_tenant: Counter[str] = Counter()
 
