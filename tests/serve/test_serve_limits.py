@@ -191,7 +191,7 @@ def test_one_tenant_cannot_fill_the_budget_of_all() -> None:
 
     clients = asyncio.run(scene())
     assert [client.status for client in clients] == [200, 200, 503, 503, 200]
-    assert "The bodies of your requests together" in clients[2].problem["detail"]
+    assert "The bodies of your requests, and" in clients[2].problem["detail"]
     assert [client.reads for client in clients[2:4]] == [1, 0] and held.held == 0
 
 

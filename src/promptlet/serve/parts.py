@@ -149,6 +149,7 @@ def make_app(
     from promptlet.serve.app import create_app
     from promptlet.serve.bank import watching
     from promptlet.serve.http.bodies import Limits
+    from promptlet.serve.http.urls import Urls
 
     limits = Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -169,6 +170,13 @@ def make_app(
         tenant_share=tenant_share_of(settings),
         least=settings.max_body_bytes,
     )
+    urls = Urls(
+        limits,
+        held=held,
+        meters=parts.meters,
+        tenant_share=tenant_share_of(settings),
+        wait_seconds=settings.wait_seconds,
+    )
     app = create_app(
         bank=parts.bank,
         encoder=parts.encoder,
@@ -177,6 +185,7 @@ def make_app(
         meters=parts.meters,
         backbone_facts=parts.facts,
         ready=reason,
+        urls=urls,
         lifespan=[watching(parts.bank)],
         middleware=layers(settings, held, names),
     )

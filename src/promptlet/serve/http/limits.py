@@ -157,9 +157,12 @@ def _busy(detail: str) -> Refusal:
     return Refusal(503, "busy", "More is asked than can be answered now", detail, 1)
 
 
-BUSY_BODIES: Final = _busy("The bodies of all requests together take too much memory; ask again.")
+BUSY_BODIES: Final = _busy(
+    "The bodies of all requests, and images loaded for them, take too much memory together; ask again."
+)
 BUSY_OWN_BODIES: Final = _busy(
-    "The bodies of your requests together take too much memory; wait for some of the answers, then ask again."
+    "The bodies of your requests, and images loaded for them, take too much memory together; wait for some "
+    "of the answers, then ask again."
 )
 
 

@@ -82,7 +82,13 @@ class Predict:
 
 async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
     """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
-    reasons = await urls.load(images)
+    async with urls.loaded(images, caller.name) as reasons:
+        return await _encoded(shared, caller, images, reasons)
+
+
+async def _encoded(
+    shared: Shared, caller: Caller, images: Sequence[Sent], reasons: Mapping[int, str]
+) -> Features:
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
     for place, reason in reasons.items():
