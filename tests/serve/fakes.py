@@ -1,4 +1,4 @@
-"""Small stand-ins for the parts of a server: a bank, an encoder, tokens, meters. They know no model."""
+"""Small stand-ins for the parts of a server: a bank, an encoder, tokens. They know no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import prometheus_client
 from fastapi import FastAPI
 
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
@@ -22,7 +21,9 @@ from promptlet.errors import (
     ServiceError,
 )
 from promptlet.serve.app import create_app
+from promptlet.serve.bank.answerers import FailedError
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.meters import Meters
 
 DIM = 4
 BACKBONE = {"name": "fake", "fingerprint": "f" * 16, "feature_dim": DIM}
@@ -135,6 +136,8 @@ class Bank:
                 found.append(await self.answerer(name, names, new_names, tenant))
             except (PromptletError, KeyError) as error:
                 found.append(error)
+            except RuntimeError:
+                found.append(FailedError())
         return found
 
     async def put(self, name: str, data: bytes) -> Listed:
@@ -214,22 +217,6 @@ def _features(data: bytes) -> np.ndarray | ImageError:
     found = np.array([data[-1], 0, 3, 4], np.float32)
     found.setflags(write=False)  # as those that are given to several
     return found
-
-
-class Meters:
-    """What the routes count."""
-
-    def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
-        self.requests = prometheus_client.Counter(
-            "promptlet_requests", "Requests.", ["route", "status"], registry=self.registry
-        )
-        self.request_seconds = prometheus_client.Histogram(
-            "promptlet_request_seconds", "Seconds.", ["route"], registry=self.registry
-        )
-
-    def text(self) -> bytes:
-        return prometheus_client.generate_latest(self.registry)
 
 
 @dataclass(frozen=True)

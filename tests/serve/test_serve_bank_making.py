@@ -31,7 +31,7 @@ from promptlet.errors import BusyError, DataError, PromptFileError
 from promptlet.promptfile import dumps
 from promptlet.serve.bank import Answerer, Bank, class_cache
 from promptlet.serve.bank import bank as bank_module
-from promptlet.serve.bank.answerers import held_bytes
+from promptlet.serve.bank.answerers import FailedError, held_bytes
 from promptlet.serve.bank.bank import THREADS_OF_TENANT
 from promptlet.serve.bank.disk import text_identity
 from promptlet.serve.meters import FEATURE_SOURCES, Meters
@@ -158,6 +158,28 @@ def test_a_failure_is_not_remembered(
 
     run(story())
     assert bank.get("it").state == "ready"
+
+
+def test_what_nobody_expects_of_a_prompt_costs_it_alone(
+    tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seed in range(6):
+        place(tmp_path, f"p{seed}", drawn(tiny_backbone, seed))
+    bank = bank_of(tmp_path, tiny_backbone)
+    own = bank_module.answerer_of
+
+    def fails_for_one(name: str, *given: Any) -> Any:
+        if name == "p2":
+            raise MemoryError("a secret of the inside")
+        return own(name, *given)
+
+    monkeypatch.setattr(bank_module, "answerer_of", fails_for_one)
+    found = run(bank.answerers([f"p{seed}" for seed in range(6)]))
+    assert [isinstance(one, Answerer) for one in found] == [True, True, False, True, True, True]
+    assert isinstance(found[2], FailedError) and "secret" not in str(found[2])
+    assert "'p2' cannot be made ready" in caplog.text and "MemoryError: a secret of the inside" in caplog.text
+    monkeypatch.undo()
+    assert isinstance(run(bank.answerers(["p2"]))[0], Answerer) and bank.get("p2").state == "ready"
 
 
 def test_who_asks_for_many_cold_prompts_does_not_delay_others(

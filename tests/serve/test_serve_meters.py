@@ -17,6 +17,7 @@ NAMES = {
     "promptlet_wait_seconds",
     "promptlet_encoder_failures",
     "promptlet_prompts",
+    "promptlet_prompt_failures",
     "promptlet_class_features",
     "promptlet_class_features_bytes",
     "promptlet_class_features_refused",

@@ -162,6 +162,20 @@ def test_a_rule_for_names_that_a_method_does_not_have(client: TestClient) -> Non
     assert "is not possible with 'fake'" in found["detail"]
 
 
+def test_a_prompt_that_fails_as_nobody_expects_costs_itself_alone() -> None:
+    server = serve(files={"pets": b"prompt cat dog cow", "odd": b"prompt crash it"})
+    client = TestClient(server.app)
+    answer = ask(client, image(1), image(2), prompts=["odd", "pets"])
+    assert answer.status_code == 200 and "secret" not in answer.text
+    for row in answer.json()["results"]:
+        odd, fine = row["predictions"]
+        assert odd["error"]["type"] == "/problems/internal" and fine["class_name"]
+        assert "the server's log says why" in odd["error"]["detail"]
+    found = check(ask(client, image(1), prompts="odd"), "internal")
+    assert found["detail"].startswith("odd: this prompt failed") and found["results"]
+    assert server.meters.registry.get_sample_value("promptlet_prompt_failures_total") == 2
+
+
 def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
     async def gone(*asked: Any, tenant: str) -> list[Any]:
         return [KeyError("pets")]

@@ -76,6 +76,11 @@ class Meters:
         self.class_features_bytes = Gauge(
             "promptlet_class_features_bytes", "Bytes of class features held in memory.", registry=own
         )
+        self.prompt_failures = prometheus.Counter(
+            "promptlet_prompt_failures",
+            "Times that a prompt failed as nobody expected; the log says how.",
+            registry=own,
+        )
         self.class_features_refused = prometheus.Counter(
             "promptlet_class_features_refused",
             "Prompts whose class features were not waited for: there was no room, or no turn in time.",

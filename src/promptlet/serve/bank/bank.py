@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import AnswerError, BusyError, PromptletError, ServiceError
 from promptlet.methods.new_names import check_rule
 from promptlet.promptfile import PromptFile
-from promptlet.serve.bank.answerers import Answerer, answerer_of, score_of
+from promptlet.serve.bank.answerers import Answerer, FailedError, answerer_of, score_of
 from promptlet.serve.bank.disk import ClassFeatures
 from promptlet.serve.bank.facts import file_facts
 from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Gate, Listed, UnfitError
@@ -28,6 +29,7 @@ from promptlet.serve.recent import Recent
 from promptlet.serve.turns.once import Asking, NoTurnError, Once
 from promptlet.serve.turns.room import Room
 
+LOGGER = logging.getLogger("promptlet.serve")
 T = TypeVar("T")
 MEMORY = 512 * 2**20
 QUEUE, WAIT_SECONDS = 256, 5.0
@@ -179,9 +181,9 @@ class Bank:
         *,
         tenant: str = "",
     ) -> list[Answerer | PromptletError | KeyError]:
-        """`answerer` of many prompts, each or what it raises. Raises DataError and OptionError for names and
-        a rule that no prompt could answer, BusyError where there is no room for those that are not at hand,
-        or no turn in time."""
+        """`answerer` of many prompts, each or what it raises, a FailedError for what nobody expected. Raises
+        DataError and OptionError for names and a rule that no prompt could answer, BusyError where there is
+        no room for those that are not at hand, or no turn in time."""
         names, rule = _asked(class_names, new_names)
         found: dict[int, Answerer | PromptletError | KeyError] = {}
         missing = []
@@ -201,6 +203,9 @@ class Bank:
                         raise
                     except (PromptletError, KeyError) as error:
                         found[place] = error
+                    except Exception as error:  # of one prompt, which must not cost the others
+                        LOGGER.error("the prompt %r cannot be made ready", prompts[place], exc_info=error)
+                        found[place] = FailedError()
 
                 await asking.each(missing, fill)
         return [found[place] for place in range(len(prompts))]

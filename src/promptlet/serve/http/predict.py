@@ -13,7 +13,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.errors import ImageError, OptionError
+from promptlet.errors import ImageError, OptionError, ServiceError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
@@ -127,6 +127,7 @@ class _Work:
         """What prompts say of each image; where nothing is said of any, the problem with the results."""
         good = [place for place, one in enumerate(self.features) if isinstance(one, np.ndarray)]
         answers = self._answers(good) if good else []
+        self._count_failures(answers or self.answerers)
         columns = [
             _column(name, answerer, found, len(good))
             for name, answerer, found in zip(self.prompts, self.answerers, answers, strict=False)
@@ -146,6 +147,10 @@ class _Work:
         x = np.stack([np.asarray(self.features[place]) for place in good])
         answers = iter(self.shared.answer(able, x, self.asked.rule))
         return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
+
+    def _count_failures(self, answers: Sequence[object]) -> None:
+        failed = sum(isinstance(one, ServiceError) and one.status == 500 for one in answers)
+        self.shared.meters.prompt_failures.inc(failed)
 
     def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
         result = {"index": place, "name": self.images[place].name}
