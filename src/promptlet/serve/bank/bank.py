@@ -136,8 +136,9 @@ class Bank:
 
     async def put(self, name: str, data: bytes) -> Listed:
         """Add a prompt, or replace one. It is checked whole before anything is written, and listed when this
-        returns; who stops waiting does not stop what was begun. Raises OptionError for the name,
-        PromptFileError for the file, and where it cannot be written."""
+        returns; who stops waiting does not stop what was begun. What was put is told, also where the place
+        cannot be listed behind it. Raises OptionError for the name, PromptFileError for the file, and where
+        it cannot be written."""
         return await self._in_thread(partial(self._shelf.put, check_name(name), bytes(data)))
 
     async def delete(self, name: str) -> None:
