@@ -68,7 +68,7 @@ class Shelf:
         return any(entry.listed.state == BEING_WRITTEN for entry in self._entries.values())
 
     def refresh(self, names: Iterable[str] | None = None) -> bool:
-        """Look at all files, or those of ``names``. False where they cannot be listed: all stays as it was."""
+        """Look at all files, or those of ``names``. False where that fails, and all stays as it was."""
         asked = None if names is None else set(names)
         with self._changing:
             try:
