@@ -212,7 +212,7 @@ def make_parts(settings, tokens):
     backbone = Some(name="mini", fingerprint="a-b-c", feature_dim=4, device="cpu", arithmetic="float32")
     meters = Some(held_body_bytes=Some(set=lambda _: None))
     bank = Some(listed=lambda: [Some(name="pets", state="ready", reason="")], close=lambda: None)
-    return parts.Parts(backbone, bank, Encoder(), meters, tokens)
+    return parts.Parts(backbone, bank, Encoder(), meters, tokens, parts.backbone_facts(backbone))
 
 def make_app(settings, made, names, reason):
     async def app(scope, receive, send):

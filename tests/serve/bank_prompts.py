@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +14,14 @@ import numpy as np
 from learning_toys import NAMES, toy_arrays
 
 from promptlet import rng
+from promptlet.classifier.answers.deciding import Answer, Rule
 from promptlet.classifier.files import prompt_file_of
 from promptlet.classifier.learner import PromptLearner
+from promptlet.errors import PromptletError
 from promptlet.methods import METHODS, build_method
 from promptlet.methods.method import FEATURES
 from promptlet.promptfile import PromptFile, dumps, loads
-from promptlet.serve.bank import Bank, open_source
+from promptlet.serve.bank import Answerer, Bank, answer_each, open_source
 
 T = TypeVar("T")
 SERVED = tuple(name for name, method in METHODS.items() if method.info.reads == FEATURES)
@@ -76,6 +78,19 @@ def bank_of(folder: Path, backbone: Any, **options: Any) -> Bank:
 def queries(backbone: Any, count: int = 7, seed: int = 5) -> np.ndarray:
     """Image features (N, D) of any length."""
     return rng.normal("test/bank/queries", seed, (count, backbone.feature_dim), 3.0)
+
+
+def answer(answerers: Sequence[Answerer], features: np.ndarray, rule: Rule) -> list[list[Answer]]:
+    """`answer_each`, where all can be answered. Raises the first error there is."""
+    found = []
+    for own in answer_each(answerers, features, rule):
+        if isinstance(own, PromptletError):
+            raise own
+        for one in own:
+            if isinstance(one, PromptletError):
+                raise one
+        found.append([one for one in own if isinstance(one, Answer)])
+    return found
 
 
 def learner_of(data: bytes | PromptFile, backbone: Any, folder: Path) -> PromptLearner:

@@ -1,4 +1,4 @@
-"""Small stand-ins for the parts of a server: a bank, an encoder, tokens, meters. They know no model."""
+"""Small stand-ins for the parts of a server: a bank, an encoder, tokens. They know no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import prometheus_client
 from fastapi import FastAPI
 
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
@@ -22,7 +21,9 @@ from promptlet.errors import (
     ServiceError,
 )
 from promptlet.serve.app import create_app
+from promptlet.serve.bank.answerers import FailedError
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.meters import Meters
 
 DIM = 4
 BACKBONE = {"name": "fake", "fingerprint": "f" * 16, "feature_dim": DIM}
@@ -72,6 +73,8 @@ class Bank:
 
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
+    """Whose turn each answerer had."""
     hold: asyncio.Event | None = None
     """Answerers wait for it."""
     full: bool = False
@@ -100,8 +103,13 @@ class Bank:
         return {"class_names": self._names(name), "rejection": True, "training": {"shots": np.int64(16)}}
 
     async def answerer(
-        self, name: str, class_names: tuple[str, ...] | None = None, new_names: str | None = None
+        self,
+        name: str,
+        class_names: tuple[str, ...] | None = None,
+        new_names: str | None = None,
+        tenant: str = "",
     ) -> Answerer:
+        self.tenants.append(tenant)
         if self.hold is not None:
             await self.hold.wait()
         own = self._names(name)
@@ -114,16 +122,22 @@ class Bank:
         return Answerer(name, digest_of(self.files[name]), names, matrix, "never" not in own)
 
     async def answerers(
-        self, prompts: Sequence[str], class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        prompts: Sequence[str],
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        tenant: str = "",
     ) -> list[Answerer | PromptletError | KeyError]:
         self.asked.append(tuple(prompts))
         found: list[Answerer | PromptletError | KeyError] = []
         for name in prompts:
             try:
                 names = None if class_names is None else tuple(class_names)
-                found.append(await self.answerer(name, names, new_names))
+                found.append(await self.answerer(name, names, new_names, tenant))
             except (PromptletError, KeyError) as error:
                 found.append(error)
+            except RuntimeError:
+                found.append(FailedError())
         return found
 
     async def put(self, name: str, data: bytes) -> Listed:
@@ -203,22 +217,6 @@ def _features(data: bytes) -> np.ndarray | ImageError:
     found = np.array([data[-1], 0, 3, 4], np.float32)
     found.setflags(write=False)  # as those that are given to several
     return found
-
-
-class Meters:
-    """What the routes count."""
-
-    def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
-        self.requests = prometheus_client.Counter(
-            "promptlet_requests", "Requests.", ["route", "status"], registry=self.registry
-        )
-        self.request_seconds = prometheus_client.Histogram(
-            "promptlet_request_seconds", "Seconds.", ["route"], registry=self.registry
-        )
-
-    def text(self) -> bytes:
-        return prometheus_client.generate_latest(self.registry)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from fakes import DIM, Caller, Tokens, image, serve
 from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 from test_serve_problems import check
 
 from promptlet.serve.app import OPEN
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.http.limits import BodyLimit, HeldBytes
 from promptlet.serve.http.problems import KINDS
 
 RAW = {"Content-Type": "application/octet-stream"}
@@ -278,3 +280,28 @@ def test_routes_are_plain_ones(described: dict[str, Any]) -> None:
         if isinstance(route, APIRoute):
             needs = route.dependant
             assert not (needs.query_params or needs.body_params or needs.path_params or needs.dependencies)
+
+
+def test_class_features_are_made_in_the_turn_of_who_asks() -> None:
+    server = serve(tokens=Tokens())
+    client = TestClient(server.app)
+    mine, other = ({"Authorization": f"Bearer {name}"} for name in ("acme", "other"))
+    assert client.get("/v1/prompts/pets/vectors", headers=mine).status_code == 200
+    for name, head in (("pets", mine), ("cars", other)):
+        client.post("/v1/predict", params={"prompts": name}, content=image(), headers={**RAW, **head})
+    assert server.bank.tenants == ["acme", "acme", "other"]
+
+
+def test_a_body_is_held_for_who_sends_it() -> None:
+    held = HeldBytes(1000, tenant_share=0.5, least=10)
+    layer = Middleware(BodyLimit, 900, held)
+    client = TestClient(serve(tokens=Tokens(), middleware=[layer]).app)
+    mine, other, nobody = ({**RAW, "Authorization": f"Bearer {name}"} for name in ("acme", "other", "nobody"))
+    assert held.take("acme", 495) is None
+    busy = client.post("/v1/features", content=image(), headers=mine)
+    assert (
+        "The bodies of your requests" in check(busy, "busy")["detail"] and busy.headers["retry-after"] == "1"
+    )
+    assert client.post("/v1/features", content=image(), headers=other).status_code == 200
+    assert client.post("/v1/features", content=image(), headers=nobody).status_code == 401
+    assert client.get("/v1/prompts", headers=mine).status_code == 200 and held.held == 495

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from bank_prompts import bank_of, drawn, fitted, place, queries, run
+from bank_prompts import answer, bank_of, drawn, fitted, place, queries, run
 from learning_toys import toy_arrays
 
 from promptlet import rng
@@ -16,8 +17,8 @@ from promptlet.backbones.arithmetic.unit import unit
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import rows_of, scores, threshold_of
 from promptlet.errors import AnswerError, OptionError
-from promptlet.serve.bank import Answerer, answer, answer_each, answering
-from promptlet.serve.bank.answerers import answerer_of
+from promptlet.serve.bank import Answerer, answer_each, answering
+from promptlet.serve.bank.answerers import FailedError, answerer_of
 
 MANY = 40
 
@@ -121,6 +122,27 @@ def test_an_answer_that_is_no_number_costs_itself_alone(tiny_backbone: Any) -> N
     ]
     with pytest.raises(AnswerError, match="a logit is nan"):
         answer([one, two], features, Rule())
+
+
+@pytest.mark.parametrize("where", ["its scores", "its rejection"])
+def test_what_nobody_expects_of_a_prompt_costs_itself_alone(
+    where: str, several: list[Answerer], tiny_backbone: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise MemoryError("a secret of the inside")
+
+    names = several[0].names
+    odd = replace(several[0], prompt="odd", matrix=None, score=fail)
+    if where == "its rejection":
+        odd = replace(odd, score=lambda x: torch.zeros(len(x), len(names)), no_rejection="no")
+        monkeypatch.setattr(
+            answering, "_accepted", lambda one, x, _: fail() if one is odd else [True] * len(x)
+        )
+    features = queries(tiny_backbone, 3)
+    first, found, last = answer_each([several[1], odd, several[2]], features, Rule())
+    assert isinstance(found, FailedError) and found.status == 500 and "secret" not in str(found)
+    assert isinstance(first, list) and isinstance(last, list) and len(first) == len(last) == 3
+    assert "'odd' cannot answer" in caplog.text and "a secret of the inside" in caplog.text
 
 
 def test_nothing_asked(several: list[Answerer], tiny_backbone: Any) -> None:

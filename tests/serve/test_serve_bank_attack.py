@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bank_prompts import bank_of, drawn, fitted, learner_of, place, queries, run
+from bank_prompts import answer, bank_of, drawn, fitted, learner_of, place, queries, run
 
 from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import BusyError, OptionError, PromptFileError
 from promptlet.promptfile import dumps
-from promptlet.serve.bank import Answerer, Bank, answer, class_cache, watching
+from promptlet.serve.bank import Answerer, Bank, class_cache, watching
 from promptlet.serve.bank.listing import digest_of
 
 NAMES = [f"p{number}" for number in range(5)]

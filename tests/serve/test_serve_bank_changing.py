@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bank_prompts import bank_of, drawn, fitted, place, run, untrained
+from bank_prompts import NAMES, bank_of, drawn, fitted, place, run, untrained
 
 from promptlet.errors import OptionError, PromptFileError, ServiceError
 from promptlet.promptfile import dumps
@@ -236,6 +236,74 @@ def test_what_a_killed_write_left_is_cleared_away(tmp_path: Path) -> None:
         os.utime(path, (0, time.time() - LEFT_BEHIND - 1))
     FolderSource(tmp_path).look()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".promptlet-cd.tmp", ".x.tmp"]
+
+
+class Failing(FolderSource):
+    """Fails once the file is written, or taken away, as what lies in a network may."""
+
+    error: Exception | None = None
+    fails: tuple[str, ...] = ()
+
+    def look(self, names: Any = None) -> Any:
+        self._fail("look")
+        return super().look(names)
+
+    def write(self, name: str, data: bytes) -> None:
+        super().write(name, data)
+        self._fail("write")
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        self._fail("delete")
+
+    def _fail(self, what: str) -> None:
+        if what in self.fails and self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("odd")])
+def test_what_was_put_or_deleted_is_told_so_though_it_cannot_be_listed(
+    error: Exception, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    source = Failing(tmp_path)
+    bank = Bank(source, tiny_backbone)
+    first, second = dumps(drawn(tiny_backbone, 1)), dumps(drawn(tiny_backbone, 2))
+    source.error, source.fails = error, ("look",)
+    for data in (first, second):
+        listed = run(bank.put("pets", data))
+        assert (listed.digest, listed.state, listed.bytes) == (digest_of(data), "ready", len(data))
+        assert (listed.method, listed.classes) == ("rlp", len(NAMES)) and bank.get("pets") == listed
+        assert run(bank.answerer("pets")).digest == digest_of(data)
+    run(bank.delete("pets"))
+    assert bank.get("pets") is None and bank.listed() == []
+    source.fails = ()
+    bank.refresh()
+    assert bank.listed() == [] and bank.problem == ""
+
+
+def test_a_change_that_was_made_all_the_same_is_told_as_made(tiny_backbone: Any, tmp_path: Path) -> None:
+    source, data = Failing(tmp_path), dumps(drawn(tiny_backbone, 1))
+    bank = Bank(source, tiny_backbone)
+    source.error, source.fails = OSError(110, "Connection timed out"), ("write", "delete")
+    assert run(bank.put("pets", data)) == bank.get("pets") and bank.get("pets").digest == digest_of(data)
+    run(bank.delete("pets"))
+    assert bank.get("pets") is None
+    source.fails = ("write", "look")
+    with pytest.raises(PromptFileError, match=r"cannot be saved: .*timed out"):
+        run(bank.put("pets", data))
+
+
+def test_a_prompt_that_is_another_one_at_once_is_told_as_put(
+    tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = bank_of(tmp_path, tiny_backbone)
+    mine, other = dumps(drawn(tiny_backbone, 1)), dumps(drawn(tiny_backbone, 2))
+    monkeypatch.setattr(bank.source, "_settle", lambda: place(tmp_path, "pets", other))
+    assert run(bank.put("pets", mine)).digest == digest_of(mine)
+    assert bank.get("pets").digest == digest_of(other)
+    monkeypatch.setattr(bank.source, "_settle", lambda: (tmp_path / "pets.prompt").unlink())
+    assert run(bank.put("pets", mine)).digest == digest_of(mine)
+    assert bank.get("pets") is None
 
 
 # -- a store -------------------------------------------------------------------------------------------

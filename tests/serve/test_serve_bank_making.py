@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,36 +12,41 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bank_prompts import NAMES, SERVED, bank_of, drawn, fitted, learner_of, place, queries, run, untrained
+from bank_prompts import (
+    NAMES,
+    SERVED,
+    answer,
+    bank_of,
+    drawn,
+    fitted,
+    learner_of,
+    place,
+    queries,
+    run,
+    untrained,
+)
 
 from promptlet.classifier.answers.deciding import Rule
-from promptlet.errors import DataError, PromptFileError
+from promptlet.errors import BusyError, DataError, PromptFileError
 from promptlet.promptfile import dumps
-from promptlet.serve.bank import Answerer, Bank, answer, class_cache
+from promptlet.serve.bank import Answerer, Bank, class_cache
 from promptlet.serve.bank import bank as bank_module
-from promptlet.serve.bank.answerers import held_bytes
+from promptlet.serve.bank.answerers import FailedError, held_bytes
+from promptlet.serve.bank.bank import THREADS_OF_TENANT
 from promptlet.serve.bank.disk import text_identity
-from promptlet.serve.bank.keeping import Once
+from promptlet.serve.meters import FEATURE_SOURCES, Meters
 
 NEW = ("a boat", "a tree")
 
 
-class Meters:
-    """Counts."""
+def value(meters: Meters, name: str, **labels: str) -> int:
+    return int(meters.registry.get_sample_value(f"promptlet_{name}", labels) or 0)
 
-    def __init__(self) -> None:
-        self.states: dict[str, int] = {}
-        self.came: Counter[str] = Counter()
-        self.held = 0
 
-    def counted(self, by_state: Any) -> None:
-        self.states = dict(by_state)
-
-    def made(self, came_from: str) -> None:
-        self.came[came_from] += 1
-
-    def holds(self, held: int) -> None:
-        self.held = held
+def came(meters: Meters) -> dict[str, int]:
+    """How often class features were needed, by where they came from."""
+    found = {source: value(meters, "class_features_total", **{"from": source}) for source in FEATURE_SOURCES}
+    return {source: count for source, count in found.items() if count}
 
 
 class Gate:
@@ -91,8 +95,8 @@ def test_many_who_ask_at_once_wait_for_one(gate: Gate, tiny_backbone: Any, tmp_p
 
     run(story())
     assert gate.calls == 1
-    assert meters.came == {"computed": 1, "memory": 1} and meters.states["ready"] == 1
-    assert meters.held > 0
+    assert came(meters) == {"computed": 1, "memory": 1} and value(meters, "prompts", state="ready") == 1
+    assert value(meters, "class_features_bytes") > 0
 
 
 def test_what_nobody_waits_for_any_more_is_not_begun(gate: Gate, tiny_backbone: Any, tmp_path: Path) -> None:
@@ -156,31 +160,87 @@ def test_a_failure_is_not_remembered(
     assert bank.get("it").state == "ready"
 
 
-def test_once_takes_care_of_all_who_leave() -> None:
+def test_what_nobody_expects_of_a_prompt_costs_it_alone(
+    tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seed in range(6):
+        place(tmp_path, f"p{seed}", drawn(tiny_backbone, seed))
+    bank = bank_of(tmp_path, tiny_backbone)
+    own = bank_module.answerer_of
+
+    def fails_for_one(name: str, *given: Any) -> Any:
+        if name == "p2":
+            raise MemoryError("a secret of the inside")
+        return own(name, *given)
+
+    monkeypatch.setattr(bank_module, "answerer_of", fails_for_one)
+    found = run(bank.answerers([f"p{seed}" for seed in range(6)]))
+    assert [isinstance(one, Answerer) for one in found] == [True, True, False, True, True, True]
+    assert isinstance(found[2], FailedError) and "secret" not in str(found[2])
+    assert "'p2' cannot be made ready" in caplog.text and "MemoryError: a secret of the inside" in caplog.text
+    monkeypatch.undo()
+    assert isinstance(run(bank.answerers(["p2"]))[0], Answerer) and bank.get("p2").state == "ready"
+
+
+def test_who_asks_for_many_cold_prompts_does_not_delay_others(
+    gate: Gate, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    for seed in range(60):
+        place(tmp_path, f"acme{seed}", drawn(tiny_backbone, seed))
+    place(tmp_path, "globex", drawn(tiny_backbone, 99))
+    bank = bank_of(tmp_path, tiny_backbone, tenant_share=0.5)
+
     async def story() -> None:
-        once: Once[int] = Once(1)
-        hold, begun, ran = threading.Event(), threading.Event(), []
-
-        def long(number: int) -> int:
-            ran.append(number)
-            begun.set()
-            assert hold.wait(20)
-            return number
-
-        blocking = asyncio.create_task(once.get("long", lambda: long(1)))
-        assert await asyncio.to_thread(begun.wait, 20)
-        first, second = (asyncio.create_task(once.get("short", lambda: long(2))) for _ in range(2))
-        await asyncio.sleep(0.01)
-        first.cancel()
-        await asyncio.sleep(0.01)
-        hold.set()
-        assert await second == 2 and await blocking == 1  # one of the two who waited is enough
-        third = asyncio.create_task(once.get("short", lambda: long(3)))
-        assert await third == 3  # what is done is not remembered here
-        assert ran == [1, 2, 3]
-        once.close()
+        lists = [[f"acme{seed}" for seed in range(first, 60, 10)] for first in range(10)]
+        asked = [asyncio.create_task(bank.answerers(one, tenant="acme")) for one in lists]
+        await gate.wait_for(THREADS_OF_TENANT)
+        await asyncio.sleep(0.05)
+        assert gate.calls == THREADS_OF_TENANT  # the last thread is for who comes
+        other = asyncio.create_task(bank.answerer("globex", tenant="globex"))
+        await gate.wait_for()
+        assert gate.calls == THREADS_OF_TENANT + 1
+        gate.opened.set()
+        assert (await other).prompt == "globex"
+        made = gate.calls
+        for one in await asyncio.gather(*asked):
+            assert all(isinstance(answerer, Answerer) for answerer in one)
+        assert made < 30 and gate.calls == 61
 
     run(story())
+
+
+def test_prompts_without_room_or_turn_are_refused_and_counted(
+    gate: Gate, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    for seed in range(12):
+        place(tmp_path, f"p{seed}", drawn(tiny_backbone, seed))
+    meters = Meters()
+    bank = bank_of(
+        tmp_path, tiny_backbone, meters=meters, queue=8, tenant_share=0.5, wait_seconds=0.2, cache=None
+    )
+
+    async def story() -> None:
+        many = asyncio.create_task(bank.answerers([f"p{seed}" for seed in range(9)], tenant="acme"))
+        await gate.wait_for(2)
+        assert value(meters, "queue_prompts") == 4
+        with pytest.raises(
+            BusyError, match=r"4 prompts wait, 4 of them yours, .* no room for 1 more"
+        ) as error:
+            await bank.answerer("p11", tenant="acme")
+        assert error.value.retry_after >= 1
+        other = asyncio.create_task(bank.answerers(["p9", "p10"], tenant="globex"))
+        await gate.wait_for()
+        late = asyncio.create_task(bank.answerers(["p11"], tenant="initech"))
+        with pytest.raises(BusyError, match=r"after 0\.2 s, nothing of yours had its turn"):
+            await late
+        await asyncio.sleep(0.3)  # who has something in work is not late
+        gate.opened.set()
+        assert all(isinstance(one, Answerer) for one in [*await many, *await other])
+        assert value(meters, "queue_prompts") == 0
+        assert (await bank.answerer("p1", tenant="acme")).prompt == "p1"
+
+    run(story())
+    assert value(meters, "class_features_refused_total") == 2
 
 
 def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:
@@ -191,10 +251,10 @@ def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:
     bank = bank_of(tmp_path, tiny_backbone, memory_bytes=3 * one + one // 2, meters=meters)
     names = [f"p{seed:02}" for seed in range(12)]
     run(bank.answerers(names))
-    assert 2 * one < meters.held <= 3 * one + one // 2
+    assert 2 * one < value(meters, "class_features_bytes") <= 3 * one + one // 2
     found = run(bank.answerers(names))
     assert [own.prompt for own in found if isinstance(own, Answerer)] == names
-    assert meters.came["computed"] > 12  # the first were gone
+    assert came(meters)["computed"] > 12  # the first were gone
 
 
 def test_bytes_are_those_that_are_held(tiny_backbone: Any, tmp_path: Path) -> None:
@@ -311,8 +371,8 @@ def test_class_features_are_found_again_after_a_restart(
             [one.probabilities for each in answer(found, features, Rule(accept=None)) for one in each]
         )
         assert found[0].rejection is not None and found[0].no_rejection == ""
-    assert meters[0].came == {"computed": 5}
-    assert meters[1].came == {"disk": 3, "computed": 2}  # heads, and both kinds of names, are no matrix
+    assert came(meters[0]) == {"computed": 5}
+    assert came(meters[1]) == {"disk": 3, "computed": 2}  # heads, and both kinds of names, are no matrix
     for first, second in zip(*told, strict=True):
         assert np.array_equal(first, second)
 

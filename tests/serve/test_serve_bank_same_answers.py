@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bank_prompts import NAMES, SERVED, bank_of, drawn, fitted, learner_of, place, queries, run
+from bank_prompts import NAMES, SERVED, answer, bank_of, drawn, fitted, learner_of, place, queries, run
 from learning_toys import toy_arrays
 
 from promptlet.backbones.arithmetic.unit import unit
@@ -17,7 +17,7 @@ from promptlet.classifier.answers.deciding import Rule
 from promptlet.errors import DataError, OptionError, PromptletError
 from promptlet.methods import METHODS
 from promptlet.promptfile import PromptFile, dumps, loads
-from promptlet.serve.bank import Answerer, answer
+from promptlet.serve.bank import Answerer
 
 NEW = ("a boat", "a tree")
 MIXED = ("dog", "a boat", "cat")

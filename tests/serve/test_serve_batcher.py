@@ -116,7 +116,8 @@ def own_threads() -> list[str]:
 
 def is_empty(batcher: Batcher[Any, Any, Any]) -> bool:
     own = batcher._places
-    return not (own.held or own.of_tenant or own._waiting or own._ready or own._ahead or batcher._begun)
+    waiting = list(own._waiting)
+    return not (own.held or batcher._room.of_tenant or waiting or own._ready or own._ahead or batcher._begun)
 
 
 # turns and batches
@@ -151,7 +152,7 @@ def test_batches_grow_while_the_worker_is_busy_in_the_order_of_acceptance(worker
         more = [asyncio.create_task(batcher.run(items(2 * i, 2 * i + 1), f"of {i}")) for i in range(4)]
         await until(lambda: len(worker.prepared) == 8)
         worker.may_prepare.set()
-        await until(lambda: batcher._places._ahead.total() == 8)
+        await until(lambda: sum(map(len, batcher._places._ready.values())) == 8)
         worker.may_work.set()
         for i, task in enumerate([*more]):
             assert await task == items(2 * i, 2 * i + 1)
@@ -338,13 +339,13 @@ def test_a_wait_that_would_be_too_long_is_refused_at_once_by_the_measured_rate(
     async def scene() -> None:
         tasks = [asyncio.create_task(batcher.run(items(*range(20)), "a"))]
         await until(lambda: len(worker.prepared) == 10)  # of which 4 are in the batch
-        batcher._paces.extend([3.0, 1.0])  # the lower one counts: a first batch takes longer
+        batcher._pace._kept.extend([3.0, 1.0])  # the lower one counts: a first batch takes longer
         with pytest.raises(BusyError, match="its turn in about 16 s") as caught:
             await batcher.run(items("x"), "a")  # 6 prepared, 10 waiting
         assert caught.value.retry_after == 16
         tasks += [asyncio.create_task(batcher.run(items("y"), "b"))]  # it is in the next batch
         await until(lambda: batcher.held == 21)
-        batcher._paces.extend([100.0] * 9)
+        batcher._pace._kept.extend([100.0] * 9)
         with pytest.raises(BusyError, match="no room") as caught:
             await batcher.run(items(*range(30, 50)), "c")
         assert caught.value.retry_after == 60
@@ -626,7 +627,7 @@ def test_whatever_happens_each_item_ends_in_one_way_and_nothing_is_left(seed: in
                     assert kind != "good" or outcome == -int(key)
                     ends[kind] += 1
             asked[0] += len(wanted)
-            assert batcher.held <= 48 and max(batcher._places.of_tenant.values(), default=0) <= 19
+            assert batcher.held <= 48 and max(batcher._room.of_tenant.values(), default=0) <= 19
 
     async def scene() -> None:
         await asyncio.gather(*(ask(random.Random(64 * seed + i)) for i in range(64)))

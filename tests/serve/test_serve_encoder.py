@@ -390,6 +390,7 @@ def test_a_probe_that_does_not_arrive_says_so(made: Any, gate: Gate) -> None:
     gate.is_open.clear()
     with pytest.raises(ServiceError, match=r"not encoded within 0\.05 s"):
         play(encoder.probe())
+    encoder._probe_seconds = 20.0
     gate.instead = lambda pixels: gate.own(pixels) * 0
     gate.is_open.set()
     with pytest.raises(ServiceError, match="sound image"):

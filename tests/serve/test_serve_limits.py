@@ -149,6 +149,72 @@ def test_all_bodies_together_have_a_budget_that_is_given_back() -> None:
     assert held.held == 0 and max(told) == 60 and told[-1] == 0
 
 
+class Asked:
+    """The application knows who asks before it reads, as the real one; each body waits for ``go_on``."""
+
+    def __init__(self, tenant: str, go_on: asyncio.Event | None = None) -> None:
+        self.tenant, self.go_on, self.is_whole = tenant, go_on, asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["state"]["tenant"] = self.tenant
+
+        async def wait() -> None:
+            self.is_whole.set()
+            if self.go_on is not None:
+                await self.go_on.wait()
+
+        await App(wait)(scope, receive, send)
+
+
+async def sent(tenant: str, client: Client, held: HeldBytes, go_on: asyncio.Event) -> asyncio.Task[None]:
+    """Once its body is whole."""
+    asked = Asked(tenant, go_on)
+    scope = {"type": "http", "path": "/", "headers": client.headers, "state": {}}
+    task = asyncio.create_task(BodyLimit(asked, 60, held)(scope, client.receive, client.send))
+    whole = asyncio.create_task(asked.is_whole.wait())
+    await asyncio.wait((task, whole), return_when=asyncio.FIRST_COMPLETED)
+    whole.cancel()
+    return task
+
+
+def test_one_tenant_cannot_fill_the_budget_of_all() -> None:
+    held = HeldBytes(200, tenant_share=0.5)
+
+    async def scene() -> list[Client]:
+        go_on = asyncio.Event()
+        clients = [Client(b"x" * 50, headers=head) for head in ([], length(50), [], length(50), [])]
+        names = ("acme", "acme", "acme", "acme", "globex")
+        tasks = [await sent(name, client, held, go_on) for name, client in zip(names, clients, strict=True)]
+        go_on.set()
+        await asyncio.gather(*tasks)
+        return clients
+
+    clients = asyncio.run(scene())
+    assert [client.status for client in clients] == [200, 200, 503, 503, 200]
+    assert "The bodies of your requests, and" in clients[2].problem["detail"]
+    assert [client.reads for client in clients[2:4]] == [1, 0] and held.held == 0
+
+
+def test_the_share_of_a_tenant_is_a_whole_body_at_least() -> None:
+    held = HeldBytes(100, tenant_share=0.1, least=60)
+    client = Client(b"x" * 60, headers=length(60)).ask(BodyLimit(App(), 60, held))
+    assert client.status == 200
+    assert held.take("a", 60) is None and held.take("a", 1) is not None and held.take("b", 40) is None
+    assert HeldBytes(100, tenant_share=0.1, least=1000).take("a", 100) is None
+
+
+def test_who_is_not_known_holds_nothing() -> None:
+    held = HeldBytes(100)
+    assert held.take("acme", 100) is None
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # as for a token that is none
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    client = Client(b"x" * 50, headers=length(50)).ask(BodyLimit(app, 60, held))
+    assert (client.status, client.reads, held.held) == (401, 0, 100)
+
+
 def test_the_budget_is_given_back_where_the_application_fails() -> None:
     async def fail() -> None:
         raise ZeroDivisionError

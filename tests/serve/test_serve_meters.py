@@ -17,8 +17,11 @@ NAMES = {
     "promptlet_wait_seconds",
     "promptlet_encoder_failures",
     "promptlet_prompts",
+    "promptlet_prompt_failures",
     "promptlet_class_features",
     "promptlet_class_features_bytes",
+    "promptlet_class_features_refused",
+    "promptlet_queue_prompts",
     "promptlet_recent_bytes",
     "promptlet_held_body_bytes",
 }

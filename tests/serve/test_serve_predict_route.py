@@ -6,20 +6,17 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import PNG, WAIT, Server, Tokens, image, serve
+from fakes import WAIT, Server, Tokens, image, serve
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 from test_serve_problems import check
 
 from promptlet.errors import BusyError, OptionError, ServiceError
 from promptlet.serve.http.bodies import Limits
-from promptlet.serve.http.urls import Urls
-from promptlet.web.loading import Loader
 
 BAD = b"no image"
 PREDICT, FEATURES = "/v1/predict", "/v1/features"
@@ -165,8 +162,22 @@ def test_a_rule_for_names_that_a_method_does_not_have(client: TestClient) -> Non
     assert "is not possible with 'fake'" in found["detail"]
 
 
+def test_a_prompt_that_fails_as_nobody_expects_costs_itself_alone() -> None:
+    server = serve(files={"pets": b"prompt cat dog cow", "odd": b"prompt crash it"})
+    client = TestClient(server.app)
+    answer = ask(client, image(1), image(2), prompts=["odd", "pets"])
+    assert answer.status_code == 200 and "secret" not in answer.text
+    for row in answer.json()["results"]:
+        odd, fine = row["predictions"]
+        assert odd["error"]["type"] == "/problems/internal" and fine["class_name"]
+        assert "the server's log says why" in odd["error"]["detail"]
+    found = check(ask(client, image(1), prompts="odd"), "internal")
+    assert found["detail"].startswith("odd: this prompt failed") and found["results"]
+    assert server.meters.registry.get_sample_value("promptlet_prompt_failures_total") == 2
+
+
 def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
-    async def gone(*asked: Any) -> list[Any]:
+    async def gone(*asked: Any, tenant: str) -> list[Any]:
         return [KeyError("pets")]
 
     server.bank.answerers = gone  # type: ignore[method-assign]
@@ -175,7 +186,7 @@ def test_a_prompt_that_is_deleted_meanwhile_is_unknown(server: Server) -> None:
 
 
 def test_a_prompt_that_is_being_written_is_asked_again_later(server: Server) -> None:
-    async def busy(*asked: Any) -> list[Any]:
+    async def busy(*asked: Any, tenant: str) -> list[Any]:
         return [BusyError("pets is being written", 1.5)]
 
     server.bank.answerers = busy  # type: ignore[method-assign]
@@ -393,29 +404,3 @@ def test_private_addresses_are_not_loaded_and_tell_nothing(url: str) -> None:
     client = TestClient(serve(Limits(allow_urls=True)).app)
     found = check(client.post(PREDICT, json=by_url(url)), "bad-image")
     assert found["detail"].startswith("its address leads to no server of the public internet")
-
-
-class Loading(Loader):
-    """From a table; what is not there is missing."""
-
-    def load(self, address: str, file: Path) -> None:
-        if address.endswith("missing"):
-            from promptlet.errors import ImageError
-
-            raise ImageError(f"{address}: the server answers 404 Not Found; check the address")
-        file.write_bytes(PNG + b"\x01")
-
-
-def test_addresses_are_loaded_beside_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = Limits(allow_urls=True, max_urls=3)
-    monkeypatch.setattr("promptlet.serve.app.Urls", lambda given: Urls(given, Loading()))
-    server = serve(limits)
-    client = TestClient(server.app)
-    urls = by_url("https://a.example/x.png", "https://a.example/missing")
-    urls["images"].append({"name": "own", "data": base64.b64encode(image(2)).decode()})
-    first, second, third = client.post(PREDICT, json=urls).json()["results"]
-    assert first["name"] == "https://a.example/x.png" and first["predictions"][0]["class_name"] == "dog"
-    assert "404 Not Found" in second["error"]["detail"] and third["predictions"][0]["class_name"] == "cow"
-    assert server.encoder.calls == [([PNG + b"\x01", image(2)], "local")]
-    many = client.post(PREDICT, json=by_url(*["https://a.example/x"] * 4))
-    assert "3 are loaded in one request" in check(many, "body-too-large")["detail"]

@@ -18,6 +18,7 @@ from ray_handles import InProcess, picture
 from promptlet.backbones import Backbone
 from promptlet.errors import MissingExtraError, OptionError, ServiceError
 from promptlet.features import encode_images
+from promptlet.serve.bank import Bank
 
 pytest.importorskip("ray.serve")
 from promptlet.serve.ray import options, service
@@ -156,6 +157,15 @@ def test_a_front_answers_as_the_library_does(tiny_backbone: Backbone, tmp_path: 
     assert first["probability"] == pytest.approx(wanted.max(), abs=1e-5)
     assert bad["error"]["type"] == "/problems/bad-image" and answer.headers["X-Request-ID"] == "one"
     assert (large.status_code, stranger.status_code, ready.status_code) == (413, 421, 200)
+
+
+def test_a_front_that_ends_closes_its_bank(
+    tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    monkeypatch.setattr(Bank, "close", lambda _: closed.append(1))
+    assert serving(tiny_backbone, tmp_path, lambda *_: len(closed)) == 0
+    assert closed == [1]
 
 
 def test_two_fronts_of_a_node_share_a_port_and_one_that_ends_finishes(

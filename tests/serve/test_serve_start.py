@@ -32,10 +32,10 @@ from promptlet.errors import BackboneError, OptionError, ServiceError
 from promptlet.promptfile import PromptFile, dumps
 from promptlet.serve import parts, server, start
 from promptlet.serve.access.keeping import add_token
-from promptlet.serve.addresses import bound, place_of, url_of
+from promptlet.serve.addresses import address_of, bound, url_of
 from promptlet.serve.http.limits import HeldBytes, RequestId, layers
 from promptlet.serve.logs import logging_to
-from promptlet.serve.named import backbone_of
+from promptlet.serve.named import backbone_of, named_by
 from promptlet.serve.settings import ServeSettings
 from promptlet.serve.start import Started
 
@@ -91,7 +91,8 @@ class World:
 
         def make_parts(settings: ServeSettings, tokens: Any) -> parts.Parts:
             self.steps.append("parts")
-            return parts.Parts(backbone, bank, self.encoder, meters, tokens)  # type: ignore[arg-type]
+            facts = parts.backbone_facts(backbone)  # type: ignore[arg-type]
+            return parts.Parts(backbone, bank, self.encoder, meters, tokens, facts)  # type: ignore[arg-type]
 
         def make_app(settings: ServeSettings, made: Any, names: Any, reason: Any) -> Any:
             self.reason = reason
@@ -262,7 +263,7 @@ def test_a_second_ctrl_c_ends_at_once_and_a_second_sigterm_does_not(monkeypatch:
     ended: list[int] = []
     monkeypatch.setattr(server.os, "_exit", ended.append)
     config = start.config_of(settings(), lambda *_: None)  # type: ignore[arg-type, return-value]
-    one = server.Server(config, place_of("127.0.0.1", 0), 0, lambda: None)
+    one = server.Server(config, address_of("127.0.0.1", 0), 0, lambda: None)
     before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGHUP)}
     try:  # whoever runs the tests may have them ignored, as shells do of what goes on in the background
         with one.capture_signals():
@@ -286,12 +287,12 @@ def test_others_are_not_let_in_without_tokens(world: World) -> None:
 
 @pytest.mark.parametrize("host", ["::", "0.0.0.0"])
 def test_all_addresses_are_others(host: str) -> None:
-    assert not place_of(host, 0).is_loopback
+    assert not address_of(host, 0).is_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "[::1]"])
 def test_addresses_of_this_machine_alone(host: str) -> None:
-    assert place_of(host, 0).is_loopback
+    assert address_of(host, 0).is_loopback
 
 
 def test_places_that_cannot_be_listened_at_are_told_before_anything_is_loaded(world: World) -> None:
@@ -302,20 +303,20 @@ def test_places_that_cannot_be_listened_at_are_told_before_anything_is_loaded(wo
         with pytest.raises(ServiceError, match=f"port {port} of 127.0.0.1 is taken .*--port 0"):
             world.run(settings(port=port))
     with pytest.raises(ServiceError, match="is no address of this machine"):
-        bound(place_of("192.0.2.1", 0))
+        bound(address_of("192.0.2.1", 0))
     assert world.steps == []
 
 
 def test_a_port_that_is_taken_meanwhile_is_told(world: World) -> None:
-    place = place_of("127.0.0.1", 0)
+    place = address_of("127.0.0.1", 0)
     with bound(place) as sock:
-        again = place_of("127.0.0.1", sock.getsockname()[1])
+        again = address_of("127.0.0.1", sock.getsockname()[1])
         with bound(again) as second:
             sock.listen()
             config = start.config_of(settings(), world.app)
             with pytest.raises(ServiceError, match="is taken by another program"):
                 asyncio.run(server.Server(config, again, 0, lambda: None).serve(sockets=[second]))
-        assert url_of(sock).endswith(f":{again.address[1]}")
+        assert url_of(sock).endswith(f":{again.sockaddr[1]}")
 
 
 def test_an_encoder_that_does_not_answer_is_no_start(world: World) -> None:
@@ -383,21 +384,21 @@ A, B = "-".join(["a" * 12] * 3), "-".join(["b" * 12] * 3)
 
 def test_the_backbone_is_the_one_that_files_name() -> None:
     files = [
-        ("x", b"damaged"),
-        ("a", prompt("mini", A)),
-        ("b", prompt("/tmp/clip", A)),
-        ("c", prompt("mini", A)),
+        named_by("x", b"damaged"),
+        named_by("a", prompt("mini", A)),
+        named_by("b", prompt("/tmp/clip", A)),
+        named_by("c", prompt("mini", A)),
     ]
     assert backbone_of(files, "here") == "mini"
     with pytest.raises(OptionError, match=r"no prompt file in here names a backbone.*--backbone NAME"):
-        backbone_of([("x", b"damaged")], "here")
+        backbone_of([named_by("x", b"damaged")], "here")
     with pytest.raises(OptionError) as error:
-        backbone_of([*files, ("d", prompt("openai/clip-vit-base-patch16", B))], "here")
+        backbone_of([*files, named_by("d", prompt("openai/clip-vit-base-patch16", B))], "here")
     assert "are of 2 backbones: mini (3 prompts, such as a), openai/clip" in str(error.value).replace(
         "/tmp/", ""
     )
     with pytest.raises(BackboneError, match=r"name the backbone '/tmp/clip'.*name it yourself"):
-        backbone_of([("b", prompt("/tmp/clip", A))], "here")
+        backbone_of([named_by("b", prompt("/tmp/clip", A))], "here")
 
 
 # the log
@@ -470,3 +471,43 @@ def test_an_error_is_logged_with_its_place_and_loggers_are_put_back() -> None:
                 structlog.get_logger("promptlet.serve").exception("failed")
         assert "ValueError: pl_***" in stream.getvalue() and "test_serve_start.py" in stream.getvalue()
     assert before == (root.level, root.handlers[:], logging.getLogger("promptlet.serve").propagate)
+
+
+def test_prompt_files_of_a_store_are_read_side_by_side() -> None:
+    together = threading.Barrier(4)
+
+    class Store:
+        at_once = 4
+
+        def look(self) -> dict[str, Any]:
+            return {
+                **{name: SimpleNamespace(problem="") for name in "abcdefgh"},
+                "x": SimpleNamespace(problem="!"),
+            }
+
+        def read(self, name: str) -> bytes:
+            together.wait(20)
+            if name == "b":
+                raise OSError
+            return prompt("mini", A)
+
+    store: Any = Store()
+    assert parts.backbone_name(ServeSettings(), store) == "mini"
+
+
+def test_facts_of_the_backbone_are_computed_once(
+    tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    own = parts.backbone_facts
+    monkeypatch.setattr(parts, "backbone_facts", lambda backbone: calls.append(1) or own(backbone))
+    settings = ServeSettings(
+        prompts=str(tmp_path), backbone=tiny_backbone.name, device="cpu", class_cache="off"
+    )
+    made = parts.make_parts(settings, None)
+    parts.make_app(settings, made, None, lambda: "")
+    with contextlib.closing(bound(address_of("127.0.0.1", 0))) as sock:
+        assert start.told(settings, made, sock, 0.1).backbone["fingerprint"] == tiny_backbone.fingerprint
+    asyncio.run(made.encoder.close(0))
+    made.bank.close()
+    assert calls == [1]

@@ -15,7 +15,7 @@ import pytest
 from promptlet.errors import ImageError
 from promptlet.web import addresses
 from promptlet.web.addresses import connect, is_public
-from promptlet.web.loading import REDIRECTS, Loader, is_address
+from promptlet.web.loading import REDIRECTS, Loader, Stop, is_address
 
 PICTURE = bytes(range(256)) * 40
 
@@ -220,6 +220,31 @@ def test_all_of_it_has_its_time_however_it_drips(page: str, server: str, tmp_pat
     with pytest.raises(ImageError, match=r"it took more than 0.3 s"):
         Loader(seconds=0.3).load(server + page, tmp_path / "file")
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.usefixtures("open_to_here")
+@pytest.mark.parametrize("page", ["/slow", "/header"])
+def test_what_is_stopped_ends_at_once_and_no_other_begins(page: str, server: str) -> None:
+    stop, found = Stop(), list[ImageError]()
+
+    def load() -> None:
+        with pytest.raises(ImageError) as error:
+            b"".join(Loader().chunks(server + page, stop))
+        found.append(error.value)
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(stop._channels) < 2:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    began = time.monotonic()
+    stop.set()
+    for thread in threads:
+        thread.join(5)
+    assert time.monotonic() - began < 2 and len(found) == 2 and not stop._channels
+    with pytest.raises(ImageError, match="it was given up"):
+        list(Loader().chunks(f"{server}/picture", stop))
 
 
 def test_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

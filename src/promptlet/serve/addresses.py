@@ -13,20 +13,20 @@ from promptlet.errors import OptionError, ServiceError, shown, why
 
 
 @dataclass(frozen=True)
-class Place:
+class Address:
     """An address to listen at. host: as it was given."""
 
     host: str
     family: socket.AddressFamily
-    address: tuple[Any, ...]
+    sockaddr: tuple[Any, ...]
 
     @property
     def is_loopback(self) -> bool:
         """Whether nobody but this machine reaches it."""
-        return ip_address(str(self.address[0]).partition("%")[0]).is_loopback
+        return ip_address(str(self.sockaddr[0]).partition("%")[0]).is_loopback
 
 
-def place_of(host: str, port: int) -> Place:
+def address_of(host: str, port: int) -> Address:
     """The first address of a name or number. Raises OptionError where it has none."""
     name = host.removeprefix("[").removesuffix("]")
     try:
@@ -36,39 +36,39 @@ def place_of(host: str, port: int) -> Place:
             f"--host {shown(host)} is not found ({why(error)}); give an address of this machine, as "
             "127.0.0.1, or 0.0.0.0 for all of them"
         ) from None
-    family, _, _, _, address = found[0]
-    return Place(name, family, address)
+    family, _, _, _, sockaddr = found[0]
+    return Address(name, family, sockaddr)
 
 
-def bound(place: Place, is_shared: bool = False) -> socket.socket:
+def bound(address: Address, is_shared: bool = False) -> socket.socket:
     """A socket that has the address, and does not listen yet. Raises ServiceError.
 
     is_shared: other processes of this user that say so too may listen there as well, where the system can do
     that; it then gives each connection to one of them.
     """
-    sock = socket.socket(place.family, socket.SOCK_STREAM)
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         if is_shared and hasattr(socket, "SO_REUSEPORT"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if os.name == "posix":  # a server that ended a moment ago is in nobody's way
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(place.address)
+        sock.bind(address.sockaddr)
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise ServiceError(refused(place, error)) from None
+        raise ServiceError(refused(address, error)) from None
     return sock
 
 
-def refused(place: Place, error: OSError) -> str:
+def refused(address: Address, error: OSError) -> str:
     """Why it cannot be listened at, and what to do."""
-    host, port = place.address[:2]
+    host, port = address.sockaddr[:2]
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} of {host} is taken by another program; give another one, or --port 0 for a free one"
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host {place.host}: {host} is no address of this machine; give one that is, as 127.0.0.1"
+        return f"--host {address.host}: {host} is no address of this machine; give one that is, as 127.0.0.1"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"port {port} is not for this user (those below 1024 are the system's); give another --port"
     return f"{host} port {port} cannot be taken ({why(error)}); give another --host or --port"

@@ -55,6 +55,7 @@ def create_app(
     ready: Callable[[], str] = lambda: "",
     local: Caller | None = None,
     answer: Answering | None = None,
+    urls: Urls | None = None,
     lifespan: Sequence[AbstractAsyncContextManager[Any]] = (),
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
@@ -62,8 +63,9 @@ def create_app(
 
     tokens: None where everybody who can reach it may ask, as ``local``. backbone_facts: ``name``,
     ``fingerprint`` and more that predictions tell. ready: why the server is not ready, such as that it ends;
-    empty where it is. answer: else the bank's own. lifespan: what lives as long as the application, entered
-    in this order. middleware: around the routes, the outermost first, below what counts and logs.
+    empty where it is. answer: else the bank's own. urls: what loads images by their address. lifespan: what
+    lives as long as the application, entered in this order. middleware: around the routes, the outermost
+    first, below what counts and logs.
     """
     shared = Shared(
         bank=bank,
@@ -76,6 +78,7 @@ def create_app(
         reason=ready,
         answer=answer or _answer(),
     )
+    urls = urls or Urls(limits)
     app = FastAPI(
         title="Promptlet",
         version=__version__,
@@ -83,10 +86,10 @@ def create_app(
         docs_url=None,  # its page needs scripts of others
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_living(lifespan),
+        lifespan=_living(lifespan, urls),
         middleware=[Middleware(Telling, meters=meters), *middleware],
     )
-    _add_routes(app, shared)
+    _add_routes(app, shared, urls)
     app.add_exception_handler(HTTPException, _of_routing)
     app.add_exception_handler(Problem, _expected)
     app.add_exception_handler(PromptletError, _expected)
@@ -107,11 +110,12 @@ def _answer() -> Answering:
 
 
 def _living(
-    subsystems: Sequence[AbstractAsyncContextManager[Any]],
+    subsystems: Sequence[AbstractAsyncContextManager[Any]], urls: Urls
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         async with AsyncExitStack() as stack:
+            stack.callback(urls.close)
             for one in subsystems:
                 await stack.enter_async_context(one)
             yield
@@ -119,9 +123,8 @@ def _living(
     return life
 
 
-def _add_routes(app: FastAPI, shared: Shared) -> None:
-    limits, urls = shared.limits, Urls(shared.limits)
-    prompts, health = Prompts(shared), Health(shared)
+def _add_routes(app: FastAPI, shared: Shared, urls: Urls) -> None:
+    limits, prompts, health = shared.limits, Prompts(shared), Health(shared)
     say = described.responses
 
     def add(

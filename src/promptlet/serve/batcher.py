@@ -11,23 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
-from promptlet.errors import BusyError, OptionError, ServiceError
-from promptlet.serve.places import ENDED, WORKING, Place, Places
+from promptlet.errors import OptionError, ServiceError
+from promptlet.serve.turns.batches import ENDED, WORKING, Place, Places
+from promptlet.serve.turns.room import Pace, Room, busy
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
 LOGGER = logging.getLogger("promptlet.serve")
-LEAST_RETRY, MOST_RETRY = 1.0, 60.0
-"""Seconds after which it is worth asking again."""
-BATCHES_OF_PACE = 9
 CLOSING_SECONDS = 5.0
 """After which threads that do not end are left behind."""
 
@@ -74,14 +71,14 @@ class Batcher(Generic[Item, Prepared, Result]):
         watcher: Watcher | None = None,
     ) -> None:
         self._prepare, self._work, self._shape, self._check = prepare, work, shape, check
-        self.most_of_tenant = min(queue, max(1, int(queue * tenant_share)))
+        self._room = Room(queue, tenant_share)
         self._wait_seconds, self._stuck_seconds, self._on_stuck = wait_seconds, stuck_seconds, on_stuck
         self._watcher = watcher
-        self._places = Places(most, queue, self.most_of_tenant)
+        self._places = Places(most, self._room)
         self._lock = threading.Lock()
         self._to_prepare, self._to_work = threading.Condition(self._lock), threading.Condition(self._lock)
         self._begun: dict[object, float] = {}  # preparations and the batch that go on, and since when
-        self._paces: deque[float] = deque(maxlen=BATCHES_OF_PACE)  # seconds for each item
+        self._pace = Pace()  # of an item
         self._refusal = ""  # why nothing is accepted any more
         self._is_over = self._is_told = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,6 +95,11 @@ class Batcher(Generic[Item, Prepared, Result]):
     def held(self) -> int:
         """Items accepted and not ended."""
         return len(self._places.held)
+
+    @property
+    def most_of_tenant(self) -> int:
+        """Items of one tenant that are accepted at once."""
+        return self._room.most_of_tenant
 
     def check_open(self) -> None:
         """Raise ServiceError where nothing is accepted any more."""
@@ -166,18 +168,13 @@ class Batcher(Generic[Item, Prepared, Result]):
                 f"{new:,} images are asked for at once; allowed: {self.most_of_tenant:,}; ask for them in "
                 "several requests, one after the other"
             )
-        pace, own = self._pace(), self._places.of_tenant[tenant]
-        if not self._places.has_room(tenant, new, beyond):
+        pace, own = self._pace.seconds, self._room.of_tenant[tenant]
+        if not self._room.has(tenant, new, beyond):
             why = f"{self.held:,} images wait, {own:,} of them yours, and there is no room for {new:,} more"
-            raise _busy(why, pace * self.held)
+            raise busy(why, pace * self.held)
         expected = pace * self._places.ahead(tenant)
         if new and not beyond and expected > self._wait_seconds:
-            raise _busy(f"your first image would have its turn in about {expected:.0f} s", expected)
-
-    def _pace(self) -> float:
-        """Seconds for an item of late; 0 where nothing is known, as of a first batch, which takes longer."""
-        paces = sorted(self._paces)
-        return paces[(len(paces) - 1) // 2] if len(paces) > 1 else 0.0
+            raise busy(f"your first image would have its turn in about {expected:.0f} s", expected)
 
     async def _ended(self, places: Sequence[Place], deadline: float | None) -> None:
         since = monotonic()
@@ -190,7 +187,7 @@ class Batcher(Generic[Item, Prepared, Result]):
             if now >= limit:
                 waited = now - min(place.accepted for place in places)
                 why = f"after {waited:.1f} s, {len(pending):,} of {len(places):,} images have no answer"
-                raise _busy(why, self._pace() * self.held)
+                raise busy(why, self._pace.seconds * self.held)
             await asyncio.wait([place.future for place in pending], timeout=limit - now)
 
     def _release(self, places: Iterable[Place]) -> None:
@@ -279,7 +276,7 @@ class Batcher(Generic[Item, Prepared, Result]):
                 self._watcher.worked(len(batch), ended - began)
             with self._lock:
                 del self._begun[self]
-                self._paces.append((ended - max(last, batch[0].accepted)) / len(batch))
+                self._pace.add((ended - max(last, batch[0].accepted)) / len(batch))
                 self._end(list(zip(batch, outcomes, strict=True)))
             last = ended
             del batch, outcomes
@@ -317,11 +314,6 @@ class Batcher(Generic[Item, Prepared, Result]):
             self._end_all()
         LOGGER.critical("%s", self._refusal)
         self._on_stuck(reason)
-
-
-def _busy(why: str, seconds: float) -> BusyError:
-    retry = min(MOST_RETRY, max(LEAST_RETRY, seconds))
-    return BusyError(f"the server is busy: {why}; ask again in {retry:.0f} s", retry)
 
 
 def _tell(told: Iterable[tuple[asyncio.Future[Any], object]]) -> None:

@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollec
 from promptlet.errors import BusyError, OptionError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-IMAGE_RESULTS = ("encoded", "recent", "bad", "refused", "cancelled", "failed")
+IMAGE_RESULTS = ("encoded", "recent", "bad", "unloaded", "refused", "cancelled", "failed")
 """How each image that is asked for ends: encoded; answered by an encoding that was asked for before; no
-image; asked for when there was no room or time; its asker gone; not encoded though it is an image."""
+image; not loaded from its address; asked for when there was no room or time; its asker gone; not encoded
+though it is an image."""
 PROMPT_STATES = ("ready", "broken", "being written")
 FEATURE_SOURCES = ("memory", "disk", "computed")
 SHORT = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -74,6 +75,19 @@ class Meters:
         )
         self.class_features_bytes = Gauge(
             "promptlet_class_features_bytes", "Bytes of class features held in memory.", registry=own
+        )
+        self.prompt_failures = prometheus.Counter(
+            "promptlet_prompt_failures",
+            "Times that a prompt failed as nobody expected; the log says how.",
+            registry=own,
+        )
+        self.class_features_refused = prometheus.Counter(
+            "promptlet_class_features_refused",
+            "Prompts whose class features were not waited for: there was no room, or no turn in time.",
+            registry=own,
+        )
+        self.queue_prompts = Gauge(
+            "promptlet_queue_prompts", "Prompts whose class features are waited for.", registry=own
         )
         self.recent_bytes = Gauge(
             "promptlet_recent_bytes", "Bytes of image features held in memory.", registry=own

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
+from promptlet.serve.http.exchange import App
+from promptlet.serve.http.limits import HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
-from promptlet.serve.named import backbone_of
+from promptlet.serve.named import Named, backbone_of, named_by
 from promptlet.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ class Parts:
     encoder: Encoder
     meters: Meters
     tokens: Tokens | None
-    facts: Mapping[str, Any] | None = None
-
-    def backbone_facts(self) -> dict[str, Any]:
-        """Those, else the backbone's own."""
-        return facts_of(self.backbone) if self.facts is None else dict(self.facts)
+    facts: Mapping[str, Any]
 
 
 def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
@@ -52,7 +49,8 @@ def make_parts(settings: ServeSettings, tokens: Tokens | None) -> Parts:
     source = open_place(settings)
     backbone = make_backbone(settings, source)
     bank = make_bank(settings, source, backbone, meters)
-    return Parts(backbone, bank, make_encoder(settings, backbone, meters), meters, tokens)
+    encoder = make_encoder(settings, backbone, meters)
+    return Parts(backbone, bank, encoder, meters, tokens, backbone_facts(backbone))
 
 
 def make_meters() -> Meters:
@@ -79,16 +77,19 @@ def make_backbone(settings: ServeSettings, source: Source) -> Backbone:
 
 def backbone_name(settings: ServeSettings, source: Source) -> str:
     """That of the settings, else that which the prompt files tell. Raises OptionError, BackboneError."""
-    return settings.backbone or backbone_of(_files(source), settings.shown_prompts)
+    return settings.backbone or backbone_of(_named(source), settings.shown_prompts)
 
 
-def _files(source: Source) -> Iterator[tuple[str, bytes]]:
-    for name, seen in source.look().items():
-        if not seen.problem:
-            try:
-                yield name, source.read(name)
-            except OSError:  # the bank says why
-                continue
+def _named(source: Source) -> Iterator[Named]:
+    from promptlet.serve.bank.sources import side_by_side
+
+    def read(prompt: str) -> Named:
+        try:
+            return named_by(prompt, source.read(prompt))
+        except OSError:  # the bank says why
+            return Named(prompt)
+
+    return side_by_side(source, read, [name for name, seen in source.look().items() if not seen.problem])
 
 
 def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meters: Meters) -> Bank:
@@ -100,8 +101,16 @@ def make_bank(settings: ServeSettings, source: Source, backbone: Backbone, meter
         backbone,
         memory_bytes=settings.class_bytes,
         cache=class_cache_of(settings),
+        queue=settings.queue_prompts,
+        tenant_share=tenant_share_of(settings),
+        wait_seconds=settings.wait_seconds,
         meters=meters,
     )
+
+
+def tenant_share_of(settings: ServeSettings) -> float:
+    """Of what is bounded for all; without tokens there is one tenant."""
+    return settings.tenant_share if settings.token_file else 1.0
 
 
 def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
@@ -123,7 +132,7 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
         most=settings.batch,
         queue_images=settings.queue_images,
         wait_seconds=settings.wait_seconds,
-        tenant_share=settings.tenant_share if settings.token_file else 1.0,  # else there is one tenant
+        tenant_share=tenant_share_of(settings),
         recent_bytes=settings.recent_bytes,
         max_pixels=settings.max_pixels,
         stuck_seconds=settings.stuck_seconds,
@@ -140,6 +149,7 @@ def make_app(
     from promptlet.serve.app import create_app
     from promptlet.serve.bank import watching
     from promptlet.serve.http.bodies import Limits
+    from promptlet.serve.http.urls import Urls
 
     limits = Limits(
         max_body_bytes=settings.max_body_bytes,
@@ -154,22 +164,35 @@ def make_app(
         request_seconds=settings.request_seconds,
         allow_urls=settings.allow_urls,
     )
-    held = HeldBytes(settings.max_held_bytes, parts.meters.held_body_bytes.set)
+    held = HeldBytes(
+        settings.max_held_bytes,
+        parts.meters.held_body_bytes.set,
+        tenant_share=tenant_share_of(settings),
+        least=settings.max_body_bytes,
+    )
+    urls = Urls(
+        limits,
+        held=held,
+        meters=parts.meters,
+        tenant_share=tenant_share_of(settings),
+        wait_seconds=settings.wait_seconds,
+    )
     app = create_app(
         bank=parts.bank,
         encoder=parts.encoder,
         tokens=parts.tokens,
         limits=limits,
         meters=parts.meters,
-        backbone_facts=parts.backbone_facts(),
+        backbone_facts=parts.facts,
         ready=reason,
+        urls=urls,
         lifespan=[watching(parts.bank)],
         middleware=layers(settings, held, names),
     )
     return RequestId(app)
 
 
-def facts_of(backbone: Backbone) -> dict[str, Any]:
+def backbone_facts(backbone: Backbone) -> dict[str, Any]:
     """What is told of a backbone, without the folder that it lies in."""
     return {
         "name": without_folders(backbone.name),

@@ -16,7 +16,7 @@ from typing import Final
 import uvicorn
 
 from promptlet.errors import ServiceError
-from promptlet.serve.addresses import Place, refused
+from promptlet.serve.addresses import Address, refused
 from promptlet.serve.logs import flush
 
 STOPS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -32,10 +32,10 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, place: Place, leave_seconds: float, on_listening: Callable[[], None]
+        self, config: uvicorn.Config, address: Address, leave_seconds: float, on_listening: Callable[[], None]
     ) -> None:
         super().__init__(config)
-        self._place = place
+        self._address = address
         self._leave_seconds = leave_seconds
         self._on_listening = on_listening
 
@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         except OSError as error:
             await self.lifespan.shutdown()
-            raise ServiceError(refused(self._place, error)) from None
+            raise ServiceError(refused(self._address, error)) from None
         except SystemExit:
             raise ServiceError("the application did not start; the log above says why") from None
         self._on_listening()

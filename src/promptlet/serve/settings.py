@@ -9,68 +9,22 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from promptlet.errors import OptionError, did_you_mean, shown
 from promptlet.serve.toml import read_toml
+from promptlet.serve.values import Engine, LogFormat, LogLevel, Origins, Size
 
 PREFIX: Final = "PROMPTLET_SERVE_"
-_UNITS: Final = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
-_SIZE: Final = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?([KMG]?)(i?B)?", re.ASCII | re.IGNORECASE)
-_ORIGIN: Final = re.compile(r"https?://[^/\s,*?#@]+")
 MIB: Final = 2**20
-
-
-def size(value: Any) -> Any:
-    """Bytes of ``"64MB"``, ``"1.5 GiB"`` or a number. A kilobyte has 1,024 of them."""
-    if not isinstance(value, str):
-        return value
-    found = _SIZE.fullmatch(value.strip())
-    if found is None:
-        raise ValueError("give a number of bytes, or a size such as 64MB or 2GB")
-    unit = f"{found[2]}B" if found[2] else ""
-    return (
-        int(float(found[1]) * _UNITS[unit.upper()])
-        if "." in found[1]
-        else int(found[1]) * _UNITS[unit.upper()]
-    )
-
-
-def words(value: Any) -> Any:
-    """A list of ``"a, b"``; what is one already as it is."""
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-def origins(value: Any) -> Any:
-    """A list of places that pages come from."""
-    told = words(value)
-    for one in told if isinstance(told, (tuple, list)) else ():
-        if one != "*" and not _ORIGIN.fullmatch(str(one)):
-            raise ValueError(f"{shown(one)} is no origin; give https://example.com, without a path")
-    return told
-
-
-def small(value: Any) -> Any:
-    """Words of a choice in small letters."""
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-Size = Annotated[int, BeforeValidator(size)]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(origins)]
-Engine = Annotated[Literal["local", "ray"], BeforeValidator(small)]
-LogFormat = Annotated[Literal["auto", "json", "console"], BeforeValidator(small)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(small)]
 
 
 class ServeSettings(BaseSettings):
@@ -123,8 +77,17 @@ class ServeSettings(BaseSettings):
     queue_images: int = Field(
         256, ge=1, le=1_000_000, description="Images that wait; more are answered by 503."
     )
+    queue_prompts: int = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        description="Prompts whose class features are waited for, 4 of a request at most; more: 503.",
+    )
     wait_seconds: float = Field(
-        5.0, gt=0, le=3600, description="Longest wait of an image; where it would be longer, 503."
+        5.0,
+        gt=0,
+        le=3600,
+        description="Longest wait of a request's images or class features for their turn; else 503.",
     )
     request_seconds: float = Field(
         60.0, gt=0, le=86_400, description="Longest time that a request is worked on."
@@ -147,7 +110,7 @@ class ServeSettings(BaseSettings):
 
     batch: int = Field(32, ge=1, le=65_536, description="Images that the encoder takes at once, at most.")
     tenant_share: float = Field(
-        0.5, gt=0, le=1, description="Share of the queue that the images of one token may take."
+        0.5, gt=0, le=1, description="Share of each queue, and of max_held_bytes, that one token may take."
     )
     recent_bytes: Size = Field(
         64 * MIB, ge=0, description="Memory for features of recent images; 0: none are kept."

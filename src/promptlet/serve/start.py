@@ -22,9 +22,10 @@ import uvicorn
 from promptlet.errors import OptionError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.addresses import Place, bound, place_of, url_of
+from promptlet.serve.addresses import Address, address_of, bound, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
-from promptlet.serve.http.limits import LOOPBACK, App
+from promptlet.serve.http.exchange import App
+from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts
@@ -64,24 +65,24 @@ def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
     if settings.ray_address is not None:
         raise OptionError(f"--ray-address {settings.ray_address} goes with --engine ray alone")
     with logging_to(settings.log_format, settings.log_level):
-        place = place_of(settings.host, settings.port)
-        check_access(settings, place)
+        address = address_of(settings.host, settings.port)
+        check_access(settings, address)
         tokens = None if settings.token_file is None else Tokens.read(settings.token_file)
         if tokens is not None and not len(tokens):
             _logger.warning(
                 "%s holds no token yet: nobody can ask; promptlet serve-token", settings.token_file
             )
-        with closing(bound(place)) as sock:
+        with closing(bound(address)) as sock:
             room_for(settings.connections)
             keep_freed_memory()
             parts = made.make_parts(settings, tokens)
-            asyncio.run(_serve(settings, parts, place, sock, tell))
+            asyncio.run(_serve(settings, parts, address, sock, tell))
         _logger.info("stopped")
 
 
-def check_access(settings: ServeSettings, place: Place) -> None:
+def check_access(settings: ServeSettings, address: Address) -> None:
     """Raise OptionError where others could reach a server that has no tokens."""
-    if settings.token_file is None and not place.is_loopback:
+    if settings.token_file is None and not address.is_loopback:
         raise OptionError(
             f"--host {settings.host} can be reached by others, who need tokens: promptlet serve-token "
             "tokens.toml --name ME makes one, then give --token-file tokens.toml; or leave --host out to "
@@ -90,7 +91,11 @@ def check_access(settings: ServeSettings, place: Place) -> None:
 
 
 async def _serve(
-    settings: ServeSettings, parts: Parts, place: Place, sock: socket.socket, tell: Callable[[Started], None]
+    settings: ServeSettings,
+    parts: Parts,
+    address: Address,
+    sock: socket.socket,
+    tell: Callable[[Started], None],
 ) -> None:
     server: Server | None = None
 
@@ -98,13 +103,13 @@ async def _serve(
         return "the server is being stopped" if server is not None and server.should_exit else ""
 
     try:
-        app = made.make_app(settings, parts, names_of(place, parts), reason)
+        app = made.make_app(settings, parts, names_of(address, parts), reason)
         seconds = await parts.encoder.probe()
         gc.collect()
         gc.freeze()  # the model and the bank stay: to look through them takes as long as many an answer
         server = Server(
             config_of(settings, app),
-            place,
+            address,
             settings.leave_seconds,
             lambda: tell(told(settings, parts, sock, seconds)),
         )
@@ -114,9 +119,9 @@ async def _serve(
         parts.bank.close()
 
 
-def names_of(place: Place, parts: Parts) -> frozenset[str] | None:
+def names_of(address: Address, parts: Parts) -> frozenset[str] | None:
     """The names that a server without tokens answers to: those of this machine alone."""
-    own = f"[{place.host}]" if ":" in place.host else place.host
+    own = f"[{address.host}]" if ":" in address.host else address.host
     return LOOPBACK | {own} if parts.tokens is None else None
 
 
@@ -151,7 +156,7 @@ def told(settings: ServeSettings, parts: Parts, sock: socket.socket, seconds: fl
         prompts=settings.shown_prompts,
         ready=len(ready),
         broken=broken,
-        backbone=parts.backbone_facts(),
+        backbone=dict(parts.facts),
         needs_token=parts.tokens is not None,
         example=how_to_ask(url, ready[0] if ready else "", parts.tokens is not None),
         probe_seconds=seconds,

@@ -8,7 +8,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,13 +64,25 @@ class Loader:
 
     def load(self, address: str, file: Path) -> None:
         """Write what lies at ``address`` into ``file``. Raises ImageError with the reason."""
+        try:
+            with file.open("wb") as out:
+                for chunk in self.chunks(address):
+                    out.write(chunk)
+        except OSError as error:
+            raise ImageError(f"{address}: cannot be written to {file.parent} ({why(error)})") from error
+
+    def chunks(self, address: str, stop: Stop | None = None) -> Generator[bytes, None, None]:
+        """What lies at ``address``, as it comes, and whole only where no ImageError with a reason follows."""
         until = monotonic() + self.seconds
+        stop = stop or Stop()
         place = address
         try:
             for _ in range(REDIRECTS + 1):
-                further = self._get(place, file, until)
-                if not further:
-                    return
+                with _answering(place, until, stop) as answer:
+                    further = _further(answer)
+                    if not further:
+                        yield from self._read(answer, until, stop)
+                        return
                 place = urljoin(place, further)
         except ImageError as error:
             raise ImageError(f"{address}: {error}") from error
@@ -80,14 +92,66 @@ class Loader:
             raise ImageError(f"{address}: cannot be loaded ({reason}); try again, or leave it out") from error
         raise ImageError(f"{address}: leads to other addresses more than {REDIRECTS} times; leave it out")
 
-    def _get(self, place: str, file: Path, until: float) -> str:
-        """Where the picture is instead, or nothing once it is written."""
-        parts = _checked(place)
-        connection, channel = _connection(parts, max(until - monotonic(), 0.01))
-        watch = threading.Timer(max(until - monotonic(), 0.01), _cut, [channel])
-        watch.daemon = True
-        watch.start()
+    def _read(self, answer: http.client.HTTPResponse, until: float, stop: Stop) -> Iterator[bytes]:
+        if answer.status != 200:
+            raise ImageError(f"the server answers {answer.status} {answer.reason}; check the address")
+        length = 0
+        while chunk := answer.read1(_CHUNK):
+            length += len(chunk)
+            if length > self.max_bytes:
+                raise ImageError(f"it is larger than {self.max_bytes / 2**20:g} MiB; make it smaller first")
+            yield chunk
+        stop.check()
+        if monotonic() >= until:  # it was cut
+            raise TimeoutError
+        if answer.length:  # announced and not sent
+            raise ImageError(f"the connection ended {answer.length:,} bytes before the end; try again")
+
+
+class Stop:
+    """By which another thread ends what is being loaded: its connections are cut, and no other begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._channels: set[socket.socket] = set()
+        self._is_set = False
+
+    def set(self) -> None:
+        """End it."""
+        with self._lock:
+            self._is_set = True
+            for channel in self._channels:
+                _cut(channel)
+
+    def check(self) -> None:
+        """Raise ImageError where it is to end."""
+        if self._is_set:
+            raise ImageError("it was given up")
+
+    @contextmanager
+    def cutting(self, channel: socket.socket) -> Iterator[None]:
+        """Inside, this one is cut."""
+        with self._lock:
+            self.check()
+            self._channels.add(channel)
         try:
+            yield
+        finally:
+            with self._lock:
+                self._channels.remove(channel)
+
+
+@contextmanager
+def _answering(place: str, until: float, stop: Stop) -> Iterator[http.client.HTTPResponse]:
+    """What the server there answers, within the time."""
+    parts = _checked(place)
+    stop.check()
+    connection, channel = _connection(parts, max(until - monotonic(), 0.01))
+    watch = threading.Timer(max(until - monotonic(), 0.01), _cut, [channel])
+    watch.daemon = True
+    watch.start()
+    try:
+        with stop.cutting(channel):
             if isinstance(channel, ssl.SSLSocket):
                 channel.do_handshake()
             path = quote(parts.path or "/", safe=_SAFE)
@@ -99,31 +163,15 @@ class Loader:
             }
             connection.request("GET", path + query, headers=headers)
             with connection.getresponse() as answer:
-                return self._read(answer, file, until)
-        finally:
-            watch.cancel()
-            connection.close()
+                yield answer
+    finally:
+        watch.cancel()
+        connection.close()
 
-    def _read(self, answer: http.client.HTTPResponse, file: Path, until: float) -> str:
-        further = answer.getheader("Location", "")
-        if answer.status in (301, 302, 303, 307, 308) and further:
-            return further
-        if answer.status != 200:
-            raise ImageError(f"the server answers {answer.status} {answer.reason}; check the address")
-        length = 0
-        with file.open("wb") as out:
-            while chunk := answer.read1(_CHUNK):
-                length += len(chunk)
-                if length > self.max_bytes:
-                    raise ImageError(
-                        f"it is larger than {self.max_bytes / 2**20:g} MiB; make it smaller first"
-                    )
-                out.write(chunk)
-        if monotonic() >= until:  # it was cut
-            raise TimeoutError
-        if answer.length:  # announced and not sent
-            raise ImageError(f"the connection ended {answer.length:,} bytes before the end; try again")
-        return ""
+
+def _further(answer: http.client.HTTPResponse) -> str:
+    """Where the picture is instead, or nothing."""
+    return answer.getheader("Location", "") if answer.status in (301, 302, 303, 307, 308) else ""
 
 
 def _checked(place: str) -> SplitResult:

@@ -237,6 +237,32 @@ def test_one_who_floods_does_not_keep_others_waiting(world: World, figure: Any) 
     assert beside.percentile(50) < flood.percentile(50)
 
 
+def test_one_who_asks_for_ever_new_names_does_not_keep_others_waiting(world: World, figure: Any) -> None:
+    """The same of class features: who gives new class names each time, alone and beside one of thousands."""
+    photo = material.jpeg(3)
+
+    def asked(token: str, number: int, names: int) -> bytes:
+        given = [f"the {number * 10_000 + place} kind" for place in range(names)]
+        return predicting([photo], ["cars"], world.tokens[token], class_names=given)
+
+    alone, beside, flood = Told(), Told(), Told()
+    run(asking(world.live.port, lambda n: asked("other", n, 5), 1, after(3), alone))
+    stop = after(8)
+    floods = [
+        asking(world.live.port, lambda n, c=c: asked("flood", 1000 * (c + 1) + n, 2000), 1, stop, flood, 0.1)
+        for c in range(12)
+    ]
+    light = asking(world.live.port, lambda n: asked("other", 1 << 30 | n, 5), 1, stop, beside, 0.02)
+    run(together(light, *floods))
+    ms = [1000 * one.percentile(share) for share in (50, 99) for one in (alone, beside, flood)]
+    figure(
+        f"5 new names alone, beside 12 clients with 2,000 each, and these: p50 {ms[0]:.0f}, {ms[1]:.0f} and "
+        f"{ms[2]:.0f} ms, p99 {ms[3]:.0f}, {ms[4]:.0f} and {ms[5]:.0f} ms; {dict(flood.statuses)}"
+    )
+    assert set(beside.statuses) == {200} and flood.statuses[200] > 0
+    assert beside.percentile(50) < flood.percentile(50) / 4
+
+
 def test_the_log_has_neither_tokens_nor_images_nor_names_of_files(world: World) -> None:
     world.ask("tenant", "POST", "/v1/predict", **PREDICT)
     log = world.live.log()

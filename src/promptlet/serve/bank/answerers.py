@@ -18,13 +18,23 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.classifier.answers.answering import Answers
 from promptlet.classifier.rejection import checked, rows_of
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, ServiceError
 from promptlet.methods import Method
 from promptlet.methods.method import class_matrix
 from promptlet.promptfile import Rejection
 from promptlet.session import own_arithmetic
 
 Matrix = npt.NDArray[np.float32]
+
+
+class FailedError(ServiceError):
+    """What nobody expected of one prompt, and the log tells; it costs that prompt alone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this prompt failed, or there was no memory left for it; the server's log says why; leave it out",
+            status=500,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,9 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,55 +18,54 @@ import torch
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.classifier.rejection import checked, scores_of_directions, threshold_of
-from promptlet.errors import AnswerError, OptionError, PromptletError
+from promptlet.errors import AnswerError, OptionError
 from promptlet.methods.inputs import BATCH
 from promptlet.methods.sound import LARGEST, check_logits
-from promptlet.serve.bank.answerers import Answerer, Matrix
+from promptlet.serve.bank.answerers import Answerer, FailedError, Matrix
 from promptlet.session import own_arithmetic
 
+LOGGER = logging.getLogger("promptlet.serve")
+Told = OptionError | FailedError | list[Answer | AnswerError]
+"""What a prompt says of each image, or why it says nothing at all."""
 BLOCK = 1 << 22
 """Logits in a block: 16 MiB."""
 
 
-def answer(answerers: Sequence[Answerer], features: np.ndarray, rule: Rule) -> list[list[Answer]]:
+@own_arithmetic()
+def answer_each(answerers: Sequence[Answerer], features: np.ndarray, rule: Rule) -> list[Told]:
     """What each prompt says of each image, (prompts, images), of image features (B, D) of whatever length.
 
-    Raises the first error there is: OptionError for a rule that a prompt cannot follow, AnswerError where an
-    answer is no number. `answer_each` gives them in their places.
+    What could not be answered is in its place: an OptionError where a prompt cannot follow the rule, an
+    AnswerError where its answer to one image is no number, a FailedError where it failed as nobody expected.
     """
-    found = []
-    for own in answer_each(answerers, features, rule):
-        if isinstance(own, PromptletError):
-            raise own
-        for one in own:
-            if isinstance(one, PromptletError):
-                raise one
-        found.append([one for one in own if isinstance(one, Answer)])
-    return found
-
-
-@own_arithmetic()
-def answer_each(
-    answerers: Sequence[Answerer], features: np.ndarray, rule: Rule
-) -> list[OptionError | list[Answer | AnswerError]]:
-    """The same, with what could not be answered in its place: an OptionError where a prompt cannot follow the
-    rule, an AnswerError where its answer to one image is no number."""
     given = np.asarray(features, np.float32)
     x = unit(torch.from_numpy(given if given.flags.writeable else given.copy()))
     directions = x.numpy()
-    found: list[OptionError | list[Answer | AnswerError]] = [[] for _ in answerers]
-    for place, probabilities, sound in _probabilities(answerers, x):
+    found: list[Told] = [[] for _ in answerers]
+    for place, answered in _probabilities(answerers, x):
+        one = answerers[place]
         try:
-            accepted = _accepted(answerers[place], directions, rule)
+            found[place] = _decided(one, *answered(), directions, rule)
         except OptionError as error:
             found[place] = error
-            continue
-        names = answerers[place].names
-        found[place] = [
-            decide("", p, names, rule, is_accepted) if problem is None else problem
-            for p, is_accepted, problem in zip(probabilities, accepted, sound, strict=True)
-        ]
+        except Exception as error:  # of one prompt, which must not cost the others
+            LOGGER.error("the prompt %r cannot answer", one.prompt, exc_info=error)
+            found[place] = FailedError()
     return found
+
+
+def _decided(
+    one: Answerer,
+    probabilities: np.ndarray,
+    problems: Sequence[AnswerError | None],
+    directions: Matrix,
+    rule: Rule,
+) -> list[Answer | AnswerError]:
+    accepted = _accepted(one, directions, rule)
+    return [
+        decide("", p, one.names, rule, is_accepted) if problem is None else problem
+        for p, is_accepted, problem in zip(probabilities, accepted, problems, strict=True)
+    ]
 
 
 def _accepted(one: Answerer, directions: Matrix, rule: Rule) -> list[bool]:
@@ -79,15 +80,16 @@ def _accepted(one: Answerer, directions: Matrix, rule: Rule) -> list[bool]:
     return accepted
 
 
-Probabilities = tuple[int, np.ndarray, Sequence[AnswerError | None]]
-"""Place of the prompt, its probabilities (B, C), and what is no number of it (B)."""
+Probabilities = Callable[[], tuple[np.ndarray, Sequence[AnswerError | None]]]
+"""Of a prompt (B, C), and what is no number of it (B)."""
 
 
-def _probabilities(answerers: Sequence[Answerer], x: torch.Tensor) -> Iterator[Probabilities]:
+def _probabilities(answerers: Sequence[Answerer], x: torch.Tensor) -> Iterator[tuple[int, Probabilities]]:
+    """Of each, by its place."""
     by_size: dict[tuple[int, float, float], list[int]] = {}
     for place, one in enumerate(answerers):
         if one.matrix is None:
-            yield place, *_scored(one, x)
+            yield place, partial(_scored, one, x)
         else:
             by_size.setdefault((len(one.names), one.scale, one.bias), []).append(place)
     for (size, scale, bias), places in by_size.items():
@@ -99,7 +101,7 @@ def _probabilities(answerers: Sequence[Answerer], x: torch.Tensor) -> Iterator[P
 
 def _block(
     answerers: Sequence[Answerer], places: Sequence[int], scaled: np.ndarray, bias: float
-) -> Iterator[Probabilities]:
+) -> Iterator[tuple[int, Probabilities]]:
     """Of prompts with equally many classes."""
     logits = np.empty((len(places), len(scaled), len(answerers[places[0]].names)), np.float32)
     for row, place in enumerate(places):
@@ -109,9 +111,14 @@ def _block(
     logits += np.float32(bias)
     sound = np.all(np.abs(logits) <= LARGEST, axis=-1)
     told = torch.from_numpy(logits).softmax(-1).numpy()
-    fine = [None] * len(scaled)
     for row, place in enumerate(places):
-        yield place, told[row], fine if sound[row].all() else _problems(torch.from_numpy(logits[row]))
+        yield place, partial(_of_block, told[row], logits[row], bool(sound[row].all()))
+
+
+def _of_block(
+    told: np.ndarray, logits: np.ndarray, is_sound: bool
+) -> tuple[np.ndarray, Sequence[AnswerError | None]]:
+    return told, [None] * len(told) if is_sound else _problems(torch.from_numpy(logits))
 
 
 def _scored(one: Answerer, x: torch.Tensor) -> tuple[np.ndarray, Sequence[AnswerError | None]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,21 +18,26 @@ from promptlet.data import FeatureCache, check_class_names
 from promptlet.errors import AnswerError, BusyError, PromptletError, ServiceError
 from promptlet.methods.new_names import check_rule
 from promptlet.promptfile import PromptFile
-from promptlet.serve.bank.answerers import Answerer, answerer_of, score_of
-from promptlet.serve.bank.counted import BankMeters, NoMeters
+from promptlet.serve.bank.answerers import Answerer, FailedError, answerer_of, score_of
 from promptlet.serve.bank.disk import ClassFeatures
-from promptlet.serve.bank.facts import facts_of
-from promptlet.serve.bank.keeping import Once
+from promptlet.serve.bank.facts import file_facts
 from promptlet.serve.bank.listing import BEING_WRITTEN, READY, SETTLED, Gate, Listed, UnfitError
 from promptlet.serve.bank.shelf import ChangedError, Shelf
 from promptlet.serve.bank.sources import Source, check_name
+from promptlet.serve.meters import Meters
 from promptlet.serve.recent import Recent
+from promptlet.serve.turns.once import Asking, NoTurnError, Once
+from promptlet.serve.turns.room import Room
 
+LOGGER = logging.getLogger("promptlet.serve")
 T = TypeVar("T")
 MEMORY = 512 * 2**20
-THREADS = 2
-"""That compute class features: one prompt's long list of names does not keep all others waiting."""
-AT_ONCE = 2 * THREADS
+QUEUE, WAIT_SECONDS = 256, 5.0
+FILE_THREADS = 2
+THREADS, THREADS_OF_TENANT = 3, 2
+"""That compute class features: a long list of names does not keep other tenants waiting, nor their prompts
+one another."""
+AT_ONCE = 2 * THREADS_OF_TENANT
 """Of one `Bank.answerers`: who asks for a thousand prompts does not stand in front of all others."""
 TRIES = 8
 Names = tuple[str, ...]
@@ -43,8 +49,9 @@ class Bank:
     """Prompts of ``source``, listed when it is made; `refresh` looks again, and `watching` does so in time.
 
     memory_bytes: that answerers may take. cache: where class features are kept on the disk, in a folder that
-    holds nothing else (`class_cache`); None for nowhere. Raises ServiceError where the source cannot be
-    listed.
+    holds nothing else (`class_cache`); None for nowhere. queue: prompts whose class features are waited for,
+    `AT_ONCE` of a call at most, ``tenant_share`` of them of one tenant. wait_seconds: how long a call waits
+    while none of its prompts has its turn. Raises ServiceError where the source cannot be listed.
     """
 
     def __init__(
@@ -54,16 +61,23 @@ class Bank:
         *,
         memory_bytes: int = MEMORY,
         cache: FeatureCache | None = None,
-        meters: BankMeters | None = None,
+        queue: int = QUEUE,
+        tenant_share: float = 1.0,
+        wait_seconds: float = WAIT_SECONDS,
+        meters: Meters | None = None,
     ) -> None:
         self.source, self.backbone = source, backbone
-        self._meters: BankMeters = NoMeters() if meters is None else meters
+        self._meters = Meters() if meters is None else meters
         self._disk = ClassFeatures(cache, backbone)
         self._gate = Gate(backbone)
         self._shelf = Shelf(source, self._gate, self._meters)
         self._kept: Recent[Answerer] = Recent(memory_bytes)
-        self._making: Once[Answerer] = Once(THREADS)
-        self._files = ThreadPoolExecutor(THREADS, thread_name_prefix="prompt-files")
+        self._room = Room(queue, tenant_share)
+        self._making: Once[Answerer] = Once(
+            THREADS, THREADS_OF_TENANT, self._room, wait_seconds, "prompts", "class-features"
+        )
+        self._meters.queue_prompts.set_function(lambda: self._room.held)
+        self._files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="prompt-files")
         is_plain = backbone.has_towers and not backbone.text.exact_sharing  # that path serves one at a time
         self._alone: AbstractContextManager[Any] = threading.Lock() if is_plain else nullcontext()
         self.refresh()
@@ -103,7 +117,7 @@ class Bank:
         return self._shelf.get(name)
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What the file of a served prompt says, as plain values (`facts_of`). Reads it.
+        """What the file of a served prompt says, as plain values (`file_facts`). Reads it.
 
         Raises KeyError, PromptFileError with the reason where it is not served, BusyError.
         """
@@ -115,15 +129,16 @@ class Bank:
                 self.refresh([name])
                 _check_not_being_written(self._shelf.sound(name))
                 continue
-            return facts_of(listed, file)
+            return file_facts(listed, file)
         raise _too_fast(name)
 
     # -- changing them ---------------------------------------------------------------------------------
 
     async def put(self, name: str, data: bytes) -> Listed:
         """Add a prompt, or replace one. It is checked whole before anything is written, and listed when this
-        returns; who stops waiting does not stop what was begun. Raises OptionError for the name,
-        PromptFileError for the file, and where it cannot be written."""
+        returns; who stops waiting does not stop what was begun. What was put is told, also where the place
+        cannot be listed behind it. Raises OptionError for the name, PromptFileError for the file, and where
+        it cannot be written."""
         return await self._in_thread(partial(self._shelf.put, check_name(name), bytes(data)))
 
     async def delete(self, name: str) -> None:
@@ -138,21 +153,38 @@ class Bank:
     # -- what answers for them -------------------------------------------------------------------------
 
     async def answerer(
-        self, name: str, class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        name: str,
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        *,
+        tenant: str = "",
     ) -> Answerer:
         """What answers for a prompt, among its own names or others; new_names: as in `predict_proba`.
 
-        Made once for all who ask at the same time. Raises KeyError; PromptFileError with the reason where the
-        prompt is broken; OptionError, DataError and AnswerError for what it cannot answer; BusyError while it
-        is being written and the former version is not at hand.
+        Made once for all who ask at the same time, in the tenant's turn. Raises KeyError; PromptFileError
+        with the reason where the prompt is broken; OptionError, DataError and AnswerError for what it cannot
+        answer; BusyError while it is being written and the former version is not at hand, and where there is
+        no room for it, or no turn in time.
         """
-        return await self._answerer(name, *_asked(class_names, new_names))
+        names, rule = _asked(class_names, new_names)
+        found = self._at_hand(name, names, rule)
+        if found is not None:
+            return found
+        with self._asking(tenant, 1) as asking:
+            return await self._answerer(asking, name, names, rule)
 
     async def answerers(
-        self, prompts: Sequence[str], class_names: Iterable[str] | None = None, new_names: str | None = None
+        self,
+        prompts: Sequence[str],
+        class_names: Iterable[str] | None = None,
+        new_names: str | None = None,
+        *,
+        tenant: str = "",
     ) -> list[Answerer | PromptletError | KeyError]:
-        """`answerer` of many prompts, each or what it raises. Raises DataError and OptionError for names and
-        a rule that no prompt could answer."""
+        """`answerer` of many prompts, each or what it raises, a FailedError for what nobody expected. Raises
+        DataError and OptionError for names and a rule that no prompt could answer, BusyError where there is
+        no room for those that are not at hand, or no turn in time."""
         names, rule = _asked(class_names, new_names)
         found: dict[int, Answerer | PromptletError | KeyError] = {}
         missing = []
@@ -162,17 +194,32 @@ class Bank:
                 missing.append(place)
             else:
                 found[place] = at_hand
-        left = iter(missing)
+        if missing:
+            with self._asking(tenant, len(missing)) as asking:
 
-        async def fill() -> None:
-            for place in left:  # shared: whoever is free takes the next
-                try:
-                    found[place] = await self._answerer(prompts[place], names, rule)
-                except (PromptletError, KeyError) as error:
-                    found[place] = error
+                async def fill(place: int) -> None:
+                    try:
+                        found[place] = await self._answerer(asking, prompts[place], names, rule)
+                    except NoTurnError:
+                        raise
+                    except (PromptletError, KeyError) as error:
+                        found[place] = error
+                    except Exception as error:  # of one prompt, which must not cost the others
+                        LOGGER.error("the prompt %r cannot be made ready", prompts[place], exc_info=error)
+                        found[place] = FailedError()
 
-        await asyncio.gather(*(fill() for _ in range(min(AT_ONCE, len(missing)))))
+                await asking.each(missing, fill)
         return [found[place] for place in range(len(prompts))]
+
+    @contextmanager
+    def _asking(self, tenant: str, prompts: int) -> Iterator[Asking[Answerer]]:
+        """One who asks for so many prompts that are not at hand."""
+        try:
+            with self._making.asking(tenant, min(prompts, AT_ONCE)) as asking:
+                yield asking
+        except NoTurnError:
+            self._meters.class_features_refused.inc(prompts)
+            raise
 
     def _at_hand(self, name: str, names: Names | None, rule: str | None) -> Answerer | None:
         """What is in memory of a prompt that is served."""
@@ -188,7 +235,9 @@ class Bank:
         self._meters.made("memory")
         return _called(found, name)
 
-    async def _answerer(self, name: str, names: Names | None, rule: str | None) -> Answerer:
+    async def _answerer(
+        self, asking: Asking[Answerer], name: str, names: Names | None, rule: str | None
+    ) -> Answerer:
         for _ in range(TRIES):
             listed = self._shelf.sound(name)
             if listed.state == BEING_WRITTEN:
@@ -199,13 +248,14 @@ class Bank:
             if found is not None:
                 return found
             _check_not_being_written(listed)
+            size = listed.classes if names is None else len(names)
             try:
-                return _called(await self._making.get(key, partial(self._make, name, key)), name)
+                return _called(await asking.get(key, partial(self._make, name, key), size), name)
             except UnfitError as error:
                 if name in str(error):
                     raise
                 # it tells the name of a prompt of the same content, which is nobody else's business
-                return await self._making.get((name, *key), partial(self._make, name, key))
+                return await asking.get((name, *key), partial(self._make, name, key), size)
             except ChangedError:
                 await self.refresh_soon([name])
         raise _too_fast(name)

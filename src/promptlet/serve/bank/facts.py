@@ -11,7 +11,7 @@ from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.bank.listing import Listed
 
 
-def facts_of(listed: Listed, file: PromptFile) -> dict[str, Any]:
+def file_facts(listed: Listed, file: PromptFile) -> dict[str, Any]:
     """estimate: of its accuracy, None where the file has none; new_names: None where there is no choice;
     rejection: whether it can tell "none of these", and rejection_shares the percentages of own images that
     may be accepted. Of the backbone's name no folders are told."""

@@ -100,11 +100,12 @@ class Gate:
         except (OptionError, DataError, BackboneError) as error:
             raise UnfitError(f"cannot use {name}: {error}") from error
 
-    def check_whole(self, data: bytes, name: str) -> None:
-        """Raise PromptFileError where these bytes are no prompt file, or none that can be served."""
+    def check_whole(self, data: bytes, name: str) -> PromptFile:
+        """The file. Raises PromptFileError where these bytes are none, or none that can be served."""
         file = loads(data)
         self.check(file, name)
         self.open(file, name)
+        return file
 
     def _why_another(self, fingerprint: str, backbone: str, is_former: bool) -> str:
         """No folders of this machine are told, nor of another."""
@@ -165,6 +166,12 @@ def _damaged(told: Listed, reason: str, former: Entry | None, mark: Hashable | N
         was = former.listed
         told = replace(told, digest=was.digest, method=was.method, classes=was.classes)
     return Entry(told, None)
+
+
+def put_entry(name: str, data: bytes, file: PromptFile) -> Entry:
+    """What is known of a sound file that is put now; it is read again at the next look."""
+    method, classes = sys.intern(file.method), len(file.class_names)
+    return Entry(Listed(name, digest_of(data), "", method, classes, len(data), time.time(), READY), None)
 
 
 def broken(entry: Entry, reason: str) -> Entry:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from promptlet.errors import OptionError, PromptFileError, why
 from promptlet.promptfile import PromptFile, loads
 from promptlet.promptfile.files import reason_of
-from promptlet.serve.bank.counted import BankMeters
 from promptlet.serve.bank.listing import (
     BEING_WRITTEN,
     BROKEN,
@@ -21,8 +19,10 @@ from promptlet.serve.bank.listing import (
     counts,
     digest_of,
     entry_of,
+    put_entry,
 )
-from promptlet.serve.bank.sources import Seen, Source, check_name
+from promptlet.serve.bank.sources import Seen, Source, check_name, side_by_side
+from promptlet.serve.meters import Meters
 
 LOGGER = logging.getLogger("promptlet.serve")
 
@@ -37,7 +37,7 @@ class Shelf:
     problem: why the source could not be listed the last time; "" where it could.
     """
 
-    def __init__(self, source: Source, gate: Gate, meters: BankMeters) -> None:
+    def __init__(self, source: Source, gate: Gate, meters: Meters) -> None:
         self.source, self.problem = source, ""
         self._gate, self._meters = gate, meters
         self._entries: Mapping[str, Entry] = {}
@@ -67,8 +67,8 @@ class Shelf:
         """Whether one of them is being written, so that it is worth looking again soon."""
         return any(entry.listed.state == BEING_WRITTEN for entry in self._entries.values())
 
-    def refresh(self, names: Iterable[str] | None = None) -> None:
-        """Look at all files, or at those of ``names``; what cannot be listed stays as it was."""
+    def refresh(self, names: Iterable[str] | None = None) -> bool:
+        """Look at all files, or those of ``names``. False where that fails, and all stays as it was."""
         asked = None if names is None else set(names)
         with self._changing:
             try:
@@ -76,12 +76,13 @@ class Shelf:
             except OSError as error:
                 self.problem = f"the prompts in {self.source.where} cannot be listed: {why(error)}"
                 LOGGER.warning("%s", self.problem)
-                return
+                return False
             self.problem = ""
             former = self._entries
             found = {} if asked is None else {k: v for k, v in former.items() if k not in asked}
             found |= {entry.listed.name: entry for entry in self._read_all(seen, former) if entry is not None}
             self._take(found)
+            return True
 
     def read(self, name: str, digest: str) -> PromptFile:
         """One in the version that was listed. Raises ChangedError where that is gone."""
@@ -101,19 +102,28 @@ class Shelf:
                 self._take({**self._entries, name: broken(entry, reason)})
 
     def put(self, name: str, data: bytes) -> Listed:
-        """Add one, or replace one, once it was checked whole. Raises OptionError, PromptFileError."""
-        self._gate.check_whole(data, name)
+        """Add one, or replace one, once it was checked whole. What was put is told, whatever can be seen of
+        it behind that. Raises OptionError, PromptFileError."""
+        put = put_entry(name, data, self._gate.check_whole(data, name))
         with self._changing:
             self._check_differs(name)
+            problem: OSError | None = None
             try:
                 self.source.write(name, data)
-            except OSError as error:
-                raise PromptFileError(f"the prompt {name!r} cannot be saved: {reason_of(error)}") from error
-            self.refresh([name])
-            listed = self.get(name)
-        if listed is None:
-            raise PromptFileError(f"the prompt {name!r} was saved, and taken away by somebody else")
-        return listed
+            except OSError as error:  # of a store, it may be there all the same
+                problem = error
+            is_seen = self._looked(name)
+            seen = self.get(name)
+            if seen is not None and seen.digest == put.listed.digest:
+                return seen
+            if problem is not None:
+                reason = reason_of(problem)
+                raise PromptFileError(f"the prompt {name!r} cannot be saved: {reason}") from problem
+            if is_seen:
+                LOGGER.warning("the prompt %r was put, and is another one or none by now", name)
+            else:
+                self._take({**self._entries, name: put})
+        return put.listed
 
     def delete(self, name: str) -> None:
         """Take one away. Raises KeyError where there is none, PromptFileError where that cannot be done."""
@@ -126,8 +136,19 @@ class Shelf:
                 self.refresh([name])
                 raise KeyError(name) from None
             except OSError as error:
+                if self._looked(name) and name not in self._entries:
+                    return
                 raise PromptFileError(f"the prompt {name!r} cannot be deleted: {reason_of(error)}") from error
-            self.refresh([name])
+            if not self._looked(name):
+                self._take({other: entry for other, entry in self._entries.items() if other != name})
+
+    def _looked(self, name: str) -> bool:
+        """Whether it could be looked at, once it was changed: that is done, whatever happens here."""
+        try:
+            return self.refresh([name])
+        except Exception:
+            LOGGER.exception("the prompt %r could not be looked at", name)
+            return False
 
     def _check_differs(self, name: str) -> None:
         if name in self._entries:
@@ -148,8 +169,4 @@ class Shelf:
             name, one = item
             return entry_of(name, one, former.get(name), self.source, self._gate)
 
-        if self.source.at_once == 1 or len(seen) <= 1:
-            yield from map(read, seen.items())
-            return
-        with ThreadPoolExecutor(self.source.at_once) as pool:
-            yield from pool.map(read, seen.items())
+        return side_by_side(self.source, read, seen.items())

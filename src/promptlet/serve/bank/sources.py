@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from promptlet.errors import OptionError, shown
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 SUFFIX = ".prompt"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ALLOWED = "1 to 100 letters a to z, digits, dots, _ and -, of which the first is a letter or a digit"
@@ -53,6 +56,15 @@ class Source(Protocol):
 
     def delete(self, name: str) -> None:
         """Take one away. Raises FileNotFoundError where there is none."""
+
+
+def side_by_side(source: Source, work: Callable[[Item], Made], items: Collection[Item]) -> Iterator[Made]:
+    """What ``work``, which reads, makes of each of them, in order; of as many at a time as is best there."""
+    if source.at_once == 1 or len(items) <= 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(source.at_once) as pool:
+        yield from pool.map(work, items)
 
 
 def is_name(name: str) -> bool:

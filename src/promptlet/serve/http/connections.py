@@ -15,7 +15,7 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Literal
 
-from promptlet.serve.http.limits import Refusal
+from promptlet.serve.http.exchange import Refusal
 from promptlet.serve.http.lingering import LINGER, Lingering
 
 HEAD_BYTES: Final = 64 * 1024

@@ -7,122 +7,85 @@ that still sends: nothing more is read of the body, and the connection is closed
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Final
+import threading
+from collections.abc import Callable, Collection
+from typing import Final
 
 import anyio
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from promptlet.serve.http.exchange import (
+    DISCONNECT,
+    App,
+    Exchange,
+    Message,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+)
 from promptlet.serve.settings import ServeSettings
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from promptlet.serve.turns.room import Room
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,100}")
 _DIGITS: Final = re.compile(rb"\d{1,18}")
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?", re.ASCII)
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_DISCONNECT: Final = {"type": "http.disconnect"}
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A problem document (RFC 9457) in the making. slug: what ``type`` ends with."""
-
-    status: int
-    slug: str
-    title: str
-    detail: str
-    retry_after: int | None = None
-
-    def messages(self) -> tuple[Message, Message]:
-        """The two messages of ASGI; the connection is closed behind them."""
-        body = json.dumps(
-            {
-                "type": f"/problems/{self.slug}",
-                "title": self.title,
-                "status": self.status,
-                "detail": self.detail,
-            }
-        ).encode("ascii")
-        headers = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", str(len(body)).encode("ascii")),
-            (b"connection", b"close"),
-        ]
-        if self.retry_after is not None:
-            headers.append((b"retry-after", str(self.retry_after).encode("ascii")))
-        start = {"type": "http.response.start", "status": self.status, "headers": headers}
-        return start, {"type": "http.response.body", "body": body}
-
-
-class Exchange:
-    """A request and its answer, which a layer may take out of the application's hands."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self.receive, self._send = receive, send
-        self.is_started = False
-        self.is_refused = False
-
-    async def send(self, message: Message) -> None:
-        """What the application answers with."""
-        if self.is_refused:
-            return
-        self.is_started = self.is_started or message["type"] == "http.response.start"
-        await self._send(message)
-
-    async def refuse(self, refusal: Refusal) -> Message:
-        """Answer in its place, unless it has begun; what it is to receive: the client has gone."""
-        self.is_refused = True
-        if not self.is_started:
-            for message in refusal.messages():
-                await self._send(message)
-        return dict(_DISCONNECT)
-
-    async def run(self, app: App, scope: Scope, receive: Receive) -> None:
-        """The application; what it raises after it was refused is of no interest."""
-        try:
-            await app(scope, receive, self.send)
-        except Exception:
-            if not self.is_refused:
-                raise
 
 
 class HeldBytes:
-    """How many bytes of bodies are held by all requests together. on_change: told the sum."""
+    """How many bytes of bodies are held by all requests together, of one tenant ``tenant_share`` of them and
+    ``least`` in any case. For all threads. on_change: told the sum."""
 
-    def __init__(self, most: int, on_change: Callable[[int], object] = lambda _: None) -> None:
-        self.most, self.held = most, 0
+    def __init__(
+        self,
+        most: int,
+        on_change: Callable[[int], object] = lambda _: None,
+        *,
+        tenant_share: float = 1.0,
+        least: int = 1,
+    ) -> None:
+        self._room = Room(most, tenant_share, least)
+        self._lock = threading.Lock()
         self._on_change = on_change
 
-    def take(self, count: int) -> bool:
-        """Whether there was room for as many more."""
-        if self.held + count > self.most:
-            return False
-        self.held += count
-        self._on_change(self.held)
-        return True
+    @property
+    def held(self) -> int:
+        """Of all."""
+        return self._room.held
 
-    def give_back(self, count: int) -> None:
+    def refusal(self, tenant: str, count: int) -> Refusal | None:
+        """Why there is no room for as many more; None where there is."""
+        if self._room.has(tenant, count):
+            return None
+        return BUSY_OWN_BODIES if self._room.held + count <= self._room.most else BUSY_BODIES
+
+    def take(self, tenant: str, count: int) -> Refusal | None:
+        """The same, and they are held where there is room."""
+        with self._lock:
+            refusal = self.refusal(tenant, count)
+            if refusal is None:
+                self._room.take(tenant, count)
+                self._on_change(self._room.held)
+        return refusal
+
+    def give_back(self, tenant: str, count: int) -> None:
         """They are held no more."""
-        self.held -= count
-        self._on_change(self.held)
+        with self._lock:
+            self._room.give_back(tenant, count)
+            self._on_change(self._room.held)
 
 
 class BodyLimit:
     """No body larger than ``most``, with a length or without; of all together no more than ``held`` allows.
 
     One whose length is too large is refused before a byte of it is read, and before the client is told to go
-    on (``Expect: 100-continue``).
+    on (``Expect: 100-continue``). No body is read, and none is held, before the application asks for it: by
+    then it knows whose it is, and has put that into ``scope["state"]["tenant"]``.
     """
 
     def __init__(self, app: App, most: int, held: HeldBytes) -> None:
@@ -138,36 +101,39 @@ class BodyLimit:
         if refusal is not None:
             await exchange.refuse(refusal)
             return
-        taken = 0
+        taken, tenant = 0, ""
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive() if not exchange.is_refused else dict(_DISCONNECT)
+            nonlocal taken, tenant
+            if exchange.is_refused:
+                return dict(DISCONNECT)
+            if not taken:
+                tenant = scope.get("state", {}).get("tenant", "")
+                refusal = self.held.refusal(tenant, _length(scope))
+                if refusal is not None:
+                    return await exchange.refuse(refusal)
+            message = await receive()
             count = len(message.get("body", b""))
             if taken + count > self.most:
                 return await exchange.refuse(self._too_large())
-            if count and not self.held.take(count):
-                return await exchange.refuse(BUSY_BODIES)
+            refusal = self.held.take(tenant, count) if count else None
+            if refusal is not None:
+                return await exchange.refuse(refusal)
             taken += count
             return message
 
         try:
             await exchange.run(self.app, scope, counted)
         finally:
-            self.held.give_back(taken)
+            self.held.give_back(tenant, taken)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        lengths = {value for name, value in scope["headers"] if name == b"content-length"}
-        if not lengths:
-            return None
+        lengths = _lengths(scope)
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
             return Refusal(
                 400, "bad-length", "Content-Length is wrong", "Content-Length must be one whole number."
             )
-        length = int(lengths.pop())
-        if length > self.most:
-            return self._too_large()
-        return None if self.held.held + length <= self.held.most else BUSY_BODIES
+        return self._too_large() if _length(scope) > self.most else None
 
     def _too_large(self) -> Refusal:
         return Refusal(
@@ -178,12 +144,25 @@ class BodyLimit:
         )
 
 
-BUSY_BODIES: Final = Refusal(
-    503,
-    "busy",
-    "More is asked than can be answered now",
-    "The bodies of all requests together take too much memory; ask again.",
-    1,
+def _lengths(scope: Scope) -> set[bytes]:
+    return {value for name, value in scope["headers"] if name == b"content-length"}
+
+
+def _length(scope: Scope) -> int:
+    """That is told, and was found to be one; 0 where none is."""
+    return max(map(int, _lengths(scope)), default=0)
+
+
+def _busy(detail: str) -> Refusal:
+    return Refusal(503, "busy", "More is asked than can be answered now", detail, 1)
+
+
+BUSY_BODIES: Final = _busy(
+    "The bodies of all requests, and images loaded for them, take too much memory together; ask again."
+)
+BUSY_OWN_BODIES: Final = _busy(
+    "The bodies of your requests, and images loaded for them, take too much memory together; wait for some "
+    "of the answers, then ask again."
 )
 
 
@@ -205,7 +184,7 @@ class BodyTime:
         async def timed() -> Message:
             nonlocal is_whole
             if exchange.is_refused:
-                return dict(_DISCONNECT)
+                return dict(DISCONNECT)
             if is_whole:
                 return await receive()
             with anyio.move_on_after(until - anyio.current_time()):

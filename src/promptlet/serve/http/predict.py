@@ -13,7 +13,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.errors import ImageError, OptionError
+from promptlet.errors import ImageError, OptionError, ServiceError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
@@ -74,7 +74,7 @@ class Predict:
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
             encoded(self.shared, caller, images, self.urls),
-            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
+            self.shared.bank.answerers(prompts, asked.class_names, asked.new_names, tenant=caller.name),
         )
         work = _Work(self.shared, asked, prompts, images, answerers, features)
         return work.response() if work.is_small() else await asyncio.to_thread(work.response)
@@ -82,7 +82,13 @@ class Predict:
 
 async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
     """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
-    reasons = await urls.load(images)
+    async with urls.loaded(images, caller.name) as reasons:
+        return await _encoded(shared, caller, images, reasons)
+
+
+async def _encoded(
+    shared: Shared, caller: Caller, images: Sequence[Sent], reasons: Mapping[int, str]
+) -> Features:
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
     for place, reason in reasons.items():
@@ -121,6 +127,7 @@ class _Work:
         """What prompts say of each image; where nothing is said of any, the problem with the results."""
         good = [place for place, one in enumerate(self.features) if isinstance(one, np.ndarray)]
         answers = self._answers(good) if good else []
+        self._count_failures(answers or self.answerers)
         columns = [
             _column(name, answerer, found, len(good))
             for name, answerer, found in zip(self.prompts, self.answerers, answers, strict=False)
@@ -140,6 +147,10 @@ class _Work:
         x = np.stack([np.asarray(self.features[place]) for place in good])
         answers = iter(self.shared.answer(able, x, self.asked.rule))
         return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
+
+    def _count_failures(self, answers: Sequence[object]) -> None:
+        failed = sum(isinstance(one, ServiceError) and one.status == 500 for one in answers)
+        self.shared.meters.prompt_failures.inc(failed)
 
     def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
         result = {"index": place, "name": self.images[place].name}

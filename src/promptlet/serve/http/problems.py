@@ -293,4 +293,4 @@ def problem_of(error: Exception) -> Problem | None:
 def _of_service(error: ServiceError) -> Problem:
     if error.status == 401:
         return Problem("unauthorised", str(error), {"WWW-Authenticate": "Bearer"})
-    return busy("not-ready", str(error), 5)
+    return Problem("internal", str(error)) if error.status == 500 else busy("not-ready", str(error), 5)

@@ -54,7 +54,7 @@ class Prompts:
         return json(
             {
                 "count": len(seen),
-                "prompts": [facts_of(one) for one in some],
+                "prompts": [list_facts(one) for one in some],
                 "next": some[-1].name if some and is_more else None,
             }
         )
@@ -71,7 +71,7 @@ class Prompts:
             raise unknown_prompt([listed.name]) from None
         except PromptFileError as error:
             facts = {"reason": listed.reason or str(error)}
-        told = {**facts_of(listed), **facts}
+        told = {**list_facts(listed), **facts}
         tag = {"ETag": f'"{told["digest"]}"'} if told["digest"] else {}  # it may be another by now
         return json(told, headers={**_head(listed), **tag})
 
@@ -82,11 +82,12 @@ class Prompts:
         as_file = NPY in request.headers.get("accept", "").lower()
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
-        return await within(request, self.shared.limits.request_seconds, self._vectors(listed, as_file))
+        work = self._vectors(caller, listed, as_file)
+        return await within(request, self.shared.limits.request_seconds, work)
 
-    async def _vectors(self, listed: Listed, as_file: bool) -> Response:
+    async def _vectors(self, caller: Caller, listed: Listed, as_file: bool) -> Response:
         try:
-            answerer = await self.shared.bank.answerer(listed.name)
+            answerer = await self.shared.bank.answerer(listed.name, tenant=caller.name)
         except KeyError:
             raise unknown_prompt([listed.name]) from None
         matrix = answerer.matrix
@@ -148,7 +149,7 @@ class Prompts:
             except PromptFileError as error:
                 raise _not_changed(error) from error
         place = {"Location": f"/v1/prompts/{quote(name)}"} if before is None else {}
-        return json(facts_of(listed), 201 if before is None else 200, {**_head(listed), **place})
+        return json(list_facts(listed), 201 if before is None else 200, {**_head(listed), **place})
 
     async def delete(self, request: Request) -> Response:
         """Remove one."""
@@ -168,7 +169,7 @@ class Prompts:
         return self.shared.prompt(caller, request.path_params["name"])
 
 
-def facts_of(listed: Listed) -> dict[str, Any]:
+def list_facts(listed: Listed) -> dict[str, Any]:
     """As lists tell it."""
     return {
         "name": listed.name,

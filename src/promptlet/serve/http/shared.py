@@ -17,18 +17,16 @@ from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.problems import Problem, busy
 
 if TYPE_CHECKING:
-    from promptlet.classifier.answers.deciding import Answer, Rule
-    from promptlet.errors import AnswerError, OptionError
+    from promptlet.classifier.answers.deciding import Rule
     from promptlet.serve.access.tokens import Caller, Tokens
     from promptlet.serve.bank.answerers import Answerer
+    from promptlet.serve.bank.answering import Told
     from promptlet.serve.bank.bank import Bank
     from promptlet.serve.bank.listing import Listed
     from promptlet.serve.encoder import Encoder
     from promptlet.serve.meters import Meters
 
-    Answering = Callable[
-        [Sequence[Answerer], np.ndarray, Rule], list[OptionError | list[Answer | AnswerError]]
-    ]
+    Answering = Callable[[Sequence[Answerer], np.ndarray, Rule], list[Told]]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -56,6 +54,7 @@ class Shared:
         """Who asks. Raises Unauthorised. Called before anything else of a request is looked at."""
         sent = request.headers.get("authorization")
         caller = self.local if self.tokens is None else self.tokens.caller(sent)
+        request.scope.setdefault("state", {})["tenant"] = caller.name
         tell(request, caller=caller.name)
         return caller
 

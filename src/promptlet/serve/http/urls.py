@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import re
-from collections.abc import Sequence
-from pathlib import Path
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import partial
 from typing import Final
 
+from promptlet.errors import BusyError, ImageError
 from promptlet.serve.http.bodies import Limits, Sent
+from promptlet.serve.http.limits import HeldBytes
 from promptlet.serve.http.problems import Problem, wrong_field
-from promptlet.web.loading import Loader
+from promptlet.serve.meters import Meters, counting_ends
+from promptlet.serve.turns.once import Once
+from promptlet.serve.turns.room import Room
+from promptlet.web.loading import Loader, Stop
 
-REQUESTS: Final = 2
-"""That load at the same time; others wait."""
+LOGGER = logging.getLogger("promptlet.serve")
+
+THREADS, THREADS_OF_TENANT, AT_ONCE = 16, 8, 8
+"""Images that are loaded at the same time: in all, of one tenant, of one request."""
+QUEUE: Final = 64
+"""Images of all requests that are loaded, or wait for it, `AT_ONCE` of a request at most."""
+HELD_BYTES: Final = 512 * 2**20
 MAX_BYTES: Final = 16 * 2**20
 """Of one image."""
 _WEB: Final = re.compile(r"https?://[^\s\\]{1,4000}", re.IGNORECASE)
@@ -21,20 +33,71 @@ _INWARD: Final = re.compile(r"which is no address of the public internet|the nam
 
 
 class Urls:
-    """Loads them in threads, of few requests at a time. loader: what loads one; None: as the limits say."""
+    """Loads them in a few threads, in turns of tenants; what nobody waits for any more is cut.
 
-    def __init__(self, limits: Limits, loader: Loader | None = None) -> None:
+    loader: what loads one; None: as the limits say. held: the memory for bodies, where what is loaded counts
+    too. tenant_share, wait_seconds: as of other queues.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        loader: Loader | None = None,
+        *,
+        held: HeldBytes | None = None,
+        meters: Meters | None = None,
+        tenant_share: float = 1.0,
+        wait_seconds: float = 5.0,
+    ) -> None:
         self.limits = limits
         self.loader = loader or Loader(MAX_BYTES, limits.request_seconds / 2)
-        self._turns = asyncio.Semaphore(REQUESTS)
+        self._held = held or HeldBytes(HELD_BYTES)
+        self._meters = meters
+        self._loading: Once[bytes | str] = Once(
+            THREADS, THREADS_OF_TENANT, Room(QUEUE, tenant_share), wait_seconds, "addresses", "promptlet-urls"
+        )
 
-    async def load(self, images: Sequence[Sent]) -> dict[int, str]:
-        """Put the bytes of those with an address into them; by place, why some have none. `check` first."""
+    @asynccontextmanager
+    async def loaded(self, images: Sequence[Sent], tenant: str) -> AsyncIterator[dict[int, str]]:
+        """Inside, those with an address have their bytes; by place, why some have none. `check` first.
+
+        Raises BusyError where there is no room, or nothing of it has its turn in time.
+        """
         places = [place for place, one in enumerate(images) if one.url]
         if not places:
-            return {}
-        async with self._turns:
-            return await asyncio.to_thread(self._load, images, places)
+            yield {}
+            return
+        account = _Account(self._held, tenant)
+        try:
+            with counting_ends(self._meters, len(images)) as ends:
+                reasons = await self._load(images, places, account)
+                ends["unloaded"] = len(reasons)
+            yield reasons
+        finally:
+            account.close()
+
+    async def _load(self, images: Sequence[Sent], places: Sequence[int], account: _Account) -> dict[int, str]:
+        reasons: dict[int, str] = {}
+        stop = Stop()
+        with self._loading.asking(account.tenant, min(AT_ONCE, len(places))) as asking:
+
+            async def fill(place: int) -> None:
+                url = images[place].url
+                outcome = await asking.get((stop, url), partial(self._outcome, url, stop, account))
+                if isinstance(outcome, bytes):
+                    images[place].data = outcome
+                else:
+                    reasons[place] = outcome
+
+            try:
+                await asking.each(places, fill)
+            finally:
+                stop.set()
+        return reasons
+
+    def close(self) -> None:
+        """What has not begun is refused."""
+        self._loading.close()
 
     def check(self, images: Sequence[Sent]) -> None:
         """Raises Problem for addresses that are not loaded here."""
@@ -57,16 +120,56 @@ class Urls:
                     f"images[{place}].url", "the address must begin with https:// or http://, without spaces"
                 )
 
-    def _load(self, images: Sequence[Sent], places: Sequence[int]) -> dict[int, str]:
-        reasons: dict[int, str] = {}
-        with self.loader.together([images[place].url for place in places]) as (files, wrong):
-            for place in places:
-                url = images[place].url
-                if url in wrong:
-                    reasons[place] = _outward(wrong[url])
-                else:
-                    images[place].data = Path(files[url]).read_bytes()
-        return reasons
+    def _outcome(self, url: str, stop: Stop, account: _Account) -> bytes | str:
+        """In a thread: what lies there, or why it was not loaded. Raises BusyError."""
+        pieces: list[bytes] = []
+        try:
+            with closing(self.loader.chunks(url, stop)) as chunks:
+                for piece in chunks:
+                    account.take(len(piece))
+                    pieces.append(piece)
+        except BusyError:
+            raise
+        except ImageError as error:
+            account.give_back(sum(map(len, pieces)))
+            return _outward(str(error))
+        except Exception as error:  # of one address, which must not cost the others
+            account.give_back(sum(map(len, pieces)))
+            LOGGER.error("an image cannot be loaded from its address", exc_info=error)
+            return "it could not be loaded from its address; the server's log says why; send its bytes"
+        return b"".join(pieces)
+
+
+class _Account:
+    """Bytes that are held for one request, by all threads that load for it; none once it is closed."""
+
+    def __init__(self, held: HeldBytes, tenant: str) -> None:
+        self.tenant = tenant
+        self._held, self._count, self._is_closed = held, 0, False
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Raises BusyError where there is no room, ImageError once it is closed."""
+        with self._lock:
+            if self._is_closed:
+                raise ImageError("it was given up")
+            refusal = self._held.take(self.tenant, count)
+            if refusal is not None:
+                raise BusyError(refusal.detail, float(refusal.retry_after or 1))
+            self._count += count
+
+    def give_back(self, count: int) -> None:
+        with self._lock:
+            count = min(count, self._count)  # none, where it is closed
+            self._count -= count
+            self._held.give_back(self.tenant, count)
+
+    def close(self) -> None:
+        """All of them are given back."""
+        with self._lock:
+            self._is_closed = True
+            self._held.give_back(self.tenant, self._count)
+            self._count = 0
 
 
 def _outward(reason: str) -> str:

@@ -65,7 +65,7 @@ class ClusterEncoder:
     async def facts(self) -> AsyncIterator[str | dict[str, Any]]:
         """`TAKEN`, then what is told of the backbone."""
         yield TAKEN
-        yield made.facts_of(self._backbone)
+        yield made.backbone_facts(self._backbone)
 
     async def check_health(self) -> None:
         """Asked by Ray now and then: raises where no image is encoded."""

@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.util import get_node_ip_address
 
 from promptlet.errors import ServiceError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.addresses import bound, place_of
+from promptlet.serve.addresses import address_of, bound
 from promptlet.serve.logs import logging_to
 from promptlet.serve.parts import Parts
 from promptlet.serve.ray.remote import RemoteEncoder
 from promptlet.serve.server import Server
 from promptlet.serve.settings import ServeSettings
 from promptlet.serve.start import Started, config_of, names_of, room_for, told
+
+if TYPE_CHECKING:
+    from promptlet.serve.bank import Bank
+    from promptlet.serve.meters import Meters
 
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -36,19 +40,17 @@ class Front:
         settings = ServeSettings.model_construct(**given)
         self._open = ExitStack()
         self._open.enter_context(logging_to(settings.log_format, settings.log_level))
-        place = place_of(settings.host, settings.port)
+        address = address_of(settings.host, settings.port)
         tokens = None if settings.token_file is None else Tokens.read(settings.token_file)
-        sock = bound(place, is_shared=True)
+        sock = bound(address, is_shared=True)
         try:
             room_for(settings.connections)
-            parts = await asyncio.to_thread(_parts, settings, tokens, encoders)
-            encoder: Any = parts.encoder
-            parts = replace(parts, facts=await encoder.facts())
-            app = made.make_app(settings, parts, names_of(place, parts), self._reason)
+            parts = await self._parts(settings, tokens, encoders)
+            app = made.make_app(settings, parts, names_of(address, parts), self._reason)
             seconds = await parts.encoder.probe()
             listening = asyncio.Event()
             config = config_of(settings, app)
-            self._server = Server(config, place, settings.leave_seconds, listening.set)
+            self._server = Server(config, address, settings.leave_seconds, listening.set)
             self._serving = asyncio.create_task(self._server.serve(sockets=[sock]))
             waiting = asyncio.create_task(listening.wait())
             await asyncio.wait((self._serving, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -58,6 +60,15 @@ class Front:
             sock.close()
             raise
         self._told = _reached(settings, told(settings, parts, sock, seconds))
+
+    async def _parts(self, settings: ServeSettings, tokens: Tokens | None, encoders: Any) -> Parts:
+        """The encoders tell of their own backbone."""
+        meters = made.make_meters()
+        bank = await asyncio.to_thread(_bank, settings, meters)
+        self._open.callback(bank.close)
+        backbone, seconds = bank.backbone, settings.wait_seconds
+        encoder = RemoteEncoder(encoders, backbone.fingerprint, wait_seconds=seconds, meters=meters)
+        return Parts(backbone, bank, encoder, meters, tokens, await encoder.facts())
 
     def _reason(self) -> str:
         return "the server is being stopped" if self._server.should_exit else ""
@@ -87,14 +98,11 @@ class FrontReplica(Front):
         await self.end()
 
 
-def _parts(settings: ServeSettings, tokens: Tokens | None, encoders: Any) -> Parts:
-    """Those of a front: the backbone is on the processor, for texts alone."""
-    meters = made.make_meters()
+def _bank(settings: ServeSettings, meters: Meters) -> Bank:
+    """That of a front: its backbone is on the processor, for texts alone."""
     source = made.open_place(settings)
     backbone = made.make_backbone(settings.model_copy(update={"device": "cpu"}), source)
-    bank = made.make_bank(settings, source, backbone, meters)
-    encoder = RemoteEncoder(encoders, backbone.fingerprint, wait_seconds=settings.wait_seconds, meters=meters)
-    return Parts(backbone, bank, encoder, meters, tokens)
+    return made.make_bank(settings, source, backbone, meters)
 
 
 def _reached(settings: ServeSettings, started: Started) -> Started:

@@ -21,7 +21,7 @@ from promptlet.errors import EngineError, MissingExtraError, ServiceError
 from promptlet.protocols.engines.ray.cluster import check_head, cluster, head_of, last_line, silence
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.addresses import place_of
+from promptlet.serve.addresses import address_of
 from promptlet.serve.logs import flush, logging_to
 from promptlet.serve.settings import ServeSettings
 from promptlet.serve.start import Started, check_access
@@ -44,7 +44,7 @@ def run_on_ray(settings: ServeSettings, tell: Callable[[Started], None]) -> None
     """
     check_extra()
     with logging_to(settings.log_format, settings.log_level), _stopping() as stop:
-        check_access(settings, place_of(settings.host, settings.port))
+        check_access(settings, address_of(settings.host, settings.port))
         if settings.token_file is not None:
             Tokens.read(settings.token_file)  # said here, not by each node
         backbone = made.backbone_name(settings, made.open_place(settings))

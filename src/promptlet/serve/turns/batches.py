@@ -1,4 +1,4 @@
-"""What is accepted and has not ended: whose turn it is, what goes together, and how much there is room for.
+"""Items that are accepted and have not ended: whose turn it is, and what goes together.
 
 No thread and no clock is in here but the times that are noted. Whoever calls holds a lock.
 """
@@ -11,6 +11,9 @@ from collections.abc import Hashable, Mapping
 from itertools import chain, count, islice, zip_longest
 from time import monotonic
 from typing import Any
+
+from promptlet.serve.turns.lines import Lines
+from promptlet.serve.turns.room import Room, less
 
 WAITING, PREPARING, PREPARED, WORKING, ENDED = range(5)
 
@@ -43,33 +46,25 @@ class Place:
 
 
 class Places:
-    """``queue`` places at most, ``most_of_tenant`` of one tenant; 2 * ``most`` prepared or being prepared, of
-    one tenant three quarters of these, and ``most`` in a batch.
+    """Within a room; 2 * ``most`` prepared or being prepared, of one tenant three quarters of these, and
+    ``most`` in a batch.
 
     Tenants take turns in being prepared and again in each batch. So who comes alone while another one fills
     the queue finds a thread that prepares, and is in the next batch.
     """
 
-    def __init__(self, most: int, queue: int, most_of_tenant: int) -> None:
-        self.most, self.queue, self.most_of_tenant = most, queue, most_of_tenant
+    def __init__(self, most: int, room: Room) -> None:
+        self.most, self.room = most, room
         self.held: dict[tuple[str, Hashable], Place] = {}
-        self.of_tenant: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, OrderedDict[Hashable, Place]] = OrderedDict()
+        self._waiting: Lines[Place] = Lines()
         self._ready: OrderedDict[str, OrderedDict[Place, Hashable]] = OrderedDict()
         self._ahead: Counter[str] = Counter()  # prepared or being prepared, by tenant
         self._most_ahead = (3 * most + 1) // 2
         self._numbers = count()
 
-    def has_room(self, tenant: str, more: int, beyond: int = 0) -> bool:
-        """For so many; ``beyond``: of a caller who may have as many above the bounds."""
-        return (
-            len(self.held) + more <= self.queue + beyond
-            and self.of_tenant[tenant] + more <= self.most_of_tenant + beyond
-        )
-
     def ahead(self, tenant: str) -> int:
         """How many have their turn before the next one of ``tenant``."""
-        before = Counter({name: len(line) for name, line in self._waiting.items()}) + self._ahead
+        before = self._waiting.lengths() + self._ahead
         mine = before.pop(tenant, 0)
         return mine + sum(min(theirs, mine + 1) for theirs in before.values())
 
@@ -84,8 +79,8 @@ class Places:
         for key in self.new(tenant, items):
             place = Place(next(self._numbers), tenant, key, items[key], loop.create_future())
             self.held[tenant, key] = place
-            self.of_tenant[tenant] += 1
-            self._waiting.setdefault(tenant, OrderedDict())[key] = place
+            self.room.take(tenant, 1)
+            self._waiting.add(tenant, key, place)
         places = [self.held[tenant, key] for key in items]
         for place in places:
             place.wanted += 1
@@ -95,13 +90,10 @@ class Places:
         """The next to be prepared, of each tenant in turn; None where there is none, or enough is."""
         if self._ahead.total() >= 2 * self.most:
             return None
-        tenant = next((name for name in self._waiting if self._ahead[name] < self._most_ahead), None)
-        if tenant is None:
+        found = self._waiting.next(lambda tenant: self._ahead[tenant] < self._most_ahead)
+        if found is None:
             return None
-        line = self._waiting.pop(tenant)
-        _, place = line.popitem(last=False)
-        if line:
-            self._waiting[tenant] = line  # behind the others
+        tenant, place = found
         place.state = PREPARING
         self._ahead[tenant] += 1
         return place
@@ -141,18 +133,13 @@ class Places:
     def end(self, place: Place) -> None:
         """Its place is free. A preparation that goes on keeps its own until it is done."""
         if place.state == WAITING:
-            line = self._waiting[place.tenant]
-            del line[place.key]
-            if not line:
-                del self._waiting[place.tenant]
+            self._waiting.remove(place.tenant, place.key)
         elif place.state == PREPARED:
             self._unready(place)
         place.state, place.prepared, place.item = ENDED, None, None
         place.moved = monotonic()
         del self.held[place.tenant, place.key]
-        self.of_tenant[place.tenant] -= 1
-        if not self.of_tenant[place.tenant]:
-            del self.of_tenant[place.tenant]
+        self.room.give_back(place.tenant, 1)
 
     def _unready(self, place: Place) -> None:
         line = self._ready[place.tenant]
@@ -163,6 +150,4 @@ class Places:
 
     def _leave(self, place: Place) -> None:
         """It is not prepared ahead any more."""
-        self._ahead[place.tenant] -= 1
-        if not self._ahead[place.tenant]:
-            del self._ahead[place.tenant]
+        less(self._ahead, place.tenant)
