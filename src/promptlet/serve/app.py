@@ -23,7 +23,7 @@ from promptlet.serve.http.health import Health
 from promptlet.serve.http.predict import Predict
 from promptlet.serve.http.problems import ADDRESS, Problem, problem_of
 from promptlet.serve.http.prompts import Prompts
-from promptlet.serve.http.shared import Shared
+from promptlet.serve.http.shared import Endpoint, Shared, answering
 from promptlet.serve.http.telling import Telling
 from promptlet.serve.http.urls import Urls
 
@@ -125,11 +125,11 @@ def _add_routes(app: FastAPI, shared: Shared) -> None:
     say = described.responses
 
     def add(
-        path: str, method: str, endpoint: Any, answers: Any, extra: Any = None, tag: str = "prompts"
+        path: str, method: str, endpoint: Endpoint, answers: Any, extra: Any = None, tag: str = "prompts"
     ) -> None:
         app.add_api_route(
             path,
-            endpoint,
+            answering(endpoint, limits.request_seconds),
             methods=[method],
             response_model=None,
             response_class=Response,
@@ -142,7 +142,7 @@ def _add_routes(app: FastAPI, shared: Shared) -> None:
     add(
         "/v1/predict",
         "POST",
-        Predict(shared, urls).__call__,
+        Predict(shared, urls).predict,
         say(schemas.Predictions, (*ASKED, 404, 409)),
         described.predict(limits),
         "images",
@@ -150,7 +150,7 @@ def _add_routes(app: FastAPI, shared: Shared) -> None:
     add(
         "/v1/features",
         "POST",
-        GiveFeatures(shared, urls).__call__,
+        GiveFeatures(shared, urls).features,
         say(schemas.Features, ASKED),
         described.features(limits),
         "images",
@@ -168,11 +168,9 @@ def _add_routes(app: FastAPI, shared: Shared) -> None:
     add("/v1/prompts/{name}", "DELETE", prompts.delete, gone, described.one_prompt("If-Match"))
     add("/healthz", "GET", health.alive, say(schemas.Alive, (421,)), tag="health")
     add("/readyz", "GET", health.ready, say(schemas.Ready, (421, 503)), tag="health")
-    for path, endpoint in (
-        ("/healthz", health.alive),
-        ("/readyz", health.ready),
-    ):  # some watch by the head alone
-        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None)
+    for path, endpoint in (("/healthz", health.alive), ("/readyz", health.ready)):  # some watch by the head
+        watched = answering(endpoint, limits.request_seconds)
+        app.add_api_route(path, watched, methods=["HEAD"], include_in_schema=False, response_model=None)
     metrics = say(None, (401, 421))
     metrics[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     add("/metrics", "GET", health.metrics, metrics, tag="health")

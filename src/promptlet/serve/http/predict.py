@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from promptlet.errors import ImageError, OptionError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
-from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.shared import Shared, Work, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Predict:
     shared: Shared
     urls: Urls
 
-    async def __call__(self, request: Request) -> Response:
-        """Who asks, what they ask, which prompts, then the work; an answer for each image."""
+    async def predict(self, request: Request) -> Work:
+        """What prompts say of each image."""
         shared = self.shared
         caller = shared.caller(request)
         given = await read_given(request, PREDICT_FIELDS, shared.limits)
@@ -52,8 +52,7 @@ class Predict:
         check_classes(sum(classes), int(shared.backbone.get("feature_dim", 0)), shared.limits)
         check_answers(len(given.images), classes, asked, shared.limits)
         self.urls.check(given.images)
-        work = self._answer(caller, asked, [one.name for one in prompts], given.images)
-        return await within(request, shared.limits.request_seconds, work)
+        return partial(self._answer, caller, asked, [one.name for one in prompts], given.images)
 
     def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
         """Those asked for, or the only one there is. Raises Problem."""
@@ -70,18 +69,21 @@ class Predict:
         return seen
 
     async def _answer(
-        self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent]
+        self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent], until: float
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
-            encoded(self.shared, caller, images, self.urls),
+            encoded(self.shared, caller, images, self.urls, until),
             self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
         )
-        work = _Work(self.shared, asked, prompts, images, answerers, features)
-        return work.response() if work.is_small() else await asyncio.to_thread(work.response)
+        found = _Found(self.shared, asked, prompts, images, answerers, features)
+        return found.response() if found.is_small() else await asyncio.to_thread(found.response)
 
 
-async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
-    """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
+async def encoded(
+    shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls, until: float
+) -> Features:
+    """Features (D,) of each image, not normalised, or why there are none. until: as a `Work` is given it.
+    Raises Problem, BusyError."""
     reasons = await urls.load(images)
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
@@ -89,7 +91,6 @@ async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: 
         found[place] = ImageError(reason)
     if not sound:
         return found
-    until = monotonic() + shared.limits.request_seconds
     try:
         made = await shared.encoder.encode([images[place].data for place in sound], caller.name, until)
     except OptionError as error:  # more than its queue ever holds
@@ -101,7 +102,7 @@ async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: 
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Found:
     """From features and answerers, or why there are none, to the answer."""
 
     shared: Shared

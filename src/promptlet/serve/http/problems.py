@@ -201,7 +201,8 @@ _ALL: Final = (
         "late",
         503,
         "The answer took too long",
-        "It was given up. Ask for less in one request, or again after `Retry-After` seconds.",
+        "It was given up. Ask for less in one request, or again after `Retry-After` seconds. A prompt that "
+        "was being put or deleted may be changed all the same: look at it.",
     ),
     Kind(
         "not-ready",
