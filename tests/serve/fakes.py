@@ -1,4 +1,4 @@
-"""Small stand-ins for the parts of a server: a bank, an encoder, tokens, meters. They know no model."""
+"""Small stand-ins for the parts of a server: a bank, an encoder, tokens. They know no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import prometheus_client
 from fastapi import FastAPI
 
 from promptlet.classifier.answers.deciding import Answer, Rule, decide
@@ -23,6 +22,7 @@ from promptlet.errors import (
 )
 from promptlet.serve.app import create_app
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.meters import Meters
 
 DIM = 4
 BACKBONE = {"name": "fake", "fingerprint": "f" * 16, "feature_dim": DIM}
@@ -205,22 +205,6 @@ def _features(data: bytes) -> np.ndarray | ImageError:
     return found
 
 
-class Meters:
-    """What the routes count."""
-
-    def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
-        self.requests = prometheus_client.Counter(
-            "promptlet_requests", "Requests.", ["route", "status"], registry=self.registry
-        )
-        self.request_seconds = prometheus_client.Histogram(
-            "promptlet_request_seconds", "Seconds.", ["route"], registry=self.registry
-        )
-
-    def text(self) -> bytes:
-        return prometheus_client.generate_latest(self.registry)
-
-
 @dataclass(frozen=True)
 class Caller:
     """As `serve.access.tokens` has it."""
@@ -283,16 +267,16 @@ def serve(
     local: Caller = LOCAL,
     **more: Any,
 ) -> Server:
+    """more: of `create_app`, also in the place of a stand-in."""
     bank = Bank(dict(some_prompts() if files is None else files))
     encoder, meters, reasons = Encoder(), Meters(), [""]
     parts: dict[str, Any] = {"bank": bank, "encoder": encoder, "tokens": tokens, "meters": meters}
     app = create_app(
-        **parts,
+        **(parts | more),
         limits=limits or Limits(),
         backbone_facts=BACKBONE,
         ready=lambda: reasons[-1],
         local=local,  # type: ignore[arg-type]
         answer=answer,
-        **more,
     )
     return Server(app, bank, encoder, meters, reasons)

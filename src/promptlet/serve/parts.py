@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from promptlet.backbones import Backbone
     from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
-    from promptlet.serve.encoder import Encoder
+    from promptlet.serve.encoder import Encoder, LocalEncoder
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5
@@ -114,7 +114,7 @@ def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
     return class_cache(settings.class_cache or default_folder() / "classes")
 
 
-def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> Encoder:
+def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> LocalEncoder:
     """What encodes images, in this process."""
     from promptlet.serve.encoder import LocalEncoder
 

@@ -19,6 +19,7 @@ from promptlet.serve.http.fields import Asked, check_answers, check_classes, set
 from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
 from promptlet.serve.http.shared import Shared, Work, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
+from promptlet.serve.meters import counting_ends
 
 if TYPE_CHECKING:
     from promptlet.classifier.answers.deciding import Answer
@@ -85,6 +86,8 @@ async def encoded(
     """Features (D,) of each image, not normalised, or why there are none. until: as a `Work` is given it.
     Raises Problem, BusyError."""
     reasons = await urls.load(images)
+    with counting_ends(shared.meters, len(reasons)) as ends:  # of which the encoder hears nothing
+        ends["bad"] = len(reasons)
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
     for place, reason in reasons.items():

@@ -44,7 +44,7 @@ class ClusterEncoder:
             return
         deadline = None if seconds is None else monotonic() + seconds
         try:
-            outcomes = await self._encoder.encode(images, tenant, deadline)
+            outcomes, ends = await self._encoder.found(images, tenant, deadline)
         except BusyError as error:
             yield Refused("busy", str(error), error.retry_after)
         except OptionError as error:
@@ -52,7 +52,7 @@ class ClusterEncoder:
         except ServiceError as error:
             yield Refused("broken", str(error))
         else:
-            yield encoded(outcomes, self._backbone.feature_dim)
+            yield encoded(outcomes, ends, self._backbone.feature_dim)
 
     async def probe(self) -> AsyncIterator[str | float | Refused]:
         """`TAKEN`, then the seconds of `Encoder.probe`."""
