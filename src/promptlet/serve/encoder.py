@@ -113,9 +113,7 @@ class LocalEncoder:
         self._backbone, self._spec = backbone, backbone.images.spec
         self._is_reduced, self._max_pixels = reads_reduced(backbone), max_pixels
         self._tower = Tower(backbone.images.encode, most)
-        self._recent: Recent[_Made] = Recent(
-            recent_bytes
-        )  # of each tenant alone: time would tell others
+        self._recent: Recent[_Made] = Recent(recent_bytes)  # of each tenant alone: time would tell others
         self._meters = meters
         self._on_stuck = on_stuck
         self._probe_seconds = probe_seconds
@@ -156,7 +154,7 @@ class LocalEncoder:
     async def found(
         self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
     ) -> tuple[list[np.ndarray | ImageError], list[str]]:
-        """What `encode` gives, and how each image ended, for who counts that, as in `meters.IMAGE_RESULTS`."""
+        """What `encode` gives, and how each image ended, in words of `meters.IMAGE_RESULTS`; not counted."""
         if len(images) > self.most_images:
             raise OptionError(
                 f"{len(images):,} images are asked for at once; allowed: {self.most_images:,}; ask for "

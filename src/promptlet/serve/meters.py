@@ -130,9 +130,7 @@ class Meters:
 
 
 @contextmanager
-def counting_ends(
-    meters: Meters | None, images: int, until: float | None = None
-) -> Iterator[Counter[str]]:
+def counting_ends(meters: Meters | None, images: int, until: float | None = None) -> Iterator[Counter[str]]:
     """So many images are asked for, and each ends with the block: as that says in what it is given, by words
     of `IMAGE_RESULTS`; where it is left by an error, by that. until: of `time.monotonic`, when they are late.
     """

@@ -16,8 +16,8 @@ TAKEN = "taken"
 
 @dataclass(frozen=True)
 class Encoded:
-    """Features (N, D), float32, of N images; reasons: why there are none, by the place of the image. ends: how
-    each ended, as in `meters.IMAGE_RESULTS`."""
+    """Features (N, D), float32, of N images; reasons: why there are none, by the place of the image. ends:
+    how each ended, in words of `meters.IMAGE_RESULTS`."""
 
     features: np.ndarray
     reasons: Mapping[int, str]
