@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.http.limits import App, HeldBytes, RequestId, layers
+from promptlet.serve.http.limits import HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
 from promptlet.serve.named import backbone_of
 from promptlet.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from promptlet.backbones import Backbone
     from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
@@ -134,7 +136,7 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
 
 def make_app(
     settings: ServeSettings, parts: Parts, names: Collection[str] | None, reason: Callable[[], str]
-) -> App:
+) -> ASGIApp:
     """The application with its limits. names: that it answers to, None for all. reason: why the server is not
     ready, empty where it is."""
     from promptlet.serve.app import create_app

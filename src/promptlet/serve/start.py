@@ -18,13 +18,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from promptlet.errors import OptionError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Place, bound, place_of, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
-from promptlet.serve.http.limits import LOOPBACK, App
+from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts
@@ -120,7 +121,7 @@ def names_of(place: Place, parts: Parts) -> frozenset[str] | None:
     return LOOPBACK | {own} if parts.tokens is None else None
 
 
-def config_of(settings: ServeSettings, app: App) -> uvicorn.Config:
+def config_of(settings: ServeSettings, app: ASGIApp) -> uvicorn.Config:
     """How uvicorn runs it: our protocol, our lines of log, no version told, nobody's headers believed."""
     bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections)
     return uvicorn.Config(

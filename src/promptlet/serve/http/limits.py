@@ -7,25 +7,19 @@ that still sends: nothing more is read of the body, and the connection is closed
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Final
 
 import anyio
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from promptlet.serve.http.problems import Problem, busy, closing, request_id_of
 from promptlet.serve.settings import ServeSettings
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,100}")
 _DIGITS: Final = re.compile(rb"\d{1,18}")
@@ -34,42 +28,11 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DISCONNECT: Final = {"type": "http.disconnect"}
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A problem document (RFC 9457) in the making. slug: what ``type`` ends with."""
-
-    status: int
-    slug: str
-    title: str
-    detail: str
-    retry_after: int | None = None
-
-    def messages(self) -> tuple[Message, Message]:
-        """The two messages of ASGI; the connection is closed behind them."""
-        body = json.dumps(
-            {
-                "type": f"/problems/{self.slug}",
-                "title": self.title,
-                "status": self.status,
-                "detail": self.detail,
-            }
-        ).encode("ascii")
-        headers = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", str(len(body)).encode("ascii")),
-            (b"connection", b"close"),
-        ]
-        if self.retry_after is not None:
-            headers.append((b"retry-after", str(self.retry_after).encode("ascii")))
-        start = {"type": "http.response.start", "status": self.status, "headers": headers}
-        return start, {"type": "http.response.body", "body": body}
-
-
 class Exchange:
-    """A request and its answer, which a layer may take out of the application's hands."""
+    """The answer to a request, which a layer may take out of the application's hands."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self.receive, self._send = receive, send
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
         self.is_started = False
         self.is_refused = False
 
@@ -80,18 +43,18 @@ class Exchange:
         self.is_started = self.is_started or message["type"] == "http.response.start"
         await self._send(message)
 
-    async def refuse(self, refusal: Refusal) -> Message:
+    async def refuse(self, problem: Problem) -> Message:
         """Answer in its place, unless it has begun; what it is to receive: the client has gone."""
         self.is_refused = True
         if not self.is_started:
-            for message in refusal.messages():
+            for message in closing(problem, request_id_of(self._scope)):
                 await self._send(message)
         return dict(_DISCONNECT)
 
-    async def run(self, app: App, scope: Scope, receive: Receive) -> None:
+    async def run(self, app: ASGIApp, receive: Receive) -> None:
         """The application; what it raises after it was refused is of no interest."""
         try:
-            await app(scope, receive, self.send)
+            await app(self._scope, receive, self.send)
         except Exception:
             if not self.is_refused:
                 raise
@@ -125,7 +88,7 @@ class BodyLimit:
     on (``Expect: 100-continue``).
     """
 
-    def __init__(self, app: App, most: int, held: HeldBytes) -> None:
+    def __init__(self, app: ASGIApp, most: int, held: HeldBytes) -> None:
         self.app, self.most, self.held = app, most, held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +96,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         refusal = self._refusal(scope)
         if refusal is not None:
             await exchange.refuse(refusal)
@@ -152,45 +115,35 @@ class BodyLimit:
             return message
 
         try:
-            await exchange.run(self.app, scope, counted)
+            await exchange.run(self.app, counted)
         finally:
             self.held.give_back(taken)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _refusal(self, scope: Scope) -> Problem | None:
         lengths = {value for name, value in scope["headers"] if name == b"content-length"}
         if not lengths:
             return None
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
-            return Refusal(
-                400, "bad-length", "Content-Length is wrong", "Content-Length must be one whole number."
-            )
+            return Problem("bad-length", "Content-Length must be one whole number.")
         length = int(lengths.pop())
         if length > self.most:
             return self._too_large()
         return None if self.held.held + length <= self.held.most else BUSY_BODIES
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
-            413,
+    def _too_large(self) -> Problem:
+        return Problem(
             "body-too-large",
-            "The body is too large",
             f"A body may have {self.most:,} bytes here; send fewer or smaller images in a request.",
         )
 
 
-BUSY_BODIES: Final = Refusal(
-    503,
-    "busy",
-    "More is asked than can be answered now",
-    "The bodies of all requests together take too much memory; ask again.",
-    1,
-)
+BUSY_BODIES: Final = busy("busy", "The bodies of all requests together take too much memory; ask again.", 1)
 
 
 class BodyTime:
     """A body has to be there whole within ``seconds``; the time in which nobody reads it counts too."""
 
-    def __init__(self, app: App, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app, self.seconds = app, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,7 +151,7 @@ class BodyTime:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         until = anyio.current_time() + self.seconds
         is_whole = False
 
@@ -213,15 +166,13 @@ class BodyTime:
                 is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
                 return message
             return await exchange.refuse(
-                Refusal(
-                    408,
+                Problem(
                     "body-too-slow",
-                    "The body comes too slowly",
                     f"A body must be here within {self.seconds:g} seconds; send less in a request.",
                 )
             )
 
-        await exchange.run(self.app, scope, timed)
+        await exchange.run(self.app, timed)
 
 
 class Hosts:
@@ -231,7 +182,7 @@ class Hosts:
     a name that leads here (DNS rebinding).
     """
 
-    def __init__(self, app: App, names: Collection[str] | None = LOOPBACK) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str] | None = LOOPBACK) -> None:
         self.app = app
         self.names = None if names is None else frozenset(name.lower() for name in names)
 
@@ -240,11 +191,9 @@ class Hosts:
         if scope["type"] == "http" and self.names is not None:
             given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
             if not self._are_ours(given):
-                await Exchange(receive, send).refuse(
-                    Refusal(
-                        421,
+                await Exchange(scope, send).refuse(
+                    Problem(
                         "wrong-host",
-                        "This server does not answer for this host",
                         "It answers as localhost and 127.0.0.1 here; to be reached by another name it needs "
                         "tokens (promptlet serve --host ADDRESS --token-file FILE).",
                     )
@@ -264,7 +213,7 @@ class RequestId:
     """An id for each request: that of X-Request-ID where it is a sane one. It goes back with the answer, and
     stands in ``scope["state"]["request_id"]`` and in each line of the log."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -290,23 +239,21 @@ class RequestId:
 class CutOff:
     """A request that lasts longer than the server may go on is told so, and not left without an answer."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. uvicorn cancels what is not done when the time for draining is over."""
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         try:
-            await exchange.run(self.app, scope, receive)
+            await exchange.run(self.app, receive)
         except asyncio.CancelledError:
             if scope["type"] != "http":
                 raise
             await exchange.refuse(STOPPING)
 
 
-STOPPING: Final = Refusal(
-    503, "not-ready", "The server is not ready", "It is being stopped; ask another one, or later.", 1
-)
+STOPPING: Final = busy("not-ready", "It is being stopped; ask another one, or later.", 1)
 
 
 def layers(settings: ServeSettings, held: HeldBytes, names: Collection[str] | None) -> list[Middleware]:

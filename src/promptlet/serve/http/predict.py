@@ -16,7 +16,7 @@ from starlette.responses import Response
 from promptlet.errors import ImageError, OptionError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
-from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
+from promptlet.serve.http.problems import Problem, busy, problem_of, request_id_of, slug_of, wrong_field
 from promptlet.serve.http.shared import Shared, Work, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
 from promptlet.serve.meters import counting_ends
@@ -53,7 +53,8 @@ class Predict:
         check_classes(sum(classes), int(shared.backbone.get("feature_dim", 0)), shared.limits)
         check_answers(len(given.images), classes, asked, shared.limits)
         self.urls.check(given.images)
-        return partial(self._answer, caller, asked, [one.name for one in prompts], given.images)
+        named = [one.name for one in prompts]
+        return partial(self._answer, request_id_of(request.scope), caller, asked, named, given.images)
 
     def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
         """Those asked for, or the only one there is. Raises Problem."""
@@ -70,13 +71,19 @@ class Predict:
         return seen
 
     async def _answer(
-        self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent], until: float
+        self,
+        request_id: str,
+        caller: Caller,
+        asked: Asked,
+        prompts: Sequence[str],
+        images: Sequence[Sent],
+        until: float,
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
             encoded(self.shared, caller, images, self.urls, until),
             self.shared.bank.answerers(prompts, asked.class_names, asked.new_names),
         )
-        found = _Found(self.shared, asked, prompts, images, answerers, features)
+        found = _Found(self.shared, request_id, asked, prompts, images, answerers, features)
         return found.response() if found.is_small() else await asyncio.to_thread(found.response)
 
 
@@ -109,6 +116,7 @@ class _Found:
     """From features and answerers, or why there are none, to the answer."""
 
     shared: Shared
+    request_id: str
     asked: Asked
     prompts: Sequence[str]
     images: Sequence[Sent]
@@ -126,7 +134,7 @@ class _Found:
         good = [place for place, one in enumerate(self.features) if isinstance(one, np.ndarray)]
         answers = self._answers(good) if good else []
         columns = [
-            _column(name, answerer, found, len(good))
+            self._column(name, answerer, found, len(good))
             for name, answerer, found in zip(self.prompts, self.answerers, answers, strict=False)
         ]
         rows = dict(zip(good, zip(*columns, strict=True), strict=True))
@@ -136,7 +144,7 @@ class _Found:
             return json({"backbone": self.shared.backbone, "results": results})
         problem = self._of_prompts(errors[0]) if good else self._of_images()
         problem.members["results"] = results
-        return problem.response()
+        return problem.response(self.request_id)
 
     def _answers(self, good: Sequence[int]) -> list[Exception | Sequence[Answer | Exception]]:
         """Of each prompt what it says of each good image, or why it says nothing."""
@@ -145,10 +153,34 @@ class _Found:
         answers = iter(self.shared.answer(able, x, self.asked.rule))
         return [one if isinstance(one, Exception) else next(answers) for one in self.answerers]
 
+    def _column(
+        self,
+        prompt: str,
+        answerer: Answerer | Exception,
+        found: Exception | Sequence[Answer | Exception],
+        images: int,
+    ) -> list[_Prediction | _Failed]:
+        """What a prompt says of each image; where it says nothing at all, the same of each."""
+        if isinstance(answerer, Exception) or isinstance(found, Exception):
+            return [self._failed(prompt, answerer if isinstance(answerer, Exception) else found)] * images
+        return [self._prediction(prompt, answerer.digest, one) for one in found]
+
+    def _prediction(self, prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
+        if isinstance(answer, Exception):
+            return self._failed(prompt, answer)
+        return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
+
+    def _failed(self, prompt: str, error: Any) -> _Failed:
+        """Why a prompt does not answer. Raises the error where it was not expected."""
+        problem = unknown_prompt([prompt]) if isinstance(error, KeyError) else problem_of(error)
+        if problem is None:
+            raise error
+        return _Failed(prompt, problem.document(self.request_id))
+
     def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
         result = {"index": place, "name": self.images[place].name}
         if predictions is None:
-            return {**result, "error": error_of(self.features[place])}
+            return {**result, "error": error_of(self.features[place], self.request_id)}
         return {**result, "predictions": predictions}
 
     def _of_images(self) -> Problem:
@@ -191,33 +223,6 @@ class _Failed(Struct, gc=False):
     error: Mapping[str, Any]
 
 
-def _column(
-    prompt: str,
-    answerer: Answerer | Exception,
-    found: Exception | Sequence[Answer | Exception],
-    images: int,
-) -> list[_Prediction | _Failed]:
-    """What a prompt says of each image; where it says nothing at all, the same of each."""
-    if isinstance(answerer, Exception) or isinstance(found, Exception):
-        error = answerer if isinstance(answerer, Exception) else found
-        return [_Failed(prompt, _document(prompt, error))] * images
-    return [_prediction(prompt, answerer.digest, one) for one in found]
-
-
-def _prediction(prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
-    if isinstance(answer, Exception):
-        return _Failed(prompt, _document(prompt, answer))
-    return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
-
-
-def _document(prompt: str, error: Any) -> Mapping[str, Any]:
-    """Why a prompt does not answer. Raises the error where it was not expected."""
-    problem = unknown_prompt([prompt]) if isinstance(error, KeyError) else problem_of(error)
-    if problem is None:
-        raise error
-    return problem.document()
-
-
-def error_of(error: object) -> Mapping[str, Any]:
+def error_of(error: object, request_id: str) -> Mapping[str, Any]:
     """The problem of one image."""
-    return Problem("bad-image", str(error)).document()
+    return Problem("bad-image", str(error)).document(request_id)

@@ -169,6 +169,8 @@ class Prompts:
             await self.shared.bank.delete(listed.name)
         except KeyError:
             raise unknown_prompt([listed.name]) from None
+        except OptionError as error:
+            raise wrong_field("name", str(error)) from error
         except PromptFileError as error:
             raise _not_changed(error) from error
         return Response(status_code=204)
