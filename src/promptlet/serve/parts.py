@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5
+LAST_SECONDS = 5.0
+"""For an encoder to end, once nobody waits for it."""
 LEAST_CLASS_BYTES = 64 << 20
 """Of class features, that a request may need whatever is kept."""
 _logger = logging.getLogger("promptlet.serve")

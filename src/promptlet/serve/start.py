@@ -32,8 +32,6 @@ from promptlet.serve.parts import Parts
 from promptlet.serve.server import Server
 from promptlet.serve.settings import ServeSettings
 
-LAST_SECONDS = 5.0
-"""For the encoder to end, once nobody waits for it."""
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -49,7 +47,7 @@ class Started:
     needs_token: bool
     example: str
     probe_seconds: float
-    engine: str = "local"
+    engine: str
 
     def facts(self) -> dict[str, Any]:
         """For machines."""
@@ -111,7 +109,7 @@ async def _serve(
         )
         await server.serve(sockets=[sock])
     finally:
-        await parts.encoder.close(0.0 if server is None else LAST_SECONDS)
+        await parts.encoder.close(0.0 if server is None else made.LAST_SECONDS)
         parts.bank.close()
 
 

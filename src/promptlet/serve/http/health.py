@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from promptlet.serve.http.problems import ADDRESS, KINDS, Problem, busy
 from promptlet.serve.http.shared import Shared, Work, json
+from promptlet.serve.meters import CONTENT_TYPE
 
 FRESH: Final = 1.0
 """Seconds for which a probe's result is told again, so that asking cannot load the server."""
@@ -63,7 +64,9 @@ class Health:
         """For Prometheus. They tell of no tenant and no prompt; where there are tokens, any is good."""
         if not self.shared.limits.metrics_open:
             self.shared.caller(request)
-        return Response(self.shared.meters.text(), headers={"Cache-Control": "no-store"}, media_type=METRICS)
+        return Response(
+            self.shared.meters.text(), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+        )
 
     async def problem(self, request: Request) -> Response:
         """What a kind of problem means."""
@@ -72,6 +75,3 @@ class Health:
             raise Problem("unknown-address", f"there is no such problem; there are: {', '.join(KINDS)}")
         told = {"type": f"{ADDRESS}{kind.slug}", "title": kind.title, "status": kind.status}
         return json({**told, "meaning": kind.meaning})
-
-
-METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"

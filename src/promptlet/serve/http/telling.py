@@ -19,7 +19,7 @@ GONE: Final = 499
 """The status that is counted where the client went away before it was answered."""
 QUIET: Final = ("/healthz", "/readyz", "/metrics")
 """Asked every few seconds by machines: told where they go wrong."""
-_log = structlog.get_logger("promptlet.serve")
+_logger = structlog.get_logger("promptlet.serve")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Telling:
         except ClientDisconnect:
             pass
         except Exception:
-            _log.exception("a request failed", request_id=request_id_of(scope), route=route_of(scope))
+            _logger.exception("a request failed", request_id=request_id_of(scope), route=route_of(scope))
             if status:  # the answer has begun, and cannot be whole
                 raise
             told = "the server made a mistake; tell whoever runs it this request_id, which its log has"
@@ -61,7 +61,7 @@ class Telling:
         route = route_of(scope)
         self.meters.requests.labels(route, str(status)).inc()
         self.meters.request_seconds.labels(route).observe(seconds)
-        say = _log.debug if route in QUIET and status < 400 else _log.info
+        say = _logger.debug if route in QUIET and status < 400 else _logger.info
         say(
             "request",
             request_id=request_id_of(scope),

@@ -13,10 +13,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
 from promptlet.errors import BusyError, ImageError, OptionError, ServiceError
+from promptlet.serve.encoder import PROBE_SECONDS
 from promptlet.serve.meters import Meters, counting_ends
 from promptlet.serve.ray.messages import Encoded, Refused, other_backbone
 
-PROBE_SECONDS = 10.0
 TRIES = 2
 """Encoders that are asked one after the other, where the first is lost while it has the images."""
 LOST_RETRY = 2.0
