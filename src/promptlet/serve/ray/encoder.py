@@ -32,9 +32,9 @@ class ClusterEncoder:
     async def encode(
         self, fingerprint: str, images: Sequence[bytes], tenant: str, seconds: float | None
     ) -> AsyncIterator[str | Encoded | Refused]:
-        """`TAKEN`, then what became of the images. fingerprint: of the backbone whose features are wanted: told
-        each time, since Ray starts encoders when it likes, also on a node that holds another model. seconds:
-        after which they are of no use."""
+        """`TAKEN`, then what became of the images. seconds: after which it is of no use. fingerprint: of the
+        backbone whose features are wanted, told each time, since Ray starts encoders when it likes, also on a
+        node that holds another model."""
         yield TAKEN
         own = self._backbone.fingerprint
         if fingerprint != own:
