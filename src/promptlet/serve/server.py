@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
@@ -35,12 +35,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises ServiceError where the application does not begin, or the port was taken meanwhile."""
         try:
-            await super().startup(sockets)
+            with suppress(SystemExit):  # of newer versions of uvicorn; older ones return
+                await super().startup(sockets)
         except OSError as error:
             await self.lifespan.shutdown()
             raise ServiceError(refused(self._place, error)) from None
-        except SystemExit:
-            raise ServiceError("the application did not start; the log above says why") from None
+        if self.lifespan.should_exit:
+            raise ServiceError("the application did not start; the log above says why")
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

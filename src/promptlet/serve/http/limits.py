@@ -261,9 +261,9 @@ def layers(settings: ServeSettings, held: HeldBytes, names: Collection[str] | No
     return [
         Middleware(CutOff),
         *_cors(settings),
-        Middleware(Hosts, names),
-        Middleware(BodyTime, settings.body_seconds),
-        Middleware(BodyLimit, settings.max_body_bytes, held),
+        Middleware(Hosts, names=names),
+        Middleware(BodyTime, seconds=settings.body_seconds),
+        Middleware(BodyLimit, most=settings.max_body_bytes, held=held),
     ]
 
 
