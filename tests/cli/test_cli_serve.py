@@ -33,7 +33,7 @@ BACKBONE = {"name": "mini", "fingerprint": "a-b-c", "feature_dim": 4, "device": 
 def started(ready: int = 2, broken: int = 7, needs_token: bool = False) -> Started:
     reasons = tuple((f"old{k}", "made for another backbone") for k in range(broken))
     example = start.how_to_ask(URL, "cars" if ready else "", needs_token)
-    return Started(URL, "prompts", ready, reasons, BACKBONE, needs_token, example, 0.01)
+    return Started(URL, "prompts", ready, reasons, BACKBONE, needs_token, example, 0.01, "local")
 
 
 @pytest.fixture

@@ -281,16 +281,16 @@ def serve(
     local: Caller = LOCAL,
     **more: Any,
 ) -> Server:
+    """more: of `create_app`, also in the place of a stand-in."""
     bank = Bank(dict(some_prompts() if files is None else files))
     encoder, meters, reasons = Encoder(), Meters(), [""]
     parts: dict[str, Any] = {"bank": bank, "encoder": encoder, "tokens": tokens, "meters": meters}
     app = create_app(
-        **parts,
+        **(parts | more),
         limits=limits or Limits(),
         backbone_facts=BACKBONE,
         ready=lambda: reasons[-1],
         local=local,  # type: ignore[arg-type]
         answer=answer,
-        **more,
     )
     return Server(app, bank, encoder, meters, reasons)

@@ -310,7 +310,7 @@ def test_what_is_twice_in_a_request_or_asked_meanwhile_is_encoded_once(
     assert sum(gate.batches) == 2
     for one in found:
         np.testing.assert_allclose(np.stack(one), np.stack([found[0][0]] * 2), atol=1e-5)
-    assert counted(meters) == {"encoded": 3, "recent": 3}
+    assert counted(meters) == {"encoded": 2, "recent": 4}
 
 
 def test_what_is_remembered_is_answered_though_the_queue_is_full(
@@ -393,6 +393,7 @@ def test_a_probe_that_does_not_arrive_says_so(made: Any, gate: Gate) -> None:
     encoder._probe_seconds = 20.0
     gate.instead = lambda pixels: gate.own(pixels) * 0
     gate.is_open.set()
+    encoder = made()
     with pytest.raises(ServiceError, match="sound image"):
         play(encoder.probe())
 

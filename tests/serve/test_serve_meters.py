@@ -10,6 +10,7 @@ NAMES = {
     "promptlet_requests",
     "promptlet_request_seconds",
     "promptlet_images",
+    "promptlet_images_asked",
     "promptlet_queue_images",
     "promptlet_batch_images",
     "promptlet_encode_seconds",

@@ -29,7 +29,7 @@ from promptlet.serve.settings import ServeSettings
 
 LOST = (ActorDiedError(), ActorUnavailableError("gone", b"0" * 16), ObjectLostError("0" * 56, None, ""))
 FEATURES = np.arange(6, dtype=np.float32).reshape(3, 2)
-SOUND = says(TAKEN, Encoded(FEATURES, {1: "the second is no image"}))
+SOUND = says(TAKEN, Encoded(FEATURES, {1: "the second is no image"}, ("encoded", "bad", "recent")))
 IMAGES = [b"a", b"b", b"c"]
 
 
@@ -52,7 +52,7 @@ def test_images_come_back_in_order_each_with_its_own_error() -> None:
     assert isinstance(second, ImageError) and str(second) == "the second is no image"
     [(fingerprint, images, tenant, seconds)] = handle.asked
     assert (fingerprint, images, tenant) == ("f", IMAGES, "acme") and 4 < seconds <= 5
-    assert counted(meters) == {"encoded": 2, "bad": 1}
+    assert counted(meters) == {"encoded": 1, "bad": 1, "recent": 1}
 
 
 @pytest.mark.parametrize("lost", LOST, ids=lambda one: type(one).__name__)
@@ -62,7 +62,7 @@ def test_where_an_encoder_dies_with_the_images_another_one_is_asked(lost: Except
     found = run(remote(handle, meters=meters).encode(IMAGES))
     np.testing.assert_array_equal(found[0], FEATURES[0])
     assert len(handle.asked) == 2 and handle.asked[0] == handle.asked[1]
-    assert counted(meters) == {"encoded": 2, "bad": 1}
+    assert counted(meters) == {"encoded": 1, "bad": 1, "recent": 1}
     assert meters.encoder_failures._value.get() == 1
 
 
@@ -84,7 +84,7 @@ def test_an_encoder_that_encodes_nothing_is_left_for_another() -> None:
     with pytest.raises(BusyError, match="answered nothing"):
         run(remote(Handle(says(TAKEN))).encode(IMAGES))
     with pytest.raises(BusyError, match="what was not asked"):  # never the features of other images
-        run(remote(Handle(says(TAKEN, Encoded(FEATURES[:2], {})))).encode(IMAGES))
+        run(remote(Handle(says(TAKEN, Encoded(FEATURES[:2], {}, ())))).encode(IMAGES))
 
 
 def test_a_refusal_is_passed_on_and_nobody_else_is_asked() -> None:
@@ -203,6 +203,6 @@ def test_both_ends_together_give_what_the_library_gives(tiny_backbone: Backbone,
 
 def test_outcomes_travel_as_they_are() -> None:
     outcomes = [FEATURES[1], ImageError("no"), FEATURES[0]]
-    first, second, third = encoded(outcomes, 2).outcomes()
+    first, second, third = encoded(outcomes, ("recent", "bad", "encoded"), 2).outcomes()
     np.testing.assert_array_equal([first, third], FEATURES[[1, 0]])
     assert str(second) == "no"

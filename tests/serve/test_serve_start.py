@@ -30,7 +30,7 @@ import structlog
 
 from promptlet.errors import BackboneError, OptionError, ServiceError
 from promptlet.promptfile import PromptFile, dumps
-from promptlet.serve import parts, server, start
+from promptlet.serve import parts, server, signals, start
 from promptlet.serve.access.keeping import add_token
 from promptlet.serve.addresses import address_of, bound, url_of
 from promptlet.serve.http.limits import HeldBytes, RequestId, layers
@@ -261,7 +261,7 @@ def test_what_lasts_too_long_is_told_that_the_server_ends(world: World, capsys: 
 
 def test_a_second_ctrl_c_ends_at_once_and_a_second_sigterm_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(server.os, "_exit", ended.append)
+    monkeypatch.setattr(signals.os, "_exit", ended.append)
     config = start.config_of(settings(), lambda *_: None)  # type: ignore[arg-type, return-value]
     one = server.Server(config, address_of("127.0.0.1", 0), 0, lambda: None)
     before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGHUP)}

@@ -50,7 +50,7 @@ class Embedding:
 
 Answer = TypeVar("Answer", Result, Embedding)
 Reader = Callable[[str, Mapping[str, Any]], Answer]
-"""From an image's name and the server's item to the answer; `failed` for an image with an error alone."""
+"""From an image's name and the server's item to the answer."""
 
 
 def result(name: str, item: Mapping[str, Any]) -> Result:

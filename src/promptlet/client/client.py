@@ -101,11 +101,11 @@ class Client:
             "reject": _word(reject),
             "new_names": _word(new_names),
         }
-        return list(self._ask_all("/v1/predict", images, fields, result, _failed_result))
+        return list(self._ask_all("/v1/predict", images, fields, result))
 
     def features(self, images: Any) -> list[Embedding]:
         """The features of images, as `predict` takes them."""
-        return list(self._ask_all("/v1/features", images, {}, embedding, _failed_embedding))
+        return list(self._ask_all("/v1/features", images, {}, embedding))
 
     def prompts(self) -> list[dict[str, Any]]:
         """The prompts that the token may see, also those that cannot be served, with the reason."""
@@ -166,12 +166,7 @@ class Client:
             raise self._connection.stranger(f"its answer to {path} has another form") from error
 
     def _ask_all(
-        self,
-        path: str,
-        images: Any,
-        fields: Mapping[str, Any],
-        read: Reader[Answer],
-        fail: Callable[[Picture], Answer],
+        self, path: str, images: Any, fields: Mapping[str, Any], read: Reader[Answer]
     ) -> Iterator[Answer]:
         """An answer for each image, a portion at a time."""
         given = {key: value for key, value in fields.items() if value is not None}
@@ -179,7 +174,8 @@ class Client:
         for portion in portions(pictures):
             sound = [one for one in portion if not one.error]
             answers = iter(self._ask_some(path, sound, given, read))
-            yield from (fail(one) if one.error else next(answers) for one in portion)
+            for one in portion:
+                yield read(one.name, {"error": {"title": one.error}}) if one.error else next(answers)
 
     def _ask_some(
         self, path: str, pictures: Sequence[Picture], fields: Mapping[str, Any], read: Reader[Answer]
@@ -245,14 +241,6 @@ def _npy(data: bytes) -> np.ndarray:
     import numpy as np
 
     return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-
-
-def _failed_result(one: Picture) -> Result:
-    return Result(one.name, error=one.error, problem={"title": one.error})
-
-
-def _failed_embedding(one: Picture) -> Embedding:
-    return Embedding(one.name, error=one.error, problem={"title": one.error})
 
 
 def _list(name: str, given: str | Sequence[str] | None, one: bool = False) -> list[str] | None:

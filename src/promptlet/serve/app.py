@@ -21,9 +21,9 @@ from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
 from promptlet.serve.http.predict import Predict
-from promptlet.serve.http.problems import ADDRESS, Problem, problem_of
+from promptlet.serve.http.problems import ADDRESS, Problem, problem_of, request_id_of
 from promptlet.serve.http.prompts import Prompts
-from promptlet.serve.http.shared import Shared
+from promptlet.serve.http.shared import Endpoint, Shared, answering
 from promptlet.serve.http.telling import Telling
 from promptlet.serve.http.urls import Urls
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from promptlet.serve.http.shared import Answering
     from promptlet.serve.meters import Meters
 
-ASKED: Final = (400, 401, 413, 415, 421, 422, 408, 503)
-"""Statuses of problems that every request with a body may have."""
 OPEN: Final = ("/healthz", "/readyz", "/openapi.json", f"{ADDRESS}{{slug}}")
 """Routes that need no token: they tell nothing of prompts, images or tenants."""
 ABOUT: Final = (
@@ -78,7 +76,7 @@ def create_app(
         reason=ready,
         answer=answer or _answer(),
     )
-    urls = urls or Urls(limits)
+    urls = urls or Urls(limits, meters=meters)
     app = FastAPI(
         title="Promptlet",
         version=__version__,
@@ -93,7 +91,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _of_routing)
     app.add_exception_handler(Problem, _expected)
     app.add_exception_handler(PromptletError, _expected)
-    app.openapi = lambda: _openapi(app, is_open=tokens is None)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, shared)  # type: ignore[method-assign]
     return app
 
 
@@ -125,14 +123,13 @@ def _living(
 
 def _add_routes(app: FastAPI, shared: Shared, urls: Urls) -> None:
     limits, prompts, health = shared.limits, Prompts(shared), Health(shared)
-    say = described.responses
 
     def add(
-        path: str, method: str, endpoint: Any, answers: Any, extra: Any = None, tag: str = "prompts"
+        path: str, method: str, endpoint: Endpoint, answers: Any, extra: Any = None, tag: str = "prompts"
     ) -> None:
         app.add_api_route(
             path,
-            endpoint,
+            answering(endpoint, limits.request_seconds),
             methods=[method],
             response_model=None,
             response_class=Response,
@@ -142,58 +139,42 @@ def _add_routes(app: FastAPI, shared: Shared, urls: Urls) -> None:
             tags=[tag],
         )
 
-    add(
-        "/v1/predict",
-        "POST",
-        Predict(shared, urls).__call__,
-        say(schemas.Predictions, (*ASKED, 404, 409)),
-        described.predict(limits),
-        "images",
-    )
-    add(
-        "/v1/features",
-        "POST",
-        GiveFeatures(shared, urls).__call__,
-        say(schemas.Features, ASKED),
-        described.features(limits),
-        "images",
-    )
-    one, known = described.one_prompt("If-None-Match"), {304: described.NOT_CHANGED}
-    vectors = say(schemas.Vectors, (401, 404, 406, 409, 421, 422, 503), also=known)
-    vectors[200]["content"] |= described.VECTORS_AS_FILE
-    add("/v1/prompts", "GET", prompts.list, say(schemas.PromptList, (401, 421, 422)), described.listing())
-    add("/v1/prompts/{name}", "GET", prompts.show, say(schemas.PromptFacts, (401, 404, 421), also=known), one)
-    add("/v1/prompts/{name}/vectors", "GET", prompts.vectors, vectors, one)
-    made = say(schemas.PromptEntry, (*ASKED, 403, 412, 507))
-    made[201] = made[200]
-    add("/v1/prompts/{name}", "PUT", prompts.put, made, described.put())
-    gone = say(None, (401, 403, 404, 412, 421, 507), 204)
-    add("/v1/prompts/{name}", "DELETE", prompts.delete, gone, described.one_prompt("If-Match"))
-    add("/healthz", "GET", health.alive, say(schemas.Alive, (421,)), tag="health")
-    add("/readyz", "GET", health.ready, say(schemas.Ready, (421, 503)), tag="health")
-    for path, endpoint in (
-        ("/healthz", health.alive),
-        ("/readyz", health.ready),
-    ):  # some watch by the head alone
-        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None)
-    metrics = say(None, (401, 421))
-    metrics[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    add("/metrics", "GET", health.metrics, metrics, tag="health")
-    add(
-        f"{ADDRESS}{{slug}}",
-        "GET",
-        health.problem,
-        say(schemas.ProblemKind, (404, 421)),
-        described.a_problem(),
-        "health",
-    )
+    say, known = described.responses, {304: described.NOT_CHANGED}
+    predict, features = Predict(shared, urls).predict, GiveFeatures(shared, urls).features
+    answers = say(schemas.Predictions, described.PREDICT)
+    add("/v1/predict", "POST", predict, answers, described.predict(limits), "images")
+    answers = say(schemas.Features, described.FEATURES)
+    add("/v1/features", "POST", features, answers, described.features(limits), "images")
+    answers = say(schemas.PromptList, described.LIST)
+    add("/v1/prompts", "GET", prompts.list, answers, described.listing())
+    one = described.one_prompt("If-None-Match")
+    answers = say(schemas.PromptFacts, described.SHOW, also=known)
+    add("/v1/prompts/{name}", "GET", prompts.show, answers, one)
+    answers = say(schemas.Vectors, described.VECTORS, also=known)
+    answers[200]["content"] |= described.VECTORS_AS_FILE
+    add("/v1/prompts/{name}/vectors", "GET", prompts.vectors, answers, one)
+    answers = say(schemas.PromptEntry, described.PUT)
+    answers[201] = answers[200]
+    add("/v1/prompts/{name}", "PUT", prompts.put, answers, described.put())
+    answers = say(None, described.DELETE, 204)
+    add("/v1/prompts/{name}", "DELETE", prompts.delete, answers, described.one_prompt("If-Match"))
+    add("/healthz", "GET", health.alive, say(schemas.Alive, ()), tag="health")
+    add("/readyz", "GET", health.ready, say(schemas.Ready, described.WORKING), tag="health")
+    for path, endpoint in (("/healthz", health.alive), ("/readyz", health.ready)):  # some watch by the head
+        watched = answering(endpoint, limits.request_seconds)
+        app.add_api_route(path, watched, methods=["HEAD"], include_in_schema=False, response_model=None)
+    answers = say(None, ("unauthorised",))
+    answers[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    add("/metrics", "GET", health.metrics, answers, tag="health")
+    answers = say(schemas.ProblemKind, ("unknown-address",))
+    add(f"{ADDRESS}{{slug}}", "GET", health.problem, answers, described.a_problem(), "health")
 
 
 async def _expected(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem is None:
         raise error
-    return problem.response(_request_id(request))
+    return problem.response(request_id_of(request.scope))
 
 
 async def _of_routing(request: Request, error: Exception) -> Response:
@@ -220,24 +201,24 @@ async def _of_routing(request: Request, error: Exception) -> Response:
     else:
         hint = did_you_mean(path[:200], paths)
         problem = Problem("unknown-address", f"there is nothing at {path[:200]}; see /openapi.json.{hint}")
-    return problem.response(_request_id(request))
+    return problem.response(request_id_of(request.scope))
 
 
-def _request_id(request: Request) -> str:
-    return str(request.scope.get("state", {}).get("request_id", ""))
-
-
-def _openapi(app: FastAPI, is_open: bool) -> dict[str, Any]:
-    """Made once. is_open: whether no token is asked for."""
+def _openapi(app: FastAPI, shared: Shared) -> dict[str, Any]:
+    """Made once."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         made.setdefault("components", {})["schemas"] = schemas.components()
-        if not is_open:
+        open_paths = (*OPEN, "/metrics") if shared.limits.metrics_open else OPEN
+        if shared.tokens is not None:
             made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            for path, methods in made["paths"].items():
-                for operation in methods.values() if path not in OPEN else ():
+        for path, methods in made["paths"].items():
+            for operation in methods.values():
+                if shared.tokens is None or path in open_paths:
+                    operation["responses"].pop("401", None)
+                else:
                     operation["security"] = [{"token": []}]
         app.openapi_schema = made
     return app.openapi_schema

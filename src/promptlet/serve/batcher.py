@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 CLOSING_SECONDS = 5.0
 """After which threads that do not end are left behind."""
 
@@ -230,7 +230,7 @@ class Batcher(Generic[Item, Prepared, Result]):
         try:
             target()
         except BaseException as error:
-            LOGGER.critical("a thread of the batcher died", exc_info=error)
+            _logger.critical("a thread of the batcher died", exc_info=error)
             self._tell_stuck(f"a thread of it died ({type(error).__name__})")
 
     def _prepare_all(self) -> None:
@@ -287,7 +287,7 @@ class Batcher(Generic[Item, Prepared, Result]):
             try:
                 self._check()
             except Exception as error:
-                LOGGER.critical("nothing can be worked on any more", exc_info=error)
+                _logger.critical("nothing can be worked on any more", exc_info=error)
                 self._tell_stuck(f"it fails on all that it is given ({type(error).__name__})")
         return outcomes
 
@@ -300,7 +300,7 @@ class Batcher(Generic[Item, Prepared, Result]):
             raise RuntimeError(f"{len(results)} results came of {len(prepared)} items")
         except Exception as error:
             if len(prepared) == 1:
-                LOGGER.error("one item cannot be worked on", exc_info=error)
+                _logger.error("one item cannot be worked on", exc_info=error)
                 return [error]
         middle = len(prepared) // 2
         return [*self._halved(prepared[:middle]), *self._halved(prepared[middle:])]
@@ -312,7 +312,7 @@ class Batcher(Generic[Item, Prepared, Result]):
             self._is_told = True
             self._refusal = f"nothing is answered any more: {reason}; the server has to be started again"
             self._end_all()
-        LOGGER.critical("%s", self._refusal)
+        _logger.critical("%s", self._refusal)
         self._on_stuck(reason)
 
 

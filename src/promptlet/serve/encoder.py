@@ -74,6 +74,16 @@ class _Decoded(NamedTuple):
     pixels: np.ndarray
 
 
+class _Made:
+    """Features of an image, for all who asked for it while it was worked on. is_told: whether one of them has
+    them, and counts for the encoding."""
+
+    __slots__ = ("features", "is_told")
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.features, self.is_told = features, False
+
+
 class LocalEncoder:
     """An `Encoder` in this process, whose backbone's image tower has a thread of its own, and all of torch's.
 
@@ -103,15 +113,13 @@ class LocalEncoder:
         self._backbone, self._spec = backbone, backbone.images.spec
         self._is_reduced, self._max_pixels = reads_reduced(backbone), max_pixels
         self._tower = Tower(backbone.images.encode, most)
-        self._recent: Recent[np.ndarray] = Recent(
-            recent_bytes
-        )  # of each tenant alone: time would tell others
+        self._recent: Recent[_Made] = Recent(recent_bytes)  # of each tenant alone: time would tell others
         self._meters = meters
         self._on_stuck = on_stuck
         self._probe_seconds = probe_seconds
         self._probing: asyncio.Task[float] | None = None
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="promptlet-hash")
-        self._batcher: Batcher[_Asked, _Decoded, np.ndarray | ImageError] = Batcher(
+        self._batcher: Batcher[_Asked, _Decoded, _Made | ImageError] = Batcher(
             self._decoded,
             self._encoded,
             threads=threads_beside(backbone.device),
@@ -138,15 +146,21 @@ class LocalEncoder:
         self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
     ) -> list[np.ndarray | ImageError]:
         """As `Encoder.encode`."""
-        with counting_ends(self._meters, len(images)) as ends:
-            if len(images) > self.most_images:
-                raise OptionError(
-                    f"{len(images):,} images are asked for at once; allowed: {self.most_images:,}; ask for "
-                    "them in several requests, one after the other"
-                )
-            found, results = await self._found(images, tenant, deadline)
+        with counting_ends(self._meters, len(images), deadline) as ends:
+            found, results = await self.found(images, tenant, deadline)
             ends.update(results)
             return found
+
+    async def found(
+        self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
+    ) -> tuple[list[np.ndarray | ImageError], list[str]]:
+        """What `encode` gives, and how each image ended, in words of `meters.IMAGE_RESULTS`; not counted."""
+        if len(images) > self.most_images:
+            raise OptionError(
+                f"{len(images):,} images are asked for at once; allowed: {self.most_images:,}; ask for "
+                "them in several requests, one after the other"
+            )
+        return await self._found(images, tenant, deadline)
 
     async def probe(self) -> float:
         """As `Encoder.probe`. Who asks while another one does hears of the same image."""
@@ -178,31 +192,25 @@ class LocalEncoder:
     async def _found(
         self, images: Sequence[bytes], tenant: str, deadline: float | None, beyond: int = 0
     ) -> tuple[list[np.ndarray | ImageError], list[str]]:
-        """What was found of each image, and how each ended, as in `meters.IMAGE_RESULTS`."""
         self._batcher.check_open()
         contents = await self._contents(images)
-        known: dict[str, np.ndarray | Exception] = {}
+        known: dict[str, _Made] = {}
         missing: dict[Hashable, _Asked] = {}
         for image, content in zip(images, contents, strict=True):
             if isinstance(content, ImageError) or content in known or content in missing:
                 continue
-            if (features := self._recent.get((tenant, content))) is not None:
-                known[content] = features
+            if (made := self._recent.get((tenant, content))) is not None:
+                known[content] = made
             else:
                 missing[content] = _Asked(image, content, tenant)
         outcomes = await self._batcher.run(missing, tenant, deadline, beyond) if missing else {}
         found: list[np.ndarray | ImageError] = []
         results: list[str] = []
         for image, content in zip(images, contents, strict=True):
-            is_new = missing.pop(content, None) is not None
-            outcome = content if isinstance(content, ImageError) else known.get(content)
-            outcome = outcomes[content] if outcome is None else outcome
-            if isinstance(outcome, np.ndarray):
-                results.append("encoded" if is_new else "recent")
-                found.append(outcome)
-            else:
-                results.append("bad" if isinstance(outcome, ImageError) else "failed")
-                found.append(outcome if isinstance(outcome, ImageError) else _failed(image))
+            outcome = content if isinstance(content, ImageError) else known.get(content) or outcomes[content]
+            one, result = _told(image, outcome)
+            found.append(one)
+            results.append(result)
         return found, results
 
     async def _contents(self, images: Sequence[bytes]) -> list[str | ImageError]:
@@ -219,19 +227,20 @@ class LocalEncoder:
         return _Decoded(asked, decode(wanted, self._spec, self._is_reduced, self._max_pixels))
 
     @own_arithmetic()
-    def _encoded(self, batch: Sequence[_Decoded]) -> list[np.ndarray | ImageError]:
+    def _encoded(self, batch: Sequence[_Decoded]) -> list[_Made | ImageError]:
         pixels = torch.from_numpy(np.stack([one.pixels for one in batch]))
         features = self._tower(without_waiting(pixels, self._backbone.device)).cpu().numpy()
         return [self._kept(one.asked, row) for one, row in zip(batch, features, strict=True)]
 
-    def _kept(self, asked: _Asked, row: np.ndarray) -> np.ndarray | ImageError:
+    def _kept(self, asked: _Asked, row: np.ndarray) -> _Made | ImageError:
         if not is_usable(row):
             return no_features(name_of(asked.image), self._backbone.name)
         own = np.array(row)  # not the whole batch
         own.setflags(write=False)  # it is given to several
+        made = _Made(own)
         if asked.tenant != PROBE:
-            self._recent.put((asked.tenant, asked.content), own, own.nbytes + OWN_BYTES)
-        return own
+            self._recent.put((asked.tenant, asked.content), made, own.nbytes + OWN_BYTES)
+        return made
 
     @own_arithmetic()
     def _check(self) -> None:
@@ -267,8 +276,16 @@ def _hashed(images: Sequence[bytes]) -> list[str | ImageError]:
     return found
 
 
-def _failed(image: bytes) -> ImageError:
-    return ImageError(
+def _told(image: bytes, outcome: _Made | Exception) -> tuple[np.ndarray | ImageError, str]:
+    """What is told of an image, and how it ended. Of one encoding, the first who is told counts for it."""
+    if isinstance(outcome, _Made):
+        result = "recent" if outcome.is_told else "encoded"
+        outcome.is_told = True
+        return outcome.features, result
+    if isinstance(outcome, ImageError):
+        return outcome, "bad"
+    reason = (
         f"{name_of(image)}: it was decoded, and the model failed on it, or there was no memory left; the "
         "server's log says why; leave it out"
     )
+    return ImageError(reason), "failed"

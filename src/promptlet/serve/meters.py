@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 import prometheus_client as prometheus
 from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector, generate_latest
@@ -15,9 +16,10 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollec
 from promptlet.errors import BusyError, OptionError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-IMAGE_RESULTS = ("encoded", "recent", "bad", "unloaded", "refused", "cancelled", "failed")
-"""How each image that is asked for ends: encoded; answered by an encoding that was asked for before; no
-image; not loaded from its address; asked for when there was no room or time; its asker gone; not encoded
+IMAGE_RESULTS = ("encoded", "recent", "bad", "unloaded", "refused", "late", "cancelled", "failed")
+"""How each image that is asked for ends, once: encoded; answered by an encoding that another one counts for;
+no image; not loaded from its address; asked for when there was no room, or its turn did not come; given up as
+the time of its request was over; given up as its asker went away, or its request ended otherwise; not encoded
 though it is an image."""
 PROMPT_STATES = ("ready", "broken", "being written")
 FEATURE_SOURCES = ("memory", "disk", "computed")
@@ -41,6 +43,9 @@ class Meters:
             ["route"],
             registry=own,
             buckets=LONG,
+        )
+        self.images_asked = prometheus.Counter(
+            "promptlet_images_asked", "Images asked for, also those that have not ended.", registry=own
         )
         self.images = prometheus.Counter(
             "promptlet_images", "Images asked for, by how each ended.", ["result"], registry=own
@@ -139,22 +144,28 @@ class Meters:
 
 
 @contextmanager
-def counting_ends(meters: Meters | None, images: int) -> Iterator[Counter[str]]:
-    """How each of so many images ended, counted at the end of a block: as the block says in what it is given,
-    by words of `IMAGE_RESULTS`; where it is left by an error, by that."""
+def counting_ends(meters: Meters | None, images: int, until: float | None = None) -> Iterator[Counter[str]]:
+    """So many images are asked for, and each ends with the block: as that says in what it is given, by words
+    of `IMAGE_RESULTS`; where it is left by an error, by that. until: of `time.monotonic`, when they are late.
+    """
+    if meters is not None:
+        meters.images_asked.inc(images)
     ends: Counter[str] = Counter()
     try:
         yield ends
-    except (BusyError, OptionError):
-        ends = Counter({"refused": images})
-        raise
-    except Exception:
-        ends = Counter({"failed": images})
-        raise
-    except BaseException:  # its asker is gone
-        ends = Counter({"cancelled": images})
+    except BaseException as error:
+        ends = Counter({_end_by(error, until): images})
         raise
     finally:
         if meters is not None:
             for result, count in ends.items():
                 meters.images.labels(result).inc(count)
+
+
+def _end_by(error: BaseException, until: float | None) -> str:
+    is_refusal = isinstance(error, BusyError | OptionError)
+    if isinstance(error, Exception) and not is_refusal:
+        return "failed"
+    if until is not None and monotonic() >= until:
+        return "late"
+    return "refused" if is_refusal else "cancelled"

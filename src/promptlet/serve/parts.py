@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from promptlet.promptfile.backbone import without_folders
 from promptlet.serve.access.tokens import Tokens
-from promptlet.serve.http.exchange import App
 from promptlet.serve.http.limits import HeldBytes, RequestId, layers
 from promptlet.serve.logs import flush
 from promptlet.serve.named import Named, backbone_of, named_by
 from promptlet.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from promptlet.backbones import Backbone
     from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
-    from promptlet.serve.encoder import Encoder
+    from promptlet.serve.encoder import Encoder, LocalEncoder
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5
+LAST_SECONDS = 5.0
+"""For an encoder to end, once nobody waits for it."""
 LEAST_CLASS_BYTES = 64 << 20
 """Of class features, that a request may need whatever is kept."""
 _logger = logging.getLogger("promptlet.serve")
@@ -123,7 +126,7 @@ def class_cache_of(settings: ServeSettings) -> FeatureCache | None:
     return class_cache(settings.class_cache or default_folder() / "classes")
 
 
-def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> Encoder:
+def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) -> LocalEncoder:
     """What encodes images, in this process."""
     from promptlet.serve.encoder import LocalEncoder
 
@@ -143,7 +146,7 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
 
 def make_app(
     settings: ServeSettings, parts: Parts, names: Collection[str] | None, reason: Callable[[], str]
-) -> App:
+) -> ASGIApp:
     """The application with its limits. names: that it answers to, None for all. reason: why the server is not
     ready, empty where it is."""
     from promptlet.serve.app import create_app

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
 
 from promptlet.errors import ServiceError
 from promptlet.serve.addresses import Address, refused
-from promptlet.serve.logs import flush
+from promptlet.serve.signals import stopped_by_signals
 
-STOPS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 TICK: Final = 0.05
-_logger = logging.getLogger("promptlet.serve")
 
 
 class Server(uvicorn.Server):
@@ -42,12 +35,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises ServiceError where the application does not begin, or the port was taken meanwhile."""
         try:
-            await super().startup(sockets)
+            with suppress(SystemExit):  # of newer versions of uvicorn; older ones return
+                await super().startup(sockets)
         except OSError as error:
             await self.lifespan.shutdown()
             raise ServiceError(refused(self._address, error)) from None
-        except SystemExit:
-            raise ServiceError("the application did not start; the log above says why") from None
+        if self.lifespan.should_exit:
+            raise ServiceError("the application did not start; the log above says why")
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -62,27 +56,8 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Inside, signals end the server; they are not raised again behind it, as uvicorn does."""
-        if threading.current_thread() is not threading.main_thread():
+        with stopped_by_signals(self._stop, "what was being answered is lost"):
             yield
-            return
-        numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
-        before = {one: signal.getsignal(one) for one in numbers}
-        own = [one for one, handler in before.items() if handler is not signal.SIG_IGN]
-        for one in own:
-            signal.signal(one, self.handle_exit)
-        try:
-            yield
-        finally:
-            for one in own:
-                signal.signal(one, before[one])
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as Python calls it
-        """The first signal begins the end. Clusters repeat theirs, which changes nothing; a person who
-        presses Ctrl-C again means it."""
-        if not self.should_exit:
-            self.should_exit = True
-            _logger.info("stopping: %s", signal.Signals(sig).name)
-        elif sig == signal.SIGINT:
-            _logger.warning("ended at once; what was being answered is lost")
-            flush()
-            os._exit(128 + sig)
+    def _stop(self) -> None:
+        self.should_exit = True

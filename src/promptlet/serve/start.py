@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from promptlet.errors import OptionError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Address, address_of, bound, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
-from promptlet.serve.http.exchange import App
 from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
@@ -32,8 +32,6 @@ from promptlet.serve.parts import Parts
 from promptlet.serve.server import Server
 from promptlet.serve.settings import ServeSettings
 
-LAST_SECONDS = 5.0
-"""For the encoder to end, once nobody waits for it."""
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -49,7 +47,7 @@ class Started:
     needs_token: bool
     example: str
     probe_seconds: float
-    engine: str = "local"
+    engine: str
 
     def facts(self) -> dict[str, Any]:
         """For machines."""
@@ -115,7 +113,7 @@ async def _serve(
         )
         await server.serve(sockets=[sock])
     finally:
-        await parts.encoder.close(0.0 if server is None else LAST_SECONDS)
+        await parts.encoder.close(0.0 if server is None else made.LAST_SECONDS)
         parts.bank.close()
 
 
@@ -125,7 +123,7 @@ def names_of(address: Address, parts: Parts) -> frozenset[str] | None:
     return LOOPBACK | {own} if parts.tokens is None else None
 
 
-def config_of(settings: ServeSettings, app: App) -> uvicorn.Config:
+def config_of(settings: ServeSettings, app: ASGIApp) -> uvicorn.Config:
     """How uvicorn runs it: our protocol, our lines of log, no version told, nobody's headers believed."""
     bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections)
     return uvicorn.Config(

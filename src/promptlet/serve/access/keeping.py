@@ -33,7 +33,7 @@ HEAD: Final = """\
 # Tokens of promptlet serve, made by promptlet serve-token. Only hashes are kept: a token that is lost is
 # made anew, and one that is not wanted any more is removed here. A running server reads the file again.
 """
-_logger = logging.getLogger("promptlet.serve.tokens")
+_logger = logging.getLogger("promptlet.serve")
 
 Identity = tuple[int, int, int, int]
 

@@ -29,7 +29,7 @@ LONGEST: Final = 300
 AGAIN: Final = 1.0
 """Seconds after which the file is looked at again."""
 _MAGIC: Final = re.compile(r"[*?\[]")
-_logger = logging.getLogger("promptlet.serve.tokens")
+_logger = logging.getLogger("promptlet.serve")
 
 
 class Unauthorised(ServiceError):  # noqa: N818 - what HTTP calls it

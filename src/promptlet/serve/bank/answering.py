@@ -24,7 +24,7 @@ from promptlet.methods.sound import LARGEST, check_logits
 from promptlet.serve.bank.answerers import Answerer, FailedError, Matrix
 from promptlet.session import own_arithmetic
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 Told = OptionError | FailedError | list[Answer | AnswerError]
 """What a prompt says of each image, or why it says nothing at all."""
 BLOCK = 1 << 22
@@ -49,7 +49,7 @@ def answer_each(answerers: Sequence[Answerer], features: np.ndarray, rule: Rule)
         except OptionError as error:
             found[place] = error
         except Exception as error:  # of one prompt, which must not cost the others
-            LOGGER.error("the prompt %r cannot answer", one.prompt, exc_info=error)
+            _logger.error("the prompt %r cannot answer", one.prompt, exc_info=error)
             found[place] = FailedError()
     return found
 

@@ -29,7 +29,7 @@ from promptlet.serve.recent import Recent
 from promptlet.serve.turns.once import Asking, NoTurnError, Once
 from promptlet.serve.turns.room import Room
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 T = TypeVar("T")
 MEMORY = 512 * 2**20
 QUEUE, WAIT_SECONDS = 256, 5.0
@@ -205,7 +205,7 @@ class Bank:
                     except (PromptletError, KeyError) as error:
                         found[place] = error
                     except Exception as error:  # of one prompt, which must not cost the others
-                        LOGGER.error("the prompt %r cannot be made ready", prompts[place], exc_info=error)
+                        _logger.error("the prompt %r cannot be made ready", prompts[place], exc_info=error)
                         found[place] = FailedError()
 
                 await asking.each(missing, fill)

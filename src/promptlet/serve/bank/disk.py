@@ -14,7 +14,7 @@ from promptlet.data import FeatureCache
 from promptlet.serve.bank.answerers import Matrix
 from promptlet.session import precision
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 FORM = "classes-1"
 """Another one when other numbers come of the same prompt, names and rule."""
 BUSY_SECONDS = 2.0
@@ -41,7 +41,7 @@ class ClassFeatures:
         try:
             found = self._cache.get_many(self._identity, [key]).get(key)
         except Exception as error:
-            LOGGER.warning("class features cannot be read from the disk: %s", error)
+            _logger.warning("class features cannot be read from the disk: %s", error)
             return None
         self._tell()
         if found is None or found.size != len(names) * self._width:
@@ -56,14 +56,14 @@ class ClassFeatures:
         try:
             self._cache.put_many(self._identity, {_key(digest, names, rule): matrix.reshape(-1)})
         except Exception as error:
-            LOGGER.warning("class features cannot be written to the disk: %s", error)
+            _logger.warning("class features cannot be written to the disk: %s", error)
         self._tell()
 
     def _tell(self) -> None:
         """What the cache noted since, once."""
         notes = [] if self._cache is None else self._cache.notes
         for note in notes[self._told :]:
-            LOGGER.warning("%s", note.replace("feature cache", "cache of class features"))
+            _logger.warning("%s", note.replace("feature cache", "cache of class features"))
         self._told = len(notes)
 
 

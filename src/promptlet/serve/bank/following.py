@@ -17,7 +17,7 @@ from promptlet.serve.bank.bank import Bank
 from promptlet.serve.bank.listing import SETTLED
 from promptlet.serve.bank.sources import name_of
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 EVERY = 10.0
 DEBOUNCE_MS, STEP_MS = 100, 20
 """What changes within this time is looked at together."""
@@ -64,7 +64,7 @@ async def _watch(bank: Bank, folder: Path) -> None:
             ):
                 await _follow(bank, [Path(path).name for _, path in changes])
         except (OSError, RuntimeError) as error:  # gone, or too many watches on this machine
-            LOGGER.warning(
+            _logger.warning(
                 "%s cannot be watched (%s): it is listed every few seconds instead", folder, why(error)
             )
         await asyncio.sleep(REWATCH_SECONDS)
@@ -84,4 +84,4 @@ async def _refresh(bank: Bank, names: list[str] | None) -> None:
     try:
         await bank.refresh_soon(names)
     except Exception:  # must go on following whatever happens to one file
-        LOGGER.exception("the prompts could not be looked at")
+        _logger.exception("the prompts could not be looked at")

@@ -24,7 +24,7 @@ from promptlet.serve.bank.listing import (
 from promptlet.serve.bank.sources import Seen, Source, check_name, side_by_side
 from promptlet.serve.meters import Meters
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 
 
 class ChangedError(Exception):
@@ -75,7 +75,7 @@ class Shelf:
                 seen = self.source.look(asked)
             except OSError as error:
                 self.problem = f"the prompts in {self.source.where} cannot be listed: {why(error)}"
-                LOGGER.warning("%s", self.problem)
+                _logger.warning("%s", self.problem)
                 return False
             self.problem = ""
             former = self._entries
@@ -120,7 +120,7 @@ class Shelf:
                 reason = reason_of(problem)
                 raise PromptFileError(f"the prompt {name!r} cannot be saved: {reason}") from problem
             if is_seen:
-                LOGGER.warning("the prompt %r was put, and is another one or none by now", name)
+                _logger.warning("the prompt %r was put, and is another one or none by now", name)
             else:
                 self._take({**self._entries, name: put})
         return put.listed
@@ -147,7 +147,7 @@ class Shelf:
         try:
             return self.refresh([name])
         except Exception:
-            LOGGER.exception("the prompt %r could not be looked at", name)
+            _logger.exception("the prompt %r could not be looked at", name)
             return False
 
     def _check_differs(self, name: str) -> None:

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Literal
 
-from promptlet.serve.http.exchange import Refusal
 from promptlet.serve.http.lingering import LINGER, Lingering
+from promptlet.serve.http.problems import Problem, busy, closing
 
 HEAD_BYTES: Final = 64 * 1024
 FRAMING: Final = 8
@@ -30,23 +30,10 @@ LAST: Final = 0.3
 UNTAKEN: Final = 2.0
 """Seconds in which what was written last has to be taken before a connection is cut."""
 
-FULL: Final = Refusal(
-    503,
-    "busy",
-    "More is asked than can be answered now",
-    "This server has no room for another connection.",
-    1,
-)
-SLOW: Final = Refusal(408, "head-too-slow", "The request comes too slowly", "Its head did not come in time.")
-LARGE: Final = Refusal(
-    431,
-    "head-too-large",
-    "The head is too large",
-    f"A head may have {HEAD_BYTES:,} bytes; send fewer headers.",
-)
-MALFORMED: Final = Refusal(
-    400, "bad-request", "This is no HTTP/1.1", "The request cannot be read as HTTP/1.1."
-)
+FULL: Final = busy("busy", "This server has no room for another connection.", 1)
+SLOW: Final = Problem("head-too-slow", "Its head did not come in time.")
+LARGE: Final = Problem("head-too-large", f"A head may have {HEAD_BYTES:,} bytes; send fewer headers.")
+MALFORMED: Final = Problem("bad-request", "The request cannot be read as HTTP/1.1.")
 
 
 @dataclass(frozen=True)
@@ -127,12 +114,12 @@ class Bounded:
         if self._is_idle:
             self._close()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, problem: Problem) -> None:
         """Answer and close; only close where an answer was begun."""
         if self.transport.is_closing():
             return
         if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
-            self.transport.write(_as_bytes(refusal))
+            self.transport.write(_as_bytes(problem))
         self._close()
 
     def send_400_response(self, _message: str) -> None:
@@ -256,8 +243,8 @@ def _send_at_once(transport: asyncio.Transport) -> None:
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _as_bytes(refusal: Refusal) -> bytes:
-    start, body = refusal.messages()
-    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode("ascii")]
+def _as_bytes(problem: Problem) -> bytes:
+    start, body = closing(problem)
+    lines = [f"HTTP/1.1 {start['status']} {HTTPStatus(start['status']).phrase}".encode("ascii")]
     lines += [name + b": " + value for name, value in start["headers"]]
     return b"\r\n".join([*lines, b"", body["body"]])

@@ -24,6 +24,21 @@ SMALLEST_PNG: Final = (
 """Of 8 x 8 pixels, in base64."""
 _BINARY: Final[Schema] = {"type": "string", "format": "binary"}
 _TOP: Final = NUMBERS["top"].most if isinstance(NUMBERS["top"], Whole) else 1
+AT_THE_DOOR: Final = ("bad-request", "head-too-slow", "head-too-large", "busy")
+"""Problems of a connection, before it is known what is asked."""
+ANYWHERE: Final = (*AT_THE_DOOR, "bad-length", "body-too-large", "wrong-host", "internal")
+"""Problems that every request may have."""
+WORKING: Final = ("late", "not-ready", "body-too-slow")
+"""Those of a request that something has to be waited for."""
+FEATURES: Final = (*WORKING, "unauthorised", "malformed-body", "unknown-form", "wrong-fields", "bad-image")
+PREDICT: Final = (*FEATURES, "unknown-prompt", "broken-prompt", "cannot-answer")
+LIST: Final = ("unauthorised", "wrong-fields")
+SHOW: Final = (*WORKING, "unauthorised", "unknown-prompt")
+VECTORS: Final = (*SHOW, "broken-prompt", "no-vectors", "cannot-answer", "not-acceptable")
+CHANGE: Final = (*WORKING, *LIST, "admin-only", "changed-meanwhile", "not-stored")
+PUT: Final = (*CHANGE, "unknown-form", "wrong-prompt-file")
+DELETE: Final = (*CHANGE, "unknown-prompt")
+OR: Final = "; or: "
 NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -178,22 +193,24 @@ def _query(name: str, schema: Schema, description: str) -> Schema:
 
 def responses(
     model: type[BaseModel] | None,
-    problems: Sequence[int],
+    problems: Sequence[str],
     status: int = 200,
     also: Mapping[int, Schema] | None = None,
 ) -> dict[int, Schema]:
-    """model: of a success; problems: the statuses of what may go wrong."""
+    """model: of a success; problems: by slug, what may go wrong beside what may `ANYWHERE`."""
     good: Schema = {"description": "As asked."}
     if model is not None:
         good["content"] = {"application/json": {"schema": schemas.reference(model)}}
-    wrong = {code: _problem(code) for code in sorted({*problems, 405, 500})}
-    return {status: good, **(also or {}), **wrong}
+    titles: dict[int, list[str]] = {}
+    for slug, kind in KINDS.items():
+        if slug in (*ANYWHERE, *problems):
+            titles.setdefault(kind.status, []).append(kind.title)
+    return {status: good, **(also or {}), **{code: _problem(told) for code, told in titles.items()}}
 
 
-def _problem(status: int) -> Schema:
-    titles = dict.fromkeys(kind.title for kind in KINDS.values() if kind.status == status)
+def _problem(titles: Sequence[str]) -> Schema:
     content = {MEDIA_TYPE: {"schema": schemas.reference(schemas.ProblemDocument)}}
-    return {"description": "; or: ".join(titles), "content": content}
+    return {"description": OR.join(titles), "content": content}
 
 
 VECTORS_AS_FILE: Final[Schema] = {NPY: {"schema": _BINARY}}

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptlet.serve.http.problems import ADDRESS, KINDS, Problem, busy
-from promptlet.serve.http.shared import Shared, json
+from promptlet.serve.http.shared import Shared, Work, json
+from promptlet.serve.meters import CONTENT_TYPE
 
 FRESH: Final = 1.0
 """Seconds for which a probe's result is told again, so that asking cannot load the server."""
@@ -36,13 +37,15 @@ class Health:
         """The process runs, and its event loop turns."""
         return json({"status": "alive"})
 
-    async def ready(self, request: Request) -> Response:  # noqa: ARG002
+    async def ready(self, request: Request) -> Work:  # noqa: ARG002
         """An image has just been encoded, on the way of all. A server without prompts is ready."""
         reason = self.shared.reason()
         if reason:
             raise busy("not-ready", reason, 5)
-        seconds = await self._seconds()
-        return json({"status": "ready", "probe_seconds": round(seconds, 4)})
+        return lambda _: self._ready()
+
+    async def _ready(self) -> Response:
+        return json({"status": "ready", "probe_seconds": round(await self._seconds(), 4)})
 
     async def _seconds(self) -> float:
         """Raises ServiceError. One probe at a time, whoever asks; who goes away does not end it."""
@@ -61,7 +64,9 @@ class Health:
         """For Prometheus. They tell of no tenant and no prompt; where there are tokens, any is good."""
         if not self.shared.limits.metrics_open:
             self.shared.caller(request)
-        return Response(self.shared.meters.text(), headers={"Cache-Control": "no-store"}, media_type=METRICS)
+        return Response(
+            self.shared.meters.text(), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE
+        )
 
     async def problem(self, request: Request) -> Response:
         """What a kind of problem means."""
@@ -70,6 +75,3 @@ class Health:
             raise Problem("unknown-address", f"there is no such problem; there are: {', '.join(KINDS)}")
         told = {"type": f"{ADDRESS}{kind.slug}", "title": kind.title, "status": kind.status}
         return json({**told, "meaning": kind.meaning})
-
-
-METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"

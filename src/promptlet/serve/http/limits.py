@@ -17,17 +17,10 @@ import anyio
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptlet.serve.http.exchange import (
-    DISCONNECT,
-    App,
-    Exchange,
-    Message,
-    Receive,
-    Refusal,
-    Scope,
-    Send,
-)
+from promptlet.serve.http.exchange import DISCONNECT, Exchange
+from promptlet.serve.http.problems import Problem, busy
 from promptlet.serve.settings import ServeSettings
 from promptlet.serve.turns.room import Room
 
@@ -58,13 +51,13 @@ class HeldBytes:
         """Of all."""
         return self._room.held
 
-    def refusal(self, tenant: str, count: int) -> Refusal | None:
+    def refusal(self, tenant: str, count: int) -> Problem | None:
         """Why there is no room for as many more; None where there is."""
         if self._room.has(tenant, count):
             return None
         return BUSY_OWN_BODIES if self._room.held + count <= self._room.most else BUSY_BODIES
 
-    def take(self, tenant: str, count: int) -> Refusal | None:
+    def take(self, tenant: str, count: int) -> Problem | None:
         """The same, and they are held where there is room."""
         with self._lock:
             refusal = self.refusal(tenant, count)
@@ -88,7 +81,7 @@ class BodyLimit:
     then it knows whose it is, and has put that into ``scope["state"]["tenant"]``.
     """
 
-    def __init__(self, app: App, most: int, held: HeldBytes) -> None:
+    def __init__(self, app: ASGIApp, most: int, held: HeldBytes) -> None:
         self.app, self.most, self.held = app, most, held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +89,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         refusal = self._refusal(scope)
         if refusal is not None:
             await exchange.refuse(refusal)
@@ -123,23 +116,19 @@ class BodyLimit:
             return message
 
         try:
-            await exchange.run(self.app, scope, counted)
+            await exchange.run(self.app, counted)
         finally:
             self.held.give_back(tenant, taken)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _refusal(self, scope: Scope) -> Problem | None:
         lengths = _lengths(scope)
         if len(lengths) > 1 or not all(map(_DIGITS.fullmatch, lengths)):
-            return Refusal(
-                400, "bad-length", "Content-Length is wrong", "Content-Length must be one whole number."
-            )
+            return Problem("bad-length", "Content-Length must be one whole number.")
         return self._too_large() if _length(scope) > self.most else None
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
-            413,
+    def _too_large(self) -> Problem:
+        return Problem(
             "body-too-large",
-            "The body is too large",
             f"A body may have {self.most:,} bytes here; send fewer or smaller images in a request.",
         )
 
@@ -153,23 +142,23 @@ def _length(scope: Scope) -> int:
     return max(map(int, _lengths(scope)), default=0)
 
 
-def _busy(detail: str) -> Refusal:
-    return Refusal(503, "busy", "More is asked than can be answered now", detail, 1)
-
-
-BUSY_BODIES: Final = _busy(
-    "The bodies of all requests, and images loaded for them, take too much memory together; ask again."
+BUSY_BODIES: Final = busy(
+    "busy",
+    "The bodies of all requests, and images loaded for them, take too much memory together; ask again.",
+    1,
 )
-BUSY_OWN_BODIES: Final = _busy(
+BUSY_OWN_BODIES: Final = busy(
+    "busy",
     "The bodies of your requests, and images loaded for them, take too much memory together; wait for some "
-    "of the answers, then ask again."
+    "of the answers, then ask again.",
+    1,
 )
 
 
 class BodyTime:
     """A body has to be there whole within ``seconds``; the time in which nobody reads it counts too."""
 
-    def __init__(self, app: App, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app, self.seconds = app, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -177,7 +166,7 @@ class BodyTime:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         until = anyio.current_time() + self.seconds
         is_whole = False
 
@@ -192,15 +181,13 @@ class BodyTime:
                 is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
                 return message
             return await exchange.refuse(
-                Refusal(
-                    408,
+                Problem(
                     "body-too-slow",
-                    "The body comes too slowly",
                     f"A body must be here within {self.seconds:g} seconds; send less in a request.",
                 )
             )
 
-        await exchange.run(self.app, scope, timed)
+        await exchange.run(self.app, timed)
 
 
 class Hosts:
@@ -210,7 +197,7 @@ class Hosts:
     a name that leads here (DNS rebinding).
     """
 
-    def __init__(self, app: App, names: Collection[str] | None = LOOPBACK) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str] | None = LOOPBACK) -> None:
         self.app = app
         self.names = None if names is None else frozenset(name.lower() for name in names)
 
@@ -219,11 +206,9 @@ class Hosts:
         if scope["type"] == "http" and self.names is not None:
             given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
             if not self._are_ours(given):
-                await Exchange(receive, send).refuse(
-                    Refusal(
-                        421,
+                await Exchange(scope, send).refuse(
+                    Problem(
                         "wrong-host",
-                        "This server does not answer for this host",
                         "It answers as localhost and 127.0.0.1 here; to be reached by another name it needs "
                         "tokens (promptlet serve --host ADDRESS --token-file FILE).",
                     )
@@ -243,7 +228,7 @@ class RequestId:
     """An id for each request: that of X-Request-ID where it is a sane one. It goes back with the answer, and
     stands in ``scope["state"]["request_id"]`` and in each line of the log."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -269,23 +254,21 @@ class RequestId:
 class CutOff:
     """A request that lasts longer than the server may go on is told so, and not left without an answer."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI. uvicorn cancels what is not done when the time for draining is over."""
-        exchange = Exchange(receive, send)
+        exchange = Exchange(scope, send)
         try:
-            await exchange.run(self.app, scope, receive)
+            await exchange.run(self.app, receive)
         except asyncio.CancelledError:
             if scope["type"] != "http":
                 raise
             await exchange.refuse(STOPPING)
 
 
-STOPPING: Final = Refusal(
-    503, "not-ready", "The server is not ready", "It is being stopped; ask another one, or later.", 1
-)
+STOPPING: Final = busy("not-ready", "It is being stopped; ask another one, or later.", 1)
 
 
 def layers(settings: ServeSettings, held: HeldBytes, names: Collection[str] | None) -> list[Middleware]:
@@ -293,9 +276,9 @@ def layers(settings: ServeSettings, held: HeldBytes, names: Collection[str] | No
     return [
         Middleware(CutOff),
         *_cors(settings),
-        Middleware(Hosts, names),
-        Middleware(BodyTime, settings.body_seconds),
-        Middleware(BodyLimit, settings.max_body_bytes, held),
+        Middleware(Hosts, names=names),
+        Middleware(BodyTime, seconds=settings.body_seconds),
+        Middleware(BodyLimit, most=settings.max_body_bytes, held=held),
     ]
 
 

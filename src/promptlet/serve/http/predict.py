@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,8 +16,8 @@ from starlette.responses import Response
 from promptlet.errors import ImageError, OptionError, ServiceError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
-from promptlet.serve.http.problems import Problem, busy, problem_of, slug_of, wrong_field
-from promptlet.serve.http.shared import Shared, both, json, tell, unknown_prompt, within
+from promptlet.serve.http.problems import Problem, busy, problem_of, request_id_of, slug_of, wrong_field
+from promptlet.serve.http.shared import Shared, Work, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Predict:
     shared: Shared
     urls: Urls
 
-    async def __call__(self, request: Request) -> Response:
-        """Who asks, what they ask, which prompts, then the work; an answer for each image."""
+    async def predict(self, request: Request) -> Work:
+        """What prompts say of each image."""
         shared = self.shared
         caller = shared.caller(request)
         given = await read_given(request, PREDICT_FIELDS, shared.limits)
@@ -52,8 +52,8 @@ class Predict:
         check_classes(sum(classes), int(shared.backbone.get("feature_dim", 0)), shared.limits)
         check_answers(len(given.images), classes, asked, shared.limits)
         self.urls.check(given.images)
-        work = self._answer(caller, asked, [one.name for one in prompts], given.images)
-        return await within(request, shared.limits.request_seconds, work)
+        named = [one.name for one in prompts]
+        return partial(self._answer, request_id_of(request.scope), caller, asked, named, given.images)
 
     def _prompts(self, caller: Caller, asked: Asked) -> list[Listed]:
         """Those asked for, or the only one there is. Raises Problem."""
@@ -70,24 +70,33 @@ class Predict:
         return seen
 
     async def _answer(
-        self, caller: Caller, asked: Asked, prompts: Sequence[str], images: Sequence[Sent]
+        self,
+        request_id: str,
+        caller: Caller,
+        asked: Asked,
+        prompts: Sequence[str],
+        images: Sequence[Sent],
+        until: float,
     ) -> Response:
         features, answerers = await both(  # images first: a full queue is told before any name is read
-            encoded(self.shared, caller, images, self.urls),
+            encoded(self.shared, caller, images, self.urls, until),
             self.shared.bank.answerers(prompts, asked.class_names, asked.new_names, tenant=caller.name),
         )
-        work = _Work(self.shared, asked, prompts, images, answerers, features)
-        return work.response() if work.is_small() else await asyncio.to_thread(work.response)
+        found = _Found(self.shared, request_id, asked, prompts, images, answerers, features)
+        return found.response() if found.is_small() else await asyncio.to_thread(found.response)
 
 
-async def encoded(shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls) -> Features:
-    """Features (D,) of each image, not normalised, or why there are none. Raises Problem, BusyError."""
-    async with urls.loaded(images, caller.name) as reasons:
-        return await _encoded(shared, caller, images, reasons)
+async def encoded(
+    shared: Shared, caller: Caller, images: Sequence[Sent], urls: Urls, until: float
+) -> Features:
+    """Features (D,) of each image, not normalised, or why there are none. until: as a `Work` is given it.
+    Raises Problem, BusyError."""
+    async with urls.loaded(images, caller.name, until) as reasons:
+        return await _encoded(shared, caller, images, reasons, until)
 
 
 async def _encoded(
-    shared: Shared, caller: Caller, images: Sequence[Sent], reasons: Mapping[int, str]
+    shared: Shared, caller: Caller, images: Sequence[Sent], reasons: Mapping[int, str], until: float
 ) -> Features:
     sound = [place for place in range(len(images)) if place not in reasons]
     found: Features = [ImageError("it was not read")] * len(images)
@@ -95,7 +104,6 @@ async def _encoded(
         found[place] = ImageError(reason)
     if not sound:
         return found
-    until = monotonic() + shared.limits.request_seconds
     try:
         made = await shared.encoder.encode([images[place].data for place in sound], caller.name, until)
     except OptionError as error:  # more than its queue ever holds
@@ -107,10 +115,11 @@ async def _encoded(
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Found:
     """From features and answerers, or why there are none, to the answer."""
 
     shared: Shared
+    request_id: str
     asked: Asked
     prompts: Sequence[str]
     images: Sequence[Sent]
@@ -129,7 +138,7 @@ class _Work:
         answers = self._answers(good) if good else []
         self._count_failures(answers or self.answerers)
         columns = [
-            _column(name, answerer, found, len(good))
+            self._column(name, answerer, found, len(good))
             for name, answerer, found in zip(self.prompts, self.answerers, answers, strict=False)
         ]
         rows = dict(zip(good, zip(*columns, strict=True), strict=True))
@@ -139,7 +148,7 @@ class _Work:
             return json({"backbone": self.shared.backbone, "results": results})
         problem = self._of_prompts(errors[0]) if good else self._of_images()
         problem.members["results"] = results
-        return problem.response()
+        return problem.response(self.request_id)
 
     def _answers(self, good: Sequence[int]) -> list[Exception | Sequence[Answer | Exception]]:
         """Of each prompt what it says of each good image, or why it says nothing."""
@@ -152,10 +161,34 @@ class _Work:
         failed = sum(isinstance(one, ServiceError) and one.status == 500 for one in answers)
         self.shared.meters.prompt_failures.inc(failed)
 
+    def _column(
+        self,
+        prompt: str,
+        answerer: Answerer | Exception,
+        found: Exception | Sequence[Answer | Exception],
+        images: int,
+    ) -> list[_Prediction | _Failed]:
+        """What a prompt says of each image; where it says nothing at all, the same of each."""
+        if isinstance(answerer, Exception) or isinstance(found, Exception):
+            return [self._failed(prompt, answerer if isinstance(answerer, Exception) else found)] * images
+        return [self._prediction(prompt, answerer.digest, one) for one in found]
+
+    def _prediction(self, prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
+        if isinstance(answer, Exception):
+            return self._failed(prompt, answer)
+        return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
+
+    def _failed(self, prompt: str, error: Any) -> _Failed:
+        """Why a prompt does not answer. Raises the error where it was not expected."""
+        problem = unknown_prompt([prompt]) if isinstance(error, KeyError) else problem_of(error)
+        if problem is None:
+            raise error
+        return _Failed(prompt, problem.document(self.request_id))
+
     def _result(self, place: int, predictions: Sequence[_Prediction | _Failed] | None) -> dict[str, Any]:
         result = {"index": place, "name": self.images[place].name}
         if predictions is None:
-            return {**result, "error": error_of(self.features[place])}
+            return {**result, "error": error_of(self.features[place], self.request_id)}
         return {**result, "predictions": predictions}
 
     def _of_images(self) -> Problem:
@@ -198,33 +231,6 @@ class _Failed(Struct, gc=False):
     error: Mapping[str, Any]
 
 
-def _column(
-    prompt: str,
-    answerer: Answerer | Exception,
-    found: Exception | Sequence[Answer | Exception],
-    images: int,
-) -> list[_Prediction | _Failed]:
-    """What a prompt says of each image; where it says nothing at all, the same of each."""
-    if isinstance(answerer, Exception) or isinstance(found, Exception):
-        error = answerer if isinstance(answerer, Exception) else found
-        return [_Failed(prompt, _document(prompt, error))] * images
-    return [_prediction(prompt, answerer.digest, one) for one in found]
-
-
-def _prediction(prompt: str, digest: str, answer: Answer | Exception) -> _Prediction | _Failed:
-    if isinstance(answer, Exception):
-        return _Failed(prompt, _document(prompt, answer))
-    return _Prediction(prompt, digest, answer.class_name, [_Likely(*one) for one in answer.top])
-
-
-def _document(prompt: str, error: Any) -> Mapping[str, Any]:
-    """Why a prompt does not answer. Raises the error where it was not expected."""
-    problem = unknown_prompt([prompt]) if isinstance(error, KeyError) else problem_of(error)
-    if problem is None:
-        raise error
-    return problem.document()
-
-
-def error_of(error: object) -> Mapping[str, Any]:
+def error_of(error: object, request_id: str) -> Mapping[str, Any]:
     """The problem of one image."""
-    return Problem("bad-image", str(error)).document()
+    return Problem("bad-image", str(error)).document(request_id)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Message, Scope
 
 from promptlet.characters import visible
 from promptlet.errors import (
@@ -201,7 +202,8 @@ _ALL: Final = (
         "late",
         503,
         "The answer took too long",
-        "It was given up. Ask for less in one request, or again after `Retry-After` seconds.",
+        "It was given up. Ask for less in one request, or again after `Retry-After` seconds. A prompt that "
+        "was being put or deleted may be changed all the same: look at it.",
     ),
     Kind(
         "not-ready",
@@ -247,6 +249,19 @@ class Problem(Exception):  # noqa: N818 - what RFC 9457 calls it
             {"Cache-Control": "no-store", **self.headers},
             MEDIA_TYPE,
         )
+
+
+def closing(problem: Problem, request_id: str = "") -> tuple[Message, Message]:
+    """The two messages of ASGI that answer it, and end the connection behind them."""
+    answer = problem.response(request_id)
+    headers = [*answer.raw_headers, (b"connection", b"close")]
+    start = {"type": "http.response.start", "status": answer.status_code, "headers": headers}
+    return start, {"type": "http.response.body", "body": answer.body}
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id of a request, which all problems of it tell; empty where it was given none."""
+    return str(scope.get("state", {}).get("request_id", ""))
 
 
 def slug_of(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ import asyncio
 import io
 import re
 from bisect import bisect_right
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -17,7 +19,7 @@ from starlette.responses import Response
 from promptlet.errors import OptionError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, read_bytes
 from promptlet.serve.http.problems import Problem, wrong_field
-from promptlet.serve.http.shared import Shared, json, tell, unknown_prompt, within
+from promptlet.serve.http.shared import Shared, Work, json, tell, unknown_prompt
 
 if TYPE_CHECKING:
     from promptlet.serve.access.tokens import Caller
@@ -59,12 +61,15 @@ class Prompts:
             }
         )
 
-    async def show(self, request: Request) -> Response:
+    async def show(self, request: Request) -> Response | Work:
         """What is known of one; of a broken one, why it is."""
         caller = self.shared.caller(request)
         listed = self._named(request, caller)
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
+        return lambda _: self._shown(listed)
+
+    async def _shown(self, listed: Listed) -> Response:
         try:
             facts = await asyncio.to_thread(self.shared.bank.facts, listed.name)
         except KeyError:
@@ -75,15 +80,14 @@ class Prompts:
         tag = {"ETag": f'"{told["digest"]}"'} if told["digest"] else {}  # it may be another by now
         return json(told, headers={**_head(listed), **tag})
 
-    async def vectors(self, request: Request) -> Response:
+    async def vectors(self, request: Request) -> Response | Work:
         """Normalised class features (C, D), float32: as JSON, or as a .npy file."""
         caller = self.shared.caller(request)
         listed = self._named(request, caller)
         as_file = NPY in request.headers.get("accept", "").lower()
         if _is_known(request, listed):
             return Response(status_code=304, headers=_head(listed))
-        work = self._vectors(caller, listed, as_file)
-        return await within(request, self.shared.limits.request_seconds, work)
+        return lambda _: self._vectors(caller, listed, as_file)
 
     async def _vectors(self, caller: Caller, listed: Listed, as_file: bool) -> Response:
         try:
@@ -119,7 +123,7 @@ class Prompts:
             return json(found, headers=head)
         return await asyncio.to_thread(json, found, headers=head)
 
-    async def put(self, request: Request) -> Response:
+    async def put(self, request: Request) -> Work:
         """A prompt file, new or in the place of one; checked whole before anything changes."""
         self.shared.admin(request)
         name = request.path_params["name"]
@@ -139,31 +143,44 @@ class Prompts:
             )
         limits = self.shared.limits
         data = await read_bytes(request, min(limits.max_prompt_bytes, limits.max_body_bytes))
-        async with self._changing:
-            before = self.shared.bank.get(name)
-            _check_expected(request, before)
-            try:
-                listed = await self.shared.bank.put(name, data)
-            except OptionError as error:
-                raise wrong_field("name", str(error)) from error
-            except PromptFileError as error:
-                raise _not_changed(error) from error
+        return lambda _: self._alone(partial(self._put, request, name, data))
+
+    async def _put(self, request: Request, name: str, data: bytes) -> Response:
+        before = self.shared.bank.get(name)
+        _check_expected(request, before)
+        try:
+            listed = await self.shared.bank.put(name, data)
+        except OptionError as error:
+            raise wrong_field("name", str(error)) from error
+        except PromptFileError as error:
+            raise _not_changed(error) from error
         place = {"Location": f"/v1/prompts/{quote(name)}"} if before is None else {}
         return json(list_facts(listed), 201 if before is None else 200, {**_head(listed), **place})
 
-    async def delete(self, request: Request) -> Response:
+    async def delete(self, request: Request) -> Work:
         """Remove one."""
         caller = self.shared.admin(request)
-        async with self._changing:
-            listed = self._named(request, caller)
-            _check_expected(request, listed)
-            try:
-                await self.shared.bank.delete(listed.name)
-            except KeyError:
-                raise unknown_prompt([listed.name]) from None
-            except PromptFileError as error:
-                raise _not_changed(error) from error
+        return lambda _: self._alone(partial(self._delete, request, caller))
+
+    async def _delete(self, request: Request, caller: Caller) -> Response:
+        listed = self._named(request, caller)
+        _check_expected(request, listed)
+        try:
+            await self.shared.bank.delete(listed.name)
+        except KeyError:
+            raise unknown_prompt([listed.name]) from None
+        except OptionError as error:
+            raise wrong_field("name", str(error)) from error
+        except PromptFileError as error:
+            raise _not_changed(error) from error
         return Response(status_code=204)
+
+    async def _alone(self, change: Callable[[], Coroutine[Any, Any, Response]]) -> Response:
+        """One change after the other. One that has begun is finished, also where nobody waits any more."""
+        await self._changing.acquire()
+        task = asyncio.ensure_future(change())
+        task.add_done_callback(lambda _: self._changing.release())
+        return await asyncio.shield(task)
 
     def _named(self, request: Request, caller: Caller) -> Listed:
         return self.shared.prompt(caller, request.path_params["name"])

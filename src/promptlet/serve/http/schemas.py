@@ -60,7 +60,7 @@ class Predicted(BaseModel):
 
 
 class ImageError(BaseModel):
-    """Of an image that could not be read."""
+    """Of an image that could not be read, or not be encoded."""
 
     model_config = ConfigDict(extra="forbid")
 

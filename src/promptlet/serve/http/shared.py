@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 S = TypeVar("S")
+Work = Callable[[float], Coroutine[Any, Any, Response]]
+"""What is left to do once a request was read. Given until when, of `time.monotonic`, an answer is of use."""
+Endpoint = Callable[[Request], Awaitable[Response | Work]]
+CHANGES: Final = ("PUT", "DELETE")
 
 
 @dataclass(frozen=True)
@@ -121,12 +127,21 @@ async def both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
         raise
 
 
-async def within(request: Request, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """What the work gives; it is given up where the client goes away, or after so many seconds.
+def answering(endpoint: Endpoint, seconds: float) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """As it is called: its work is given up after so many seconds, or where the client goes away."""
 
-    The body must have been read. Raises ClientDisconnect, Problem.
-    """
-    task = asyncio.ensure_future(work)
+    @wraps(endpoint)
+    async def answered(request: Request) -> Response:
+        found = await endpoint(request)
+        return found if isinstance(found, Response) else await _within(request, seconds, found)
+
+    return answered
+
+
+async def _within(request: Request, seconds: float, work: Work) -> Response:
+    """The body must have been read. Raises ClientDisconnect, Problem."""
+    until = monotonic() + seconds
+    task = asyncio.ensure_future(work(until))
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +150,12 @@ async def within(request: Request, seconds: float, work: Coroutine[Any, Any, T])
         if gone.done():
             gone.result()
             raise ClientDisconnect
-        raise busy("late", f"there was no answer within {seconds:g} s; ask for less at once, or later", 1)
+        hint = (
+            "what was begun is finished all the same: look at the prompt"
+            if request.method in CHANGES
+            else "ask for less at once, or later"
+        )
+        raise busy("late", f"there was no answer within {seconds:g} s; {hint}", 1)
     finally:
         for one in (task, gone):
             one.cancel()

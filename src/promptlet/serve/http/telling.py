@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptlet.serve.http.problems import Problem
+from promptlet.serve.http.problems import Problem, request_id_of
 
 if TYPE_CHECKING:
     from promptlet.serve.meters import Meters
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GONE: Final = 499
 """The status that is counted where the client went away before it was answered."""
 QUIET: Final = ("/healthz", "/readyz", "/metrics")
 """Asked every few seconds by machines: told where they go wrong."""
-_log = structlog.get_logger("promptlet.serve")
+_logger = structlog.get_logger("promptlet.serve")
 
 
 @dataclass(frozen=True)
 class Telling:
     """Pure ASGI, around all that the application has."""
 
-    app: App
+    app: ASGIApp
     meters: Meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +35,7 @@ class Telling:
             await self.app(scope, receive, send)
             return
         began, status = perf_counter(), 0
-        state = scope.setdefault("state", {})
-        state.setdefault("told", {})
+        scope.setdefault("state", {}).setdefault("told", {})
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -55,28 +48,28 @@ class Telling:
         except ClientDisconnect:
             pass
         except Exception:
-            _log.exception("a request failed", request_id=state.get("request_id", ""), route=route_of(scope))
+            _logger.exception("a request failed", request_id=request_id_of(scope), route=route_of(scope))
             if status:  # the answer has begun, and cannot be whole
                 raise
             told = "the server made a mistake; tell whoever runs it this request_id, which its log has"
-            answer = Problem("internal", told).response(state.get("request_id", ""))
+            answer = Problem("internal", told).response(request_id_of(scope))
             await answer(scope, receive, noted)
         finally:
             self._tell(scope, status or GONE, perf_counter() - began)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route, state = route_of(scope), scope["state"]
+        route = route_of(scope)
         self.meters.requests.labels(route, str(status)).inc()
         self.meters.request_seconds.labels(route).observe(seconds)
-        say = _log.debug if route in QUIET and status < 400 else _log.info
+        say = _logger.debug if route in QUIET and status < 400 else _logger.info
         say(
             "request",
-            request_id=state.get("request_id", ""),
+            request_id=request_id_of(scope),
             method=scope["method"],
             route=route,
             status=status,
             ms=round(1000 * seconds, 1),
-            **state["told"],
+            **scope["state"]["told"],
         )
 
 

@@ -19,7 +19,7 @@ from promptlet.serve.turns.once import Once
 from promptlet.serve.turns.room import Room
 from promptlet.web.loading import Loader, Stop
 
-LOGGER = logging.getLogger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 
 THREADS, THREADS_OF_TENANT, AT_ONCE = 16, 8, 8
 """Images that are loaded at the same time: in all, of one tenant, of one request."""
@@ -58,10 +58,13 @@ class Urls:
         )
 
     @asynccontextmanager
-    async def loaded(self, images: Sequence[Sent], tenant: str) -> AsyncIterator[dict[int, str]]:
+    async def loaded(
+        self, images: Sequence[Sent], tenant: str, until: float | None = None
+    ) -> AsyncIterator[dict[int, str]]:
         """Inside, those with an address have their bytes; by place, why some have none. `check` first.
 
-        Raises BusyError where there is no room, or nothing of it has its turn in time.
+        until: when what is not here is late, of `time.monotonic`. Raises BusyError where there is no room, or
+        nothing of it has its turn in time.
         """
         places = [place for place, one in enumerate(images) if one.url]
         if not places:
@@ -69,12 +72,23 @@ class Urls:
             return
         account = _Account(self._held, tenant)
         try:
-            with counting_ends(self._meters, len(images)) as ends:
-                reasons = await self._load(images, places, account)
-                ends["unloaded"] = len(reasons)
+            reasons = await self._counted(images, places, account, until)
             yield reasons
         finally:
             account.close()
+
+    async def _counted(
+        self, images: Sequence[Sent], places: Sequence[int], account: _Account, until: float | None
+    ) -> dict[int, str]:
+        """Counted are those of which the encoder hears nothing."""
+        try:
+            reasons = await self._load(images, places, account)
+        except BaseException:
+            with counting_ends(self._meters, len(images), until):
+                raise
+        with counting_ends(self._meters, len(reasons)) as ends:
+            ends["unloaded"] = len(reasons)
+        return reasons
 
     async def _load(self, images: Sequence[Sent], places: Sequence[int], account: _Account) -> dict[int, str]:
         reasons: dict[int, str] = {}
@@ -135,7 +149,7 @@ class Urls:
             return _outward(str(error))
         except Exception as error:  # of one address, which must not cost the others
             account.give_back(sum(map(len, pieces)))
-            LOGGER.error("an image cannot be loaded from its address", exc_info=error)
+            _logger.error("an image cannot be loaded from its address", exc_info=error)
             return "it could not be loaded from its address; the server's log says why; send its bytes"
         return b"".join(pieces)
 
@@ -155,7 +169,7 @@ class _Account:
                 raise ImageError("it was given up")
             refusal = self._held.take(self.tenant, count)
             if refusal is not None:
-                raise BusyError(refusal.detail, float(refusal.retry_after or 1))
+                raise BusyError(refusal.detail, float(refusal.members["retry_after"]))
             self._count += count
 
     def give_back(self, count: int) -> None:

@@ -13,9 +13,6 @@ from promptlet.serve.logs import logging_to
 from promptlet.serve.ray.messages import TAKEN, Encoded, Refused, encoded, other_backbone
 from promptlet.serve.settings import ServeSettings
 
-LAST_SECONDS = 5.0
-"""For what goes on when it ends: Ray has waited for its requests before."""
-
 
 class ClusterEncoder:
     """The backbone ``name`` and a `LocalEncoder` over it, which makes the batches. given: settings.
@@ -35,8 +32,9 @@ class ClusterEncoder:
     async def encode(
         self, fingerprint: str, images: Sequence[bytes], tenant: str, seconds: float | None
     ) -> AsyncIterator[str | Encoded | Refused]:
-        """`TAKEN`, then what became of the images. fingerprint: of the backbone whose features are wanted.
-        seconds: after which they are of no use."""
+        """`TAKEN`, then what became of the images. seconds: after which it is of no use. fingerprint: of the
+        backbone whose features are wanted, told each time, since Ray starts encoders when it likes, also on a
+        node that holds another model."""
         yield TAKEN
         own = self._backbone.fingerprint
         if fingerprint != own:
@@ -44,7 +42,7 @@ class ClusterEncoder:
             return
         deadline = None if seconds is None else monotonic() + seconds
         try:
-            outcomes = await self._encoder.encode(images, tenant, deadline)
+            outcomes, ends = await self._encoder.found(images, tenant, deadline)
         except BusyError as error:
             yield Refused("busy", str(error), error.retry_after)
         except OptionError as error:
@@ -52,7 +50,7 @@ class ClusterEncoder:
         except ServiceError as error:
             yield Refused("broken", str(error))
         else:
-            yield encoded(outcomes, self._backbone.feature_dim)
+            yield encoded(outcomes, ends, self._backbone.feature_dim)
 
     async def probe(self) -> AsyncIterator[str | float | Refused]:
         """`TAKEN`, then the seconds of `Encoder.probe`."""
@@ -72,9 +70,9 @@ class ClusterEncoder:
         await self._encoder.probe()
 
     async def end(self) -> None:
-        """What goes on is finished."""
+        """What goes on is finished. Ray has waited for its requests before."""
         if hasattr(self, "_encoder"):
-            await self._encoder.close(LAST_SECONDS)
+            await self._encoder.close(made.LAST_SECONDS)
         self._open.close()
 
 

@@ -16,10 +16,12 @@ TAKEN = "taken"
 
 @dataclass(frozen=True)
 class Encoded:
-    """Features (N, D), float32, of N images; reasons: why there are none, by the place of the image."""
+    """Features (N, D), float32, of N images; reasons: why there are none, by the place of the image. ends:
+    how each ended, in words of `meters.IMAGE_RESULTS`."""
 
     features: np.ndarray
     reasons: Mapping[int, str]
+    ends: Sequence[str]
 
     def outcomes(self) -> list[np.ndarray | ImageError]:
         """Of each image."""
@@ -39,8 +41,8 @@ class Refused:
     retry_after: float = 1.0
 
 
-def encoded(outcomes: Sequence[np.ndarray | ImageError], width: int) -> Encoded:
-    """Of outcomes; width: D."""
+def encoded(outcomes: Sequence[np.ndarray | ImageError], ends: Sequence[str], width: int) -> Encoded:
+    """Of outcomes, and how each ended; width: D."""
     features = np.zeros((len(outcomes), width), np.float32)
     reasons = {}
     for place, one in enumerate(outcomes):
@@ -48,7 +50,7 @@ def encoded(outcomes: Sequence[np.ndarray | ImageError], width: int) -> Encoded:
             reasons[place] = str(one)
         else:
             features[place] = one
-    return Encoded(features, reasons)
+    return Encoded(features, reasons, ends)
 
 
 def other_backbone(own: str, wanted: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from promptlet.errors import OptionError
 from promptlet.promptfile.backbone import is_folder_name
-from promptlet.serve.ray.encoder import LAST_SECONDS
+from promptlet.serve.parts import LAST_SECONDS
 from promptlet.serve.settings import ServeSettings
 
 FRONT_CPUS: Final = 1.0

@@ -13,10 +13,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
 from promptlet.errors import BusyError, ImageError, OptionError, ServiceError
+from promptlet.serve.encoder import PROBE_SECONDS
 from promptlet.serve.meters import Meters, counting_ends
 from promptlet.serve.ray.messages import Encoded, Refused, other_backbone
 
-PROBE_SECONDS = 10.0
 TRIES = 2
 """Encoders that are asked one after the other, where the first is lost while it has the images."""
 LOST_RETRY = 2.0
@@ -60,10 +60,10 @@ class RemoteEncoder:
         """As `Encoder.encode`. Where an encoder is lost with the images, another one is asked, once."""
         self._held += len(images)
         try:
-            with counting_ends(self._meters, len(images)) as ends:
+            with counting_ends(self._meters, len(images), deadline) as ends:
                 found = await self._tried(images, tenant, deadline)
-                ends.update("bad" if isinstance(one, ImageError) else "encoded" for one in found)
-                return found
+                ends.update(found.ends)
+                return found.outcomes()
         finally:
             self._held -= len(images)
 
@@ -93,9 +93,7 @@ class RemoteEncoder:
     async def close(self, drain_seconds: float) -> None:
         """The encoders are ended by who began them."""
 
-    async def _tried(
-        self, images: Sequence[bytes], tenant: str, deadline: float | None
-    ) -> list[np.ndarray | ImageError]:
+    async def _tried(self, images: Sequence[bytes], tenant: str, deadline: float | None) -> Encoded:
         for left in reversed(range(TRIES)):
             try:
                 return await self._asked(list(images), tenant, deadline)
@@ -111,16 +109,14 @@ class RemoteEncoder:
                 _logger.warning("%d images are encoded again, by another encoder: %s", len(images), error)
         raise AssertionError("unreachable")
 
-    async def _asked(
-        self, images: list[bytes], tenant: str, deadline: float | None
-    ) -> list[np.ndarray | ImageError]:
+    async def _asked(self, images: list[bytes], tenant: str, deadline: float | None) -> Encoded:
         seconds = None if deadline is None else deadline - monotonic()
         if seconds is not None and seconds <= 0:
             raise _late()
         answers = self._encode.remote(self._fingerprint, images, tenant, seconds)
         outcome = await self._answer(answers, deadline)
         if isinstance(outcome, Encoded) and len(outcome.features) == len(images):
-            return outcome.outcomes()
+            return outcome
         if isinstance(outcome, Refused):
             raise _refusal(outcome)
         raise LostError("an encoder answered what was not asked", 503)

@@ -8,12 +8,9 @@ it comes and without a bound, and answers by itself, in plain text, where a proc
 from __future__ import annotations
 
 import logging
-import os
 import re
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -22,8 +19,9 @@ from promptlet.protocols.engines.ray.cluster import check_head, cluster, head_of
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import address_of
-from promptlet.serve.logs import flush, logging_to
+from promptlet.serve.logs import logging_to
 from promptlet.serve.settings import ServeSettings
+from promptlet.serve.signals import stopped_by_signals
 from promptlet.serve.start import Started, check_access
 
 LOOK: Final = 5.0
@@ -31,7 +29,7 @@ LOOK: Final = 5.0
 POLL: Final = 0.2
 PATIENCE: Final = 5.0
 """Seconds after which it is told that the cluster has no room."""
-STOPS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+LEFT: Final = "the service may be left in the cluster: serve shutdown ends it"
 _OURS: Final = re.compile(r"promptlet\.(?:[a-z_]+\.)*[A-Z]\w+: (.+)")
 _logger = logging.getLogger("promptlet.serve")
 
@@ -43,7 +41,8 @@ def run_on_ray(settings: ServeSettings, tell: Callable[[Started], None]) -> None
     cluster that cannot be reached or has no room, ServiceError where it cannot start.
     """
     check_extra()
-    with logging_to(settings.log_format, settings.log_level), _stopping() as stop:
+    stop = threading.Event()
+    with logging_to(settings.log_format, settings.log_level), stopped_by_signals(stop.set, LEFT):
         check_access(settings, address_of(settings.host, settings.port))
         if settings.token_file is not None:
             Tokens.read(settings.token_file)  # said here, not by each node
@@ -197,32 +196,3 @@ class _Service:
             f"{f' (Ray says: {said[:300]})' if said else ''}; add nodes, ask for less "
             "(--set min_encoders, encoder_cpus, fronts), or wait longer (--set start_seconds)"
         )
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that is set by the first signal; a second Ctrl-C ends the process at once."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        if not stop.is_set():
-            stop.set()
-            _logger.info("stopping: %s", signal.Signals(number).name)
-        elif number == signal.SIGINT:
-            _logger.warning("ended at once; the service may be left in the cluster: serve shutdown ends it")
-            flush()
-            os._exit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
-    before = {one: signal.getsignal(one) for one in numbers}
-    own = [one for one, handler in before.items() if handler is not signal.SIG_IGN]
-    for one in own:
-        signal.signal(one, on_signal)
-    try:
-        yield stop
-    finally:
-        for one in own:
-            signal.signal(one, before[one])
