@@ -7,28 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_stand_in import WRITE, Hub
-from loopback import listening
+from hub_stand_in import Hub, standing_in
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub of this test alone, an empty cache, and the token of jane, who may write."""
-    from huggingface_hub import constants
-
-    there, home = Hub(), tmp_path_factory.mktemp("hub")
-    with listening(there.answer) as place:
-        there.url = place.url
-        monkeypatch.setenv("HF_TOKEN", WRITE)
-        monkeypatch.setattr(constants, "ENDPOINT", place.url)
-        template = place.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
-        monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(home / "tokens"))
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # it asks the hub who is calling it
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # its store is no part of the stand-in
-        there.asked = place.asked  # type: ignore[attr-defined]
+    with standing_in(monkeypatch, tmp_path_factory.mktemp("hub")) as there:
         yield there
 
 

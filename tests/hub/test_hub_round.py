@@ -19,7 +19,8 @@ def test_what_is_pushed_answers_the_same_when_it_is_read(hub: Hub, fitted: Any) 
     pushed = classifier.push_to_hub("jane/pets", license="mit")
     assert (pushed.id, pushed.url, pushed.kept_card) == ("jane/pets", f"{hub.url}/jane/pets", False)
     again = pl.PromptClassifier.from_pretrained("jane/pets")
-    assert np.array_equal(again.predict_proba(images), classifier.predict_proba(images))
+    np.testing.assert_allclose(again.predict_proba(images), classifier.predict_proba(images), atol=1e-5)
+    assert np.array_equal(again.class_features(), classifier.class_features())
     assert list(again.classes_) == list(classifier.classes_)
 
 
@@ -40,7 +41,7 @@ def test_three_files_travel_and_none_is_a_pickle(hub: Hub, fitted: Any) -> None:
 def test_large_files_go_their_own_way(hub: Hub, fitted: Any, way: str) -> None:
     setattr(hub, way, {"lfs_names": (PROMPT,), "lfs_above": 500}[way])
     fitted[0].push_to_hub("jane/pets")
-    assert any("PUT" in one.method and "/large/" in one.path for one in hub.asked)  # type: ignore[attr-defined]
+    assert any("PUT" in one.method and "/large/" in one.path for one in hub.asked)
     again = pl.PromptClassifier.from_pretrained("jane/pets")
     assert np.array_equal(again.class_features(), fitted[0].class_features())
 

@@ -8,7 +8,6 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import promptlet
 from promptlet.errors import OptionError, shown
 from promptlet.hub.escaping import in_markdown
 from promptlet.hub.places import SCHEME
@@ -70,7 +69,6 @@ def card_of(
         rule=_rule(prompt),
         license=license,
         paper=bibtex(prompt.method),
-        version=promptlet.__version__,
     )
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
     return (
@@ -100,7 +98,14 @@ def front_matter(
         if _on_hub(prompt.backbone):
             facts |= {"base_model": prompt.backbone, "base_model_relation": "adapter"}
     results = [
-        EvalResult(TASK, "own-images", _data_name(key, found), "accuracy", round(found.accuracy / 100, 4))
+        EvalResult(
+            task_type=TASK,
+            dataset_type="own-images",
+            dataset_name=_data_name(key, found),
+            dataset_split="test" if key == TEST else "train",
+            metric_type="accuracy",
+            metric_value=round(found.accuracy / 100, 4),
+        )
         for key, found in (accuracies or {}).items()
     ]
     if results:

@@ -6,7 +6,7 @@ import re
 
 from promptlet.characters import visible
 
-_SIGNS = re.compile(r"[^\w ,'/%;?.-]|_|(?<!\w)-|(?<!\d)\.|\.(?!\d)")
+_SIGNS = re.compile(r"[^\w ,'/%;?.-]|(?<![^\W_])_|_(?![^\W_])|(?<!\w)-|(?<!\d)\.|\.(?!\d)")
 
 
 def in_markdown(text: object) -> str:

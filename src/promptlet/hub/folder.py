@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import promptlet
 from promptlet.errors import PromptFileError
 from promptlet.hub.card import card_of, is_own_card
 from promptlet.hub.places import PROMPT
@@ -68,7 +67,6 @@ def _config(prompt: PromptFile) -> bytes:
     """For other programs: what the prompt file says, as JSON. Promptlet reads the file itself."""
     facts: dict[str, Any] = {
         "library": "promptlet",
-        "promptlet_version": promptlet.__version__,
         "format": FORMAT,
         "prompt_file": PROMPT,
         "method": prompt.method,

@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.streams import say, warn
+from promptlet.errors import OptionError
 from promptlet.hub.places import PROMPT, SCHEME, is_place, place_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def on_disk(file: Path) -> Path:
             warn(f"note: {found.note}")
         return found.path
     inside = file / PROMPT
+    if str(file).startswith("hf:") and not file.exists():
+        raise OptionError(f"{file}: there is no such file; a prompt of the hub is written {SCHEME}OWNER/NAME")
     return inside if inside.is_file() else file
 
 

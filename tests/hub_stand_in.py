@@ -10,11 +10,15 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from loopback import Asked, Reply, as_json
+import pytest
+from loopback import Asked, Reply, as_json, listening
 
 WRITE, READ = "hf_write", "hf_read"
 LICENSES = {"apache-2.0", "mit", "cc-by-4.0", "other"}
@@ -42,9 +46,11 @@ class Repository:
 
 @dataclass
 class Hub:
-    """tokens: who each belongs to. failing: by a part of a path, what is answered in place of the truth."""
+    """tokens: who each belongs to. failing: by a part of a path, what is answered in place of the truth.
+    asked: every request as it came."""
 
     url: str = ""
+    asked: list[Asked] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=lambda: {WRITE: "jane", READ: "jane"})
     teams: tuple[tuple[str, str], ...] = (("vets", "write"), ("press", "read"))
     repositories: dict[str, Repository] = field(default_factory=dict)
@@ -70,7 +76,7 @@ class Hub:
                 return reply
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if token and token not in self.tokens:
-            return _error(401, "", "Invalid credentials in Authorization header")
+            return refusal(401, "", "Invalid credentials in Authorization header")
         routes = {
             r"/api/whoami-v2": self._whoami,
             r"/api/repos/create": self._create,
@@ -92,7 +98,7 @@ class Hub:
 
     def _whoami(self, asked: Asked, token: str) -> Reply:
         if not token:
-            return _error(401, "", "Unauthorized")
+            return refusal(401, "", "Unauthorized")
         role = "read" if token == READ else "write"
         teams = [{"name": name, "roleInOrg": own} for name, own in self.teams]
         told = {"name": self.tokens[token], "orgs": teams, "auth": {"accessToken": {"role": role}}}
@@ -102,7 +108,7 @@ class Hub:
         body = json.loads(asked.body)
         hub_id = f"{body['organization']}/{body['name']}"
         if not self._may_write(token, hub_id):
-            return _error(403, "", "You don't have the rights to create a model under this namespace")
+            return refusal(403, "", "You don't have the rights to create a model under this namespace")
         url = f"{self.url}/{hub_id}"
         if hub_id in self.repositories:
             return as_json({"error": "You already created this model repo", "url": url}, 409)
@@ -161,7 +167,7 @@ class Hub:
 
     def _take_commit(self, asked: Asked, token: str, hub_id: str, revision: str) -> Reply:
         if not self._may_write(token, hub_id):
-            return _error(403, "", "Forbidden: you need write access")
+            return refusal(403, "", "Forbidden: you need write access")
         there, files = self.repositories[hub_id], {}
         lines = [json.loads(line) for line in asked.body.splitlines()]
         assert lines[0]["key"] == "header" and lines[0]["value"]["summary"]
@@ -189,11 +195,11 @@ class Hub:
             return _missing()
         commit = there.at(revision)
         if commit is None:
-            return _error(404, "RevisionNotFound", "Invalid rev id")
+            return refusal(404, "RevisionNotFound", "Invalid rev id")
         head = {"X-Repo-Commit": commit}
         data = there.commits[commit].get(name)
         if data is None:
-            return _error(404, "EntryNotFound", "Entry not found", head)
+            return refusal(404, "EntryNotFound", "Entry not found", head)
         if len(data) > self.lfs_above or name in self.lfs_names:
             oid = hashlib.sha256(data).hexdigest()
             self.large[oid] = data
@@ -219,10 +225,35 @@ def _oid(data: bytes, is_large: bool) -> str:
     )
 
 
-def _error(status: int, code: str, message: str, head: dict[str, str] | None = None) -> Reply:
+def refusal(status: int, code: str = "", message: str = "no", head: dict[str, str] | None = None) -> Reply:
+    """As the hub says no: a reason in words, and one of its codes."""
     told = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(head or {})}
     return as_json({"error": message}, status, **told)
 
 
 def _missing() -> Reply:
-    return _error(404, "RepoNotFound", "Repository not found")
+    return refusal(404, "RepoNotFound", "Repository not found")
+
+
+@contextmanager
+def standing_in(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Hub]:
+    """A hub that the library of this process asks, with the token of jane, who may write; ``home`` holds the
+    cache."""
+    from huggingface_hub import constants
+
+    there = Hub()
+    with listening(there.answer) as place:
+        there.url, there.asked = place.url, place.asked
+        monkeypatch.setenv("HF_TOKEN", WRITE)
+        own = {
+            "ENDPOINT": place.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": place.url + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(home / "cache"),
+            "HF_TOKEN_PATH": str(home / "token"),
+            "HF_STORED_TOKENS_PATH": str(home / "tokens"),
+            "HF_HUB_DISABLE_TELEMETRY": True,  # it asks the hub who is calling it
+            "HF_HUB_DISABLE_XET": True,  # its store is no part of the stand-in
+        }
+        for name, value in own.items():
+            monkeypatch.setattr(constants, name, value)
+        yield there
