@@ -26,6 +26,7 @@ CLIP = "openai/clip-vit-base-patch16"
 NOT_RUN = {
     "reference/datasets.md": "reads Oxford Pets, which cannot be had offline",
     "how-to/predict-without-torch.md": "asks an export: it runs in tests/runtime/test_runtime_page.py",
+    "how-to/hub.md": "asks the hub: it runs in tests/hub/test_hub_page.py",
     "how-to/serve.md": "asks a server: it runs in tests/client/test_client_page.py",
 }
 PAGES = [

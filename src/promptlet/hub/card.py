@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from promptlet.errors import OptionError, shown
 from promptlet.hub.escaping import in_markdown
 from promptlet.hub.places import SCHEME
+from promptlet.mini.names import MINI
 from promptlet.papers import bibtex
 from promptlet.promptfile import PromptFile, is_known_name
 from promptlet.promptfile.accuracy import ESTIMATE, TEST, Accuracy, accuracies_of
@@ -58,6 +59,7 @@ def card_of(
         precision=precision,
         backbone=in_markdown(prompt.backbone),
         backbone_page=f"https://huggingface.co/{prompt.backbone}" if _on_hub(prompt.backbone) else "",
+        is_mini=prompt.backbone == MINI,
         follows=is_known_name(prompt.backbone),
         names=names[:SHOWN_NAMES],
         more=max(len(names) - SHOWN_NAMES, 0),

@@ -134,7 +134,7 @@ def _license_of(card: bytes | None) -> str | None:
     from huggingface_hub import ModelCard
 
     try:
-        told = None if card is None else ModelCard(card.decode()).data.to_dict().get("license")
+        told = None if card is None else getattr(ModelCard(card.decode()).data, "license", None)
         check_license(told)
     except Exception:  # of a card that somebody wrote
         return None
