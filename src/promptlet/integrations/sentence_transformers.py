@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.image.preprocess import spec_from_transformers
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.classifier import PromptLearner
 from promptlet.data.images.opening import open_image
 from promptlet.errors import BackboneError, MissingExtraError, OptionError
+from promptlet.preprocessing.libraries import spec_from_transformers
 
 try:
     from sentence_transformers import SentenceTransformer

@@ -38,9 +38,8 @@ def command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A prompt file (of the hub: hf://OWNER/NAME[@REVISION]), or a folder that promptlet export made; "
-            "with --server, the name of a prompt "
-            "there.",
+            help="A prompt file (of the hub: hf://OWNER/NAME[@REVISION]), or a folder that promptlet export "
+            "made; with --server, the name of a prompt there.",
             show_default=False,
         ),
     ],
