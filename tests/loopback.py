@@ -88,12 +88,13 @@ def listening(answer: Callable[[Asked], Reply]) -> Iterator[Loopback]:
             place.asked.append(one)
             status, headers, content = place.answer(one)
             self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            for key, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(key, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":  # of which the length is told all the same
+                self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass

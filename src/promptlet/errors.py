@@ -12,7 +12,8 @@
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
     ├── EngineError            workers or a cluster that cannot be used
     ├── ServiceError           a server that cannot be reached, or that refuses; a server that cannot start
-    │   └── BusyError          more is asked than is answered in time: ask again later
+    │   ├── BusyError          more is asked than is answered in time: ask again later
+    │   └── HubError           the Hugging Face hub, that refuses or cannot be reached
     ├── OptionError            an argument outside its allowed values
     └── MissingExtraError      an optional dependency that is not installed
 
@@ -97,6 +98,10 @@ class BusyError(ServiceError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message, status=503)
         self.retry_after = retry_after
+
+
+class HubError(ServiceError):
+    """The Hugging Face hub refuses, cannot be reached, or does not have what was asked for."""
 
 
 class OptionError(PromptletError, ValueError):

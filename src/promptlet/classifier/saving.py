@@ -24,8 +24,11 @@ from promptlet.classifier.labels import Classes, LabelNames, classes_named
 from promptlet.classifier.none_of_these import TellsNone
 from promptlet.classifier.starting import Started
 from promptlet.errors import DataError, OptionError, PromptFileError
+from promptlet.hub import HubPlace, Pushed, check_push, contents_of, fetch, prompt_in, push, write_folder
 from promptlet.methods import Method
+from promptlet.progress import LOGGER
 from promptlet.promptfile import PromptFile, save_prompt_file
+from promptlet.promptfile.accuracy import record_of
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
 
@@ -141,6 +144,89 @@ class LearnedPrompt(TellsNone):
         except (OptionError, DataError) as error:
             raise PromptFileError(f"cannot use {path}: {error}") from error
         return classifier
+
+    # -- folders and the hub ---------------------------------------------------------------------------
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        license: str | None = None,
+        estimate: Any = None,
+        precision: str | None = None,
+        new_card: bool = False,
+    ) -> None:
+        """Write the prompt file, a card (README.md) and config.json into a folder, as the hub has them.
+
+        license: its short name on the hub, such as "apache-2.0". estimate: of `promptlet.estimate`, for the
+        card and the file; what `promptlet fit` found is there by itself. A card that somebody edited stays,
+        unless ``new_card``.
+        """
+        title = Path(folder).resolve().name or "prompt"
+        if write_folder(folder, self._contents(None, title, license, estimate, precision), new_card):
+            LOGGER.warning("%s/README.md was edited and stays as it is; new_card=True writes it anew", folder)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        backbone: str | Path | Backbone | None = None,
+        device: str | None = None,
+        label_names: LabelNames | None = None,
+        dtype: str | None = None,
+    ) -> Self:
+        """Read what `save_pretrained` or `push_to_hub` wrote: a folder, or an id of the hub, "user/pets".
+
+        revision: a branch, a tag or a commit; a commit never changes, and needs no network once it is cached.
+        token: of the hub; None takes the one of this machine. The others are as in `load`. Raises HubError
+        where the hub refuses, or cannot be reached and its cache has nothing.
+        """
+        if Path(name).is_dir():
+            if revision is not None:
+                raise OptionError(
+                    f"{name} is a folder here, which has no revision={revision!r}; leave it out"
+                )
+            path = prompt_in(name)
+        else:
+            found = fetch(HubPlace(str(name), revision), token)
+            path = found.path
+            if found.note:
+                LOGGER.warning("%s", found.note)
+        return cls.load(path, backbone, device, label_names, dtype)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        license: str | None = None,
+        estimate: Any = None,
+        precision: str | None = None,
+        message: str | None = None,
+        new_card: bool = False,
+    ) -> Pushed:
+        """Put the prompt on the hub, at "user/pets": one commit of the files that `save_pretrained` writes.
+
+        private: of a new repository; None leaves it to your account's setting. license: None keeps the one of
+        the card that is there. message: of the commit. The others are as in `save_pretrained`. Raises
+        OptionError and HubError before anything is sent where the id, the licence, the token or what is there
+        already do not allow it.
+        """
+        license = check_push(repo_id, token, license)
+        contents = self._contents(repo_id, repo_id.split("/")[1], license, estimate, precision)
+        return push(repo_id, contents, token=token, private=private, message=message, new_card=new_card)
+
+    def _contents(
+        self, hub_id: str | None, title: str, license: str | None, estimate: Any, precision: str | None
+    ) -> dict[str, bytes]:
+        file = self.prompt_file()
+        file = replace(file, training={**file.training, **record_of(estimate)})
+        stored = precision or self.method_.stored_precision()
+        return contents_of(file, stored, hub_id=hub_id, title=title, license=license)
 
     def _restore(self, file: PromptFile, classes: Classes) -> None:
         method = method_of(file, self.backbone_)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, cache, check, compare, datasets, evaluate, inspect, methods
+from promptlet.cli import backbones, cache, check, compare, datasets, evaluate, inspect, methods, push
 from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
 from promptlet.cli.demo import command as demo
@@ -65,6 +65,7 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.command)
 app.command("check", epilog=check.EXAMPLES)(check.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
+app.command("push", epilog=push.EXAMPLES)(push.command)
 app.command("serve", epilog=serve.EXAMPLES)(serve.command)
 app.command("serve-token", epilog=serve_token.EXAMPLES)(serve_token.command)
 app.add_typer(bench.app, name="bench")

@@ -11,6 +11,7 @@ import typer
 
 from promptlet.characters import cell
 from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, Page, Prompt
+from promptlet.cli.given.places import on_disk
 from promptlet.cli.given.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.given.skipping import tell_ignored
 from promptlet.cli.outputs import check_page, write_page
@@ -87,6 +88,7 @@ def command(
     if names == DATA and asked is not None:
         raise OptionError("--classes and --names data are two answers to one question; give one of them")
     check_rule_of_names(new_names)
+    file = on_disk(file)
     prompt = read_prompt(file, backbone)  # before the data: a wrong file is told at once
     if names == PROMPT:
         check_names(prompt, file, asked, ", or answer among those of the data: --names data")

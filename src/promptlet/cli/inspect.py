@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptlet.cli.given.options import Prompt
+from promptlet.cli.given.places import on_disk
 from promptlet.cli.shell import Json, emit_json, examples, say
 
 if TYPE_CHECKING:
     from promptlet.promptfile import PromptFile
 
-EXAMPLES = examples("inspect pets.prompt", "inspect pets.prompt --json")
+EXAMPLES = examples("inspect pets.prompt", "inspect pets.prompt --json", "inspect hf://jane/pets")
 SHOWN_NAMES = 8
 
 
@@ -22,6 +23,7 @@ def command(
     """Show what is in a prompt file: method, numbers, classes, backbone, bytes, how it was trained."""
     from promptlet.promptfile import check_magnitudes, load_prompt_file
 
+    file = on_disk(file)
     prompt = load_prompt_file(file)
     check_magnitudes(prompt, file)
     facts = _facts(file, prompt)

@@ -26,6 +26,7 @@ from promptlet.own_images.estimating.estimate import AUTO
 from promptlet.own_images.judging import Judged, judge, prepare
 from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
+from promptlet.promptfile.accuracy import Accuracy, record_of
 from promptlet.training import EpochReport
 
 Progress = Callable[[str, int, int, str], None]
@@ -102,6 +103,7 @@ def fit(
         judged = judge(classifier, parts, precision, estimate, training, tell, where)
     classifier.estimate_ = judged.estimate
     report = _report(classifier, encoding, accuracy, parts["test"], judged)
+    classifier.training_ |= _accuracies(report, judged)
     return report if taught is None else replace(report, train_accuracy=taught)
 
 
@@ -206,6 +208,16 @@ def _report(
         none_of_these=None if rejection is None else usual_share(rejection),
         notes=tuple(method.notes()),
         findings=judged.findings,
+    )
+
+
+def _accuracies(report: FitReport, judged: Judged) -> dict[str, str]:
+    """What the prompt file tells of it."""
+    told = record_of(judged.estimate)
+    if report.test_accuracy is None or report.test_low is None or report.test_high is None:
+        return told
+    return told | record_of(
+        Accuracy(report.test_accuracy, report.test_low, report.test_high, report.test_images)
     )
 
 

@@ -18,6 +18,7 @@ from promptlet.cli.fit.checks import (
 )
 from promptlet.cli.fit.choosing import choose
 from promptlet.cli.fit.continuing import parameters_from, told_of_start
+from promptlet.cli.fit.sharing import checked_share, pushed_facts
 from promptlet.cli.fit.storing import store
 from promptlet.cli.fit.words import how_to_go_on, tell, tell_parts
 from promptlet.cli.given.options import (
@@ -26,6 +27,8 @@ from promptlet.cli.given.options import (
     BatchSize,
     Epochs,
     LearningRate,
+    License,
+    Private,
     SampledClasses,
     ScheduleName,
     Seed,
@@ -34,6 +37,7 @@ from promptlet.cli.given.options import (
     allowed,
     same_again,
 )
+from promptlet.cli.given.places import on_disk, tell_pushed
 from promptlet.cli.given.skipping import SkipBad, facts_of, naming_unreadable, take
 from promptlet.cli.outputs import check_file
 from promptlet.cli.shell import (
@@ -55,6 +59,7 @@ from promptlet.cli.stopping import Interrupted
 EXAMPLES = examples(
     "fit pets --out pets.prompt --shots 16",
     "fit pets --out more.prompt --start-from pets.prompt",
+    "fit pets --out pets.prompt --push jane/pets --license mit",
     "fit pets.csv --out pets.prompt --backbone ./my-clip --method coop --json",
 )
 
@@ -165,6 +170,17 @@ def command(
         bool, typer.Option("--resume", help="Go on with a training that was cut short.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing prompt file.")] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Then put it on the Hugging Face hub, at OWNER/NAME, as promptlet push does; what would be "
+            "refused is told before anything is learned.",
+            show_default=False,
+        ),
+    ] = None,
+    license: License = None,
+    private: Private = False,
     skip_bad: SkipBad = False,
     json: Json = False,
 ) -> None:
@@ -174,11 +190,13 @@ def command(
     check_precision(precision)
     check_estimate(estimate)
     check_file(checkpoint, "--checkpoint")
+    share = checked_share(push, license, private)
     taken = take(folder, skip_bad, quiet=json)
     data = taken.data
     given = {"rank": rank, "n_ctx": n_ctx, "ctx_init": ctx_init, "new_names": new_names}
     by_comparison = is_auto(method or "", closed, given, compact)
     if start is not None:
+        start = on_disk(start)
         chosen, backbone = parameters_from(start, backbone, method, given)
     else:
         chosen = {} if by_comparison else method_of(method or "rlp", given)
@@ -222,10 +240,16 @@ def command(
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(checkpoint, cache is not None)) from None
     tell_notes(cache)
-    if json:
-        emit_json(facts | {"left_out": facts_of(taken.left_out)})
-    else:
+    if not json:
         tell_parts(taken.split)
         if start is not None:
             say(told_of_start(start, classifier.started_))
         tell(facts, shots, compact)
+        if share is not None:
+            tell_pushed(share.push(out))
+        return
+    pushed, problem = pushed_facts(share, out)
+    emit_json(facts | {"left_out": facts_of(taken.left_out)} | pushed)
+    if problem:
+        warn(f"error: {problem}")
+        raise typer.Exit(1)

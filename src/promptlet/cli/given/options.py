@@ -25,7 +25,20 @@ DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
 BACKBONES = "A hub id, a folder, open_clip:NAME/PRETRAINED or features:FILE (see: promptlet backbones)"
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="What promptlet fit takes.", show_default=False)]
-Prompt = Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)]
+Prompt = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A prompt file; of the hub: hf://OWNER/NAME[@REVISION].", show_default=False
+    ),
+]
+License = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the prompt, by its short name on the hub: apache-2.0, mit, cc-by-4.0, ...",
+        show_default=False,
+    ),
+]
+Private = Annotated[bool, typer.Option("--private", help="A new repository is seen by its owner alone.")]
 Page = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Write a page with pictures: NAME.html.", show_default=False),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, allowed
+from promptlet.cli.given.places import on_disk
 from promptlet.cli.given.prompts import names_of
 from promptlet.cli.predict.asking import Asked, Question, ask_all, left_of
 from promptlet.cli.predict.by.export import ByExport, check_only_models, is_export
@@ -24,6 +25,7 @@ EXAMPLES = examples(
     "predict pets.prompt cat.jpg holiday/",
     'predict pets.prompt cat.jpg --classes "lynx,ocelot,house cat" --json',
     "predict pets.prompt photos/ --reject",
+    "predict hf://jane/pets photos/",
     "predict pets.prompt photos/ --out results.csv --threshold 0.5",
     "predict pets.prompt @list.txt --out results.jsonl --resume",
     "predict exported/ photos/ --csv",
@@ -36,8 +38,8 @@ def command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A prompt file, or a folder that promptlet export made; with --server, the name of a prompt "
-            "there.",
+            help="A prompt file (of the hub: hf://OWNER/NAME[@REVISION]), or a folder that promptlet export "
+            "made; with --server, the name of a prompt there.",
             show_default=False,
         ),
     ],
@@ -147,7 +149,7 @@ def command(
             check_only_models(file, backbone=backbone, new_names=new_names, dtype=dtype, no_cache=no_cache)
             asked = ByExport(file, question, device)
         else:
-            asked = ByFile(file, question, backbone, device, dtype, no_cache)
+            asked = ByFile(on_disk(file), question, backbone, device, dtype, no_cache)
         _answer(asked, images, form, allow_urls, resume, skip_bad)
         return
     from promptlet.client import Client

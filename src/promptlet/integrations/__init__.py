@@ -1,0 +1,1 @@
+"""Prompts inside other libraries: one file for each, which loads that library."""
