@@ -19,7 +19,7 @@ from live_server import Live, predicting, serving, wait_until
 from promptlet.promptfile import dumps
 
 pytestmark = pytest.mark.slow
-SECONDS = float(os.environ.get("PROMPTLET_OVERLOAD_SECONDS", "8"))
+SECONDS = float(os.environ.get("PROMPTLET_OVERLOAD_SECONDS", "30"))
 IMAGES = 16
 """In a request."""
 TIMES = 10
