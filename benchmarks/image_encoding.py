@@ -19,13 +19,14 @@ from torch import Tensor
 from benchmarks import machine, models, photos, steps, turns
 from promptlet.backbones.arithmetic.precision import ARITHMETICS
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.image import preprocess
 from promptlet.data.images.opening import content_hash, image_in_turn, reduced_in_turn
 from promptlet.data.images.reduced import whole
-from promptlet.decoding.ahead import decoders
+from promptlet.decoding.ahead import decoders, threads_beside
 from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import check_all, read_ahead
 from promptlet.features import BATCH, GPU_BATCH, encode_images, reads_reduced
+from promptlet.preprocessing import views
+from promptlet.preprocessing.spec import ImageSpec
 from promptlet.session import cores
 
 ARITHMETIC = ("float32", "mixed")
@@ -113,7 +114,7 @@ def _all(encode: Callable[[Tensor], Tensor], ready: Tensor, count: int) -> None:
 
 
 def _decoded(backbone: Backbone, files: list[Path], size: int) -> None:
-    with decoders(backbone.device) as pool:
+    with decoders(threads_beside(backbone.device)) as pool:
         portions = read_ahead(pool, files, check_all(pool, files), [])
         views = (View(one.source, "", one.content, 0) for portion in portions for one in portion)
         for _ in batches(pool, views, backbone.images.spec, size, reads_reduced(backbone), []):
@@ -154,7 +155,7 @@ def _rows(ways: list[Way]) -> list[dict[str, Any]]:
     return rows
 
 
-def parts(files: list[Path], spec: preprocess.ImageSpec, is_reduced: bool) -> dict[str, float]:
+def parts(files: list[Path], spec: ImageSpec, is_reduced: bool) -> dict[str, float]:
     """Milliseconds of one thread for each part of a photo's way to pixel values, resizing with the crop, and
     for all (``decoding_ms``)."""
     found: dict[str, list[float]] = {}
@@ -165,19 +166,19 @@ def parts(files: list[Path], spec: preprocess.ImageSpec, is_reduced: bool) -> di
     return {**medians, "decoding_ms": sum(medians.values())}
 
 
-def _parts_of(path: Path, spec: preprocess.ImageSpec, is_reduced: bool) -> dict[str, float]:
+def _parts_of(path: Path, spec: ImageSpec, is_reduced: bool) -> dict[str, float]:
     marks = [time.thread_time()]
     data = path.read_bytes()
     marks.append(time.thread_time())
     content_hash(data)
     marks.append(time.thread_time())
     if is_reduced:
-        opened: Any = reduced_in_turn(data, lambda w, h: preprocess.factor_of(w, h, spec, "", 0))
+        opened: Any = reduced_in_turn(data, lambda w, h: views.factor_of(w, h, spec, "", 0))
     else:
         opened = image_in_turn(data)
     with opened as image:
         marks.append(time.thread_time())
-        pixels = preprocess.pixels_of(image if is_reduced else whole(image), spec, "", 0)
+        pixels = views.pixels_of(image if is_reduced else whole(image), spec, "", 0)
     marks.append(time.thread_time())
     _normalised(pixels.shape, spec)
     marks.append(time.thread_time())
@@ -191,10 +192,10 @@ def _parts_of(path: Path, spec: preprocess.ImageSpec, is_reduced: bool) -> dict[
     }
 
 
-def _normalised(shape: tuple[int, ...], spec: preprocess.ImageSpec) -> None:
+def _normalised(shape: tuple[int, ...], spec: ImageSpec) -> None:
     """The last part of `pixels_of` alone: of a picture that has its size already."""
     blank = Image.new("RGB", (shape[2], shape[1]))
-    preprocess.normalised(blank, spec)
+    views.normalised(blank, spec)
 
 
 COLUMNS = (

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from promptlet.backbones.backbone import Backbone
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.libraries.open_clip import wrap_open_clip
 from promptlet.backbones.libraries.transformers import wrap_transformers
+from promptlet.preprocessing.spec import ImageSpec
 
 SEED = 0
 VOCABULARY = 49408

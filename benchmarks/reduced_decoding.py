@@ -15,9 +15,10 @@ from PIL import Image
 from benchmarks import photos
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.arithmetic.precision import ARITHMETICS
-from promptlet.backbones.image import preprocess
 from promptlet.data.images.opening import image_in_turn, open_image, reduced_in_turn
 from promptlet.data.images.reduced import FACTORS, whole
+from promptlet.preprocessing import views
+from promptlet.preprocessing.spec import ImageSpec
 
 COUNT = 8
 NOISE = 8.0
@@ -25,7 +26,7 @@ NOISE = 8.0
 TILE = (300, 200)
 LONGEST_SHORT_SIDE = 3000
 """Of 12 megapixels: larger pictures are left out."""
-LEFT = (preprocess.SAFETY, 2)
+LEFT = (views.SAFETY, 2)
 """Pixels left for each that is made, along a side: the rule's least, and less, to see what it is for."""
 
 
@@ -57,7 +58,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         "exact": "all pixels decoded and resized, as with float32",
         "mixed_cosine": "of features in mixed arithmetic against float32, of all pixels",
         "torch": "its bicubic with antialias of all pixels, as transformers' faster image processors have it",
-        "rule": f"{preprocess.SAFETY} pixels or more are left",
+        "rule": f"{views.SAFETY} pixels or more are left",
         "backbones": "mini (64 pixels), and the test bed's image tower (224 pixels) where it is there",
     }
     return settings, rows
@@ -117,22 +118,22 @@ def _compared(backbone: Any, pictures: list[bytes], factor: int) -> dict[str, fl
     }
 
 
-def _pixels(data: bytes, spec: preprocess.ImageSpec, factor: int) -> np.ndarray:
+def _pixels(data: bytes, spec: ImageSpec, factor: int) -> np.ndarray:
     if factor == 1:
         with image_in_turn(data) as image:
-            return preprocess.pixels_of(whole(image), spec, "", 0)
+            return views.pixels_of(whole(image), spec, "", 0)
     with reduced_in_turn(data, lambda *_: factor) as picture:
         assert picture.factor == factor
-        return preprocess.pixels_of(picture, spec, "", 0)
+        return views.pixels_of(picture, spec, "", 0)
 
 
-def _by_torch(data: bytes, spec: preprocess.ImageSpec) -> np.ndarray:
+def _by_torch(data: bytes, spec: ImageSpec) -> np.ndarray:
     image = open_image(data)
-    cut = preprocess.cut_of(*image.size, spec, "", 0)
+    cut = views.cut_of(*image.size, spec, "", 0)
     levels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
     small = torch.nn.functional.interpolate(levels, cut.size[::-1], mode="bicubic", antialias=True)
     found = Image.fromarray(small[0].permute(1, 2, 0).contiguous().numpy())
-    return preprocess.normalised(found if cut.crop is None else found.crop(cut.crop), spec)
+    return views.normalised(found if cut.crop is None else found.crop(cut.crop), spec)
 
 
 def _features(backbone: Backbone, pixels: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from promptlet.backbones.image.preprocess import ImageSpec, pixels_of
 from promptlet.data.images.reduced import whole
+from promptlet.preprocessing.spec import ImageSpec
+from promptlet.preprocessing.views import pixels_of
 
 
 def preprocess(image: Image.Image, spec: ImageSpec) -> np.ndarray:

@@ -34,6 +34,13 @@ def test_reading_data_and_prompt_files_needs_no_torch() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "module", ["decoding.pixels", "decoding.reading", "preprocessing.libraries", "preprocessing.views"]
+)
+def test_making_pixels_of_pictures_needs_no_torch(module: str) -> None:
+    assert "torch" not in loaded_by(f"import promptlet.{module}")
+
+
 def test_the_check_would_see_a_heavy_import() -> None:
     assert loaded_by("import sys, types; sys.modules['torch'] = types.ModuleType('torch')") == ["torch"]
     assert "PIL" in loaded_by("import PIL")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from promptlet.backbones import Backbone, load_backbone
     from promptlet.classifier import PromptClassifier
     from promptlet.errors import PromptletError
+    from promptlet.export.vectors import export_vectors
     from promptlet.own_images.evaluating import evaluate
     from promptlet.own_images.in_python import compare, estimate
     from promptlet.promptfile import load_prompt_file
@@ -29,6 +30,7 @@ _HOMES = {
     "compare": "promptlet.own_images.in_python",
     "estimate": "promptlet.own_images.in_python",
     "evaluate": "promptlet.own_images.evaluating",
+    "export_vectors": "promptlet.export.vectors",
     "load_backbone": "promptlet.backbones",
     "load_prompt_file": "promptlet.promptfile",
     "open_bench": "promptlet.protocols.bench",
@@ -43,6 +45,7 @@ __all__ = [
     "data",
     "estimate",
     "evaluate",
+    "export_vectors",
     "load_backbone",
     "load_prompt_file",
     "open_bench",

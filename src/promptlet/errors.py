@@ -7,6 +7,7 @@
     │   ├── ImageError         one image file that cannot be read
     │   └── PackError          a pack of results that cannot be read, or made
     ├── PromptFileError        a prompt file that cannot be read or written
+    ├── ExportError            an exported file or folder that cannot be made, read or used
     ├── AnswerError            answers that are no numbers
     ├── TrainingError          a loss that is not finite, a schedule that cannot run
     ├── EngineError            workers or a cluster that cannot be used
@@ -56,6 +57,10 @@ class PackError(DataError):
 
 class PromptFileError(PromptletError):
     """A prompt file that is damaged, hostile, or of a version this library does not know."""
+
+
+class ExportError(PromptletError):
+    """An exported file or folder that is damaged, hostile, of another kind or version, or cannot be made."""
 
 
 class AnswerError(PromptletError):

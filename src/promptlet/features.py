@@ -12,7 +12,7 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
 from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
-from promptlet.decoding.ahead import decoders
+from promptlet.decoding.ahead import decoders, threads_beside
 from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import Read, check_all, read_ahead
 from promptlet.decoding.tower import Tower
@@ -37,7 +37,7 @@ def encode_images(
 ) -> np.ndarray:
     """Features (views, N, D), float32, not normalised, of ``sources`` (paths, PIL images, arrays).
 
-    View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`backbones.preprocess`).
+    View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`preprocessing.views`).
     on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
     opened, at once; or every picture that cannot be read or decoded, after the others were encoded.
     """
@@ -68,7 +68,7 @@ def hash_and_encode(
         return images.encode(without_waiting(pixels, backbone.device))
 
     tower = Tower(encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
-    with decoders(backbone.device) as pool, counting(views):
+    with decoders(threads_beside(backbone.device)) as pool, counting(views):
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
-from promptlet.decoding.ahead import decoders, in_order
+from promptlet.decoding.ahead import decoders, in_order, threads_beside
 from promptlet.decoding.pixels import View, decode
 from promptlet.errors import ImageError, OptionError
+from promptlet.preprocessing.spec import ImageSpec
 
 KEEP_BYTES = 1 << 30
 
@@ -21,7 +21,7 @@ KEEP_BYTES = 1 << 30
 class PixelInputs:
     """Pixel values of ``views`` readings of pictures (paths, Pillow images, arrays); all of one size.
 
-    View 0 is the model's test preprocessing; further views are augmented (`backbones.preprocess`). Decoded
+    View 0 is the model's test preprocessing; further views are augmented (`preprocessing.views`). Decoded
     pictures are kept up to ``keep_bytes``. is_reduced: as in `features.reads_reduced`. Raises ImageError
     naming every picture that cannot be opened.
     """
@@ -68,7 +68,7 @@ class PixelInputs:
     def _decode(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
         errors: list[ImageError] = []
         found: dict[tuple[int, int], np.ndarray] = {}
-        with decoders() as pool:
+        with decoders(threads_beside(torch.device("cpu"))) as pool:
             for key, future in in_order(pool, lambda key: self._read(*key), keys, len(keys)):
                 try:
                     found[key] = future.result()

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from promptlet.backbones import Backbone
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.libraries.transformers import wrap_transformers
+from promptlet.preprocessing.spec import ImageSpec
 
 CPU = torch.device("cpu")
 NAMES = ["dog", "a cat", "the photo of the dog"]

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.arithmetic import products as text_products
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.backbones.text.encoder import TextEncoder
+from promptlet.preprocessing.spec import ImageSpec
 
 NAMES = [
     *(

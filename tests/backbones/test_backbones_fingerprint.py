@@ -15,11 +15,11 @@ from torch import nn
 
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.fingerprint import weights_digest
-from promptlet.backbones.image.preprocess import spec_from_transformers
 from promptlet.backbones.libraries.open_clip import wrap_open_clip
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.backbones.parts import settle
 from promptlet.errors import WrongBackboneError
+from promptlet.preprocessing.libraries import spec_from_transformers
 
 CPU = torch.device("cpu")
 SPEC = spec_from_transformers(CLIP_PIXELS, "toy")

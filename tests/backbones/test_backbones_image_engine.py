@@ -16,9 +16,9 @@ from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.arithmetic import products as text_products
 from promptlet.backbones.image.encoder import ImageEncoder
 from promptlet.backbones.image.engine import ImageEngine
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.errors import BackboneError, OptionError
+from promptlet.preprocessing.spec import ImageSpec
 
 CPU = torch.device("cpu")
 IMAGES = 5

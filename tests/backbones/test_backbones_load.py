@@ -37,7 +37,7 @@ import numpy
 from PIL import Image
 from transformers.utils import logging as hf
 from promptlet.backbones import load, load_backbone
-from promptlet.backbones.image.preprocess import pixels_of
+from promptlet.preprocessing.views import pixels_of
 from promptlet.data.images.reduced import whole
 from promptlet.errors import BackboneError
 before = (hf.get_verbosity(), hf.is_progress_bar_enabled(), logging.getLogger().level)

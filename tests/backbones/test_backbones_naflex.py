@@ -16,9 +16,10 @@ from PIL import Image
 from tiny_models import CLIP_PIXELS, NAFLEX_PIXELS, SIGLIP_PIXELS
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.image.preprocess import patch_grid, spec_from_transformers
 from promptlet.errors import BackboneError
 from promptlet.features import encode_images
+from promptlet.preprocessing.libraries import spec_from_transformers
+from promptlet.preprocessing.views import patch_grid
 
 SIZES = [
     (64, 48),

@@ -10,10 +10,10 @@ import torch
 from tiny_models import SIGLIP_PIXELS, TOWER, clip_tokenizer, gemma_tokenizer
 
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.backbones.image.preprocess import spec_from_transformers
 from promptlet.backbones.libraries.transformers import patches, wrap_transformers
 from promptlet.backbones.text.tokenizer import split_special
 from promptlet.errors import BackboneError, DataError, OptionError
+from promptlet.preprocessing.libraries import spec_from_transformers
 
 NAMES = [
     "dog",

@@ -22,10 +22,10 @@ from damage_pictures import pictures, trees
 from one_view import augmented_view, preprocess
 from PIL import Image
 
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data import load_dataset, open_image
 from promptlet.data.doctor import examine
 from promptlet.errors import PromptletError
+from promptlet.preprocessing.spec import ImageSpec
 
 SPECS = (
     ImageSpec("shortest", (32, 32), (32, 32), 3, (0.5,) * 3, (0.5,) * 3),

@@ -10,12 +10,12 @@ import pytest
 import torch
 from one_view import augmented_view, preprocess
 
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data import FeatureFile, content_hash, load_dataset, open_image
 from promptlet.data.doctor import examine
 from promptlet.errors import DataError
 from promptlet.features import encode_images
 from promptlet.methods.inputs import FeatureInputs
+from promptlet.preprocessing.spec import ImageSpec
 
 
 @pytest.mark.parametrize(

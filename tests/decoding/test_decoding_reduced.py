@@ -17,13 +17,14 @@ from one_view import preprocess
 from PIL import Image
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.image.preprocess import SAFETY, ImageSpec, factor_of
 from promptlet.data import FeatureCache, content_hash, open_image
 from promptlet.data.images.opening import reduced_in_turn
 from promptlet.data.images.pixels import ORIENTATION
 from promptlet.decoding.pixels import View, decode
 from promptlet.errors import ImageError
 from promptlet.features import encode_images, feature_identity, reads_reduced
+from promptlet.preprocessing.spec import ImageSpec
+from promptlet.preprocessing.views import SAFETY, factor_of
 
 LEVEL = ImageSpec("shortest", (64, 64), (64, 64), 3, (0.0,) * 3, (1.0,) * 3, scale=1.0)
 """Pixel values are levels, 0 to 255."""

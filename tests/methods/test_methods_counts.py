@@ -9,9 +9,9 @@ import pytest
 import torch
 from tiny_models import clip_tokenizer
 
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.methods import METHODS, build_method
+from promptlet.preprocessing.spec import ImageSpec
 
 VIT_B_16 = {
     "text": {

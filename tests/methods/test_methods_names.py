@@ -15,10 +15,10 @@ from tiny_models import SIGLIP_PIXELS, TOWER, gemma_tokenizer, shaken
 
 from promptlet import PromptClassifier
 from promptlet.backbones import Backbone, load_backbone, write_text_features
-from promptlet.backbones.image.preprocess import spec_from_transformers
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.errors import DataError, PromptFileError
 from promptlet.methods import METHODS, build_method
+from promptlet.preprocessing.libraries import spec_from_transformers
 
 CPU = torch.device("cpu")
 SPEC = spec_from_transformers(SIGLIP_PIXELS, "toy")

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from promptlet.backbones.computes import answer, settings_of_odd, unusual_settings
 from promptlet.backbones.fingerprint import PROBES, weights_digest
 from promptlet.backbones.found import Found
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.plain import Watch
 from promptlet.backbones.text.tokenizer import Tokenizer
+from promptlet.preprocessing.spec import ImageSpec
 
 Probe = Callable[[], Tensor]
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from promptlet.backbones.image.preprocess import ImageSpec
-from promptlet.backbones.image.settings import LEAST_DEVIATION, MOST_DEVIATION, MOST_MEAN, MOST_SIDE
 from promptlet.errors import BackboneError
+from promptlet.preprocessing.settings import LEAST_DEVIATION, MOST_DEVIATION, MOST_MEAN, MOST_SIDE
+from promptlet.preprocessing.spec import ImageSpec
 
 LARGEST = 1e8
 """Of a weight: the square of a sum of such numbers is near what float32 holds."""

@@ -26,10 +26,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import torch
 
-from promptlet.backbones.arithmetic.unit import unit
-from promptlet.data import clean_class_name
+from promptlet.data.items import clean_class_name
 from promptlet.errors import OptionError, did_you_mean, shown
 from promptlet.promptfile import SHARES, Rejection
 from promptlet.promptfile.rejection import MOST_SIGNS
@@ -193,7 +191,12 @@ def _scores(centre: np.ndarray, signs: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _directions(features: np.ndarray) -> np.ndarray:
-    """Features (N, D) of whatever length as float32 of length 1."""
+    """Features (N, D) of whatever length as float32 of length 1. What has such features already does without
+    torch."""
+    import torch
+
+    from promptlet.backbones.arithmetic.unit import unit
+
     numbers = np.asarray(features, np.float32)
     writable = numbers if numbers.flags.writeable else numbers.copy()  # torch warns of what is not
     found: np.ndarray = unit(torch.from_numpy(writable)).numpy()

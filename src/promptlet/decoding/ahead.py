@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from promptlet.session import cores
+
+if TYPE_CHECKING:
+    import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,14 +23,20 @@ MOST_THREADS = 16
 def threads_beside(device: torch.device) -> int:
     """How many decode for a tower there: as many as torch computes with, since whoever gives torch fewer
     cores than there are means it; all cores beside a GPU."""
-    count = torch.get_num_threads() if device.type == "cpu" else cores()
+    import torch
+
+    return _bounded(torch.get_num_threads() if device.type == "cpu" else cores())
+
+
+def _bounded(count: int) -> int:
     return min(MOST_THREADS, max(2, count))
 
 
 @contextmanager
-def decoders(device: torch.device | None = None) -> Iterator[ThreadPoolExecutor]:
-    """Threads for the time of a block. However it ends, what was not begun is dropped, and none is left."""
-    count = threads_beside(torch.device("cpu") if device is None else device)
+def decoders(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Threads for the time of a block; None: as many as there are cores. However it ends, what was not begun
+    is dropped, and none is left."""
+    count = _bounded(cores()) if threads is None else threads
     pool = ThreadPoolExecutor(count, thread_name_prefix="promptlet-decoder")
     try:
         yield pool

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from promptlet.backbones.image.preprocess import ImageSpec, factor_of, pixels_of
 from promptlet.data.images.opening import MAX_PIXELS, ImageSource, image_in_turn, reduced_in_turn
 from promptlet.data.images.reading import named
 from promptlet.data.images.reduced import whole
 from promptlet.decoding.ahead import in_order
 from promptlet.errors import ImageError
+from promptlet.preprocessing.spec import ImageSpec
+from promptlet.preprocessing.views import factor_of, pixels_of
 
 AHEAD = 2
 """Batches that are decoded or being decoded, with the one that is taken."""

@@ -255,15 +255,16 @@ class Method(nn.Module, ABC):
         """Called once, in evaluation mode, after the last epoch."""
 
 
-def class_matrix(score: Callable[[Tensor], Tensor]) -> Tensor | None:
+def class_matrix(score: Callable[[Tensor], Tensor], own_features: bool = False) -> Tensor | None:
     """The class features (C, D) of a `Method.scorer` that gives `Backbone.logits` of its inputs and these;
-    None of one that does anything else."""
+    None of one that does anything else. own_features: also of one that takes `Method.image_features` of its
+    own in the place of its inputs."""
     func = score.func if isinstance(score, partial) else None
     method = getattr(func, "__self__", None)
     is_plain = (
         isinstance(method, Method)
         and getattr(func, "__func__", None) is Method._against
-        and type(method).image_features is Method.image_features
+        and (own_features or type(method).image_features is Method.image_features)
     )
     return score.args[0] if isinstance(score, partial) and is_plain else None
 

@@ -27,7 +27,6 @@ from promptlet.backbones.clip.model import Clip
 from promptlet.backbones.clip.settings import ClipSettings, UnknownError, settings_of
 from promptlet.backbones.clip.tokens import ClipTokens, tokens_of
 from promptlet.backbones.found import Found
-from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.refusal import PANIC
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
@@ -35,6 +34,8 @@ from promptlet.backbones.libraries.transformers import check_words, load_transfo
 from promptlet.backbones.libraries.weights import check_header
 from promptlet.backbones.libraries.whole_weights import CONFIGURATION as ADAPTER
 from promptlet.backbones.towers import TowerBackbone
+from promptlet.preprocessing.libraries import spec_from_transformers
+from promptlet.preprocessing.spec import ImageSpec
 
 CONFIG, WEIGHTS, PIXELS = "config.json", "model.safetensors", "preprocessor_config.json"
 OTHERS = ("processor_config.json", ADAPTER)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from promptlet.backbones.arithmetic.precision import library_precision
 from promptlet.backbones.image.engine import ImageEngine
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.backbones.image.reference import PlainImageTower, encode_plain_images
 from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.plain import Watch
 from promptlet.errors import BackboneError, OptionError
+from promptlet.preprocessing.spec import ImageSpec
 from promptlet.session import own_arithmetic
 
 

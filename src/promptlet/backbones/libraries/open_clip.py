@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.image.encoder import ImageEncoder
-from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.addresses import CONFIG, Address, address_of
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.building import own_building
@@ -31,6 +30,7 @@ from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError, MissingExtraError
+from promptlet.preprocessing.libraries import spec_from_open_clip
 
 WORDS = 49408
 """Of CLIP's own tokenizer."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptlet.backbones.image.preprocess import spec_from_open_clip
 from promptlet.backbones.libraries.addresses import CONFIG, NUMBERS, PREFIX, QUESTIONS, WORDS, Address
 from promptlet.backbones.libraries.asked import read_asked
 from promptlet.errors import BackboneError
+from promptlet.preprocessing.libraries import spec_from_open_clip
 
 GELU = "quick_gelu"
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from promptlet.backbones.found import Found
 from promptlet.backbones.image.encoder import ImageEncoder
-from promptlet.backbones.image.preprocess import ImageSpec, spec_from_transformers
 from promptlet.backbones.libraries.asked import check_folder, read_asked
 from promptlet.backbones.libraries.building import own_building
 from promptlet.backbones.libraries.built import no_larger_than
@@ -36,6 +35,8 @@ from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE
 from promptlet.backbones.towers import TowerBackbone
 from promptlet.errors import BackboneError
+from promptlet.preprocessing.libraries import spec_from_transformers
+from promptlet.preprocessing.spec import ImageSpec
 
 OWN_ATTENTION = ("sdpa", "eager")
 LOOKED_AT = (

@@ -15,8 +15,9 @@ from PIL import Image
 from tiny_models import CLIP_PIXELS, EYES, SIGLIP_PIXELS, clip_model, clip_tokenizer, save
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.image.preprocess import ImageSpec, spec_from_open_clip, spec_from_transformers
 from promptlet.errors import BackboneError
+from promptlet.preprocessing.libraries import spec_from_open_clip, spec_from_transformers
+from promptlet.preprocessing.spec import ImageSpec
 
 SIZES = [(64, 48), (48, 64), (33, 97), (97, 33), (5, 3), (1, 9), (32, 32), (101, 101), (31, 77), (640, 427)]
 BIG = {**CLIP_PIXELS, "size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}

@@ -12,10 +12,10 @@ import pytest
 from one_view import augmented_view, preprocess
 from PIL import Image, ImageFilter
 
-from promptlet.backbones.image import resize
-from promptlet.backbones.image.preprocess import ImageSpec
 from promptlet.data.images import pixels
 from promptlet.data.images.opening import image_in_turn
+from promptlet.preprocessing import resize
+from promptlet.preprocessing.spec import ImageSpec
 
 SIZES = [(3, 2000), (2000, 3), (100, 3000), (640, 427), (31, 97), (1, 999), (999, 1), (7, 5), (64, 64)]
 THIN = [(1, 100_000), (100_000, 1), (3, 300_000), (300_000, 2)]
@@ -89,7 +89,8 @@ def test_a_thin_picture_is_its_middle() -> None:
 MEASURE = """
 import json, resource, sys, time
 from PIL import Image
-from promptlet.backbones.image.preprocess import ImageSpec, pixels_of
+from promptlet.preprocessing.spec import ImageSpec
+from promptlet.preprocessing.views import pixels_of
 from promptlet.data.images.opening import image_in_turn
 from promptlet.data.images.reduced import whole
 rest = ((0.5,) * 3, (0.5,) * 3)

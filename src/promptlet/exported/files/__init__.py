@@ -1,0 +1,1 @@
+"""Class vectors on a disk, in four forms: NumPy's .npz, .json, .csv and .parquet."""
