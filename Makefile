@@ -48,6 +48,7 @@ COMPILE := $(UV) pip compile -q --universal --python-version 3.10 --no-header --
 lock: $(UV)  ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --all-extras --group dev --group build pyproject.toml -o requirements/test.txt
 	$(COMPILE) --group build -c requirements/test.txt pyproject.toml -o requirements/demo.txt
+	$(COMPILE) --group runtime -c requirements/test.txt -o requirements/runtime.txt
 	$(COMPILE) --group docs -o requirements/docs.txt
 
 clean:  ## remove caches and build results; the environment stays

@@ -79,9 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "settings": {"device": options.device, "quick": options.quick, **settings},
             "rows": rows,
         }
-        print(report.table(module.COLUMNS, rows))
         if out is not None:
             print(f"written: {report.write(out, result)}")
+        print(report.table(module.COLUMNS, rows))
         print()
     return 0
 

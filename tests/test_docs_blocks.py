@@ -25,6 +25,7 @@ CLIP = "openai/clip-vit-base-patch16"
 """What pages name for photographs; without a network the mini backbone stands in its place."""
 NOT_RUN = {
     "reference/datasets.md": "reads Oxford Pets, which cannot be had offline",
+    "how-to/predict-without-torch.md": "asks an export: it runs in tests/runtime/test_runtime_page.py",
     "how-to/serve.md": "asks a server: it runs in tests/client/test_client_page.py",
 }
 PAGES = [

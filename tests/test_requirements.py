@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
-PINNED = ("demo.txt", "test.txt", "docs.txt")
+PINNED = ("demo.txt", "test.txt", "docs.txt", "runtime.txt")
 
 
 def lines(name: str) -> list[str]:
@@ -38,11 +38,23 @@ def test_what_the_demo_installs_stays_when_the_tests_are_added() -> None:
     assert demo <= test
 
 
+def test_the_runtime_is_part_of_the_tests_without_torch() -> None:
+    runtime, test = (
+        {line.partition(" ;")[0] for line in lines(name)} for name in ("runtime.txt", "test.txt")
+    )
+    assert runtime <= test
+    asked = in_pyproject("\nruntime = [ # all", "\n]\n")
+    extra = in_pyproject("\nruntime = [", "]")
+    assert {"onnxruntime", "typer"} <= asked <= names("runtime.txt")
+    assert extra == {"numpy", "pillow", "onnxruntime"} <= asked
+    assert not {"torch", "transformers", "scikit-learn", "scipy", "matplotlib"} & names("runtime.txt")
+
+
 def test_the_demo_installs_what_the_package_needs_and_no_extra() -> None:
     needed = in_pyproject("\ndependencies = [", "\n]\n")
     assert {"torch", "transformers", "jinja2"} <= needed <= names("demo.txt")
     extras = in_pyproject("[project.optional-dependencies]", "[dependency-groups]")
     assert {"ray", "open-clip-torch", "peft"} <= extras <= names("test.txt")
     brought = {"fsspec", "tomli"}  # by torch, and on old Pythons
-    assert not (extras - brought) & names("demo.txt")
+    assert not (extras - needed - brought) & names("demo.txt")
     assert not {"pytest", "mypy", "ruff"} & names("demo.txt")

@@ -18,16 +18,18 @@ from promptlet.features import BATCH, encode_images
 ROUNDS_OF_ONE = 30
 
 
-def measure(backbone: str, dtype: str, width: int, height: int, seconds: float) -> dict[str, float | str]:
+def measure(
+    backbone: str, dtype: str, device: str, width: int, height: int, seconds: float
+) -> dict[str, float | str]:
     """Images a second of the bare tower, of decoding and encoding side by side; milliseconds of one image."""
-    given = load_backbone(backbone, dtype=dtype)
+    given = load_backbone(backbone, dtype=dtype, device=device)
     files = material.jpegs((width, height))
     many = [files[i % len(files)] + i.to_bytes(8, "big") for i in range(4 * BATCH)]  # none is there twice
-    pixels = torch.randn(BATCH, 3, *given.images.spec.output_size)
+    pixels = torch.randn(BATCH, 3, *given.images.spec.output_size, device=device)
     one = _seconds_of(lambda: encode_images(given, files[:1]), ROUNDS_OF_ONE)
     return {
         "arithmetic": given.arithmetic,
-        "tower_images_per_s": _rate(lambda: given.images.encode(pixels), BATCH, seconds),
+        "tower_images_per_s": _rate(lambda: given.images.encode(pixels).cpu(), BATCH, seconds),
         "images_per_s": _rate(lambda: encode_images(given, many), len(many), seconds),
         "one_ms": 1000 * one,
     }
@@ -52,6 +54,6 @@ def _seconds_of(work: Callable[[], object], rounds: int) -> float:
 
 
 if __name__ == "__main__":
-    name, word, *numbers = sys.argv[1:]
+    name, word, where, *numbers = sys.argv[1:]
     place = name if not Path(name).exists() else str(Path(name))
-    print(json.dumps(measure(place, word, int(numbers[0]), int(numbers[1]), float(numbers[2]))))
+    print(json.dumps(measure(place, word, where, int(numbers[0]), int(numbers[1]), float(numbers[2]))))

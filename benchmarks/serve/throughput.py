@@ -18,6 +18,7 @@ IMAGES = (1, 4)
 SECONDS = 6.0
 ROUNDS = 3
 IDLE = 100
+SETTINGS = ("--set", "recent_bytes=0", "--set", "wait_seconds=60")
 COLUMNS = (
     ("backbone", "backbone", "s"),
     ("what", "what", "s"),
@@ -43,7 +44,7 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         for name, source in backbones.items():
             folder = place / f"bank-{len(rows)}"
             [prompt] = material.write_bank(folder, source, 1)
-            with served(folder, source, "--set", "recent_bytes=0", "--set", "wait_seconds=60") as server:
+            with served(folder, source, "--device", device, *SETTINGS) as server:
                 rows += _of(name, source, prompt, server, device, quick, progress)
     settings = {
         "seconds": 1.0 if quick else SECONDS,
@@ -75,7 +76,7 @@ def _of(
     found: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for turn in range(rounds):
         progress(f"{name}, round {turn + 1} of {rounds}")
-        given = [source, "auto", *size, seconds]
+        given = [source, "auto", device, *size, seconds]
         bare.append(isolated.measured("benchmarks.serve.bare", given, device))
         for images in IMAGES:
             for clients in CLIENTS:
@@ -96,7 +97,7 @@ def _of(
         {"backbone": name, "what": "one image, idle server", **_idle(server.port, files, prompt)},
     ]
     for (clients, images), facts in found.items():
-        row = {key: _median_of(facts, key) for key in facts[0]}
+        row = {key: _median_of(facts, key) for key in facts[0]} | {"other": sum(one["other"] for one in facts)}
         share = row["images_per_s"] / alone
         rows.append(
             {"backbone": name, "what": "server", "clients": clients, "images": images, "share": share, **row}

@@ -16,7 +16,7 @@ from loopback import Asked, Loopback, Reply, as_json, listening, problem
 
 import promptlet
 from promptlet.classifier.answers.deciding import Rule, decide
-from promptlet.cli.predict import by_server
+from promptlet.cli.predict.by import server as by_server
 from promptlet.errors import ImageError
 from promptlet.web import loading
 

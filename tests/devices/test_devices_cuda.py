@@ -221,7 +221,7 @@ def test_no_step_waits(name: str, on_card: Backbone) -> None:
         method.begin_step(number)
         with precision_of_steps(method):
             loss, _ = method.loss(x, y)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         method.after_backward()
         optimizer.step()

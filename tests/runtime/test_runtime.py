@@ -246,9 +246,10 @@ def test_sessions_keep_no_memory_for_shapes_and_use_the_threads_that_are_given(
     own = onnxruntime.InferenceSession
 
     def session(path: str, options: Any, providers: Any) -> Any:
-        seen.append((options.enable_mem_pattern, options.intra_op_num_threads, providers))
+        spins = options.get_session_config_entry("session.intra_op.allow_spinning")
+        seen.append((options.enable_mem_pattern, options.intra_op_num_threads, spins, providers))
         return own(path, options, providers=providers)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     Classifier(folder(tmp_path / "out"), threads=3)
-    assert seen == [(False, 3, ["CPUExecutionProvider"])]
+    assert seen == [(False, 3, "0", ["CPUExecutionProvider"])]

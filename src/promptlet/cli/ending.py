@@ -20,6 +20,9 @@ from promptlet.errors import ImageError, OptionError, PromptletError, did_you_me
 STOPPED = 130
 """What typer ends with where a command was stopped before it began."""
 AGAIN = "run the same command again"
+WHOLE = frozenset(("torch", "transformers", "safetensors", "sentencepiece", "sklearn", "scipy", "matplotlib"))
+WHOLE |= {"filelock", "jinja2", "msgspec", "platformdirs", "rich"}
+"""Of what the package needs, all but what is imported before: it may be installed without them."""
 
 
 class Suggesting(TyperGroup):
@@ -84,6 +87,15 @@ class ErrorsInWords(Suggesting):
             if not is_full(error):
                 raise
             warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
+            raise typer.Exit(1) from None
+        except ModuleNotFoundError as error:
+            name = (error.name or "").partition(".")[0]
+            if name not in WHOLE:
+                raise
+            warn(
+                f"error: this needs {name}, which is not installed here: pip install promptlet. Without it, "
+                "promptlet predict answers from folders that promptlet export made"
+            )
             raise typer.Exit(1) from None
         except PromptletError as error:
             if is_stopped():  # a library made an error of it

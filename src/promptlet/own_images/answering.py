@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,14 +13,23 @@ from promptlet.classifier.answers.deciding import Answer, Rule, decide
 from promptlet.own_images.asking import ask
 from promptlet.web.loading import Loader, is_address
 
-if TYPE_CHECKING:
-    from promptlet.classifier import PromptLearner
-
 BATCH, MOST = 32, 512
 """Images that are answered at a time, at first and at most; a stop loses no more than these."""
 QUICK = 2.0
 """Seconds. A batch that took less is followed by one of twice as many images: those of a batch are decoded
 while others of it are encoded."""
+
+
+class Answering(Protocol):
+    """Who is asked: a `PromptLearner`, or a `promptlet.runtime.Classifier`."""
+
+    def predict_proba(self, images: Any, class_names: Iterable[str] | None = None) -> np.ndarray:
+        """Probabilities (N, C)."""
+
+    def answer(
+        self, images: Any, class_names: Iterable[str] | None = None, *, accepted: bool | float = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and which images (N,) are like those that taught."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Answered:
 
 
 def answer_all(
-    classifier: PromptLearner,
+    classifier: Answering,
     paths: Sequence[str],
     names: tuple[str, ...],
     rule: Rule,
@@ -82,7 +91,7 @@ class Row:
 
 
 def rows_of(
-    classifier: PromptLearner,
+    classifier: Answering,
     paths: Sequence[str],
     names: tuple[str, ...],
     accept: bool | float | None = None,

@@ -13,7 +13,7 @@ from promptlet.classifier.rejection import checked, scores_of_directions, thresh
 from promptlet.data.images.opening import ImageSource, name_of
 from promptlet.data.items import check_class_names, clean_class_name
 from promptlet.errors import AnswerError, DataError, ImageError, OptionError, did_you_mean
-from promptlet.exported import Vectors, open_exported, read_vectors
+from promptlet.exported import Exported, Vectors, open_exported, read_vectors
 from promptlet.numbers import check_number
 from promptlet.runtime.arithmetic import Numbers, probabilities, unit
 from promptlet.runtime.encoding import encoded
@@ -41,7 +41,7 @@ class Classifier:
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | Exported,
         *,
         precision: str | None = None,
         threads: int | None = None,
@@ -50,7 +50,7 @@ class Classifier:
     ) -> None:
         check_number("threads", threads, "workers")
         self._batch_size: int = check_number("batch_size", batch_size)
-        exported = open_exported(folder)
+        exported = folder if isinstance(folder, Exported) else open_exported(folder)
         self.vectors = exported.vectors
         self._tower: ImageTower | None = ImageTower(exported, precision, threads, providers)
 
@@ -110,7 +110,7 @@ class Classifier:
     def accepts(
         self, images: Images, class_names: Iterable[str] | None = None, accepted: bool | float = True
     ) -> np.ndarray:
-        """Whether each image (N,) is like those of the taught classes, as `PromptClassifier.accepts` has it."""
+        """Whether each image (N,) is like those of the taught classes; as in `PromptClassifier.accepts`."""
         rows = self._rows(class_names)
         self._check_rejection(accepted)
         return self._accepted(self.features(images), rows, accepted)

@@ -16,6 +16,8 @@ from promptlet.session import cores
 CPU = "CPUExecutionProvider"
 ERRORS_ALONE = 3
 """onnxruntime's level of what it says."""
+ASLEEP = ("session.intra_op.allow_spinning", "0")
+"""Its threads sleep while they wait: in circles they take the cores from those that decode."""
 LENGTHS = (0.99, 1.01)
 """Of a feature; those of a graph in half precision are not of length 1 to the last digit."""
 
@@ -55,6 +57,7 @@ class ImageTower:
         options.intra_op_num_threads = cores() if threads is None else threads
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
+        options.add_session_config_entry(*ASLEEP)
         options.log_severity_level = ERRORS_ALONE
         chosen = checked_providers(runtime, providers)
         try:

@@ -12,7 +12,7 @@ from promptlet.cli.streams import warn
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
-    from promptlet.promptfile import PromptFile
+    from promptlet.promptfile import Rejection
 
 TOP = 3
 
@@ -64,18 +64,24 @@ def check_out(out: Path, force: bool, resume: bool) -> None:
 
 
 def check_rejection(
-    prompt: PromptFile, file: Path, names: tuple[str, ...], reject: bool, accept: float | None
+    known: Rejection | None,
+    taught: tuple[str, ...],
+    file: Path,
+    names: tuple[str, ...],
+    reject: bool,
+    accept: float | None,
 ) -> float | None:
-    """The percentage of own images that is to be accepted; None where nothing is rejected."""
+    """The percentage of own images that is to be accepted; None where nothing is rejected. known: what
+    ``file`` knows of none of these, of the classes ``taught``."""
     if not reject and accept is None:
         return None
     from promptlet.classifier.rejection import USUAL, checked, rows_of, threshold_of, usual_share
 
     try:
-        rejection = checked(prompt.rejection)
+        rejection = checked(known)
         share = usual_share(rejection) if accept is None else accept
         threshold_of(rejection, share)
-        rows_of(prompt.class_names, names)
+        rows_of(taught, names)
     except OptionError as error:
         raise OptionError(f"{file}: {error}") from None
     if accept is None and share < USUAL:

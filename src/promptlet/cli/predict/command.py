@@ -10,8 +10,9 @@ import typer
 from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, allowed
 from promptlet.cli.given.prompts import names_of
 from promptlet.cli.predict.asking import Asked, Question, ask_all, left_of
-from promptlet.cli.predict.by_file import ByFile
-from promptlet.cli.predict.by_server import ByServer, check_only_here, check_only_there, read_token
+from promptlet.cli.predict.by.export import ByExport, check_only_models, is_export
+from promptlet.cli.predict.by.file import ByFile
+from promptlet.cli.predict.by.server import ByServer, check_only_here, check_only_there, read_token
 from promptlet.cli.predict.checks import Form, check_out
 from promptlet.cli.predict.giving import Count, giver_of
 from promptlet.cli.predict.words import how_to_go_on, standard_input, tell_end, tell_wrong
@@ -25,6 +26,7 @@ EXAMPLES = examples(
     "predict pets.prompt photos/ --reject",
     "predict pets.prompt photos/ --out results.csv --threshold 0.5",
     "predict pets.prompt @list.txt --out results.jsonl --resume",
+    "predict exported/ photos/ --csv",
     "predict --server https://prompts.example pets cat.jpg --token-file token.txt",
 )
 
@@ -34,7 +36,8 @@ def command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A prompt file; with --server, the name of a prompt there.",
+            help="A prompt file, or a folder that promptlet export made; with --server, the name of a prompt "
+            "there.",
             show_default=False,
         ),
     ],
@@ -139,7 +142,12 @@ def command(
     check_only_here(server, backbone=backbone, device=device, dtype=dtype, no_cache=no_cache)
     if server is None:
         check_only_there(token_file=token_file, allow_http=allow_http)
-        asked = ByFile(file, question, backbone, device, dtype, no_cache)
+        asked: Asked
+        if is_export(file):
+            check_only_models(file, backbone=backbone, new_names=new_names, dtype=dtype, no_cache=no_cache)
+            asked = ByExport(file, question, device)
+        else:
+            asked = ByFile(file, question, backbone, device, dtype, no_cache)
         _answer(asked, images, form, allow_urls, resume, skip_bad)
         return
     from promptlet.client import Client

@@ -35,7 +35,9 @@ class ByFile:
         prompt = read_prompt(file, backbone)
         self.names = check_names(prompt, file, question.names)
         check_rule_of_names(question.new_names)
-        self.accepted = check_rejection(prompt, file, self.names, question.reject, question.accept)
+        self.accepted = check_rejection(
+            prompt.rejection, prompt.class_names, file, self.names, question.reject, question.accept
+        )
         self.file, self.question, self.no_cache = file, question, no_cache
         self.backbone, self.device, self.dtype = backbone, device, dtype
         self.cache: FeatureCache | None = None

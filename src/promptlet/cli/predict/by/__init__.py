@@ -1,0 +1,1 @@
+"""Who is asked: a prompt file, an exported folder, or a server."""
