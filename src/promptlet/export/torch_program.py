@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -41,10 +42,11 @@ def build(folder: Path, wanted: Wanted) -> Built:
     """Make the program in ``folder``, compared with torch as it was before. Raises ExportError."""
     wanted.say("capturing the program")
     program = captured(TowerAndClasses(wanted.tower, wanted.vectors), wanted.spec.output_size)
-    path, whole = folder / CLASSIFIER, folder / "with_samples.pt2"
+    path, whole = folder / CLASSIFIER, folder / "whole" / CLASSIFIER
+    whole.parent.mkdir()
     torch.export.save(program, whole)
     _without_samples(whole, path)
-    whole.unlink()
+    shutil.rmtree(whole.parent)
     wanted.say("comparing it with torch")
     tolerance = TOLERANCES["fp32"]
     run = features_by(path)

@@ -60,10 +60,9 @@ def _as_it_runs(tower: Path, made: Path) -> None:
 
 def _beforehand(tower: Path, made: Path, images: OwnImages, spec: ImageSpec) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    prepared = made.with_name("prepared.onnx")
-    quant_pre_process(tower, prepared, skip_symbolic_shape=True)
+    prepared = tower.with_name("prepared.onnx")  # beside its numbers
+    import_onnx().shape_inference.infer_shapes_path(str(tower), str(prepared))
     quantize_static(
         prepared,
         made,
@@ -74,7 +73,6 @@ def _beforehand(tower: Path, made: Path, images: OwnImages, spec: ImageSpec) -> 
         weight_type=QuantType.QInt8,
         use_external_data_format=True,
     )
-    prepared.unlink()
 
 
 class _Images:
