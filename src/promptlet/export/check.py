@@ -17,7 +17,7 @@ from promptlet.errors import ExportError
 from promptlet.export.agreement import Outputs, difference
 from promptlet.exported import Exported, Graph, open_exported
 from promptlet.exported.files.npz import read_array
-from promptlet.exported.manifest import FEATURES, PIXELS, PROBABILITIES
+from promptlet.exported.manifest import FEATURES, IMAGE, PIXELS, PROBABILITIES
 from promptlet.preprocessing.views import pixels_of
 from promptlet.runtime.arithmetic import probabilities
 
@@ -72,7 +72,7 @@ def check_export(folder: str | Path) -> Checked:
     image = exported.file(golden.image)
     with image_in_turn(image, str(image)) as picture, named(str(image)):
         rgb = np.asarray(picture.convert("RGB"))
-        given = {PIXELS: pixels_of(whole(picture), spec, "", 0)[None], "image": rgb}
+        given = {PIXELS: pixels_of(whole(picture), spec, "", 0)[None], IMAGE: rgb}
     return Checked(
         exported, tuple(_asked(exported, graph, given, expected) for graph in exported.manifest.graphs)
     )

@@ -1,4 +1,4 @@
-"""A trained classifier as a folder with graphs that answer without this library: for ONNX, torch, OpenVINO."""
+"""A trained classifier as a folder that answers without this library: by ONNX, torch.export or OpenVINO."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from promptlet.classifier import PromptLearner
 from promptlet.errors import OptionError, check_option
 from promptlet.export.agreement import BATCHES
 from promptlet.export.drawn import drawn_picture, drawn_pixels, sizes_of
-from promptlet.export.gate import LEAST_AGREEMENT, Verdict, checked_share, own_images
+from promptlet.export.gate import LEAST_AGREEMENT, Verdict, own_images
 from promptlet.export.kinds import KINDS, Kind
 from promptlet.export.towers import checked_backbone, torch_features, tower_of
 from promptlet.export.vectors import vectors_of
 from promptlet.export.wanted import Built, Wanted
 from promptlet.exported import Golden, Graph, Manifest, new_folder, write_manifest, write_vectors
+from promptlet.numbers import check_number
 from promptlet.session import own_arithmetic
 
 VECTORS, GOLDEN, FEATURES = "vectors.npz", "golden.png", "golden.npy"
@@ -70,7 +71,7 @@ def export_folder(
     Raises ExportError, OptionError, DataError, WrongBackboneError, MissingExtraError; then nothing is left.
     """
     kind = _checked(to, precision, images)
-    share = checked_share(least_agreement)
+    share = float(check_number("least_agreement", least_agreement))
     say = on_step or (lambda _text: None)
     with new_folder(folder, force) as place:
         kind.check_packages()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from promptlet.data.images.opening import raise_together
 from promptlet.data.items import clean_class_name
 from promptlet.decoding.ahead import decoders
 from promptlet.decoding.pixels import View, batches
-from promptlet.errors import DataError, ExportError, ImageError, OptionError
+from promptlet.errors import DataError, ExportError, ImageError
 from promptlet.export.agreement import Run
 from promptlet.exported import Vectors
 from promptlet.own_images.finding import Finder
@@ -124,14 +123,6 @@ def check(verdict: Verdict, precision: str, least: float) -> None:
             f"{least:g} % are asked for. Export --precision fp16, or accept it: --least-agreement "
             f"{np.floor(verdict.agreement):g}"
         )
-
-
-def checked_share(least: float) -> float:
-    """A share in percent. Raises OptionError."""
-    value: Any = least
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise OptionError(f"least_agreement={value!r} is no percentage; give a number from 0 to 100")
-    return float(value)
 
 
 def _spec(vectors: Vectors) -> ImageSpec:

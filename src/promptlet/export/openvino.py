@@ -10,7 +10,7 @@ from promptlet.errors import ExportError
 from promptlet.export.agreement import TOLERANCES, compared
 from promptlet.export.onnx.folder import write_classifier
 from promptlet.export.running.openvino import features_by, import_openvino
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.export.wanted import Built, Wanted
 from promptlet.exported import Graph
 

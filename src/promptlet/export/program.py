@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from promptlet.errors import ExportError
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.session import generators_kept
 
 EXAMPLES = 2

@@ -40,8 +40,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Built:
-    """graphs: of a folder; largest: difference of a feature from torch, on drawn pictures; left_out: why there
-    is no graph of whole pictures; verdict: of a person's own images."""
+    """graphs: of a folder; largest: difference of a feature from torch, on drawn pictures; left_out: why no
+    graph takes whole pictures; verdict: of a person's own images."""
 
     graphs: tuple[Graph, ...]
     largest: float

@@ -15,14 +15,14 @@ from promptlet.export.agreement import TOLERANCES, compared, difference
 from promptlet.export.drawn import drawn_picture, preprocessed, sizes_of
 from promptlet.export.onnx.heads import classifier_graph, picture_graph, pixels_graph, tower_graph
 from promptlet.export.onnx.packages import import_onnx
-from promptlet.export.onnx.pictures import IMAGE, why_not
+from promptlet.export.onnx.pictures import why_not
 from promptlet.export.onnx.quantised import BEFOREHAND, kind_of, quantise
 from promptlet.export.onnx.tower import WEIGHTS, read_graph, write_tower
 from promptlet.export.program import captured
 from promptlet.export.running.onnx import features_by, outputs_by
 from promptlet.export.wanted import Built, Wanted
 from promptlet.exported import Graph, Port
-from promptlet.exported.manifest import FEATURES, PIXELS, STEPS
+from promptlet.exported.manifest import FEATURES, IMAGE, PIXELS, STEPS
 
 TOWER, CLASSIFIER, PICTURE = "tower.onnx", "classifier.onnx", "picture.onnx"
 PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "pillow")
@@ -125,7 +125,7 @@ def _why_other_pixels(wanted: Wanted) -> str:
         found = run({IMAGE: np.asarray(picture)})[PIXELS][0]
         off = difference(found, preprocessed(picture, wanted.spec))
         if off > PIXEL_TOLERANCE:
-            return f"a pixel value would differ by {off:.2g} from the library's, and {PIXEL_TOLERANCE:g} is allowed"
+            return f"a pixel value would be {off:.2g} off, and {PIXEL_TOLERANCE:g} is allowed"
     return ""
 
 

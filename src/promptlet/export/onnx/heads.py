@@ -8,9 +8,9 @@ import numpy as np
 
 from promptlet.export.onnx.nodes import IR_VERSION, OPSET, Nodes
 from promptlet.export.onnx.packages import import_onnx
-from promptlet.export.onnx.pictures import IMAGE, picture_nodes
+from promptlet.export.onnx.pictures import picture_nodes
 from promptlet.exported import Vectors
-from promptlet.exported.manifest import FEATURES, PIXELS, PROBABILITIES
+from promptlet.exported.manifest import FEATURES, IMAGE, PIXELS, PROBABILITIES
 from promptlet.preprocessing.spec import ImageSpec
 
 

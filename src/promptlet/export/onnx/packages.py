@@ -6,7 +6,10 @@ from typing import Any
 
 from promptlet.errors import MissingExtraError
 
-HOW = "exports to ONNX need the optional packages onnx, onnxscript and onnxruntime: pip install 'promptlet[onnx]'"
+HOW = (
+    "exports to ONNX need the optional packages onnx, onnxscript and onnxruntime: pip install "
+    "'promptlet[onnx]'"
+)
 
 
 def check_packages() -> None:

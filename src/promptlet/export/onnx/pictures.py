@@ -1,10 +1,9 @@
-"""Preprocessing as nodes of a graph: from a picture, uint8 (H, W, 3), to pixel values (1, 3, h, w), to the bit
-what Pillow and the library make of it.
+"""Preprocessing as nodes of a graph: from a picture, uint8 (H, W, 3), to pixel values (1, 3, h, w), which are
+to the bit what Pillow and the library make.
 
-ONNX's own Resize computes in float32 and rounds once, Pillow in whole numbers, and rounds to 8 bits after each
-of two passes: they differ by up to several levels of 256. So each pass is a product of whole numbers here, as
-in Pillow: weights of the filter in 22 bits, cut into three digits of 8 bits, since uint8 is what graphs
-multiply exactly.
+ONNX's own Resize computes in float32, and does not round between its two passes as Pillow does. So each pass
+is a product of whole numbers here, as in Pillow: weights of the filter with 22 bits, cut into three digits of
+8 bits, since uint8 is what graphs multiply exactly.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from PIL import Image, __version__
 
 from promptlet.export.onnx.nodes import Nodes
 from promptlet.export.onnx.packages import import_onnx
+from promptlet.exported.manifest import IMAGE
 from promptlet.preprocessing.spec import ImageSpec
 
-IMAGE = "image"
 BITS = 22
 """Of a weight behind the point, as Pillow has them."""
 FIRST_OFFSET = 1 << (BITS - 16)

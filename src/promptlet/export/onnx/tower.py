@@ -1,4 +1,4 @@
-"""The graph of an image tower: by torch's exporter from a captured program, its weights in a file beside it."""
+"""The graph of an image tower: by torch's exporter, from a captured program, its weights in a file beside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promptlet.errors import ExportError
 from promptlet.export.onnx.nodes import OPSET
 from promptlet.export.onnx.packages import import_onnx
 from promptlet.export.program import plain_arithmetic
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.exported.manifest import FEATURES, PIXELS
 
 WEIGHTS = "weights.data"
@@ -72,8 +72,8 @@ def _halve(model: Any) -> None:
             half = array.astype(np.float16)
         if not np.isfinite(half).all():
             raise ExportError(
-                f"the weights {name!r} reach {np.abs(array).max():.3g}, and 16 bits hold up to 65,504; export "
-                "with --precision fp32"
+                f"the weights {name!r} reach {np.abs(array).max():.3g}, and 16 bits hold up to 65,504; take "
+                "--precision fp32"
             )
         stored = onnx_ir.Value(name=f"{name}.half", const_value=onnx_ir.tensor(half, name=f"{name}.half"))
         widened = onnx_ir.node("Cast", [stored], {"to": onnx_ir.DataType.FLOAT}, name=f"{name}.widened")

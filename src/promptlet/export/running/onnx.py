@@ -9,7 +9,7 @@ import numpy as np
 
 from promptlet.errors import ExportError
 from promptlet.export.agreement import Outputs, Run
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.exported.manifest import FEATURES, PIXELS
 from promptlet.runtime.graphs import CPU, ERRORS_ALONE, import_onnxruntime
 from promptlet.session import cores

@@ -12,7 +12,7 @@ import numpy as np
 
 from promptlet.errors import ExportError, MissingExtraError
 from promptlet.export.agreement import Outputs, Run
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.exported.manifest import FEATURES, PIXELS
 from promptlet.session import cores
 

@@ -10,7 +10,7 @@ import torch
 from promptlet.errors import ExportError
 from promptlet.export.agreement import Outputs, Run
 from promptlet.export.program import plain_arithmetic
-from promptlet.export.running.words import first_line
+from promptlet.export.told import first_line
 from promptlet.exported.manifest import FEATURES, PIXELS, PROBABILITIES
 
 
@@ -21,8 +21,8 @@ def outputs_by(program: Path) -> Outputs:
             module = torch.export.load(program).module()
     except Exception as error:  # of torch's own kinds
         raise ExportError(
-            f"{program.name}: torch {torch.__version__} cannot run it ({first_line(error)}); upgrade torch, or "
-            "export anew"
+            f"{program.name}: torch {torch.__version__} cannot run it ({first_line(error)}); upgrade torch, "
+            "or export anew"
         ) from error
 
     def run(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
