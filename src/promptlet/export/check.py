@@ -87,7 +87,7 @@ def _asked(exported: Exported, graph: Graph, given: dict[str, np.ndarray], expec
         run = RUNNERS[exported.manifest.kind]()(where)
         found = run({port.name: given[port.name] for port in graph.inputs})
     except ExportError as error:
-        raise ExportError(f"{where}: {error}") from error.__cause__
+        raise ExportError(f"{exported.folder}/{error}") from error.__cause__
     if FEATURES not in found or (graph.has_probabilities and PROBABILITIES not in found):
         raise ExportError(f"{where} does not give what export.json tells; export anew")
     off = difference(found[FEATURES], expected)

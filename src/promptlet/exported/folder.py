@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from promptlet.data.files import is_passed_over, open_regular
-from promptlet.errors import ExportError, why
+from promptlet.errors import ExportError, PromptletError, why
 from promptlet.exported.fields import strict_object
 from promptlet.exported.files.npz import MOST_BYTES as MOST_VECTORS
 from promptlet.exported.files.npz import read_npz
@@ -114,6 +114,8 @@ def new_folder(target: str | Path, force: bool = False) -> Iterator[Path]:
         if not is_exported(made):
             raise ExportError(f"cannot write {target}: nothing was exported: {NAME} is missing")
         _put(made, target, force)
+    except PromptletError:  # some are ValueErrors
+        raise
     except (OSError, ValueError) as error:
         raise ExportError(f"cannot write {target}: {reason_of(error)}") from error
     finally:

@@ -18,14 +18,15 @@ from promptlet.session import cores
 def outputs_by(graph: Path | bytes) -> Outputs:
     """All that a graph gives, by name: of a file, or of one in memory. Raises ExportError where this
     onnxruntime cannot run it, and where it fails."""
-    session = _session_of(graph)
+    name = "the graph" if isinstance(graph, bytes) else graph.name
+    session = _session_of(graph, name)
     names = [one.name for one in session.get_outputs()]
 
     def run(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         try:
             return dict(zip(names, session.run(names, given), strict=True))
         except Exception as error:  # of a library's own kinds
-            raise ExportError(f"onnxruntime failed ({first_line(error)})") from error
+            raise ExportError(f"{name}: onnxruntime failed ({first_line(error)})") from error
 
     return run
 
@@ -36,7 +37,7 @@ def features_by(graph: Path) -> Run:
     return lambda pixels: run({PIXELS: pixels})[FEATURES]
 
 
-def _session_of(graph: Path | bytes) -> Any:
+def _session_of(graph: Path | bytes, name: str) -> Any:
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = cores(), 1
@@ -46,7 +47,6 @@ def _session_of(graph: Path | bytes) -> Any:
     try:
         return runtime.InferenceSession(given, options, providers=[CPU])
     except Exception as error:  # of a library's own kinds
-        name = "the graph" if isinstance(graph, bytes) else graph.name
         raise ExportError(
             f"{name}: onnxruntime {runtime.__version__} cannot run it ({first_line(error)}); upgrade "
             "onnxruntime, or export anew"

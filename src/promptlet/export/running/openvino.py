@@ -37,7 +37,7 @@ def outputs_by(model: Path) -> Outputs:
         try:
             found = compiled(given)
         except Exception as error:  # of a library's own kinds
-            raise ExportError(f"OpenVINO failed ({first_line(error)})") from error
+            raise ExportError(f"{model.name}: OpenVINO failed ({first_line(error)})") from error
         return {port.get_any_name(): np.array(found[port]) for port in compiled.outputs}
 
     return run

@@ -30,7 +30,7 @@ def outputs_by(program: Path) -> Outputs:
             with plain_arithmetic():
                 found = module(torch.from_numpy(np.ascontiguousarray(given[PIXELS])))
         except Exception as error:  # of torch's own kinds
-            raise ExportError(f"torch failed ({first_line(error)})") from error
+            raise ExportError(f"{program.name}: torch failed ({first_line(error)})") from error
         return {name: one.numpy() for name, one in zip((FEATURES, PROBABILITIES), found, strict=True)}
 
     return run
