@@ -50,7 +50,7 @@ def tower_of(method: Method) -> nn.Module:
 def torch_features(tower: nn.Module, pixels: Numbers) -> Numbers:
     """Features (N, D) as torch makes them, some at a time. Raises ExportError where they are no numbers."""
     with plain_arithmetic():
-        parts = [tower(part) for part in torch.from_numpy(pixels).split(AT_ONCE)]
+        parts = [tower(part) for part in torch.split(torch.from_numpy(pixels), AT_ONCE)]
     features: Numbers = torch.cat(parts).float().numpy()
     if not np.isfinite(features).all():
         raise ExportError(

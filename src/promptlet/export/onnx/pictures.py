@@ -84,7 +84,7 @@ class _Picture:
     def _resized(self, planes: str, old: tuple[str, str], new: tuple[str, str]) -> str:
         """Planes (3, H, W) in their new size, across first and then down, or the other way round."""
         add, (height, width), (new_height, new_width) = self.add, old, new
-        turn = {"perm": [0, 2, 1]}
+        turn: dict[str, Any] = {"perm": [0, 2, 1]}
         if int(__version__.split(".")[0]) < DOWN_FIRST:
             across = add("Transpose", self._pass(planes, width, new_width), **turn)
             return add("Transpose", self._pass(across, height, new_height), **turn)
