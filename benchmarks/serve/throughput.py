@@ -97,7 +97,9 @@ def _of(
         {"backbone": name, "what": "one image, idle server", **_idle(server.port, files, prompt)},
     ]
     for (clients, images), facts in found.items():
-        row = {key: _median_of(facts, key) for key in facts[0]} | {"other": sum(one["other"] for one in facts)}
+        row = {key: _median_of(facts, key) for key in facts[0]} | {
+            "other": sum(one["other"] for one in facts)
+        }
         share = row["images_per_s"] / alone
         rows.append(
             {"backbone": name, "what": "server", "clients": clients, "images": images, "share": share, **row}
