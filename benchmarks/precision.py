@@ -96,7 +96,7 @@ def _image_ways(backbone: Backbone, count: int, device: str) -> list[Way]:
 
     def autocast() -> tuple[Tensor, None]:
         with torch.inference_mode(), torch.autocast(kind, dtype=MIXED):
-            return images._forward(pixels).float(), None
+            return images.forward(pixels).float(), None
 
     return [
         Way("float32", FLOAT32, lambda: (images.encode_reference(pixels), None), work),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from promptlet.backbones import Backbone, load_backbone
     from promptlet.classifier import PromptClassifier
     from promptlet.errors import PromptletError
+    from promptlet.export.check import check_export
+    from promptlet.export.folder import export_folder
     from promptlet.export.vectors import export_vectors
     from promptlet.own_images.evaluating import evaluate
     from promptlet.own_images.in_python import compare, estimate
@@ -27,9 +29,11 @@ _HOMES = {
     "Backbone": "promptlet.backbones",
     "PromptClassifier": "promptlet.classifier",
     "PromptletError": "promptlet.errors",
+    "check_export": "promptlet.export.check",
     "compare": "promptlet.own_images.in_python",
     "estimate": "promptlet.own_images.in_python",
     "evaluate": "promptlet.own_images.evaluating",
+    "export_folder": "promptlet.export.folder",
     "export_vectors": "promptlet.export.vectors",
     "load_backbone": "promptlet.backbones",
     "load_prompt_file": "promptlet.promptfile",
@@ -41,10 +45,12 @@ __all__ = [
     "PromptClassifier",
     "PromptletError",
     "__version__",
+    "check_export",
     "compare",
     "data",
     "estimate",
     "evaluate",
+    "export_folder",
     "export_vectors",
     "load_backbone",
     "load_prompt_file",

@@ -56,6 +56,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "warmup_lr": Finite(0.0),
         "momentum": Finite(0.0, or_least=True),
         "weight_decay": Finite(0.0, or_least=True),
+        "least_agreement": Finite(0.0, or_least=True, most=100.0, words="a percentage: 98 for 98 %"),
         "threshold": Finite(0.0, or_least=True, most=1.0, words="a probability: 0.6 for 60 %"),
     }
 )

@@ -25,6 +25,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         "evaluate",
         "compare",
         "check",
+        "export",
         "inspect",
         "push",
         "serve",

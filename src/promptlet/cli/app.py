@@ -13,6 +13,7 @@ from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
 from promptlet.cli.demo import command as demo
 from promptlet.cli.ending import ErrorsInWords
+from promptlet.cli.export import command as export
 from promptlet.cli.fit import command as fit
 from promptlet.cli.given.own_methods import import_methods
 from promptlet.cli.predict import command as predict
@@ -64,6 +65,7 @@ app.command("predict", epilog=predict.EXAMPLES)(predict.command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.command)
 app.command("check", epilog=check.EXAMPLES)(check.command)
+app.command("export", epilog=export.EXAMPLES)(export.command)
 app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
 app.command("push", epilog=push.EXAMPLES)(push.command)
 app.command("serve", epilog=serve.EXAMPLES)(serve.command)

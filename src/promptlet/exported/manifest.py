@@ -19,6 +19,8 @@ STEPS = ("resize", "crop", "rescale", "normalise")
 """Of preprocessing, in their order."""
 PIXELS, FEATURES, PROBABILITIES = "pixels", "features", "probabilities"
 """What graphs take and give: pixels (B, 3, H, W), features (B, D) of length 1, probabilities (B, C)."""
+IMAGE = "image"
+"""What a graph takes that does the whole preprocessing itself: one picture, uint8 (H, W, 3), RGB."""
 MOST_FILES, MOST_BYTES = 100, 1 << 40
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,32}){0,3}")
 _SUM = re.compile(r"[0-9a-f]{64}")

@@ -138,7 +138,7 @@ class ImageEmbeddings(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels (B, 3, H, W) to states (B, N, d)."""
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
-        first = self.class_embedding.expand(len(pixels), 1, -1)
+        first = self.class_embedding.expand(pixels.shape[0], 1, -1)
         return torch.cat([first, patches], dim=1) + self.position_embedding.weight
 
 

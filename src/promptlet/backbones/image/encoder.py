@@ -21,10 +21,11 @@ from promptlet.session import own_arithmetic
 class ImageEncoder:
     """Encodes preprocessed images; nothing in it is trainable.
 
-    Attributes: ``spec`` (preprocessing), ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens``
-    (whether prompts can enter the tower), ``dim`` (width d of token states) and ``depth`` (layers), both 0
-    without tokens, ``watch`` (the tower's layers, which the engine reads while they are plain), ``products``
-    (dtype of the matrix products; the weights' own at first) and ``by_engine``: see `compute_in`.
+    Attributes: ``forward`` (the library's own way from pixels to features), ``spec`` (preprocessing),
+    ``device``, ``dtype``, ``kind`` (the tower's class), ``has_tokens`` (whether prompts can enter the tower),
+    ``dim`` (width d of token states) and ``depth`` (layers), both 0 without tokens, ``watch`` (the tower's
+    layers, which the engine reads while they are plain), ``products`` (dtype of the matrix products; the
+    weights' own at first) and ``by_engine``: see `compute_in`.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ImageEncoder:
         tower: ImageTower | None = None,
         watch: Watch | None = None,
     ) -> None:
-        self._forward = forward
+        self.forward = forward
         self.spec = spec
         self.device = device
         self.dtype = dtype
@@ -75,7 +76,7 @@ class ImageEncoder:
         """`encode` by the library model's own forward pass, in the weights' own dtype."""
         self._check()
         with torch.inference_mode():
-            features = self._forward(self._near(pixel_values))
+            features = self.forward(self._near(pixel_values))
         return features.float().clone()
 
     @own_arithmetic()
@@ -88,7 +89,7 @@ class ImageEncoder:
                 features = self.engine.encode_alone(pixel_values, products)
             else:
                 with library_precision(self.device, self.dtype, products):
-                    features = self._forward(self._near(pixel_values))
+                    features = self.forward(self._near(pixel_values))
         return features.float().clone()
 
     def _near(self, pixel_values: Tensor) -> Tensor:

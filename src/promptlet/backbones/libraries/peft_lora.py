@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,33 @@ def lora_image_tower(backbone: Backbone, r: int, alpha: float, dropout: nn.Modul
         return features.float()
 
     return LoraTower(matrices, encode)
+
+
+def merged_image_tower(backbone: Backbone, matrices: Mapping[str, Tensor], scale: float) -> nn.Module:
+    """The image tower whose weights have taken in the updates ``scale * B A``, as a module of its own: pixel
+    values (B, 3, H, W) to features (B, D), not normalised."""
+    tower = copy.deepcopy(_clip_tower(backbone, "image"))
+    with torch.no_grad():
+        for i, layer in enumerate(tower.encoder.layers):
+            for short, name in PROJECTIONS.items():
+                down, up = (matrices[f"{i}.{short}.{factor}"] for factor in "AB")
+                weight = getattr(layer.self_attn, name).weight
+                weight += (scale * up @ down).to(weight.dtype)
+    projection: Any = backbone.model.visual_projection
+    return _Projected(tower, projection)
+
+
+class _Projected(nn.Module):
+    """A tower of transformers, and the last step to features."""
+
+    def __init__(self, tower: nn.Module, projection: nn.Module) -> None:
+        super().__init__()
+        self.tower, self.projection = tower, projection
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W) to features (B, D)."""
+        features: Tensor = self.projection(self.tower(pixel_values=pixels).pooler_output)
+        return features
 
 
 def add_lora(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -11,7 +12,13 @@ from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
-from promptlet.backbones.libraries.peft_lora import LoraTower, StepDropout, lora_image_tower, lora_text_tower
+from promptlet.backbones.libraries.peft_lora import (
+    LoraTower,
+    StepDropout,
+    lora_image_tower,
+    lora_text_tower,
+    merged_image_tower,
+)
 from promptlet.errors import DataError, OptionError, check_option
 from promptlet.methods.method import IMAGES, Method, MethodInfo, frozen
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
@@ -88,6 +95,13 @@ class ClipLora(Method):
     def image_features(self, inputs: Tensor) -> Tensor:
         encode = self.backbone.images.encode if self._image is None else self._image.encode
         return unit(encode(inputs))
+
+    def merged_image_tower(self) -> nn.Module | None:
+        """The image tower with its updates taken into the weights, pixels to features that are not
+        normalised; None where it has none."""
+        if self._image is None:
+            return None
+        return merged_image_tower(self.backbone, self._image.matrices, self.alpha / math.sqrt(self.r))
 
     def begin_step(self, step: int) -> None:
         self.dropout.begin_step(step)

@@ -1,0 +1,1 @@
+"""`promptlet export`, what it checks before a model is loaded, and what it says."""

@@ -1,0 +1,1 @@
+"""What runs exported graphs: onnxruntime, OpenVINO and torch, each asked in the same way."""

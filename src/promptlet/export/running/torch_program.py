@@ -1,0 +1,42 @@
+"""Programs of torch.export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from promptlet.errors import ExportError
+from promptlet.export.agreement import Outputs, Run
+from promptlet.export.program import plain_arithmetic
+from promptlet.export.told import first_line
+from promptlet.exported.manifest import FEATURES, PIXELS, PROBABILITIES
+
+
+def outputs_by(program: Path) -> Outputs:
+    """All that a program gives, by name. Raises ExportError where this torch cannot run it."""
+    try:
+        with plain_arithmetic():
+            module = torch.export.load(program).module()
+    except Exception as error:  # of torch's own kinds
+        raise ExportError(
+            f"{program.name}: torch {torch.__version__} cannot run it ({first_line(error)}); upgrade torch, "
+            "or export anew"
+        ) from error
+
+    def run(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        try:
+            with plain_arithmetic():
+                found = module(torch.from_numpy(np.ascontiguousarray(given[PIXELS])))
+        except Exception as error:  # of torch's own kinds
+            raise ExportError(f"{program.name}: torch failed ({first_line(error)})") from error
+        return {name: one.numpy() for name, one in zip((FEATURES, PROBABILITIES), found, strict=True)}
+
+    return run
+
+
+def features_by(program: Path) -> Run:
+    """From pixel values (B, 3, H, W) to features (B, D), by a program."""
+    run = outputs_by(program)
+    return lambda pixels: run({PIXELS: pixels})[FEATURES]
