@@ -135,8 +135,8 @@ def write_index(path: Path, content: Stored, blocks: Iterable[Array]) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OptionError(
-            f"the index {path} cannot be written ({why(error)}); free some space, or write elsewhere: --index "
-            "FILE"
+            f"the index {path} cannot be written ({why(error)}); free some space, or write elsewhere: "
+            "--index FILE"
         ) from error
 
 

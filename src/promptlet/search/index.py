@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
+
 from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
 from promptlet.data import FeatureCache, choose_cache
 from promptlet.errors import DataError, WrongBackboneError
 from promptlet.features import feature_identity
+from promptlet.numbers import check_number
+from promptlet.search.asking import ask_of
 from promptlet.search.file import Facts, Stored, empty, read_index
-from promptlet.search.following import compare, images_of
+from promptlet.search.following import compare, images_of, stamp_of
 from promptlet.search.growing import Growing
 from promptlet.search.places import default_file
+from promptlet.search.query import Query
+from promptlet.search.ranking import all_scores, best, mean_of
+from promptlet.search.results import Hit, Results
 from promptlet.search.taking import encoded
 from promptlet.session import own_arithmetic
 
+TOP = 20
 SECONDS, TIMES, ROWS = 60.0, 20.0, 1 << 17
 """New images are put on the disk after so many seconds, or so many times what that took, or so many of
 them: a kill costs no more than what came since."""
@@ -60,6 +68,7 @@ class Index:
         self.facts = Facts(str(self.root), backbone.name, backbone.fingerprint, identity)
         self.file = default_file(self.root, identity) if file is None else Path(file)
         self.stored = empty(self.facts, backbone.feature_dim)
+        self._mean_of = self.stored, np.zeros(backbone.feature_dim, np.float32)
 
     @classmethod
     def open(
@@ -142,6 +151,41 @@ class Index:
         changed = len(found.changed.intersection(taken))
         return Changes(len(found.kept), len(taken) - changed, changed, found.removed, unread)
 
+    @own_arithmetic()
+    def search(self, query: Query | str, top: int = TOP) -> Results:
+        """The images most like what a query asks for, ranked by the features of all that are indexed.
+
+        query: a `Query`, or words alone. Images that are gone since they were indexed are left out and told.
+        Raises what `Query` and prompt files raise, ImageError for an image of the query that cannot be read.
+        """
+        check_number("top", top)
+        asked = query if isinstance(query, Query) else Query(words=(query,))
+        ready = ask_of(asked, self.backbone, self._mean(), self.cache)
+        scores = all_scores(self.stored.features, ready.question)
+        rows, gone = self._there(scores, top)
+        hits = tuple(Hit(self._path(row), float(scores[row])) for row in rows)
+        return Results(str(asked), hits, len(self), tuple(map(self._path, gone)), ready.notes)
+
+    def _there(self, scores: np.ndarray, top: int) -> tuple[list[int], list[int]]:
+        """The best rows whose images are there, and those better than the last of them whose are not."""
+        missing = 0
+        while True:
+            rows = best(scores, top + 2 * missing).tolist()
+            there = [row for row in rows if stamp_of(self.root / self.stored.paths[row]) is not None]
+            if len(there) >= top or len(rows) == len(scores):
+                there = there[:top]
+                last = rows.index(there[-1]) if len(there) == top else len(rows)
+                return there, [row for row in rows[:last] if row not in set(there)]
+            missing = max(2 * missing, len(rows) - len(there))
+
+    def _path(self, row: int) -> str:
+        return str(self.folder / self.stored.paths[row])
+
+    def _mean(self) -> np.ndarray:
+        if self._mean_of[0] is not self.stored:
+            self._mean_of = self.stored, mean_of(self.stored.features)
+        return self._mean_of[1]
+
     def _read(self) -> None:
         stored = read_index(self.file)
         check_folder(stored, self.facts, self.file)
@@ -162,8 +206,8 @@ def check_folder(stored: Stored, facts: Facts, file: Path) -> None:
     """Raise DataError for the index of another folder."""
     if stored.facts.folder != facts.folder:
         raise DataError(
-            f"{file} is the index of {stored.facts.folder}, not of {facts.folder}; give that folder, or another "
-            "file: --index FILE"
+            f"{file} is the index of {stored.facts.folder}, not of {facts.folder}; give that folder, or "
+            "another file: --index FILE"
         )
 
 
