@@ -88,9 +88,7 @@ class Index:
         of another backbone.
         """
         index = cls(folder, _loaded(backbone, device, dtype), file, cache)
-        if not index.file.exists():
-            raise DataError(f"{index.folder} has no index at {index.file} yet; build it first")
-        index._read()
+        index.read()
         return index
 
     @classmethod
@@ -129,7 +127,7 @@ class Index:
         """
         there = images_of(self.root)
         if self.file.exists():
-            self._read()
+            self.read()
         found = compare(self.stored, self.root, there.paths)
         growing, unread = Growing(self.stored, found.kept), dict(there.errors)
         saved, cost = monotonic(), 0.0
@@ -186,7 +184,10 @@ class Index:
             self._mean_of = self.stored, mean_of(self.stored.features)
         return self._mean_of[1]
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take the index as it lies on the disk. Raises what `open` raises."""
+        if not self.file.exists():
+            raise DataError(f"{self.folder} has no index at {self.file} yet; it is built by promptlet search")
         stored = read_index(self.file)
         check_folder(stored, self.facts, self.file)
         check_backbone(stored, self.facts, self.file)

@@ -18,13 +18,15 @@ class Hit:
 @dataclass(frozen=True)
 class Results:
     """hits: the best first. images: how many were looked at. missing: images that are gone since they were
-    indexed, and would be among the hits. notes: what is to be told."""
+    indexed, and would be among the hits. notes: what is to be told. told: of how many of the hits are right,
+    in a part of a sentence, where that is known."""
 
     query: str
     hits: tuple[Hit, ...]
     images: int
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    told: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
