@@ -51,11 +51,12 @@ def classifier(tiny_backbone: Any) -> Any:
 @pytest.fixture(scope="module")
 def site(classifier: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """The example beside an export, on a free port."""
-    folder_of = pytest.importorskip("promptlet.export.folder", reason="this version makes no ONNX")
-    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxscript", reason="the export needs the extra onnx")
+    from promptlet.export.folder import export_folder
+
     root = tmp_path_factory.mktemp("site") / "browser"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("exported"))
-    folder_of.export_folder(classifier, root / "exported")
+    export_folder(classifier, root / "exported")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
