@@ -19,8 +19,9 @@ def unit(vectors: Tensor) -> Tensor:
     largest number is outside `SMALL` to `LARGE` is first multiplied by a power of two that brings this number
     to 1/2 or more, and below 1; one below 2**-126, where float32 has fewer digits, to 2**-23 or more. That is
     exact, but for numbers that are nothing beside it; other rows are multiplied by 1, so their bits do not
-    change; where it costs nothing to look, rows that are all ordinary are not multiplied at all. Very many, where no gradient is asked for, are taken some rows at a time: what is made on the way
-    is several times as large as they are.
+    change; where it costs nothing to look, rows that are all ordinary are not multiplied at all. Very many,
+    where no gradient is asked for, are taken some rows at a time: what is made on the way is several times as
+    large as they are.
     """
     parts = -(-vectors.numel() // AT_ONCE)
     if parts < 2 or vectors.requires_grad or vectors.dim() < 2:
