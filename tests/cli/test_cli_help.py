@@ -28,6 +28,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         "export",
         "inspect",
         "push",
+        "search",
         "serve",
         "serve-token",
         "methods",
