@@ -9,42 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stored_vectors import COUNT, DIM, ODD, ten_best
 
 from promptlet.errors import MissingExtraError, OptionError
-from promptlet.search.file import FEATURE, Facts, Paths, Stored
-from promptlet.search.question import Question
-from promptlet.search.ranking import all_scores, best
+from promptlet.search.file import Stored
 from promptlet.search.stores.choose import WRITERS, Store
-
-DIM, COUNT = 24, 500
-ODD = (
-    "tab\there.jpg",
-    "line\nbreak.jpg",
-    'quo"te\\back.jpg',
-    "ä/ü.jpg",
-    b"caf\xe9.jpg".decode(errors="surrogateescape"),
-)
-
-
-@pytest.fixture(scope="module")
-def stored() -> Stored:
-    draw = np.random.default_rng(0)
-    features = draw.normal(size=(COUNT, DIM))
-    features /= np.linalg.norm(features, axis=1, keepdims=True)
-    names = [*ODD, *(f"d/{i}.jpg" for i in range(COUNT - len(ODD)))]
-    stamps, contents = np.zeros((COUNT, 2), "<i8"), np.zeros((COUNT, 16), np.uint8)
-    facts = Facts("/photos", "openai/clip-vit-base-patch16", "a-b-c", "c")
-    return Stored(facts, Paths.of(names), stamps, contents, features.astype(FEATURE))
-
-
-@pytest.fixture(scope="module")
-def asked() -> np.ndarray:
-    return np.random.default_rng(1).normal(size=DIM).astype(np.float32)
-
-
-def ten_best(stored: Stored, asked: np.ndarray) -> list[int]:
-    question = Question(asked, np.zeros((0, DIM), np.float32), 100.0)
-    return best(all_scores(stored.features, question), 10).tolist()
 
 
 def test_faiss_reads_it_and_finds_the_same(stored: Stored, asked: np.ndarray, tmp_path: Path) -> None:
