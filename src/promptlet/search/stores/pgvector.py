@@ -48,7 +48,9 @@ def write_script(stored: Stored, path: Path, name: str) -> None:
     needed = stored.features.size * NUMBER_BYTES
     with whole(path, needed) as draft, draft.open("x", encoding="utf-8", newline="\n") as file:
         file.write(f"-- {len(stored):,} images by {stored.facts.backbone!a}\n")
-        file.write("\\set ON_ERROR_STOP on\n\\encoding UTF8\nBEGIN;\nCREATE EXTENSION IF NOT EXISTS vector;\n")
+        file.write(
+            "\\set ON_ERROR_STOP on\n\\encoding UTF8\nBEGIN;\nCREATE EXTENSION IF NOT EXISTS vector;\n"
+        )
         file.write(f"{_table(name, stored.dim)};\n")
         file.write(f'COPY "{name}" (id, path, embedding) FROM stdin;\n')
         for row, place, vector in _rows(stored):
