@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn_photos import COLOURS, draw
+from stored_vectors import DIM, drawn
 
 import promptlet
 from promptlet.backbones import Backbone
+from promptlet.search.file import Stored
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,14 @@ def photos(tmp_path: Path) -> Path:
         for i in range(6):
             draw(root / name / f"{i}.png", colour, 10 * number + i)
     return root
+
+
+@pytest.fixture(scope="session")
+def stored() -> Stored:
+    return drawn()
+
+
+@pytest.fixture(scope="session")
+def asked() -> np.ndarray:
+    """A direction that is looked for."""
+    return np.random.default_rng(1).normal(size=DIM).astype(np.float32)

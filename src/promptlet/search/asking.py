@@ -64,7 +64,8 @@ class _Words:
         """(n, D)."""
         if not words:
             return np.zeros((0, self._backbone.feature_dim), np.float32)
-        return self._features(words) - self.origin
+        found: np.ndarray = self._features(words) - self.origin
+        return found
 
     def _features(self, words: Sequence[str]) -> np.ndarray:
         texts = [sentence(self._template, text) for text in words]
@@ -81,7 +82,8 @@ def _images(
         return np.zeros((0, backbone.feature_dim), np.float32)
     features = encode_images(backbone, list(images), cache=cache)[0]
     rows: np.ndarray = features / np.linalg.norm(features, axis=1, keepdims=True)
-    return rows - mean
+    found: np.ndarray = rows - mean
+    return found
 
 
 def _by_file(query: Query, backbone: Backbone) -> Iterator[Asked]:

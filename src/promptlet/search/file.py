@@ -37,7 +37,7 @@ BLOCK = 1 << 16
 """Rows that are written, or looked at, at a time."""
 FEATURE = np.dtype("<f2")
 """Half the room of float32, as quick to ask: the ranking is the same but for near-ties."""
-DTYPES = {"F16": FEATURE, "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
+DTYPES: dict[str, np.dtype[Any]] = {"F16": FEATURE, "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
 AGAIN = "remove it, and it is made anew"
 
 Array = npt.NDArray[Any]
@@ -242,7 +242,7 @@ def _place(entry: Mapping[str, Any]) -> Place:
     shape = tuple(entry["shape"])
     if not all(type(side) is int and 0 <= side < sys.maxsize for side in (*shape, begin, end)):
         raise ValueError("sizes")
-    return DTYPES[entry["dtype"]], shape, begin, end
+    return DTYPES[entry["dtype"]], shape, int(begin), int(end)
 
 
 def _check_shapes(places: Mapping[str, Place]) -> None:

@@ -33,7 +33,7 @@ class Growing:
     def write(self, file: Path, facts: Facts) -> Stored:
         """Put all on the disk, in the order of their paths; what is there then. Raises OptionError."""
         old = self._stored
-        paths = [old.paths[row] for row in self._kept]
+        paths = [old.paths[int(row)] for row in self._kept]
         for portion in self._portions:
             paths += portion.paths
         order = sorted(range(len(paths)), key=lambda place: paths[place].split("/"))

@@ -28,7 +28,12 @@ class Kept:
 def default_file(folder: Path, identity: str) -> Path:
     """The index of a folder by one backbone, in the user's cache folder."""
     key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
-    return default_folder() / FOLDER / f"{key}-{identity}{SUFFIX}"
+    return indexes_folder() / f"{key}-{identity}{SUFFIX}"
+
+
+def indexes_folder() -> Path:
+    """Where they lie."""
+    return default_folder() / FOLDER
 
 
 def list_kept() -> list[Kept]:
@@ -59,5 +64,5 @@ def clear_kept() -> int:
 
 
 def _files() -> Iterator[Path]:
-    folder = default_folder() / FOLDER
+    folder = indexes_folder()
     return iter(sorted(folder.glob(f"*{SUFFIX}"))) if folder.is_dir() else iter(())

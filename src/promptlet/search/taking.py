@@ -67,4 +67,5 @@ def _portion(backbone: Backbone, folder: Path, paths: Sequence[str], cache: Feat
 def directions(features: np.ndarray, dim: int) -> np.ndarray:
     """Features (n, D) of whatever length as an index holds them: of length 1."""
     rows = features.reshape(-1, dim)
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(FEATURE)
+    found: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(FEATURE)
+    return found

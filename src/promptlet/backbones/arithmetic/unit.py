@@ -50,7 +50,7 @@ def _unit(vectors: Tensor) -> Tensor:
 def _are_ordinary(largest: Tensor) -> bool:
     """Of the largest number of each row. Not asked of other devices, which would be waited for, nor where a
     compiler writes down what is done."""
-    if largest.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if largest.device.type != "cpu" or torch.compiler.is_compiling() or torch._C._get_tracing_state():
         return False
     if not largest.numel():
         return True

@@ -26,7 +26,8 @@ class Given:
     not_words: Sequence[str]
     not_images: Sequence[Path]
     template: str | None
-    no_update: bool
+    can_be_empty: bool
+    """Whether there is something to do where nothing is looked for."""
 
     @cached_property
     def classes(self) -> tuple[ClassOf, ...]:
@@ -60,7 +61,7 @@ class Given:
                 "--not says what images shall not show; give also what they shall: --query, --prompt or "
                 "--like"
             )
-        if self.no_update:
+        if not self.can_be_empty:
             raise OptionError(
                 "--no-update leaves the index as it is, and nothing is looked for; give --query, --prompt or "
                 "--like, or leave --no-update out"

@@ -10,6 +10,7 @@ import typer
 from promptlet.cli.given.options import BACKBONES, DEFAULT_BACKBONE, allowed
 from promptlet.cli.search.asking import Given, backbone_of
 from promptlet.cli.search.checks import Form
+from promptlet.cli.search.exporting import store_of
 from promptlet.cli.search.words import how_to_go_on, tell_changes, tell_found, write_down
 from promptlet.cli.shell import Device, Dtype, Json, NoCache, bars, examples, open_cache, tell_notes
 from promptlet.cli.stopping import Interrupted
@@ -20,6 +21,7 @@ EXAMPLES = examples(
     "search photos --prompt pets.prompt:beagle --top 50 --csv",
     "search photos --like holiday.jpg --json",
     "search photos",
+    "search photos --export faiss --out photos.faiss",
 )
 MANY = "; may be given again"
 
@@ -81,21 +83,45 @@ def command(
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Instead, write the vectors for another program: faiss, qdrant, pgvector or npz.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Of --export: a file, for qdrant a folder; for pgvector also postgresql://...",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the table or collection; else photos.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over what --out names.")] = False,
     csv_: Annotated[bool, typer.Option("--csv", help="Print a table: rank,score,path.")] = False,
     json: Json = False,
 ) -> None:
     """Search a folder of photos. It is indexed once, which takes a while; what has changed since is followed.
     Without anything to look for it is indexed alone."""
     form = Form(json, csv_, page)
-    given = Given(query or [], prompt or [], like or [], not_ or [], not_like or [], template, no_update)
+    can_be_empty = export is not None or not no_update
+    given = Given(query or [], prompt or [], like or [], not_ or [], not_like or [], template, can_be_empty)
     asked = given.query()
     form.check(asked, index, top)
-    name = backbone_of(given.classes, backbone)
+    store = store_of(export, out, name, force, is_asked=asked is not None)
+    chosen = backbone_of(given.classes, backbone)
     from promptlet.backbones import load_backbone
     from promptlet.search.index import TOP, Index
 
     cache = open_cache(no_cache)
-    own = Index(folder, load_backbone(name, device, dtype), index, cache or False)
+    own = Index(folder, load_backbone(chosen, device, dtype), index, cache or False)
     changes = None
     with bars(off=json) as shown:
         try:
@@ -109,5 +135,5 @@ def command(
     tell_notes(cache)
     if changes is not None:
         tell_changes(own, changes)
-    written = write_down(found, folder, form)
+    written = write_down(found, folder, form) | ({} if store is None else {"out": store.write(own.stored)})
     tell_found(own, changes, found, form, written)

@@ -61,6 +61,8 @@ def tell_found(
         return
     if found is None:
         say(f"{index.folder}: {len(index):,} images in {index.file}")
+        for place in written.values():
+            say(f"wrote {place}")
         return
     for note in (*found.notes, *missing_in_words(found)):
         warn(f"note: {note}")

@@ -250,15 +250,21 @@ class Bank:
             _check_not_being_written(listed)
             size = listed.classes if names is None else len(names)
             try:
-                return _called(await asking.get(key, partial(self._make, name, key), size), name)
-            except UnfitError as error:
-                if name in str(error):
-                    raise
-                # it tells the name of a prompt of the same content, which is nobody else's business
-                return await asking.get((name, *key), partial(self._make, name, key), size)
+                return _called(await self._made_for(asking, name, key, size), name)
             except ChangedError:
                 await self.refresh_soon([name])
         raise _too_fast(name)
+
+    async def _made_for(self, asking: Asking[Answerer], name: str, key: Key, size: int) -> Answerer:
+        """Made once for all prompts of this content. A reason tells the name of one of them, which is nobody
+        else's business: others are told their own."""
+        work = partial(self._make, name, key)
+        try:
+            return await asking.get(key, work, size)
+        except UnfitError as error:
+            if error.prompt == name:
+                raise
+        return await asking.get((name, *key), work, size)
 
     def _make(self, name: str, key: Key) -> Answerer:
         """In a thread. Raises ChangedError where the file is another by now."""
@@ -270,14 +276,16 @@ class Bank:
         try:
             made, came_from = self._made(name, digest, file, asked, rule)
         except UnfitError as error:
+            error.prompt = name
             self._shelf.give_up(name, digest, str(error))
             raise
         except AnswerError as error:
             if asked is not None:
                 raise
-            reason = f"cannot use {name}: {error}"
-            self._shelf.give_up(name, digest, reason)
-            raise UnfitError(reason) from error
+            unfit = UnfitError(f"cannot use {name}: {error}")
+            unfit.prompt = name
+            self._shelf.give_up(name, digest, str(unfit))
+            raise unfit from error
         self._kept.put(key, made, made.nbytes)
         self._meters.made(came_from)
         self._meters.holds(self._kept.bytes)

@@ -143,7 +143,12 @@ async def _within(request: Request, seconds: float, work: Work) -> Response:
     """The body must have been read. Raises ClientDisconnect, Problem."""
     gone = asyncio.ensure_future(_gone(request))
     with Ending(seconds, lambda: _late(request, seconds)) as ending:
-        gone.add_done_callback(lambda done: done.cancelled() or ending.end(ClientDisconnect()))
+
+        def ended(done: asyncio.Future[None]) -> None:
+            if not done.cancelled():
+                ending.end(ClientDisconnect())
+
+        gone.add_done_callback(ended)
         try:
             return await work(monotonic() + seconds)
         finally:
@@ -160,5 +165,7 @@ def _late(request: Request, seconds: float) -> Problem:
 
 
 async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    """Who sends a body that nobody reads is not watched, so that none of it is held."""
+    while (message := await request.receive())["type"] != "http.disconnect":
+        if message.get("body"):
+            await asyncio.Event().wait()
