@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -171,7 +171,7 @@ class Bank:
         found = self._at_hand(name, names, rule)
         if found is not None:
             return found
-        with self._asking(tenant, 1) as asking:
+        with self._asking(tenant, [0], ()) as asking:
             return await self._answerer(asking, name, names, rule)
 
     async def answerers(
@@ -195,7 +195,7 @@ class Bank:
             else:
                 found[place] = at_hand
         if missing:
-            with self._asking(tenant, len(missing)) as asking:
+            with self._asking(tenant, missing, found) as asking:
 
                 async def fill(place: int) -> None:
                     try:
@@ -212,13 +212,15 @@ class Bank:
         return [found[place] for place in range(len(prompts))]
 
     @contextmanager
-    def _asking(self, tenant: str, prompts: int) -> Iterator[Asking[Answerer]]:
-        """One who asks for so many prompts that are not at hand."""
+    def _asking(
+        self, tenant: str, places: Sequence[int], found: Container[int]
+    ) -> Iterator[Asking[Answerer]]:
+        """One who asks for prompts that are not at hand, by their places; refused are those not found."""
         try:
-            with self._making.asking(tenant, min(prompts, AT_ONCE)) as asking:
+            with self._making.asking(tenant, min(len(places), AT_ONCE)) as asking:
                 yield asking
         except NoTurnError:
-            self._meters.class_features_refused.inc(prompts)
+            self._meters.class_features_refused.inc(sum(place not in found for place in places))
             raise
 
     def _at_hand(self, name: str, names: Names | None, rule: str | None) -> Answerer | None:
