@@ -87,7 +87,8 @@ def clear(
 
     if datasets or indexes:
         if fingerprint is not None:
-            raise OptionError("--fingerprint is of features; leave it out, or leave out the other option")
+            other = "--datasets" if datasets else "--indexes"
+            raise OptionError(f"--fingerprint is of features; leave it out, or leave out {other}")
         if datasets and indexes:
             raise OptionError("--datasets and --indexes are two things to remove; give one at a time")
         (_clear_unpacked if datasets else _clear_indexes)(json)

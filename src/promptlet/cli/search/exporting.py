@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promptlet.cli.outputs import check_folder
 from promptlet.errors import OptionError
 
 if TYPE_CHECKING:
@@ -30,4 +32,6 @@ def store_of(
 
     store = Store(kind, out, NAME if name is None else name, force)
     store.check()
+    if "://" not in out:
+        check_folder(Path(out).parent)
     return store
