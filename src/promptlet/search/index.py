@@ -19,9 +19,12 @@ from promptlet.search.file import Facts, Stored, empty, read_index
 from promptlet.search.following import compare, images_of, stamp_of
 from promptlet.search.growing import Growing
 from promptlet.search.places import default_file
+from promptlet.search.precision import telling
+from promptlet.search.precision.teaching import learn
 from promptlet.search.query import Query
+from promptlet.search.question import Question
 from promptlet.search.ranking import all_scores, best, mean_of
-from promptlet.search.results import Hit, Results
+from promptlet.search.results import Hit, Results, Told
 from promptlet.search.taking import encoded
 from promptlet.session import own_arithmetic
 
@@ -150,31 +153,71 @@ class Index:
         return Changes(len(found.kept), len(taken) - changed, changed, found.removed, unread)
 
     @own_arithmetic()
-    def search(self, query: Query | str, top: int = TOP) -> Results:
+    def search(
+        self,
+        query: Query | str,
+        top: int | None = None,
+        *,
+        precision: float | None = None,
+        taught: str | Path | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Results:
         """The images most like what a query asks for, ranked by the features of all that are indexed.
 
-        query: a `Query`, or words alone. Images that are gone since they were indexed are left out and told.
-        Raises what `Query` and prompt files raise, ImageError for an image of the query that cannot be read.
+        query: a `Query`, or words alone. top: how many, 20 for None. Images that are gone since they were
+        indexed are left out and told.
+        precision: instead, as many of the best as there can be with this share of them right, 0.9 for 90 %;
+        for a query of one class alone. taught: the images that taught its prompt, as `promptlet fit` takes
+        them; each is asked of a prompt that was not taught it (on_progress counts these trainings).
+        Raises what `Query` and prompt files raise, ImageError for an image of the query that cannot be read;
+        OptionError and DataError where a precision cannot be told.
         """
         check_number("top", top)
         asked = query if isinstance(query, Query) else Query(words=(query,))
+        telling.check(asked, precision, taught)
         ready = ask_of(asked, self.backbone, self._mean(), self.cache)
         scores = all_scores(self.stored.features, ready.question)
-        rows, gone = self._there(scores, top)
-        hits = tuple(Hit(self._path(row), float(scores[row])) for row in rows)
-        return Results(str(asked), hits, len(self), tuple(map(self._path, gone)), ready.notes)
+        if precision is None or taught is None:
+            return self._results(asked, ready.notes, scores, *self._best(scores, top or TOP))
+        known = learn(asked.classes[0], ready.question, taught, self.backbone, self.cache, on_progress)
+        judged = telling.judge(scores, known, precision, str(self.folder), str(taught))
+        rows, gone = self._there(judged.rows.tolist())
+        return self._results(asked, (*ready.notes, *judged.notes), scores, rows[:top], gone, judged.told)
 
-    def _there(self, scores: np.ndarray, top: int) -> tuple[list[int], list[int]]:
+    def question(self, query: Query | str) -> Question:
+        """What `search` ranks by, for other programs that hold the vectors: ``wanted`` is the direction in
+        which what is looked for lies."""
+        asked = query if isinstance(query, Query) else Query(words=(query,))
+        return ask_of(asked, self.backbone, self._mean(), self.cache).question
+
+    def _results(
+        self,
+        query: Query,
+        notes: tuple[str, ...],
+        scores: np.ndarray,
+        rows: list[int],
+        gone: list[int],
+        told: Told | None = None,
+    ) -> Results:
+        hits = tuple(Hit(self._path(row), float(scores[row])) for row in rows)
+        return Results(str(query), hits, len(self), tuple(map(self._path, gone)), notes, told)
+
+    def _best(self, scores: np.ndarray, top: int) -> tuple[list[int], list[int]]:
         """The best rows whose images are there, and those better than the last of them whose are not."""
         missing = 0
         while True:
             rows = best(scores, top + 2 * missing).tolist()
-            there = [row for row in rows if stamp_of(self.root / self.stored.paths[row]) is not None]
+            there, gone = self._there(rows)
             if len(there) >= top or len(rows) == len(scores):
-                there = there[:top]
-                last = rows.index(there[-1]) if len(there) == top else len(rows)
-                return there, [row for row in rows[:last] if row not in set(there)]
-            missing = max(2 * missing, len(rows) - len(there))
+                before = set(rows[: rows.index(there[top - 1])]) if len(there) >= top else set(rows)
+                return there[:top], [row for row in gone if row in before]
+            missing = max(2 * missing, len(gone))
+
+    def _there(self, rows: list[int]) -> tuple[list[int], list[int]]:
+        """Rows whose images are there, and the others."""
+        gone = [row for row in rows if stamp_of(self.root / self.stored.paths[row]) is None]
+        left_out = set(gone)
+        return [row for row in rows if row not in left_out], gone
 
     def _path(self, row: int) -> str:
         return str(self.folder / self.stored.paths[row])

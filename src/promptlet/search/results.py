@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -16,17 +16,36 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Told:
+    """asked: the share of the hits that is right, at least. threshold: the lowest score of a hit, None
+    without any. others: labelled images of other things, which tell it. best: the highest share that they
+    tell of any number of the best images, and of how many."""
+
+    asked: float
+    threshold: float | None
+    others: int
+    best: tuple[float, int]
+
+
+@dataclass(frozen=True)
 class Results:
     """hits: the best first. images: how many were looked at. missing: images that are gone since they were
-    indexed, and would be among the hits. notes: what is to be told. told: of how many of the hits are right,
-    in a part of a sentence, where that is known."""
+    indexed, and would be among the hits. notes: what is to be told. precision: where how many of the
+    hits are right was asked for; ``told`` says it in a part of a sentence."""
 
     query: str
     hits: tuple[Hit, ...]
     images: int
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    told: str = ""
+    precision: Told | None = None
+
+    @property
+    def told(self) -> str:
+        """How many of the hits are right, as far as it is known; "" where it is not."""
+        if self.precision is None or not self.hits:
+            return ""
+        return f"about {100 * self.precision.asked:g} % of them right, or more"
 
     def facts(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -38,4 +57,5 @@ class Results:
             ],
             "missing": list(self.missing),
             "notes": list(self.notes),
+            **({} if self.precision is None else {"precision": asdict(self.precision)}),
         }

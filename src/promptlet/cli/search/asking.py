@@ -82,3 +82,14 @@ def backbone_of(classes: Sequence[ClassOf], given: str | None) -> str:
                 "is searched by one backbone at a time: ask for one of the two"
             )
     return first[1].backbone
+
+
+def check_told(query: Query | None, precision: float | None, taught: Path | None) -> None:
+    """Raise OptionError for a precision that nothing can tell."""
+    if precision is None and taught is None:
+        return
+    if query is None or precision is None:
+        raise OptionError("--taught tells the precision of a class: give --prompt FILE:CLASS --precision 0.9")
+    from promptlet.search.precision.telling import check
+
+    check(query, precision, taught)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from promptlet.cli.given.options import BACKBONES, DEFAULT_BACKBONE, allowed
-from promptlet.cli.search.asking import Given, backbone_of
+from promptlet.cli.search.asking import Given, backbone_of, check_told
 from promptlet.cli.search.checks import Form
 from promptlet.cli.search.exporting import store_of
 from promptlet.cli.search.words import how_to_go_on, tell_changes, tell_found, write_down
@@ -19,6 +19,7 @@ EXAMPLES = examples(
     'search photos --query "a red bicycle"',
     'search photos --query "a vegetable" --not "a carrot" --page found.html',
     "search photos --prompt pets.prompt:beagle --top 50 --csv",
+    "search photos --prompt pets.prompt:beagle --precision 0.9 --taught pets",
     "search photos --like holiday.jpg --json",
     "search photos",
     "search photos --export faiss --out photos.faiss",
@@ -54,6 +55,20 @@ def command(
     top: Annotated[
         int | None,
         typer.Option(callback=allowed("top"), help="How many images; else 20.", show_default=False),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="Instead of --top, all that there are with this share of them right, such as 0.9: of one "
+            "--prompt, with --taught.",
+            show_default=False,
+        ),
+    ] = None,
+    taught: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA", help="The images that taught the prompt, which tell it.", show_default=False
+        ),
     ] = None,
     template: Annotated[
         str | None,
@@ -115,21 +130,29 @@ def command(
     given = Given(query or [], prompt or [], like or [], not_ or [], not_like or [], template, can_be_empty)
     asked = given.query()
     form.check(asked, index, top)
+    check_told(asked, precision, taught)
     store = store_of(export, out, name, force, is_asked=asked is not None)
     chosen = backbone_of(given.classes, backbone)
     from promptlet.backbones import load_backbone
-    from promptlet.search.index import TOP, Index
+    from promptlet.search.index import Index
 
     cache = open_cache(no_cache)
     own = Index(folder, load_backbone(chosen, device, dtype), index, cache or False)
-    changes = None
+    changes, found = None, None
     with bars(off=json) as shown:
         try:
             if no_update:
                 own.read()
             else:
                 changes = own.update(lambda done, total: shown.show("encoding", done, total))
-            found = None if asked is None else own.search(asked, top or TOP)
+            if asked is not None:
+                found = own.search(
+                    asked,
+                    top,
+                    precision=precision,
+                    taught=taught,
+                    on_progress=lambda done, total: shown.show("trainings", done, total),
+                )
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(own)) from None
     tell_notes(cache)
