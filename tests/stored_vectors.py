@@ -18,13 +18,13 @@ ODD = (
 )
 
 
-def drawn() -> Stored:
-    """An index of them."""
+def drawn(count: int = COUNT) -> Stored:
+    """An index of so many."""
     draw = np.random.default_rng(0)
-    features = draw.normal(size=(COUNT, DIM))
+    features = draw.normal(size=(count, DIM))
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-    names = [*ODD, *(f"d/{i}.jpg" for i in range(COUNT - len(ODD)))]
-    stamps, contents = np.zeros((COUNT, 2), "<i8"), np.zeros((COUNT, 16), np.uint8)
+    names = [*ODD, *(f"d/{i}.jpg" for i in range(count - len(ODD)))]
+    stamps, contents = np.zeros((count, 2), "<i8"), np.zeros((count, 16), np.uint8)
     facts = Facts("/photos", "openai/clip-vit-base-patch16", "a-b-c", "c")
     return Stored(facts, Paths.of(names), stamps, contents, features.astype(FEATURE))
 

@@ -181,3 +181,18 @@ def test_indexes_are_shown_and_removed(shell: Any, photos: Path) -> None:
     assert shell.json("cache", "show")["indexes"] == []
     assert shell.json("cache", "show")["entries"] == 12
     assert "one at a time" in shell.refuses("cache", "clear", "--indexes", "--datasets")
+
+
+def test_how_many_are_right_is_told_by_what_taught_the_prompt(shell: Any, photos: Path, prompt: Path) -> None:
+    asked = ("search", photos, "--prompt", f"{prompt}:red", "--precision", "0.5", "--taught", photos)
+    found = shell.json(*asked)
+    are_red = [Path(one["path"]).parent.name == "red" for one in found["results"]]
+    assert (sum(are_red), sum(are_red) / len(are_red) >= 0.5) == (4, True)
+    assert (found["precision"]["asked"], found["precision"]["others"]) == (0.5, 8)
+    assert "about 50 % of them right, or more" in shell.run(*asked).stdout
+    refused = shell.refuses("search", photos, "--prompt", f"{prompt}:red", "--precision", "0.5")
+    assert "--taught DATA" in refused
+    assert "--taught tells the precision" in shell.refuses("search", photos, "-q", "x", "--taught", photos)
+    assert "nothing of words" in " ".join(
+        shell.refuses("search", photos, "-q", "x", "--precision", "0.5", "--taught", photos).split()
+    )

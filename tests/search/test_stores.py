@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stored_vectors import COUNT, DIM, ODD, ten_best
+from stored_vectors import COUNT, DIM, ODD, drawn, ten_best
 
 from promptlet.errors import MissingExtraError, OptionError
 from promptlet.search.file import Stored
@@ -77,11 +77,11 @@ def test_the_script_holds_what_pgvectors_own_type_reads(stored: Stored, tmp_path
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_nothing_is_written_over_unasked(kind: str, stored: Stored, tmp_path: Path) -> None:
+def test_nothing_is_written_over_unasked(kind: str, tmp_path: Path) -> None:
     pytest.importorskip(
         {"qdrant": "qdrant_client"}.get(kind, kind) if kind in ("qdrant", "faiss") else "numpy"
     )
-    out = tmp_path / "x"
+    out, stored = tmp_path / "x", drawn(8)
     Store(kind, str(out)).write(stored)
     with pytest.raises(OptionError, match="exists already; give another name, or --force"):
         Store(kind, str(out)).write(stored)

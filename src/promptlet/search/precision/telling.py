@@ -38,7 +38,8 @@ def check(query: Query, precision: float | None, taught: str | Path | None) -> N
     if len(query.classes) != 1 or rest:
         raise OptionError(
             "how many of the hits are right is told for one class of a prompt alone: labelled images say "
-            "nothing of words and other images; ask for FILE:CLASS and nothing else, or leave the precision out"
+            "nothing of words and other images; ask for FILE:CLASS and nothing else, or leave the "
+            "precision out"
         )
     if taught is None:
         raise OptionError(
@@ -67,8 +68,8 @@ def _why_none(told: Told, images: int) -> str:
     share, count = told.best
     if not share:
         return (
-            f"no image is kept: {told.others:,} labelled images of other things tell of no number of the best "
-            f"of {images:,} images that any is right. There may be none; more labelled images tell more"
+            f"no image is kept: {told.others:,} labelled images of other things tell of no number of the "
+            f"best of {images:,} images that any is right. There may be none; more labelled images tell more"
         )
     return (
         f"no image is kept: of the {count:,} best, {told.others:,} labelled images of other things tell that "
