@@ -29,6 +29,7 @@ from benchmarks import (
 )
 from benchmarks.fit import whole as fit
 from benchmarks.many_classes import fits, sampled
+from benchmarks.search import whole as search
 from benchmarks.serve import prompts as serve_prompts
 from benchmarks.serve import throughput as serve
 from benchmarks.serve.cluster import scenes as serve_ray
@@ -49,6 +50,7 @@ BENCHMARKS = {
     "fit": fit,
     "many-classes": fits,
     "sampled-classes": sampled,
+    "search": search,
     "start": start,
     "serve": serve,
     "serve-prompts": serve_prompts,

@@ -1,0 +1,1 @@
+"""Search in photos: which scores rank best, what they cost, whether a promised precision is kept."""
