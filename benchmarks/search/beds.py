@@ -113,7 +113,8 @@ def _bed(name: str, file: Path, texts: np.ndarray, backbone: Backbone | None) ->
         labels = np.array([item.label for item in items], np.int64)
         parts.append(Part(unit(content.features[rows].astype(np.float32)), labels))
     scale = 100.0 if backbone is None else backbone.logit_scale
-    return Bed(name, split.class_names, texts, scale, *parts, backbone)
+    train, val, test = parts
+    return Bed(name, split.class_names, texts, scale, train, val, test, backbone)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

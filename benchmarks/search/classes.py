@@ -75,6 +75,7 @@ def learner(name: str, taught: tuple[int, ...], method: str) -> tuple[PromptLear
     given = bed(*name.split(" "))
     part = drawn(given, np.array(taught))
     names = [given.names[label] for label in taught]
+    assert given.backbone is not None
     classifier = PromptLearner(given.backbone, method, cache=False, verbose=False)
     classifier.fit(list(part.x), [names[label] for label in part.y])
     return classifier, classifier.class_features(names)
