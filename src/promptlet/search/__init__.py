@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from promptlet.search.index import Changes, Index
     from promptlet.search.query import ClassOf, Query
     from promptlet.search.results import Hit, Results
+    from promptlet.search.stores.choose import Store
 
 _HOMES = {
     "Changes": "promptlet.search.index",
@@ -17,9 +18,10 @@ _HOMES = {
     "Index": "promptlet.search.index",
     "Query": "promptlet.search.query",
     "Results": "promptlet.search.results",
+    "Store": "promptlet.search.stores.choose",
 }
 
-__all__ = ["Changes", "ClassOf", "Hit", "Index", "Query", "Results"]
+__all__ = ["Changes", "ClassOf", "Hit", "Index", "Query", "Results", "Store"]
 
 
 def __getattr__(name: str) -> Any:
