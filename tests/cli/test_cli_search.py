@@ -175,10 +175,13 @@ def test_vectors_for_another_program(shell: Any, photos: Path, tmp_path: Path) -
 def test_indexes_are_shown_and_removed(shell: Any, photos: Path) -> None:
     shell.run("search", photos, *ASKED)
     [one] = shell.json("cache", "show")["indexes"]
+    half = Path(one["path"]).with_name(f".{Path(one['path']).name}.0123.tmp")
+    half.write_bytes(b"left by a kill")
     assert (one["folder"], one["backbone"], one["images"]) == (str(photos.resolve()), "mini", 12)
     assert f"12 images of {photos.resolve()} by mini" in " ".join(shell.run("cache", "show").stdout.split())
     assert shell.json("cache", "clear", "--indexes")["removed"] == 1
     assert shell.json("cache", "show")["indexes"] == []
+    assert not half.exists()
     assert shell.json("cache", "show")["entries"] == 12
     assert "one at a time" in shell.refuses("cache", "clear", "--indexes", "--datasets")
 

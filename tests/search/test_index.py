@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +204,24 @@ def test_a_damaged_index_says_so(photos: Path, backbone: Backbone) -> None:
     own.stored.features[3, 2] = np.nan
     with pytest.raises(DataError, match="it is damaged; remove it"):
         own.search("red")
+
+
+KILLED = """
+import os, signal, sys
+from promptlet.search import Index, index, taking
+taking.BATCH, taking.next_size, index.ROWS = 4, lambda size, _: size, 5
+def die(done, total):
+    if done >= 12:
+        os.kill(os.getpid(), signal.SIGKILL)
+Index.build(sys.argv[1], "mini", cache=False, on_progress=die)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_costs_only_what_came_since(photos: Path, backbone: Backbone) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(photos)], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(Index.open(photos, backbone)) == 8
+    changes = Index(photos, backbone).update()
+    assert (changes.known, changes.added) == (8, 10)
+    assert not list(default_file(photos, "x").parent.glob(".*"))

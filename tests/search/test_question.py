@@ -74,6 +74,12 @@ def test_words_are_a_direction_away_from_common_words(backbone: Backbone) -> Non
     assert found.scale == backbone.logit_scale
 
 
+def test_words_that_are_too_many_are_told(backbone: Backbone) -> None:
+    ready = ask_of(Query(["cat", "word " * 300]), backbone, nothing(backbone), None)
+    assert len(ready.notes) == 1
+    assert "is longer than mini reads; its end is passed over" in ready.notes[0]
+
+
 def test_what_is_not_looked_for_is_one_of_the_others(backbone: Backbone, photos: Path) -> None:
     image = photos / "red" / "0.png"
     mean = np.full(backbone.feature_dim, 0.01, np.float32)

@@ -12,12 +12,16 @@ import torch
 from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.data import FeatureCache
+from promptlet.errors import shown
 from promptlet.features import encode_images
 from promptlet.search.classes import Asked, classes_of
 from promptlet.search.common import COMMON
 from promptlet.search.query import Query, sentence
 from promptlet.search.question import OF_IMAGE, Question
 from promptlet.session import own_arithmetic
+
+MORE = "and more"
+"""Words that change what is read of a text, unless it is cut off before them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,8 @@ def ask_of(query: Query, backbone: Backbone, mean: np.ndarray, cache: FeatureCac
         others.append(one.others - origin)
     positive = np.concatenate(wanted).mean(axis=0, dtype=np.float64).astype(np.float32)
     question = Question(positive, np.concatenate(others).astype(np.float32), backbone.logit_scale)
-    return Ready(question, tuple(note for one in taught for note in one.notes))
+    told = [note for one in taught for note in one.notes]
+    return Ready(question, (*told, *words.notes((*query.words, *query.not_words))))
 
 
 class _Words:
@@ -66,6 +71,19 @@ class _Words:
             return np.zeros((0, self._backbone.feature_dim), np.float32)
         found: np.ndarray = self._features(words) - self.origin
         return found
+
+    def notes(self, words: Sequence[str]) -> list[str]:
+        """What must be known of them."""
+        if not words:
+            return []
+        read = self._backbone.text.tokenizer.text
+        texts = {text: sentence(self._template, text) for text in words}
+        long = [text for text, whole in texts.items() if read(whole) == read(f"{whole} {MORE}")]
+        told = [
+            f"{shown(text)} is longer than {self._backbone.name} reads; its end is passed over"
+            for text in long
+        ]
+        return [*told, *self._backbone.notes((), words)]
 
     def _features(self, words: Sequence[str]) -> np.ndarray:
         texts = [sentence(self._template, text) for text in words]

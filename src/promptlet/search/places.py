@@ -52,17 +52,18 @@ def list_kept() -> list[Kept]:
 
 
 def clear_kept() -> int:
-    """Remove all; how many there were. Raises DataError where one cannot be removed."""
+    """Remove all, and what a kill left half written; how many there were. Raises DataError where one cannot be
+    removed."""
     removed = 0
-    for path in list(_files()):
+    for path in [*_files(), *_files(f".*{SUFFIX}.*.tmp")]:
         try:
             path.unlink()
         except OSError as error:
             raise DataError(f"{path} cannot be removed ({why(error)}); remove it by hand") from error
-        removed += 1
+        removed += path.suffix == SUFFIX
     return removed
 
 
-def _files() -> Iterator[Path]:
+def _files(pattern: str = f"[!.]*{SUFFIX}") -> Iterator[Path]:
     folder = indexes_folder()
-    return iter(sorted(folder.glob(f"*{SUFFIX}"))) if folder.is_dir() else iter(())
+    return iter(sorted(folder.glob(pattern))) if folder.is_dir() else iter(())
