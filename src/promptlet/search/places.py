@@ -52,8 +52,8 @@ def list_kept() -> list[Kept]:
 
 
 def clear_kept() -> int:
-    """Remove all, and what a kill left half written; how many there were. Raises DataError where one cannot be
-    removed."""
+    """Remove all, and what a kill left half written; how many there were. Raises DataError where one cannot
+    be removed."""
     removed = 0
     for path in [*_files(), *_files(f".*{SUFFIX}.*.tmp")]:
         try:
