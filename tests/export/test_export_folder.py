@@ -217,6 +217,8 @@ def test_targets_that_are_there_stay_as_they_are(made: Path, coop: PromptLearner
         export_folder("no such prompt", other, force=True)
     with pytest.raises(ExportError, match="does not exist: create it"):
         export_folder(coop, tmp_path / "none" / "out")
+    with pytest.raises(ExportError, match="cannot write /proc/out"):
+        export_folder(coop, "/proc/out")
     assert before == sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"copy", "own"}
 
@@ -338,6 +340,26 @@ def test_a_program_of_torch_holds_no_pickle_and_no_place(coop: PromptLearner, tm
         zipfile.ZipFile(tmp_path / "out" / "classifier.pt2").read("classifier/models/model.json")
     )
     assert program["graph_module"]
+
+
+@pytest.mark.slow
+def test_a_torch_that_writes_pickles_is_refused(
+    coop: PromptLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import zipfile
+
+    import torch
+
+    def older(_program: Any, path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("classifier/serialized_state_dict.pt", b"\x80\x02}.")
+
+    monkeypatch.setattr(torch.export, "save", older)
+    with pytest.raises(
+        ExportError, match="weights of a program as pickles, which may hold code; upgrade torch"
+    ):
+        export_folder(coop, tmp_path / "out", to="torch")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
