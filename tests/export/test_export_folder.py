@@ -407,6 +407,18 @@ def test_transformers_get_their_ranges_as_they_run(photos: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_halves_are_measured_too_where_images_are_given(
+    coop: PromptLearner, photos: Path, tmp_path: Path
+) -> None:
+    made = export_folder(coop, tmp_path / "out", precision="fp16", images=photos)
+    assert made.verdict is not None
+    assert (made.verdict.kind, made.verdict.images) == ("weights of 16 bits", 60)
+    assert made.verdict.agreement >= 98 and 0 < made.verdict.largest < 1e-3
+    told = open_exported(tmp_path / "out").manifest.made_with["compared on own images"]
+    assert told == f"{made.verdict} (weights of 16 bits)"
+
+
+@pytest.mark.slow
 def test_too_few_images_are_refused(coop: PromptLearner, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="15 images are too few"):
         export_folder(coop, tmp_path / "out", precision="int8", images=photos / "else")
