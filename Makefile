@@ -23,7 +23,7 @@ test: $(TESTS)  ## the tests: offline, CPU, on up to four cores
 	$(PY) -m pytest -n auto --maxprocesses 4
 
 test-slow: $(TESTS)  ## the tests that take minutes
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow -n auto --maxprocesses 2
 
 check: $(TESTS)  ## format, lint, types, import directions
 	.venv/bin/ruff format --check

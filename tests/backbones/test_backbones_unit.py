@@ -21,6 +21,24 @@ def test_ordinary_rows_keep_their_bits(rows: torch.Tensor, scale: float) -> None
     assert torch.equal(unit(rows * scale), F.normalize(rows * scale, dim=-1))
 
 
+def test_ordinary_rows_are_not_multiplied(rows: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer over HTTP waits for each of these operations."""
+    monkeypatch.setattr(torch, "exp2", lambda _: pytest.fail("they are multiplied by 1"))
+    assert torch.equal(unit(rows), F.normalize(rows, dim=-1))
+    assert unit(rows[:0]).shape == (0, 64)
+    assert unit(rows.clone().requires_grad_()).requires_grad
+
+
+def test_rows_that_are_exported_are_written_down_for_any(rows: torch.Tensor) -> None:
+    class Unit(torch.nn.Module):
+        def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+            return unit(vectors)
+
+    program = torch.export.export(Unit(), (rows,)).module()
+    odd = rows * 1e-30
+    assert torch.equal(program(odd), unit(odd)) and torch.equal(program(rows), unit(rows))
+
+
 @pytest.mark.parametrize("scale", [1e-38, 1e-30, 1e-25, 1e-20, 1e-12, 1e15, 1e19, 1e25, 1e30, 3e37])
 def test_rows_of_any_length_keep_their_direction(rows: torch.Tensor, scale: float) -> None:
     scaled = rows * scale

@@ -14,6 +14,7 @@ NOTHING = {
     "check": ("no-such-folder",),
     "fit": ("no-such-folder", "--out", "no-such-folder/a.prompt"),
     "predict": ("no-such-file", "no-such-image"),
+    "search": ("no-such-folder", "--query", "a cat"),
     "bench run": ("--datasets", "no-such-data"),
     "analyze": ("--datasets", "no-such-data"),
     "demo": ("--datasets", "no-such-data"),

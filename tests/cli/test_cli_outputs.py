@@ -31,6 +31,9 @@ WRITING = {  # with inputs that are not there: had the command looked at them fi
     "demo": ("demo", "--out"),
     "draw": ("datasets", "draw", "mini-flowers", "--out"),
     "predict": ("predict", "absent", "absent", "--out"),
+    "export": ("export", "absent", "--to", "onnx", "--out"),
+    "vectors": ("export", "absent", "--to", "vectors", "--out"),
+    "search": ("search", "absent", "--export", "npz", "--out"),
     "evaluate": ("evaluate", "absent", "absent", "--out"),
     "compare": ("compare", "absent", "--out"),
     "check": ("check", "absent", "--out"),
@@ -38,6 +41,9 @@ WRITING = {  # with inputs that are not there: had the command looked at them fi
 }
 ENDINGS = {
     "predict": ".csv",
+    "export": "",
+    "vectors": ".npz",
+    "search": ".npz",
     "evaluate": ".html",
     "compare": ".html",
     "check": ".html",

@@ -8,7 +8,7 @@ import pytest
 from hub_stand_in import READ, Hub, refusal
 from loopback import as_json
 
-from promptlet.errors import HubError, OptionError, PromptFileError
+from promptlet.errors import HubError, MissingExtraError, OptionError, PromptFileError
 from promptlet.hub import PROMPT, HubPlace, check_push, fetch, is_place, place_of, push
 
 NONE: dict[str, bytes] = {}
@@ -223,6 +223,15 @@ def test_what_is_no_prompt_file_is_refused_as_any(hub: Hub) -> None:
     hub.put("jane/pets", {PROMPT: b"\x80\x04cos\nsystem\n"})
     with pytest.raises(PromptFileError, match="cannot load"):
         PromptLearner.from_pretrained("jane/pets")
+
+
+def test_without_the_hubs_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    for act in (lambda: fetch(HubPlace("jane/pets")), lambda: check_push("jane/pets")):
+        with pytest.raises(MissingExtraError, match="pip install huggingface_hub"):
+            act()
 
 
 # -- how a place is written ---------------------------------------------------------------------------------

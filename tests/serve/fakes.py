@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +26,7 @@ from promptlet.errors import (
 from promptlet.serve.app import create_app
 from promptlet.serve.bank.answerers import FailedError
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.logs import logging_to
 from promptlet.serve.meters import Meters
 
 DIM = 4
@@ -294,3 +298,12 @@ def serve(
         answer=answer,
     )
     return Server(app, bank, encoder, meters, reasons)
+
+
+@contextmanager
+def capture_logs() -> Iterator[list[dict[str, Any]]]:
+    """The lines of the log that are written inside, once that is left."""
+    stream, lines = io.StringIO(), []  # type: ignore[var-annotated]
+    with logging_to("json", "debug", stream):
+        yield lines
+    lines += map(json.loads, stream.getvalue().splitlines())

@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from fakes import DIM, Caller, Tokens, image, serve
+from fakes import DIM, Caller, Tokens, capture_logs, image, serve
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
-from structlog.testing import capture_logs
 from test_serve_problems import check
 
 from promptlet.serve.app import OPEN
@@ -180,7 +179,7 @@ def test_what_machines_ask_every_second_is_told_when_it_goes_wrong() -> None:
         client.get("/readyz")
         server.reasons.append("it ends")
         client.get("/readyz")
-    assert [(line["log_level"], line["status"]) for line in lines] == [("debug", 200), ("info", 503)]
+    assert [(line["level"], line["status"]) for line in lines] == [("debug", 200), ("info", 503)]
 
 
 # -- life --------------------------------------------------------------------------------------------

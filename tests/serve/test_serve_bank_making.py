@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from promptlet.serve.bank import bank as bank_module
 from promptlet.serve.bank.answerers import FailedError, held_bytes
 from promptlet.serve.bank.bank import THREADS_OF_TENANT
 from promptlet.serve.bank.disk import text_identity
+from promptlet.serve.bank.listing import UnfitError
 from promptlet.serve.meters import FEATURE_SOURCES, Meters
 
 NEW = ("a boat", "a tree")
@@ -282,6 +284,23 @@ def test_prompts_of_the_same_content_share_what_was_made(tiny_backbone: Any, tmp
     a, b = run(bank_of(tmp_path, tiny_backbone).answerers(["a", "b"]))
     assert isinstance(a, Answerer) and isinstance(b, Answerer)
     assert (a.prompt, b.prompt) == ("a", "b") and a.digest == b.digest and a.matrix is b.matrix
+
+
+def test_a_reason_tells_no_name_of_another_prompt_of_the_same_content(
+    tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, names = dumps(drawn(tiny_backbone, 1)), ["globex-pets", "pets"]
+    for name in names:
+        place(tmp_path, name, data)
+    bank = bank_of(tmp_path, tiny_backbone)
+
+    def unfit(file: Any, name: str) -> Any:
+        time.sleep(0.2)  # the other one joins
+        raise UnfitError(f"cannot use {name}: it is odd")
+
+    monkeypatch.setattr(bank._gate, "open", unfit)
+    found = run(bank.answerers(names))
+    assert [str(one) for one in found] == [f"cannot use {name}: it is odd" for name in names]
 
 
 def test_many_prompts_each_with_what_is_wrong_with_it(tiny_backbone: Any, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from promptlet.serve.http import limits
 from promptlet.serve.http.limits import BodyLimit, BodyTime, CutOff, HeldBytes, Hosts, RequestId
+from promptlet.serve.http.shared import answering
 from promptlet.serve.settings import ServeSettings
 
 Headers = list[tuple[bytes, bytes]]
@@ -358,3 +361,32 @@ def test_a_layer_says_nothing_of_what_was_sent(caplog: pytest.LogCaptureFixture)
     head = [(b"authorization", b"Bearer " + secret), (b"content-length", b"x" + secret)]
     client = Client(secret * 100, headers=head).ask(BodyLimit(App(), 100, HeldBytes(1000)))
     assert "sssss" not in caplog.text and "sssss" not in str(client.answers)
+
+
+def test_a_body_that_nobody_reads_is_not_held() -> None:
+    """While an answer is waited for, it is looked whether the client goes away; that reads no body."""
+    held: list[int] = []
+    limit = BodyLimit(_slow_answer, 10**6, HeldBytes(10**6, held.append))
+
+    async def receive() -> Any:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
+
+    async def send(message: Any) -> None:
+        pass
+
+    scope = {"type": "http", "headers": [], "method": "GET", "path": "/", "query_string": b""}
+    asyncio.run(limit(scope, receive, send))
+    assert max(held, default=0) <= 1000 and (not held or held[-1] == 0)
+
+
+async def _slow_answer(scope: Any, receive: Any, send: Any) -> None:
+    async def work(until: float) -> Response:
+        await asyncio.sleep(0.1)
+        return Response(b"")
+
+    async def endpoint(request: Request) -> Any:
+        return work
+
+    request = Request(scope, receive)
+    await (await answering(endpoint, 5.0)(request))(scope, receive, send)

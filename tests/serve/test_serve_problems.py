@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import CRASH, Server, image, serve
+from fakes import CRASH, Server, capture_logs, image, serve
 from starlette.testclient import TestClient
-from structlog.testing import capture_logs
 
 from promptlet.characters import markdown_row
 from promptlet.errors import (
@@ -149,7 +148,7 @@ def test_a_mistake_of_the_server_is_logged_and_not_told(client: TestClient, serv
     check(answer, "internal")
     assert "secret" not in answer.text and "RuntimeError" not in answer.text
     failed, told = lines
-    assert failed["event"] == "a request failed" and failed["log_level"] == "error" and failed["exc_info"]
+    assert failed["event"] == "a request failed" and failed["level"] == "error" and failed["exception"]
     assert told["status"] == 500 and told["route"] == "/v1/predict"
     assert b'route="/v1/predict",status="500"} 1.0' in server.meters.text()
     fine = client.post("/v1/predict?prompts=pets", content=image(), headers={"Content-Type": "image/png"})

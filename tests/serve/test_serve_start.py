@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import structlog
 
 from promptlet.errors import BackboneError, OptionError, ServiceError
 from promptlet.promptfile import PromptFile, dumps
@@ -437,7 +436,8 @@ def test_the_log_of_a_session_holds_no_token_and_no_image(world: World, tmp_path
 def test_lines_are_one_each_whatever_stands_in_them(form: str) -> None:
     stream = io.StringIO()
     with logging_to(form, "info", stream):
-        structlog.get_logger("promptlet.serve").info("x", a="one\ntwo\x1b[2J", b=b"bytes", c=3, d="y" * 5000)
+        facts = {"a": "one\ntwo\x1b[2J", "b": b"bytes", "c": 3, "d": "y" * 5000}
+        logging.getLogger("promptlet.serve").info("x", extra=facts)
         logging.getLogger("promptlet.serve.bank").info("of %s", "pl_abcd_secret")
         logging.getLogger("promptlet.serve").debug("not this")
         logging.getLogger("other").info("nor this")
@@ -468,7 +468,7 @@ def test_an_error_is_logged_with_its_place_and_loggers_are_put_back() -> None:
             try:
                 raise ValueError("pl_abcd_secret")
             except ValueError:
-                structlog.get_logger("promptlet.serve").exception("failed")
+                logging.getLogger("promptlet.serve").exception("failed")
         assert "ValueError: pl_***" in stream.getvalue() and "test_serve_start.py" in stream.getvalue()
     assert before == (root.level, root.handlers[:], logging.getLogger("promptlet.serve").propagate)
 

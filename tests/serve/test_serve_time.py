@@ -8,8 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes import Server, Tokens, digest_of, image, serve
-from structlog.testing import capture_logs
+from fakes import Server, Tokens, capture_logs, digest_of, image, serve
 from test_serve_app import RAW, ROUTES
 from test_serve_problems import check
 

@@ -33,7 +33,9 @@ class Loading(Loader):
         state: dict[str, Any] = {"lock": threading.Lock(), "active": Counter(), "most": Counter(), "begun": 0}
         self.__dict__ |= state | {"go_on": threading.Event()}
 
-    def chunks(self, address: str, stop: Stop | None = None) -> Generator[bytes, None, None]:
+    def chunks(
+        self, address: str, stop: Stop | None = None, seconds: float | None = None
+    ) -> Generator[bytes, None, None]:
         own: Any = self.__dict__
         who = address.split("/")[2]
         with own["lock"]:

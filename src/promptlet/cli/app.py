@@ -17,6 +17,7 @@ from promptlet.cli.export import command as export
 from promptlet.cli.fit import command as fit
 from promptlet.cli.given.own_methods import import_methods
 from promptlet.cli.predict import command as predict
+from promptlet.cli.search import command as search
 from promptlet.cli.serve import command as serve
 from promptlet.cli.serve import token as serve_token
 
@@ -62,6 +63,7 @@ def _root(
 app.command("demo", epilog=demo.EXAMPLES)(demo.command)
 app.command("fit", epilog=fit.EXAMPLES)(fit.command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.command)
+app.command("search", epilog=search.EXAMPLES)(search.command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.command)
 app.command("check", epilog=check.EXAMPLES)(check.command)

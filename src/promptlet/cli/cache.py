@@ -1,4 +1,4 @@
-"""`promptlet cache`: the image features and unpacked images kept on this machine."""
+"""`promptlet cache`: the image features, indexes and unpacked images kept on this machine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from promptlet.cli.shell import Json, emit_json, examples, say, tell_notes
 
 app = typer.Typer(
     cls=Suggesting,
-    help="The image features kept on this machine, so that no view of an image is encoded twice, and images "
-    "unpacked from Hugging Face data sets.",
+    help="The image features kept on this machine, so that no view of an image is encoded twice, indexes of "
+    "folders that were searched, and images unpacked from Hugging Face data sets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-CLEAR = examples("cache clear", "cache clear --fingerprint 1a2b3c4d5e6f", "cache clear --datasets")
+CLEAR = examples(
+    "cache clear",
+    "cache clear --fingerprint 1a2b3c4d5e6f",
+    "cache clear --datasets",
+    "cache clear --indexes",
+)
 
 
 @app.callback(epilog=examples("cache show", "cache clear"))
@@ -30,8 +35,9 @@ def show(json: Json = False) -> None:
     """Show where the cache is, how large it is, and how many features of which backbones it holds."""
     from promptlet.data import FeatureCache
     from promptlet.data.hugging_face.unpacked import list_unpacked
+    from promptlet.search.places import list_kept
 
-    cache, unpacked = FeatureCache(), list_unpacked()
+    cache, unpacked, indexes = FeatureCache(), list_unpacked(), list_kept()
     stats = cache.stats()
     tell_notes(cache)
     if json:
@@ -42,12 +48,18 @@ def show(json: Json = False) -> None:
                 "bytes": stats.bytes,
                 "by_fingerprint": stats.by_fingerprint,
                 "datasets": [{**asdict(one), "path": str(one.path)} for one in unpacked],
+                "indexes": [{**asdict(one), "path": str(one.path)} for one in indexes],
             }
         )
         return
     say(f"{stats.path}: {stats.entries:,} features, {stats.bytes:,} bytes")
     for fingerprint, entries in stats.by_fingerprint.items():
         say(f"  image tower {fingerprint}: {entries:,}")
+    for index in indexes:
+        say(
+            f"{index.path}: {index.images:,} images of {index.folder} by {index.backbone}, "
+            f"{index.bytes:,} bytes"
+        )
     for one in unpacked:
         say(f"{one.path}: {one.images:,} images of {one.source}, {one.bytes:,} bytes")
     say("PROMPTLET_CACHE=FOLDER puts it elsewhere.")
@@ -62,6 +74,9 @@ def clear(
     datasets: Annotated[
         bool, typer.Option("--datasets", help="Instead, the images unpacked from Hugging Face data sets.")
     ] = False,
+    indexes: Annotated[
+        bool, typer.Option("--indexes", help="Instead, the indexes of folders that were searched.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Remove all features and what was found out of models and this machine, or the features of one backbone.
@@ -70,10 +85,13 @@ def clear(
     from promptlet.data.cache.agreed import forget
     from promptlet.errors import OptionError, check_option
 
-    if datasets:
+    if datasets or indexes:
         if fingerprint is not None:
-            raise OptionError("--fingerprint is of features; leave it out, or leave out --datasets")
-        _clear_unpacked(json)
+            other = "--datasets" if datasets else "--indexes"
+            raise OptionError(f"--fingerprint is of features; leave it out, or leave out {other}")
+        if datasets and indexes:
+            raise OptionError("--datasets and --indexes are two things to remove; give one at a time")
+        (_clear_unpacked if datasets else _clear_indexes)(json)
         return
 
     cache = FeatureCache()
@@ -103,3 +121,13 @@ def _clear_unpacked(json: bool) -> None:
         emit_json({"removed": removed, "path": str(datasets_folder())})
     else:
         say(f"removed {removed:,} unpacked images from {datasets_folder()}")
+
+
+def _clear_indexes(json: bool) -> None:
+    from promptlet.search.places import clear_kept, indexes_folder
+
+    removed = clear_kept()
+    if json:
+        emit_json({"removed": removed, "path": str(indexes_folder())})
+    else:
+        say(f"removed {removed:,} indexes from {indexes_folder()}")

@@ -29,11 +29,11 @@ def check_file(path: Path, option: str = "--out", make_folders: bool = False) ->
     _check_room(path, option, path.parent)
 
 
-def check_page(path: Path) -> None:
+def check_page(path: Path, option: str = "--out") -> None:
     """A page can be written to ``path``, whose name says that it is one. Raises OptionError."""
     if path.suffix.lower() not in PAGES:
-        raise OptionError(f"--out {path}: the page is HTML; give a name that ends in .html")
-    check_file(path)
+        raise OptionError(f"{option} {path}: the page is HTML; give a name that ends in .html")
+    check_file(path, option)
 
 
 def write_page(path: Path, html: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from promptlet.errors import HubError
 from promptlet.hub.places import PROMPT, HubPlace
-from promptlet.hub.refusals import refusing, unreachable
+from promptlet.hub.refusals import need_library, refusing, unreachable
 from promptlet.promptfile.container import MAX_FILE_BYTES
 
 Token = str | bool | None
@@ -33,6 +33,7 @@ def fetch(place: HubPlace, token: Token = None) -> Fetched:
     A commit that is cached needs no network. Of a branch or tag, the hub is asked; where it cannot be, the
     version of last time is taken, and the note says so.
     """
+    need_library()
     from huggingface_hub import constants
 
     known = _cached(place)

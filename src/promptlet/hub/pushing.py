@@ -12,7 +12,7 @@ from promptlet.hub.card import check_license, front_matter, is_own_card
 from promptlet.hub.fetching import TIMEOUT, Token
 from promptlet.hub.folder import CARD
 from promptlet.hub.places import PROMPT, HubPlace, checked_id
-from promptlet.hub.refusals import LOG_IN, refusing, status_of
+from promptlet.hub.refusals import LOG_IN, need_library, refusing, status_of
 
 MESSAGE = "A prompt of Promptlet"
 WRITERS = ("admin", "write", "contributor")
@@ -38,6 +38,7 @@ def check_push(hub_id: str, token: Token = None, license: str | None = None) -> 
     The licence that the card will have: the one given, or else that of the card that is there. Raises
     OptionError, HubError.
     """
+    need_library()
     from huggingface_hub import constants
 
     place = HubPlace(checked_id(hub_id))

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from promptlet.errors import HubError, PromptletError
+from promptlet.errors import HubError, MissingExtraError, PromptletError
 from promptlet.hub.places import HubPlace
 from promptlet.hub.quiet import quiet
 
 LOG_IN = "log in (hf auth login), or set HF_TOKEN"
 AGAIN_LATER = (408, 425, 429)
 """Answers that say nothing of what was asked."""
+
+
+def need_library() -> None:
+    """Raise MissingExtraError where the hub's library is not here: transformers brings it, and torch-less
+    machines have neither."""
+    try:
+        import huggingface_hub  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            "the hub is asked by the package huggingface_hub: pip install huggingface_hub"
+        ) from error
 
 
 @contextmanager

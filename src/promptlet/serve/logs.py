@@ -6,24 +6,27 @@ it. What looks like a token all the same, such as in a path, is masked.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
 from typing import IO, Any, Final
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from promptlet.characters import visible
 
-_TOKEN: Final = re.compile(r"pl_[0-9A-Za-z]+_[0-9A-Za-z]+")
 OURS: Final = "promptlet.serve"
 THEIRS: Final = "uvicorn.error"
 """uvicorn's own words of its start and of malformed requests are no lines of ours; its errors are."""
-_FIRST: Final = ("timestamp", "level", "event")
+REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
+"""Of the request that is answered: it stands in each line that comes of it."""
+_TOKEN: Final = re.compile(r"pl_[0-9A-Za-z]+_[0-9A-Za-z]+")
 _LONGEST: Final = 2000
+_OWN: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"})
+"""What every record has; what else it has is told: a logger's ``extra``. Colours are of uvicorn."""
 
 
 @contextmanager
@@ -35,33 +38,9 @@ def logging_to(form: str, level: str, stream: IO[str] | None = None) -> Iterator
     end.
     """
     out = stream or sys.stderr
-    is_console = form == "console" or (form == "auto" and out is not None and out.isatty())
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _safe,
-    ]
-    last: Processor = _line if is_console else structlog.processors.JSONRenderer(default=str)
     handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
+    is_console = form == "console" or (form == "auto" and out is not None and out.isatty())
+    handler.setFormatter(_Lines(is_console))
     levels = {
         OURS: level.upper(),
         THEIRS: "DEBUG" if level == "debug" else "ERROR",
@@ -81,7 +60,6 @@ def logging_to(form: str, level: str, stream: IO[str] | None = None) -> Iterator
         for name, (old, handlers, propagate) in before.items():
             loggers[name].setLevel(old)
             loggers[name].handlers, loggers[name].propagate = handlers, propagate
-        structlog.reset_defaults()
 
 
 def flush() -> None:
@@ -90,25 +68,44 @@ def flush() -> None:
         handler.flush()
 
 
-def _safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Whatever somebody gave: on one line, not endless, without tokens. What happened comes first."""
-    event.pop("color_message", None)  # of uvicorn, the same with colours
-    event = {**{key: event[key] for key in _FIRST if key in event}, **event}
-    for key, value in event.items():
-        if isinstance(value, str):
-            text = value if len(value) <= _LONGEST or key == "exception" else f"{value[:_LONGEST]}..."
-            if "pl_" in text:
-                text = _TOKEN.sub("pl_***", text)
-            event[key] = text if key == "exception" else visible(text)
-        elif isinstance(value, bytes | bytearray | memoryview):
-            event[key] = f"{len(value):,} bytes"
-    return event
+class _Lines(logging.Formatter):
+    """A record on one line: when, how grave, what happened, and what belongs to it."""
+
+    def __init__(self, is_console: bool) -> None:
+        super().__init__()
+        self._is_console = is_console
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As `logging` calls it."""
+        when = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="microseconds")
+        told: dict[str, Any] = {
+            "timestamp": when.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        if request_id := REQUEST_ID.get():
+            told["request_id"] = request_id
+        told |= {key: value for key, value in vars(record).items() if key not in _OWN and key[0] != "_"}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        told = {key: _safe(value, key == "exception") for key, value in told.items()}
+        return _for_people(told) if self._is_console else json.dumps(told, default=str)
 
 
-def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """For people: time, level, what happened, and what belongs to it."""
-    told: dict[str, Any] = dict(event)
-    when, level = told.pop("timestamp", ""), told.pop("level", "")
-    what, trace = told.pop("event", ""), told.pop("exception", None)
+def _safe(value: Any, is_long: bool) -> Any:
+    """Whatever somebody gave: on one line, not endless, without tokens. is_long: of several lines."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{len(value):,} bytes"
+    if not isinstance(value, str):
+        return value
+    text = value if is_long or len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
+    if "pl_" in text:
+        text = _TOKEN.sub("pl_***", text)
+    return text if is_long else visible(text)
+
+
+def _for_people(told: dict[str, Any]) -> str:
+    when, level, what = (told.pop(key) for key in ("timestamp", "level", "event"))
+    trace = told.pop("exception", None)
     facts = "".join(f" {key}={value}" for key, value in told.items())
     return f"{when[11:19]} {level:<8} {what}{facts}" + (f"\n{trace}" if trace else "")

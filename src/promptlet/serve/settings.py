@@ -59,7 +59,9 @@ class ServeSettings(BaseSettings):
 
     max_body_bytes: Size = Field(64 * MIB, ge=1024, description="Largest body of a request.")
     max_held_bytes: Size = Field(
-        512 * MIB, ge=1024, description="Bodies of all requests together; more is answered by 503."
+        512 * MIB,
+        ge=1024,
+        description="Bodies of all requests, and images loaded for them; more is answered by 503.",
     )
     max_images: int = Field(128, ge=1, le=100_000, description="Images in a request.")
     max_prompts: int = Field(10_000, ge=1, le=1_000_000, description="Prompts in a request.")
@@ -87,7 +89,7 @@ class ServeSettings(BaseSettings):
         5.0,
         gt=0,
         le=3600,
-        description="Longest wait of a request's images or class features for their turn; else 503.",
+        description="Longest wait for the turn of images, of class features and of addresses; else 503.",
     )
     request_seconds: float = Field(
         60.0, gt=0, le=86_400, description="Longest time that a request is worked on."

@@ -71,9 +71,13 @@ class Loader:
         except OSError as error:
             raise ImageError(f"{address}: cannot be written to {file.parent} ({why(error)})") from error
 
-    def chunks(self, address: str, stop: Stop | None = None) -> Generator[bytes, None, None]:
-        """What lies at ``address``, as it comes, and whole only where no ImageError with a reason follows."""
-        until = monotonic() + self.seconds
+    def chunks(
+        self, address: str, stop: Stop | None = None, seconds: float | None = None
+    ) -> Generator[bytes, None, None]:
+        """What lies at ``address``, as it comes, and whole only where no ImageError with a reason follows.
+        seconds: for it, where that is less than the loader's own."""
+        seconds = self.seconds if seconds is None else min(self.seconds, seconds)
+        until = monotonic() + seconds
         stop = stop or Stop()
         place = address
         try:
@@ -88,7 +92,7 @@ class Loader:
             raise ImageError(f"{address}: {error}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = monotonic() >= until
-            reason = f"it took more than {self.seconds:g} s" if late else f"{_kind(error)}{why(error)}"
+            reason = f"it took more than {seconds:.3g} s" if late else f"{_kind(error)}{why(error)}"
             raise ImageError(f"{address}: cannot be loaded ({reason}); try again, or leave it out") from error
         raise ImageError(f"{address}: leads to other addresses more than {REDIRECTS} times; leave it out")
 

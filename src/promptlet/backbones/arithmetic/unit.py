@@ -19,8 +19,9 @@ def unit(vectors: Tensor) -> Tensor:
     largest number is outside `SMALL` to `LARGE` is first multiplied by a power of two that brings this number
     to 1/2 or more, and below 1; one below 2**-126, where float32 has fewer digits, to 2**-23 or more. That is
     exact, but for numbers that are nothing beside it; other rows are multiplied by 1, so their bits do not
-    change. Very many, where no gradient is asked for, are taken some rows at a time: what is made on the way
-    is several times as large as they are.
+    change; where it costs nothing to look, rows that are all ordinary are not multiplied at all. Very many,
+    where no gradient is asked for, are taken some rows at a time: what is made on the way is several times as
+    large as they are.
     """
     parts = -(-vectors.numel() // AT_ONCE)
     if parts < 2 or vectors.requires_grad or vectors.dim() < 2:
@@ -34,11 +35,24 @@ def unit(vectors: Tensor) -> Tensor:
 
 def _unit(vectors: Tensor) -> Tensor:
     numbers = vectors.float()
+    largest = numbers.detach().abs().amax(-1, keepdim=True)
+    if _are_ordinary(largest):
+        return F.normalize(numbers, dim=-1)
     with torch.no_grad():
-        largest = numbers.abs().amax(-1, keepdim=True)
         exponent = (largest.view(torch.int32) >> 23 & 255) - 126  # as frexp's, which Apple's devices lack
         odd = ((largest < SMALL) | (largest > LARGE)) & torch.isfinite(largest) & (largest > 0)
         power = torch.where(odd, -exponent, torch.zeros_like(exponent)).float()
         half = (power / 2).trunc()  # one power of two alone may be too large for float32
         first, second = torch.exp2(half), torch.exp2(power - half)
     return F.normalize(numbers * first * second, dim=-1)
+
+
+def _are_ordinary(largest: Tensor) -> bool:
+    """Of the largest number of each row. Not asked of other devices, which would be waited for, nor where a
+    compiler writes down what is done."""
+    if largest.device.type != "cpu" or torch.compiler.is_compiling() or torch._C._get_tracing_state():
+        return False
+    if not largest.numel():
+        return True
+    least, most = largest.aminmax()
+    return bool(least >= SMALL) and bool(most <= LARGE)

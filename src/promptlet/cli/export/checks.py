@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from promptlet.cli.outputs import check_file, check_folder
 from promptlet.errors import OptionError, check_option
 
 KINDS = ("vectors", "onnx", "torch", "openvino")
@@ -46,6 +47,14 @@ class Asked:
         elif self.least_agreement is not None and self.images is None:
             raise OptionError("--least-agreement is about --images; give both, or neither")
         return kind, self.file, self.out
+
+
+def check_place(kind: str, target: Path) -> None:
+    """It can be written there; whether something is there already is told by who writes it."""
+    if kind == "vectors":
+        check_file(target)
+    elif target.parent.is_dir():
+        check_folder(target.parent)
 
 
 def check_folder_alone(folder: Path, asked: Asked) -> None:

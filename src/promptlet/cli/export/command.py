@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.export.checks import Asked, check_folder_alone
+from promptlet.cli.export.checks import Asked, check_folder_alone, check_place
 from promptlet.cli.export.words import (
     facts_of_check,
     facts_of_folder,
@@ -96,6 +96,7 @@ def command(
         _check(check, json)
         return
     kind, given, target = asked.checked()
+    check_place(kind, target)
     check_rule_of_names(new_names)
     prompt = read_prompt(given, backbone)
     check_names(prompt, given, names)

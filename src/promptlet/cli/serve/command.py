@@ -26,7 +26,6 @@ NEEDED = {
     "python_multipart": "python-multipart",
     "prometheus_client": "prometheus-client",
     "pydantic_settings": "pydantic-settings",
-    "structlog": "structlog",
     "watchfiles": "watchfiles",
     "fsspec": "fsspec",
 }

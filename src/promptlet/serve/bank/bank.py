@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -171,7 +171,7 @@ class Bank:
         found = self._at_hand(name, names, rule)
         if found is not None:
             return found
-        with self._asking(tenant, 1) as asking:
+        with self._asking(tenant, [0], ()) as asking:
             return await self._answerer(asking, name, names, rule)
 
     async def answerers(
@@ -195,7 +195,7 @@ class Bank:
             else:
                 found[place] = at_hand
         if missing:
-            with self._asking(tenant, len(missing)) as asking:
+            with self._asking(tenant, missing, found) as asking:
 
                 async def fill(place: int) -> None:
                     try:
@@ -212,13 +212,15 @@ class Bank:
         return [found[place] for place in range(len(prompts))]
 
     @contextmanager
-    def _asking(self, tenant: str, prompts: int) -> Iterator[Asking[Answerer]]:
-        """One who asks for so many prompts that are not at hand."""
+    def _asking(
+        self, tenant: str, places: Sequence[int], found: Container[int]
+    ) -> Iterator[Asking[Answerer]]:
+        """One who asks for prompts that are not at hand, by their places; refused are those not found."""
         try:
-            with self._making.asking(tenant, min(prompts, AT_ONCE)) as asking:
+            with self._making.asking(tenant, min(len(places), AT_ONCE)) as asking:
                 yield asking
         except NoTurnError:
-            self._meters.class_features_refused.inc(prompts)
+            self._meters.class_features_refused.inc(sum(place not in found for place in places))
             raise
 
     def _at_hand(self, name: str, names: Names | None, rule: str | None) -> Answerer | None:
@@ -250,15 +252,21 @@ class Bank:
             _check_not_being_written(listed)
             size = listed.classes if names is None else len(names)
             try:
-                return _called(await asking.get(key, partial(self._make, name, key), size), name)
-            except UnfitError as error:
-                if name in str(error):
-                    raise
-                # it tells the name of a prompt of the same content, which is nobody else's business
-                return await asking.get((name, *key), partial(self._make, name, key), size)
+                return _called(await self._made_for(asking, name, key, size), name)
             except ChangedError:
                 await self.refresh_soon([name])
         raise _too_fast(name)
+
+    async def _made_for(self, asking: Asking[Answerer], name: str, key: Key, size: int) -> Answerer:
+        """Made once for all prompts of this content. A reason tells the name of one of them, which is nobody
+        else's business: others are told their own."""
+        work = partial(self._make, name, key)
+        try:
+            return await asking.get(key, work, size)
+        except UnfitError as error:
+            if error.prompt == name:
+                raise
+        return await asking.get((name, *key), work, size)
 
     def _make(self, name: str, key: Key) -> Answerer:
         """In a thread. Raises ChangedError where the file is another by now."""
@@ -270,14 +278,16 @@ class Bank:
         try:
             made, came_from = self._made(name, digest, file, asked, rule)
         except UnfitError as error:
+            error.prompt = name
             self._shelf.give_up(name, digest, str(error))
             raise
         except AnswerError as error:
             if asked is not None:
                 raise
-            reason = f"cannot use {name}: {error}"
-            self._shelf.give_up(name, digest, reason)
-            raise UnfitError(reason) from error
+            unfit = UnfitError(f"cannot use {name}: {error}")
+            unfit.prompt = name
+            self._shelf.give_up(name, digest, str(unfit))
+            raise unfit from error
         self._kept.put(key, made, made.nbytes)
         self._meters.made(came_from)
         self._meters.holds(self._kept.bytes)

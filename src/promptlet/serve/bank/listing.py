@@ -59,7 +59,9 @@ class Entry:
 
 
 class UnfitError(PromptFileError):
-    """A sound prompt file that cannot be served here."""
+    """A sound prompt file that cannot be served here. prompt: whose name it tells."""
+
+    prompt = ""
 
 
 def digest_of(data: bytes) -> str:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import threading
 from collections.abc import Callable, Collection
+from random import Random
+from time import monotonic
 from typing import Final
 
-import anyio
-import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from promptlet.serve.http.ending import Ending
 from promptlet.serve.http.exchange import DISCONNECT, Exchange
 from promptlet.serve.http.problems import Problem, busy
+from promptlet.serve.logs import REQUEST_ID
 from promptlet.serve.settings import ServeSettings
 from promptlet.serve.turns.room import Room
 
+_chance: Final = Random()
+"""Of ids, which are no secrets: the system is not asked for each."""
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,100}")
 _DIGITS: Final = re.compile(rb"\d{1,18}")
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?", re.ASCII)
@@ -167,7 +170,7 @@ class BodyTime:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, send)
-        until = anyio.current_time() + self.seconds
+        until = monotonic() + self.seconds
         is_whole = False
 
         async def timed() -> Message:
@@ -176,18 +179,20 @@ class BodyTime:
                 return dict(DISCONNECT)
             if is_whole:
                 return await receive()
-            with anyio.move_on_after(until - anyio.current_time()):
-                message = await receive()
-                is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
-                return message
-            return await exchange.refuse(
-                Problem(
-                    "body-too-slow",
-                    f"A body must be here within {self.seconds:g} seconds; send less in a request.",
-                )
-            )
+            try:
+                with Ending(until - monotonic(), self._too_slow):
+                    message = await receive()
+            except Problem as problem:
+                return await exchange.refuse(problem)
+            is_whole = message["type"] == "http.disconnect" or not message.get("more_body", False)
+            return message
 
         await exchange.run(self.app, timed)
+
+    def _too_slow(self) -> Problem:
+        return Problem(
+            "body-too-slow", f"A body must be here within {self.seconds:g} seconds; send less in a request."
+        )
 
 
 class Hosts:
@@ -238,7 +243,7 @@ class RequestId:
             return
         given = [value for name, value in scope["headers"] if name == b"x-request-id"]
         is_sane = len(given) == 1 and _SANE_ID.fullmatch(given[0]) is not None
-        request_id = given[0].decode("ascii") if is_sane else secrets.token_hex(8)
+        request_id = given[0].decode("ascii") if is_sane else f"{_chance.getrandbits(64):016x}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def named(message: Message) -> None:
@@ -247,8 +252,11 @@ class RequestId:
                 message = {**message, "headers": headers}
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        before = REQUEST_ID.set(request_id)
+        try:
             await self.app(scope, receive, named)
+        finally:
+            REQUEST_ID.reset(before)
 
 
 class CutOff:

@@ -119,7 +119,7 @@ _ALL: Final = (
         "broken-prompt",
         409,
         "This prompt is not served",
-        "Its file is damaged, made for another backbone, of a method that is not served, or being written. "
+        "Its file is damaged, made for another backbone, or of a method that is not served. "
         "The detail says which.",
     ),
     Kind(
@@ -196,7 +196,7 @@ _ALL: Final = (
         "busy",
         503,
         "More is asked than can be answered now",
-        "Nothing was begun. Ask again after `Retry-After` seconds.",
+        "There is no room, or no turn in time. Nothing is answered; ask again after `Retry-After` seconds.",
     ),
     Kind(
         "late",

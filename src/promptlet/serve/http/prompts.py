@@ -179,8 +179,14 @@ class Prompts:
         """One change after the other. One that has begun is finished, also where nobody waits any more."""
         await self._changing.acquire()
         task = asyncio.ensure_future(change())
-        task.add_done_callback(lambda _: self._changing.release())
+        task.add_done_callback(self._changed)
         return await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Future[Response]) -> None:
+        """What failed for somebody who has gone away is nobody's business."""
+        self._changing.release()
+        if not task.cancelled():
+            task.exception()
 
     def _named(self, request: Request, caller: Caller) -> Listed:
         return self.shared.prompt(caller, request.path_params["name"])

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from promptlet.characters import visible
 from promptlet.serve.http.bodies import Limits
+from promptlet.serve.http.ending import Ending
 from promptlet.serve.http.problems import Problem, busy
 
 if TYPE_CHECKING:
@@ -140,28 +141,31 @@ def answering(endpoint: Endpoint, seconds: float) -> Callable[[Request], Corouti
 
 async def _within(request: Request, seconds: float, work: Work) -> Response:
     """The body must have been read. Raises ClientDisconnect, Problem."""
-    until = monotonic() + seconds
-    task = asyncio.ensure_future(work(until))
     gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        if gone.done():
-            gone.result()
-            raise ClientDisconnect
-        hint = (
-            "what was begun is finished all the same: look at the prompt"
-            if request.method in CHANGES
-            else "ask for less at once, or later"
-        )
-        raise busy("late", f"there was no answer within {seconds:g} s; {hint}", 1)
-    finally:
-        for one in (task, gone):
-            one.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+    with Ending(seconds, lambda: _late(request, seconds)) as ending:
+
+        def ended(done: asyncio.Future[None]) -> None:
+            if not done.cancelled():
+                ending.end(ClientDisconnect())
+
+        gone.add_done_callback(ended)
+        try:
+            return await work(monotonic() + seconds)
+        finally:
+            gone.cancel()
+
+
+def _late(request: Request, seconds: float) -> Problem:
+    hint = (
+        "what was begun is finished all the same: look at the prompt"
+        if request.method in CHANGES
+        else "ask for less at once, or later"
+    )
+    return busy("late", f"there was no answer within {seconds:g} s; {hint}", 1)
 
 
 async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    """Who sends a body that nobody reads is not watched, so that none of it is held."""
+    while (message := await request.receive())["type"] != "http.disconnect":
+        if message.get("body"):
+            await asyncio.Event().wait()

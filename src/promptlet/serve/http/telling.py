@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +19,7 @@ GONE: Final = 499
 """The status that is counted where the client went away before it was answered."""
 QUIET: Final = ("/healthz", "/readyz", "/metrics")
 """Asked every few seconds by machines: told where they go wrong."""
-_logger = structlog.get_logger("promptlet.serve")
+_logger = logging.getLogger("promptlet.serve")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Telling:
         except ClientDisconnect:
             pass
         except Exception:
-            _logger.exception("a request failed", request_id=request_id_of(scope), route=route_of(scope))
+            facts = {"request_id": request_id_of(scope), "route": route_of(scope)}
+            _logger.exception("a request failed", extra=facts)
             if status:  # the answer has begun, and cannot be whole
                 raise
             told = "the server made a mistake; tell whoever runs it this request_id, which its log has"
@@ -61,16 +62,16 @@ class Telling:
         route = route_of(scope)
         self.meters.requests.labels(route, str(status)).inc()
         self.meters.request_seconds.labels(route).observe(seconds)
-        say = _logger.debug if route in QUIET and status < 400 else _logger.info
-        say(
-            "request",
-            request_id=request_id_of(scope),
-            method=scope["method"],
-            route=route,
-            status=status,
-            ms=round(1000 * seconds, 1),
+        facts = {
+            "request_id": request_id_of(scope),
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "ms": round(1000 * seconds, 1),
             **scope["state"]["told"],
-        )
+        }
+        level = logging.DEBUG if route in QUIET and status < 400 else logging.INFO
+        _logger.log(level, "request", extra=facts)
 
 
 def route_of(scope: Scope) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from time import monotonic
 from typing import Final
 
 from promptlet.errors import BusyError, ImageError
@@ -82,7 +83,7 @@ class Urls:
     ) -> dict[int, str]:
         """Counted are those of which the encoder hears nothing."""
         try:
-            reasons = await self._load(images, places, account)
+            reasons = await self._load(images, places, account, until)
         except BaseException:
             with counting_ends(self._meters, len(images), until):
                 raise
@@ -90,14 +91,17 @@ class Urls:
             ends["unloaded"] = len(reasons)
         return reasons
 
-    async def _load(self, images: Sequence[Sent], places: Sequence[int], account: _Account) -> dict[int, str]:
+    async def _load(
+        self, images: Sequence[Sent], places: Sequence[int], account: _Account, until: float | None
+    ) -> dict[int, str]:
         reasons: dict[int, str] = {}
         stop = Stop()
         with self._loading.asking(account.tenant, min(AT_ONCE, len(places))) as asking:
 
             async def fill(place: int) -> None:
                 url = images[place].url
-                outcome = await asking.get((stop, url), partial(self._outcome, url, stop, account))
+                work = partial(self._outcome, url, stop, account, until)
+                outcome = await asking.get((stop, url), work)
                 if isinstance(outcome, bytes):
                     images[place].data = outcome
                 else:
@@ -134,11 +138,15 @@ class Urls:
                     f"images[{place}].url", "the address must begin with https:// or http://, without spaces"
                 )
 
-    def _outcome(self, url: str, stop: Stop, account: _Account) -> bytes | str:
-        """In a thread: what lies there, or why it was not loaded. Raises BusyError."""
+    def _outcome(self, url: str, stop: Stop, account: _Account, until: float | None) -> bytes | str:
+        """In a thread: what lies there, or why it was not loaded. Raises BusyError.
+
+        It has half of the time that is left: what comes behind it, and the others' answers, have some too.
+        """
+        seconds = None if until is None else max((until - monotonic()) / 2, 0.01)
         pieces: list[bytes] = []
         try:
-            with closing(self.loader.chunks(url, stop)) as chunks:
+            with closing(self.loader.chunks(url, stop, seconds)) as chunks:
                 for piece in chunks:
                     account.take(len(piece))
                     pieces.append(piece)

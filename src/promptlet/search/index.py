@@ -1,0 +1,228 @@
+"""`Index`: the images of a folder as one backbone sees them, made once, kept up to date, and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from promptlet.backbones import DEFAULT_BACKBONE, Backbone, load_backbone
+from promptlet.data import FeatureCache, choose_cache
+from promptlet.errors import DataError, WrongBackboneError
+from promptlet.features import feature_identity
+from promptlet.numbers import check_number
+from promptlet.search.asking import ask_of
+from promptlet.search.file import Facts, Stored, empty, read_index
+from promptlet.search.following import compare, images_of, stamp_of
+from promptlet.search.growing import Growing
+from promptlet.search.places import default_file
+from promptlet.search.query import Query
+from promptlet.search.ranking import all_scores, best, mean_of
+from promptlet.search.results import Hit, Results
+from promptlet.search.taking import encoded
+from promptlet.session import own_arithmetic
+
+TOP = 20
+SECONDS, TIMES, ROWS = 60.0, 20.0, 1 << 17
+"""New images are put on the disk after so many seconds, or so many times what that took, or so many of
+them: a kill costs no more than what came since."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What `Index.update` found. known: images that were as they were. unread: why images have no features,
+    or folders could not be looked into, by path."""
+
+    known: int
+    added: int
+    changed: int
+    removed: int
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def _nothing(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+class Index:
+    """The images of a folder, by one backbone.
+
+    Made by `build` or `open`. folder: as it was given; file: where the index lies; backbone: a loaded one;
+    cache: of features, or None. ``stored``: what the file held when it was last read or written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        backbone: Backbone,
+        file: str | Path | None = None,
+        cache: bool | str | Path | FeatureCache = True,
+    ) -> None:
+        self.folder, self.backbone = Path(folder), backbone
+        self.cache = choose_cache(cache)
+        self.root = self.folder.resolve()
+        identity = feature_identity(backbone)
+        self.facts = Facts(str(self.root), backbone.name, backbone.fingerprint, identity)
+        self.file = default_file(self.root, identity) if file is None else Path(file)
+        self.stored = empty(self.facts, backbone.feature_dim)
+        self._mean_of = self.stored, np.zeros(backbone.feature_dim, np.float32)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        backbone: str | Path | Backbone = DEFAULT_BACKBONE,
+        file: str | Path | None = None,
+        *,
+        cache: bool | str | Path | FeatureCache = True,
+        device: str | None = None,
+        dtype: str | None = None,
+    ) -> Index:
+        """The index as it lies on the disk, without a look at the folder.
+
+        backbone, device, dtype: as in `load_backbone`. file: where the index lies, None for the user's cache
+        folder. Raises DataError where there is none, or one of another folder, and WrongBackboneError for one
+        of another backbone.
+        """
+        index = cls(folder, _loaded(backbone, device, dtype), file, cache)
+        index.read()
+        return index
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | Path,
+        backbone: str | Path | Backbone = DEFAULT_BACKBONE,
+        file: str | Path | None = None,
+        *,
+        cache: bool | str | Path | FeatureCache = True,
+        device: str | None = None,
+        dtype: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Index:
+        """The index of a folder: begun, or brought up to date where there is one. Arguments and errors as in
+        `open` and `update`."""
+        index = cls(folder, _loaded(backbone, device, dtype), file, cache)
+        index.update(on_progress)
+        return index
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all images, as they are below ``folder``."""
+        return [str(self.folder / path) for path in self.stored.paths]
+
+    @own_arithmetic()
+    def update(self, on_progress: Callable[[int, int], None] | None = None) -> Changes:
+        """Follow the folder: encode what is new or changed, forget what is gone. An image that cannot be read
+        is told and left out. A stop keeps what was encoded before it.
+
+        on_progress(done, total) counts images to encode. Raises DataError for a folder without images,
+        OptionError where the index cannot be written, and what `open` raises.
+        """
+        there = images_of(self.root)
+        if self.file.exists():
+            self.read()
+        found = compare(self.stored, self.root, there.paths)
+        growing, unread = Growing(self.stored, found.kept), dict(there.errors)
+        saved, cost = monotonic(), 0.0
+        try:
+            portions = encoded(self.backbone, self.root, found.todo, self.cache, on_progress or _nothing)
+            for portion in portions:
+                growing.add(portion)
+                unread |= {str(self.folder / path): reason for path, reason in portion.errors.items()}
+                if growing.new > ROWS or monotonic() - saved > max(SECONDS, TIMES * cost):
+                    began = monotonic()
+                    growing = self._write(growing)
+                    saved, cost = monotonic(), monotonic() - began
+        finally:
+            if growing.is_changed:
+                self._write(growing)
+        if not self.file.exists():
+            self._write(growing)
+        taken = [path for path in found.todo if str(self.folder / path) not in unread]
+        changed = len(found.changed.intersection(taken))
+        return Changes(len(found.kept), len(taken) - changed, changed, found.removed, unread)
+
+    @own_arithmetic()
+    def search(self, query: Query | str, top: int = TOP) -> Results:
+        """The images most like what a query asks for, ranked by the features of all that are indexed.
+
+        query: a `Query`, or words alone. Images that are gone since they were indexed are left out and told.
+        Raises what `Query` and prompt files raise, ImageError for an image of the query that cannot be read.
+        """
+        check_number("top", top)
+        asked = query if isinstance(query, Query) else Query(words=(query,))
+        ready = ask_of(asked, self.backbone, self._mean(), self.cache)
+        scores = all_scores(self.stored.features, ready.question)
+        rows, gone = self._there(scores, top)
+        hits = tuple(Hit(self._path(row), float(scores[row])) for row in rows)
+        return Results(str(asked), hits, len(self), tuple(map(self._path, gone)), ready.notes)
+
+    def _there(self, scores: np.ndarray, top: int) -> tuple[list[int], list[int]]:
+        """The best rows whose images are there, and those better than the last of them whose are not."""
+        missing = 0
+        while True:
+            rows = best(scores, top + 2 * missing).tolist()
+            there = [row for row in rows if stamp_of(self.root / self.stored.paths[row]) is not None]
+            if len(there) >= top or len(rows) == len(scores):
+                there = there[:top]
+                last = rows.index(there[-1]) if len(there) == top else len(rows)
+                return there, [row for row in rows[:last] if row not in set(there)]
+            missing = max(2 * missing, len(rows) - len(there))
+
+    def _path(self, row: int) -> str:
+        return str(self.folder / self.stored.paths[row])
+
+    def _mean(self) -> np.ndarray:
+        if self._mean_of[0] is not self.stored:
+            self._mean_of = self.stored, mean_of(self.stored.features)
+        return self._mean_of[1]
+
+    def read(self) -> None:
+        """Take the index as it lies on the disk. Raises what `open` raises."""
+        if not self.file.exists():
+            raise DataError(f"{self.folder} has no index at {self.file} yet; it is built by promptlet search")
+        stored = read_index(self.file)
+        check_folder(stored, self.facts, self.file)
+        check_backbone(stored, self.facts, self.file)
+        self.stored = stored
+
+    def _write(self, growing: Growing) -> Growing:
+        """Put all on the disk, and go on from there."""
+        self.stored = growing.write(self.file, self.facts)
+        return Growing(self.stored)
+
+
+def _loaded(backbone: str | Path | Backbone, device: str | None, dtype: str | None) -> Backbone:
+    return backbone if isinstance(backbone, Backbone) else load_backbone(backbone, device, dtype)
+
+
+def check_folder(stored: Stored, facts: Facts, file: Path) -> None:
+    """Raise DataError for the index of another folder."""
+    if stored.facts.folder != facts.folder:
+        raise DataError(
+            f"{file} is the index of {stored.facts.folder}, not of {facts.folder}; give that folder, or "
+            "another file: --index FILE"
+        )
+
+
+def check_backbone(stored: Stored, facts: Facts, file: Path) -> None:
+    """Raise WrongBackboneError for the index of another backbone, or of one that computed otherwise."""
+    own = stored.facts
+    if own.identity == facts.identity and stored.features.shape[1]:
+        return
+    if own.identity.partition("-")[0] == facts.identity.partition("-")[0]:
+        raise WrongBackboneError(
+            f"{file} was made with {own.backbone!r} computing as {own.identity}; here it computes as "
+            f"{facts.identity}: give the same --dtype, or another --index FILE"
+        )
+    raise WrongBackboneError(
+        f"{file} was made with backbone {own.backbone!r} ({own.fingerprint}); the one given is "
+        f"{facts.backbone!r} ({facts.fingerprint}). Give that one with --backbone, or another --index FILE"
+    )

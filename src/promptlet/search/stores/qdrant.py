@@ -1,0 +1,55 @@
+"""A Qdrant collection in a folder, as `QdrantClient(path=...)` opens it: a point an image, with its path."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptlet.errors import MissingExtraError
+from promptlet.search.file import Stored
+from promptlet.search.stores.names import storable
+from promptlet.search.stores.whole import whole
+
+POINTS = 4096
+"""That are written at a time."""
+
+
+def library() -> Any:
+    """The qdrant_client package. Raises MissingExtraError."""
+    try:
+        import qdrant_client
+    except ImportError as error:
+        raise MissingExtraError(
+            "Qdrant needs the optional package qdrant-client: pip install 'promptlet[qdrant]'"
+        ) from error
+    return qdrant_client
+
+
+def write(stored: Stored, path: Path, name: str) -> None:
+    """A folder with the collection ``name``. Raises OptionError, MissingExtraError."""
+    package = library()
+    models, facts = package.models, stored.facts
+    about = {"backbone": facts.backbone, "fingerprint": facts.fingerprint, "folder": facts.folder}
+    with whole(path, 4 * stored.features.nbytes) as draft:
+        client = package.QdrantClient(path=str(draft))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of more than 20,000 points: docs/how-to/search.md says it
+                client.create_collection(
+                    name,
+                    vectors_config=models.VectorParams(size=stored.dim, distance=models.Distance.COSINE),
+                    metadata=about,
+                )
+                for start in range(0, len(stored), POINTS):
+                    rows = range(start, min(start + POINTS, len(stored)))
+                    client.upload_collection(
+                        name,
+                        vectors=np.asarray(stored.features[rows.start : rows.stop], np.float32),
+                        payload=[{"path": storable(stored.paths[row])} for row in rows],
+                        ids=list(rows),
+                    )
+        finally:
+            client.close()
