@@ -217,6 +217,8 @@ def test_targets_that_are_there_stay_as_they_are(made: Path, coop: PromptLearner
         export_folder("no such prompt", other, force=True)
     with pytest.raises(ExportError, match="does not exist: create it"):
         export_folder(coop, tmp_path / "none" / "out")
+    with pytest.raises(ExportError, match="cannot write /proc/out"):
+        export_folder(coop, "/proc/out")
     assert before == sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"copy", "own"}
 
@@ -340,6 +342,26 @@ def test_a_program_of_torch_holds_no_pickle_and_no_place(coop: PromptLearner, tm
     assert program["graph_module"]
 
 
+@pytest.mark.slow
+def test_a_torch_that_writes_pickles_is_refused(
+    coop: PromptLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import zipfile
+
+    import torch
+
+    def older(_program: Any, path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("classifier/serialized_state_dict.pt", b"\x80\x02}.")
+
+    monkeypatch.setattr(torch.export, "save", older)
+    with pytest.raises(
+        ExportError, match="weights of a program as pickles, which may hold code; upgrade torch"
+    ):
+        export_folder(coop, tmp_path / "out", to="torch")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """60 images of noise, in folders of three classes and of one that is none."""
@@ -382,6 +404,18 @@ def test_transformers_get_their_ranges_as_they_run(photos: Path, tmp_path: Path)
     model = onnx.load(tmp_path / "out" / "classifier.onnx", load_external_data=False)
     [matrix] = [node for node in model.graph.node if node.name == "classes.0"]
     assert matrix.op_type == "MatMul"  # logits are 100 times a cosine: never of 8 bits
+
+
+@pytest.mark.slow
+def test_halves_are_measured_too_where_images_are_given(
+    coop: PromptLearner, photos: Path, tmp_path: Path
+) -> None:
+    made = export_folder(coop, tmp_path / "out", precision="fp16", images=photos)
+    assert made.verdict is not None
+    assert (made.verdict.kind, made.verdict.images) == ("weights of 16 bits", 60)
+    assert made.verdict.agreement >= 98 and 0 < made.verdict.largest < 1e-3
+    told = open_exported(tmp_path / "out").manifest.made_with["compared on own images"]
+    assert told == f"{made.verdict} (weights of 16 bits)"
 
 
 @pytest.mark.slow

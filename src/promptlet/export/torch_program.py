@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from importlib.metadata import version
@@ -10,13 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from promptlet.errors import ExportError
 from promptlet.export.agreement import TOLERANCES, compared
 from promptlet.export.program import captured
 from promptlet.export.running.torch_program import features_by
+from promptlet.export.told import first_line
 from promptlet.export.wanted import Built, Wanted
 from promptlet.exported import Graph, Vectors
 
 CLASSIFIER = "classifier.pt2"
+CONFIG = "_weights_config.json"
 SAMPLES = "/data/sample_inputs/"
 """Where torch puts the inputs that a program was captured with: a pickle, and nobody needs them."""
 
@@ -44,7 +48,7 @@ def build(folder: Path, wanted: Wanted) -> Built:
     program = captured(TowerAndClasses(wanted.tower, wanted.vectors), wanted.spec.output_size)
     path, whole = folder / CLASSIFIER, folder / "whole" / CLASSIFIER
     whole.parent.mkdir()
-    torch.export.save(program, whole)
+    _save(program, whole)
     _without_samples(whole, path)
     shutil.rmtree(whole.parent)
     wanted.say("comparing it with torch")
@@ -56,8 +60,23 @@ def build(folder: Path, wanted: Wanted) -> Built:
     return Built((graph,), largest, made_with={"torch": version("torch")})
 
 
+def _save(program: torch.export.ExportedProgram, path: Path) -> None:
+    try:
+        torch.export.save(program, path)
+    except RuntimeError as error:  # also where a disk is full
+        raise ExportError(f"torch cannot write the program ({first_line(error)}); free some space") from error
+
+
 def _without_samples(whole: Path, path: Path) -> None:
-    """Copy an archive, the sample inputs empty, which torch takes for none."""
+    """Copy an archive, the sample inputs empty, which torch takes for none. Raises ExportError where weights
+    are pickled."""
+    with zipfile.ZipFile(whole) as archive:
+        told = [json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(CONFIG)]
+    if not told or any(one["use_pickle"] for config in told for one in config["config"].values()):
+        raise ExportError(
+            f"torch {torch.__version__} writes the weights of a program as pickles, which may hold code; "
+            "upgrade torch, or export --to onnx"
+        )
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as new:
         for entry in old.infolist():
             is_sample = SAMPLES in entry.filename

@@ -146,9 +146,9 @@ def _make(made: Path, target: Path) -> None:
     try:
         made.mkdir()
     except FileNotFoundError:
-        raise ExportError(
-            f"cannot write {target}: the folder {target.parent} does not exist: create it"
-        ) from None
+        is_there = target.parent.is_dir()
+        why_not = "takes no new folders: give another place" if is_there else "does not exist: create it"
+        raise ExportError(f"cannot write {target}: the folder {target.parent} {why_not}") from None
 
 
 def _put(made: Path, target: Path, force: bool) -> None:

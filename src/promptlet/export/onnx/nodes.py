@@ -9,7 +9,7 @@ import numpy as np
 from promptlet.export.onnx.packages import import_onnx
 
 OPSET, IR_VERSION = 18, 10
-"""Of all graphs: any onnxruntime from 1.18 on runs them."""
+"""Of all graphs: onnxruntime 1.20 and newer run them."""
 
 
 class Nodes:

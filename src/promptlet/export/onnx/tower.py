@@ -51,8 +51,8 @@ def _translated(program: torch.export.ExportedProgram) -> Any:
             )
     except Exception as error:  # of torch's own kinds, many
         raise ExportError(
-            f"torch {torch.__version__} cannot write this image tower as ONNX ({first_line(error)}); export "
-            "--to torch, or --to vectors"
+            f"torch {torch.__version__} cannot write this image tower as ONNX ({first_line(error)}); upgrade "
+            "onnxscript, or export --to torch, or --to vectors"
         ) from error
     assert made is not None  # it is where no file is named
     return made.model
