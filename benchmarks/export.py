@@ -35,7 +35,7 @@ from promptlet.preprocessing.spec import ImageSpec
 from promptlet.session import cores
 
 IMAGES, OF_GATE = 500, 300
-BATCHES = {1: 16, 32: 1}
+BATCHES = {1: 4, 32: 1}
 """Images at once, and how often a way is asked in one turn."""
 ROUNDS = 5
 SHOTS = 4
