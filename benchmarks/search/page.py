@@ -58,7 +58,9 @@ def _with_unwanted(rows: Sequence[Row]) -> str:
     return f"{row['average_precision']:.1f} ({row['unwanted_in_20']:.0f})"
 
 
-def _cells(rows: Sequence[Row], form: str, beds: Sequence[str], cell: Callable[[Sequence[Row]], str]) -> list[str]:
+def _cells(
+    rows: Sequence[Row], form: str, beds: Sequence[str], cell: Callable[[Sequence[Row]], str]
+) -> list[str]:
     return [cell(found) if (found := _of(rows, form=form, bed=bed)) else "" for bed in beds]
 
 
@@ -134,7 +136,9 @@ def _costs(rows: Sequence[Row]) -> str:
             ("of one by an image", f"{row['image_s']:.3f}"),
             ("MiB of the index", f"{row['index_bytes'] / 2**20:.1f}"),
         ]
-        parts.append(_table(("Caltech101's photos, the test bed's model", ""), [list(fact) for fact in facts]))
+        parts.append(
+            _table(("Caltech101's photos, the test bed's model", ""), [list(fact) for fact in facts])
+        )
     lines = [
         [
             f"{row['images']:,}",
@@ -148,7 +152,15 @@ def _costs(rows: Sequence[Row]) -> str:
         for row in _of(rows, table="million")
         if "median_s" in row
     ]
-    head = ("vectors", "held as", "vectors asked with", "first s", "then s", "MiB on the disk", "MiB more in memory")
+    head = (
+        "vectors",
+        "held as",
+        "vectors asked with",
+        "first s",
+        "then s",
+        "MiB on the disk",
+        "MiB more in memory",
+    )
     if lines:
         parts.append(_table(head, lines))
     return "\n\n".join(parts)
