@@ -62,6 +62,21 @@ def test_vectors_of_own_names_and_of_others(
     assert read_vectors(out).names == ("a boat", "a tree")
 
 
+def test_inspect_tells_class_vectors(prompt: Path, clip_folder: Path, shell: Any, tmp_path: Path) -> None:
+    out = tmp_path / "toys.npz"
+    shell.run("export", prompt, "--to", "vectors", "-o", out, "--backbone", clip_folder)
+    vectors = read_vectors(out)
+    facts = shell.json("inspect", out)
+    assert facts["kind"] == "vectors" and facts["bytes"] == out.stat().st_size
+    assert facts["class_names"] == list(vectors.names) and facts["dim"] == vectors.dim
+    assert facts["fingerprint"] == vectors.fingerprint and facts["method"] == "coop"
+    told = shell.run("inspect", out).stdout
+    assert f"{vectors.dim} features a class, logit scale {vectors.logit_scale:.4g}" in told
+    assert f"classes   {', '.join(vectors.names)} (5)" in told
+    out.write_bytes(out.read_bytes()[:-40])
+    assert str(out) in shell.fails("inspect", out)
+
+
 def test_what_is_no_exported_folder_is_refused(shell: Any, tmp_path: Path) -> None:
     assert "is no exported folder: it has no export.json" in shell.fails("export", "--check", tmp_path)
 
@@ -76,6 +91,10 @@ def test_a_folder_is_made_asked_and_answers(
     assert done.stdout.splitlines()[0].startswith(f"wrote {out}: 5 classes, onnx in fp32")
     assert "picture.onnx     image -> features, probabilities; preprocessing inside" in done.stdout
     assert f"next: promptlet predict {out} IMAGE" in done.stdout
+    facts, told = shell.json("inspect", out), shell.run("inspect", out).stdout
+    assert facts["kind"] == "onnx" and facts["golden"] and len(facts["class_names"]) == 5
+    assert [one["file"] for one in facts["graphs"]][0] in facts["files"]
+    assert "files, all as they were exported)" in told and "onnx, made with " in told
     checked = shell.json("export", "--check", out)
     assert checked["sound"] and [one["file"] for one in checked["graphs"]] == [
         "classifier.onnx",

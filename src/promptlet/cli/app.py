@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import promptlet
-from promptlet.cli import backbones, cache, check, compare, datasets, evaluate, inspect, methods, push
+from promptlet.cli import backbones, cache, check, compare, datasets, evaluate, methods, push
 from promptlet.cli.bench import analyze
 from promptlet.cli.bench import app as bench
 from promptlet.cli.demo import command as demo
@@ -16,6 +16,7 @@ from promptlet.cli.ending import ErrorsInWords
 from promptlet.cli.export import command as export
 from promptlet.cli.fit import command as fit
 from promptlet.cli.given.own_methods import import_methods
+from promptlet.cli.inspect import command as inspect
 from promptlet.cli.predict import command as predict
 from promptlet.cli.search import command as search
 from promptlet.cli.serve import command as serve

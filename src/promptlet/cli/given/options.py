@@ -31,6 +31,14 @@ Prompt = Annotated[
         metavar="FILE", help="A prompt file; of the hub: hf://OWNER/NAME[@REVISION].", show_default=False
     ),
 ]
+Inspected = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="A prompt file, or hf://OWNER/NAME[@REVISION]; class vectors, or an exported folder.",
+        show_default=False,
+    ),
+]
 License = Annotated[
     str | None,
     typer.Option(

@@ -1,37 +1,35 @@
-"""`promptlet inspect`: what a prompt file says. Loads neither torch nor a backbone."""
+"""What is told of a prompt file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from promptlet.cli.given.options import Prompt
-from promptlet.cli.given.places import on_disk
-from promptlet.cli.shell import Json, emit_json, examples, say
 
 if TYPE_CHECKING:
     from promptlet.promptfile import PromptFile
 
-EXAMPLES = examples("inspect pets.prompt", "inspect pets.prompt --json", "inspect hf://jane/pets")
 SHOWN_NAMES = 8
 
 
-def command(
-    file: Prompt,
-    json: Json = False,
-) -> None:
-    """Show what is in a prompt file: method, numbers, classes, backbone, bytes, how it was trained."""
+def of_prompt(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """For machines, and for people line by line. Raises PromptFileError."""
     from promptlet.promptfile import check_magnitudes, load_prompt_file
 
-    file = on_disk(file)
     prompt = load_prompt_file(file)
     check_magnitudes(prompt, file)
     facts = _facts(file, prompt)
-    if json:
-        emit_json(facts)
-        return
-    names = list(prompt.class_names)
+    return facts, _lines(file, prompt, facts)
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """The first of them, and how many there are."""
     more = f", ... ({len(names)} in all)" if len(names) > SHOWN_NAMES else f" ({len(names)})"
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def _lines(file: Path, prompt: PromptFile, facts: dict[str, Any]) -> dict[str, str]:
+    names = list(prompt.class_names)
     shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in facts["tensors"].items())
     lines = {
         "file": f"{file} ({facts['bytes']:,} bytes: header {facts['header_bytes']:,}, "
@@ -40,7 +38,7 @@ def command(
         "context": f"{prompt.n_ctx} vectors of {prompt.dim} numbers",
         "learned": f"{facts['learned']:,} numbers" + (f": {shapes}" if shapes else ""),
         "start": facts["start"],
-        "classes": ", ".join(names[:SHOWN_NAMES]) + more if names else "none: give names when predicting",
+        "classes": listed_names(names) if names else "none: give names when predicting",
         "backbone": f"{prompt.backbone or 'not named'} ({prompt.fingerprint})",
         "training": ", ".join(f"{key} {value}" for key, value in prompt.training.items()) or "not told",
     }
@@ -59,8 +57,7 @@ def command(
         lines["singular"] = f"values of {of}: {', '.join(f'{value:.4g}' for value in values)}"
     if not prompt.is_protected:
         lines["digest"] = f"none: format {prompt.format_version} is unprotected, damage may go unnoticed"
-    for name, text in lines.items():
-        say(f"{name:9} {text}")
+    return lines
 
 
 def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""`promptlet inspect`: what a file says, or an exported folder."""
