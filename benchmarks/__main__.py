@@ -26,6 +26,7 @@ from benchmarks import (
     report,
     start,
     text_step,
+    without_torch,
 )
 from benchmarks.fit import whole as fit
 from benchmarks.many_classes import fits, sampled
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "sampled-classes": sampled,
     "search": search,
     "start": start,
+    "without-torch": without_torch,
     "serve": serve,
     "serve-prompts": serve_prompts,
     "serve-ray": serve_ray,

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clip_folder import make_clip
+from benchmarks.processes import ROOT, process, with_sources
 from benchmarks.start_parts import CHILD, LIBRARY, OWN
 
-ROOT = Path(__file__).resolve().parents[1]
 FIRST, LATER = "first", "later"
 VIT, MINI = "ViT-B/16 (random)", "mini"
 COLUMNS = (
@@ -53,8 +53,8 @@ def run(device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dict
         work = Path(place)
         backbones = {MINI: "mini", VIT: str(make_clip(work / "vit", quick))}
         made = time.time()
-        images = _images(work / "images")
-        prompts = {name: _prompt(source, images, work / "cache") for name, source in backbones.items()}
+        images = drawn_images(work / "images")
+        prompts = {name: made_prompt(source, images, work / "cache") for name, source in backbones.items()}
         if not quick:
             progress("until what is found of new files is kept")
             time.sleep(max(0.0, made + _seconds_to_settle() - time.time()))
@@ -74,7 +74,7 @@ def _seconds_to_settle() -> float:
     return SETTLED + 1.0
 
 
-def _images(folder: Path) -> Path:
+def drawn_images(folder: Path) -> Path:
     """Two classes of two drawn pictures."""
     from promptlet.mini.datasets import EVERY_DATASET
 
@@ -86,7 +86,8 @@ def _images(folder: Path) -> Path:
     return folder
 
 
-def _prompt(source: str, images: Path, cache: Path) -> Path:
+def made_prompt(source: str, images: Path, cache: Path) -> Path:
+    """A prompt file of a backbone, which lies beside the images."""
     prompt = images.parent / f"{Path(source).name}.prompt"
     options = ["--backbone", source, "--out", str(prompt), "--epochs", "2", "--estimate", "none"]
     _process([*_program(OWN), "fit", str(images), *options], cache)
@@ -147,22 +148,12 @@ def _timed(
 
 def _process(command: list[str], cache: Path) -> tuple[float, float]:
     """Seconds of CPU (user and system) and of wall time of a process."""
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(cache)
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command[1:4]} failed: {said.decode()[-500:]}")
-    return used.ru_utime + used.ru_stime, time.perf_counter() - began
+    used = process(command, _environment(cache))
+    return used.cpu, used.wall
 
 
 def _environment(cache: Path) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PROMPTLET_CACHE": str(cache), "PYTHONPATH": path}
+    return with_sources(PROMPTLET_CACHE=str(cache))
 
 
 def _parts(name: str, prompt: Path, source: str, images: Path, runs: int, work: Path) -> list[dict]:
