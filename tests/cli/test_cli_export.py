@@ -93,7 +93,7 @@ def test_a_folder_is_made_asked_and_answers(
     assert f"next: promptlet predict {out} IMAGE" in done.stdout
     facts, told = shell.json("inspect", out), shell.run("inspect", out).stdout
     assert facts["kind"] == "onnx" and facts["golden"] and len(facts["class_names"]) == 5
-    assert [one["file"] for one in facts["graphs"]][0] in facts["files"]
+    assert next(one["file"] for one in facts["graphs"]) in facts["files"]
     assert "files, all as they were exported)" in told and "onnx, made with " in told
     checked = shell.json("export", "--check", out)
     assert checked["sound"] and [one["file"] for one in checked["graphs"]] == [

@@ -160,6 +160,7 @@ class Index:
         *,
         precision: float | None = None,
         taught: str | Path | None = None,
+        nothing_else: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Results:
         """The images most like what a query asks for, ranked by the features of all that are indexed.
@@ -168,18 +169,22 @@ class Index:
         indexed are left out and told.
         precision: instead, as many of the best as there can be with this share of them right, 0.9 for 90 %;
         for a query of one class alone. taught: the images that taught its prompt, as `promptlet fit` takes
-        them; each is asked of a prompt that was not taught it (on_progress counts these trainings).
+        them, and some of the folder's that show none of its classes, as a class of their own; each is asked
+        of a prompt that was not taught it (on_progress counts these trainings). nothing_else: the folder is
+        known to show the prompt's classes alone, so that no such images are needed.
         Raises what `Query` and prompt files raise, ImageError for an image of the query that cannot be read;
         OptionError and DataError where a precision cannot be told.
         """
         check_number("top", top)
         asked = query if isinstance(query, Query) else Query(words=(query,))
-        telling.check(asked, precision, taught)
+        telling.check(asked, precision, taught, nothing_else)
         ready = ask_of(asked, self.backbone, self._mean(), self.cache)
         scores = all_scores(self.stored.features, ready.question)
         if precision is None or taught is None:
             return self._results(asked, ready.notes, scores, *self._best(scores, top or TOP))
-        known = learn(asked.classes[0], ready.question, taught, self.backbone, self.cache, on_progress)
+        known = learn(
+            asked.classes[0], ready.question, taught, self.backbone, self.cache, on_progress, nothing_else
+        )
         judged = telling.judge(scores, known, precision, str(self.folder), str(taught))
         rows, gone = self._there(judged.rows.tolist())
         return self._results(asked, (*ready.notes, *judged.notes), scores, rows[:top], gone, judged.told)

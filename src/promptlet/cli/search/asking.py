@@ -84,12 +84,17 @@ def backbone_of(classes: Sequence[ClassOf], given: str | None) -> str:
     return first[1].backbone
 
 
-def check_told(query: Query | None, precision: float | None, taught: Path | None) -> None:
+def check_told(
+    query: Query | None, precision: float | None, taught: Path | None, nothing_else: bool = False
+) -> None:
     """Raise OptionError for a precision that nothing can tell."""
-    if precision is None and taught is None:
+    if precision is None and taught is None and not nothing_else:
         return
     if query is None or precision is None:
-        raise OptionError("--taught tells the precision of a class: give --prompt FILE:CLASS --precision 0.9")
+        raise OptionError(
+            "--taught and --nothing-else are about the precision of a class: give --prompt FILE:CLASS "
+            "--precision 0.9"
+        )
     from promptlet.search.precision.telling import check
 
-    check(query, precision, taught)
+    check(query, precision, taught, nothing_else)

@@ -67,9 +67,16 @@ def command(
     taught: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATA", help="The images that taught the prompt, which tell it.", show_default=False
+            metavar="DATA",
+            help="The images that taught the prompt, which tell it, and some hundred photos of FOLDER that "
+            "show none of its classes, as a class of their own.",
+            show_default=False,
         ),
     ] = None,
+    nothing_else: Annotated[
+        bool,
+        typer.Option("--nothing-else", help="FOLDER shows the classes of the prompt alone (--precision)."),
+    ] = False,
     template: Annotated[
         str | None,
         typer.Option(
@@ -130,7 +137,7 @@ def command(
     given = Given(query or [], prompt or [], like or [], not_ or [], not_like or [], template, can_be_empty)
     asked = given.query()
     form.check(asked, index, top)
-    check_told(asked, precision, taught)
+    check_told(asked, precision, taught, nothing_else)
     store = store_of(export, out, name, force, is_asked=asked is not None)
     chosen = backbone_of(given.classes, backbone)
     from promptlet.backbones import load_backbone
@@ -151,6 +158,7 @@ def command(
                     top,
                     precision=precision,
                     taught=taught,
+                    nothing_else=nothing_else,
                     on_progress=lambda done, total: shown.show("trainings", done, total),
                 )
         except KeyboardInterrupt:

@@ -1,16 +1,18 @@
 """How many of the best images are right: what labelled images tell of scores, and no more than they tell.
 
 Others are labelled images that are not of the class, each scored by a prompt that was not taught it, in
-kinds: images of the prompt's other classes, images of none of them. An image with the score s has the p-value
+kinds: images of the prompt's other classes, images of none of them. Where c of the n others of a kind score s
+or more, the share of all such images that do is p(s) or less in nine of ten cases:
 
-    p(s) = max over kinds g of (1 + number of others of g that score s or more) / (1 + number of others of g),
+    p(s) = max over kinds of the c + 1, n - c quantile of the beta distribution at 0.9
 
-that of conformal prediction, whichever kind it would be of. Of N images that are not of the class, N p are
-expected to score as high. So of the k best images of a folder, the share N p_k / k at most is wrong on
-average, and the largest k is kept at which that is no more than 1 - precision (Benjamini and Hochberg 1995;
-with such p-values Bates et al. 2023). Nothing has to be known of how frequent the class is. What is supposed
-is that images of the folder that do not show the class score as the others do; `unlike` looks whether they
-may.
+(Clopper and Pearson 1934; 1 where c = n): whichever kind an image would be of. Of N images that are not of
+the class, N p at most score as high. So of the k best images of a folder, the share N p_k / k at most is
+wrong, and the largest k is kept at which that is no more than 1 - precision (Benjamini and Hochberg 1995).
+The upper bound stands where conformal p-values have the mean (1 + c) / (1 + n): by means the promise holds
+over many draws of the others, and fails for the draw that one has, the more the fewer they are (Bates et al.
+2023, section 3). Nothing has to be known of how frequent the class is. What is supposed is that images of the
+folder that do not show the class score as the others do; `unlike` looks whether they may.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaincinv
 
+SURE = 0.9
+"""In how many cases a bound holds."""
 MIDDLE = 0.5
 FAR = 1.25
 """Times as many images in the middle, between those of the class and the ordinary others, as the others have
@@ -38,7 +43,7 @@ class Kept:
 
 
 def p_values(scores: np.ndarray, kinds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """p (N,) of scores (N,). kinds: scores of others, at least one of each kind."""
+    """The shares (N,) of others that score as high, (1 + c) / (1 + n). kinds: at least one of each kind."""
     found = np.zeros(len(scores))
     for others in kinds.values():
         below = np.searchsorted(np.sort(others), scores, "left")
@@ -46,10 +51,20 @@ def p_values(scores: np.ndarray, kinds: Mapping[str, np.ndarray]) -> np.ndarray:
     return found
 
 
+def bounds(scores: np.ndarray, kinds: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Upper bounds (N,) of the share of others that score as high, by the kind with the highest."""
+    found = np.zeros(len(scores))
+    for others in kinds.values():
+        above = len(others) - np.searchsorted(np.sort(others), scores, "left")
+        bound = betaincinv(above + 1, np.maximum(len(others) - above, 1), SURE)
+        found = np.maximum(found, np.where(above < len(others), bound, 1.0))
+    return found
+
+
 def keep(scores: np.ndarray, kinds: Mapping[str, np.ndarray], precision: float) -> Kept:
     """The most images of which the share ``precision`` is right, as far as others tell."""
     order = np.argsort(-scores, kind="stable")
-    p = p_values(scores, kinds)[order]
+    p = bounds(scores, kinds)[order]
     told = 1.0 - len(scores) * p / np.arange(1, len(scores) + 1)
     if not len(told):
         return Kept(order, None, (0.0, 0))

@@ -53,18 +53,27 @@ def learn(
     backbone: Backbone,
     cache: FeatureCache | None,
     on_progress: Callable[[int, int], None] | None = None,
+    nothing_else: bool = False,
 ) -> Taught:
     """The scores of labelled images for a class, whose question is given; on_progress counts trainings.
 
     data: what taught the prompt, as `promptlet fit` takes it; images of classes that the prompt does not have
-    are of none of them. Raises DataError where they are not enough, OptionError for a class that was not
-    taught.
+    are of none of them. nothing_else: whether the folder is known to show only classes of the prompt, so that
+    none of these are needed. Raises DataError where images are not enough, OptionError for a class that was
+    not taught.
     """
     classifier = PromptLearner.load(asked.file, backbone)
     classifier.cache = cache or False
     own = _row_of(classifier, asked)
     shots, seed, views = draw_of(classifier)
     given = _given(classifier, Path(data))
+    if not nothing_else and not (given.targets == STRANGER).any():
+        raise DataError(
+            f"how many of the hits are right cannot be told: all images of {data} show classes of the "
+            "prompt, and the folder may hold other things. Put some hundred of its photos that show none of "
+            f"these into a class of their own, such as {Path(data) / 'other'}; or say that it holds nothing "
+            "else: --nothing-else"
+        )
     drawn = draw_rows(given.targets[given.train], classifier.class_names_, shots, seed)[0]
     rows = given.train[drawn]
     material = read_material(

@@ -23,9 +23,13 @@ class Judged:
     notes: tuple[str, ...]
 
 
-def check(query: Query, precision: float | None, taught: str | Path | None) -> None:
+def check(
+    query: Query, precision: float | None, taught: str | Path | None, nothing_else: bool = False
+) -> None:
     """Raise OptionError where a precision is asked for that nothing can tell."""
     if precision is None:
+        if nothing_else:
+            raise OptionError("nothing_else is about the precision of a class: give that, or leave it out")
         if taught is not None:
             raise OptionError(
                 "labelled images tell how many of the hits are right: give a precision with them"
