@@ -1,0 +1,2 @@
+/** @type {Record<string, import("../../words.js").Words>} */
+export const projects = {};

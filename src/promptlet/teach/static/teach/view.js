@@ -1,0 +1,7 @@
+import { fill, heading } from "../app/dom.js";
+
+/** @type {import("../app/main.js").Show} */
+export function show(main) {
+  fill(main, heading("teach"));
+  return () => {};
+}
