@@ -1,28 +1,26 @@
-"""A live `promptlet teach` with mini, a Chromium that looks at it, and what each test may not leave behind."""
+"""A live `promptlet teach` with mini, a Chromium that looks at it, and what no test may leave behind."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from page_axe import AXE
-from page_pictures import Material, drawn_material, real_material
-from page_server import STARTED, Teach, teaching
 from page_watch import Watch
+from tools.page.chromium import CHROMIUM, chromium
+from tools.page.pictures import Material, drawn_material, real_material
+from tools.page.server import STARTED, Teach, teaching
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    *("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-    *("--force-color-profile=srgb", "--font-render-hinting=none"),
-]
-WIDE, NARROW, NARROWEST = {"width": 1280, "height": 860}, {"width": 375, "height": 720}, {"width": 320, "height": 640}
+WIDE, NARROW, NARROWEST = (
+    {"width": 1280, "height": 860},
+    {"width": 375, "height": 720},
+    {"width": 320, "height": 640},
+)
 SHOWN = 6000
 """Characters of the end of a log."""
 
@@ -37,13 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium of the system, without a window, with a camera that shows a test picture."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +72,13 @@ def contexts(browser: Browser) -> Iterator[Callable[..., tuple[BrowserContext, W
     made: list[tuple[BrowserContext, Watch]] = []
 
     def make(server: Teach, **options: Any) -> tuple[BrowserContext, Watch]:
-        given = {"viewport": WIDE, "locale": "en-GB", "accept_downloads": True, "permissions": ["camera"], **options}
+        given = {
+            "viewport": WIDE,
+            "locale": "en-GB",
+            "accept_downloads": True,
+            "permissions": ["camera"],
+            **options,
+        }
         context = browser.new_context(**given)
         context.set_default_timeout(15_000)
         made.append((context, Watch(server.origin).on(context)))
@@ -94,7 +93,7 @@ def contexts(browser: Browser) -> Iterator[Callable[..., tuple[BrowserContext, W
 
 @pytest.fixture
 def opened(contexts: Callable[..., tuple[BrowserContext, Watch]]) -> Callable[..., Page]:
-    """Opens a server's page in a context of its own, by the address that it printed. `page.watch` is what it did."""
+    """Opens a server's page in a context of its own, by the address that it printed."""
 
     def open_page(server: Teach, **options: Any) -> Page:
         context, watch = contexts(server, **options)
@@ -124,7 +123,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """With what failed: what the servers wrote."""
     report = yield
     if report.failed:
-        report.sections += [(f"log of {one.told.get('url', 'a server')}", one.log()[-SHOWN:]) for one in STARTED]
+        report.sections += [
+            (f"log of {one.told.get('url', 'a server')}", one.log()[-SHOWN:]) for one in STARTED
+        ]
     return report
 
 

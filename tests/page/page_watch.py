@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
-REPORTING = """addEventListener('securitypolicyviolation', (event) =>
-  console.error(`policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));"""
+REPORTING = """addEventListener('securitypolicyviolation', (event) => console.error(
+  `policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));"""
 OFFLINE = re.compile(r"net::ERR_(CONNECTION|INTERNET|EMPTY|INCOMPLETE|SOCKET|NETWORK|ABORTED)")
 OWN = ("blob:", "data:")
 

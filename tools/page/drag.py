@@ -1,4 +1,4 @@
-"""Files and folders dropped on a page as a hand does it, by the browser's own events: folders stay folders."""
+"""Files and folders dropped on a page by the browser's own events, as a hand does: folders stay folders."""
 
 from __future__ import annotations
 

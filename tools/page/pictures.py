@@ -1,4 +1,4 @@
-"""Pictures to teach with: drawn ones of the embedded suite, real ones where they are, and files that are trouble."""
+"""Pictures to teach with: drawn ones, real ones where they are, and files that are trouble."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DRAWN = ("blue striped bird", "grey striped cat", "orange striped fish", "white 
 DRAWN_NEW = "brown spotted dog"
 REAL = ("airplanes", "Faces", "Leopards", "Motorbikes")
 REAL_NEW = "sunflower"
-SCRIPT = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40" onload="globalThis.attacked = 'svg'">
-<script>globalThis.attacked = 'svg'</script><rect width="40" height="40" fill="red"/></svg>"""
+SCRIPT = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"
+onload="globalThis.attacked = 'svg'"><script>globalThis.attacked = 'svg'</script><rect width="40" height="40" fill="red"/></svg>"""
 
 
 @dataclass(frozen=True)
 class Material:
-    """Files to teach by class name, others of the same classes to ask, and some of a class that is not taught."""
+    """Files to teach by class name, others of these classes to ask, and some of a class that is not taught."""
 
     taught: Mapping[str, Sequence[Path]]
     asked: Mapping[str, Sequence[Path]]
@@ -40,7 +40,9 @@ def drawn_material(folder: Path, taught: int = 5, asked: int = 3) -> Material:
     animals, textures = EVERY_DATASET["mini-creatures"], EVERY_DATASET["mini-textures"]
 
     def draw(name: str, part: str, count: int, of: object = animals) -> list[Path]:
-        return [_saved(of.picture(name, part, i), folder / part / name / f"{name} {i}.png") for i in range(count)]  # type: ignore[attr-defined]
+        return [
+            _saved(of.picture(name, part, i), folder / part / name / f"{name} {i}.png") for i in range(count)
+        ]  # type: ignore[attr-defined]
 
     return Material(
         {name: draw(name, "train", taught) for name in DRAWN},
@@ -86,7 +88,7 @@ def many(folder: Path, count: int) -> list[Path]:
 
 
 def troubled(folder: Path) -> Path:
-    """A folder with a picture that is broken, a HEIC, an SVG with a script, one of 100 megapixels, and a good one."""
+    """A folder with a good picture, broken ones, a HEIC, an SVG with a script, and one of 100 megapixels."""
     folder.mkdir(parents=True, exist_ok=True)
     good = drawn_material(folder.parent / "good", 2, 1).taught[DRAWN[0]]
     data = good[0].read_bytes()

@@ -1,4 +1,4 @@
-"""`promptlet teach` in a process of its own on a free port: started, killed, and started again where it was."""
+"""`promptlet teach` in a process of its own on a free port: started, killed, started again where it was."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_SECONDS, END_SECONDS = 90.0, 30.0
 
 @dataclass
 class Teach:
-    """A server over a folder of projects. told: what it said when it listened; log: all that it wrote since."""
+    """A server over a folder of projects. told: what it said when it listened."""
 
     projects: Path
     options: Sequence[str] = ()
@@ -39,7 +39,15 @@ class Teach:
         """On its former port, where it had one."""
         self.port = self.port or free_port()
         self.told.clear()
-        words = ["teach", "--projects", str(self.projects), "--backbone", self.backbone, "--no-browser", "--json"]
+        words = [
+            "teach",
+            "--projects",
+            str(self.projects),
+            "--backbone",
+            self.backbone,
+            "--no-browser",
+            "--json",
+        ]
         path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.process = subprocess.Popen(
             [sys.executable, "-m", "promptlet", *words, "--port", str(self.port), *self.options],
@@ -51,8 +59,13 @@ class Teach:
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
         assert self.process.stdout is not None and self.process.stderr is not None
-        self.readers = [_reading(self.process.stderr, self.lines.append), _reading(self.process.stdout, self._take)]
-        wait_until(lambda: bool(self.told) or self.process.poll() is not None, START_SECONDS, "it does not start")
+        self.readers = [
+            _reading(self.process.stderr, self.lines.append),
+            _reading(self.process.stdout, self._take),
+        ]
+        wait_until(
+            lambda: bool(self.told) or self.process.poll() is not None, START_SECONDS, "it does not start"
+        )
         assert self.told, f"the server did not start:\n{self.log()}"
         STARTED.append(self)
         return self
