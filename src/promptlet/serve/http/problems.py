@@ -92,6 +92,12 @@ _ALL: Final = (
         "`GET /v1/prompts` lists those that you may ask.",
     ),
     Kind(
+        "nothing-learned",
+        404,
+        "Nothing was learned here yet",
+        "The project was not trained, or its prompt is gone. Train it, then ask again.",
+    ),
+    Kind(
         "wrong-method",
         405,
         "This address does not take this method",
@@ -121,6 +127,12 @@ _ALL: Final = (
         "This prompt is not served",
         "Its file is damaged, made for another backbone, or of a method that is not served. "
         "The detail says which.",
+    ),
+    Kind(
+        "not-possible-now",
+        409,
+        "This is not possible as things are",
+        "Something has to be there or to end before. The detail says what.",
     ),
     Kind(
         "no-vectors",
@@ -191,6 +203,12 @@ _ALL: Final = (
         500,
         "The server made a mistake",
         "Its log tells what happened under `request_id`; give that to whoever runs it.",
+    ),
+    Kind(
+        "missing-package",
+        501,
+        "An optional package is missing",
+        "It is to be installed where the server runs; the detail says how.",
     ),
     Kind(
         "busy",
