@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
 REPORTING = """addEventListener('securitypolicyviolation', (event) => console.error(
-  `policy broken: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));"""
+  `policy broken: ${event.violatedDirective} ${event.blockedURI} in ${event.sourceFile}`));"""
 OFFLINE = re.compile(r"net::ERR_(CONNECTION|INTERNET|EMPTY|INCOMPLETE|SOCKET|NETWORK|ABORTED)")
 OWN = ("blob:", "data:")
 

@@ -15,12 +15,12 @@ DRAWN_NEW = "brown spotted dog"
 REAL = ("airplanes", "Faces", "Leopards", "Motorbikes")
 REAL_NEW = "sunflower"
 SCRIPT = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"
-onload="globalThis.attacked = 'svg'"><script>globalThis.attacked = 'svg'</script><rect width="40" height="40" fill="red"/></svg>"""
+onload="globalThis.attacked = 'svg'"><script>globalThis.attacked = 'svg'</script></svg>"""
 
 
 @dataclass(frozen=True)
 class Material:
-    """Files to teach by class name, others of these classes to ask, and some of a class that is not taught."""
+    """Files to teach by class name, others of these classes to ask, and some of one not taught."""
 
     taught: Mapping[str, Sequence[Path]]
     asked: Mapping[str, Sequence[Path]]
