@@ -1,4 +1,4 @@
-"""What the files of the page promise to whoever reads them: small modules, no markup from text, nothing outside."""
+"""What the files of the page promise: small modules, no markup made of text, nothing from outside."""
 
 from __future__ import annotations
 
