@@ -1,0 +1,226 @@
+/**
+ * Images on their way to the server: read and shrunk a few at a time, kept in the safety copy, sent in small lots, and
+ * sent again when the server or the network was away. It goes on while the user looks at other views.
+ */
+import { currentConnection, Failure, onConnection, wordsOf } from "../app/api.js";
+import { shrunk } from "../pictures/shrink.js";
+import { askToKeep, drop, keep, noteUnread, random } from "./safe.js";
+import { sendLot } from "./sending.js";
+
+/**
+ * blob: null where it lies in the safety copy alone. isRetry: the server may have it already.
+ * @typedef {{id: string, inputSize: number}} Goal the project
+ * @typedef {{goal: Goal, gesture: string, className: string | null, name: string}} Item
+ * @typedef {Item & {get: () => Promise<File>}} Waiting
+ * @typedef {Item & {blob: Blob | null, size: number, key: number | null, isRetry: boolean}} Ready
+ * @typedef {{name: string, detail: string}} ItemError
+ * @typedef {{total: number, done: number, added: number, known: number, errors: ItemError[], classes: Set<string | null>,
+ *   isResumed: boolean}} Tally
+ */
+
+const READERS = 2;
+const SENDERS = 2;
+/** What is held in memory; the rest lies in the safety copy, or is not yet read where the browser keeps none. */
+const MOST_HELD = 64;
+const MOST_BYTES = 32 * 1024 * 1024;
+const LOT = 16;
+const LOT_BYTES = 6 * 1024 * 1024;
+/** Statuses that may be one image's fault. */
+const OF_ONE = new Set([400, 413, 415, 422]);
+
+/** @type {Waiting[]} */
+let waiting = [];
+/** @type {Ready[]} */
+let ready = [];
+let held = 0;
+let heldBytes = 0;
+let reading = 0;
+let sending = 0;
+let isKeeping = true;
+let isAsleep = false;
+let wait = 500;
+/** @type {Map<string, Tally>} by project, since its queue was last empty */
+const tallies = new Map();
+/** Files of a gesture not yet read. @type {Map<string, number>} */
+const unread = new Map();
+/** @type {Set<(project: string, tally: Tally, isEnd: boolean) => void>} */
+const watchers = new Set();
+
+/** @param {(project: string, tally: Tally, isEnd: boolean) => void} watcher isEnd: nothing of the project is on its way any more */
+export function onUploads(watcher) {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+/** @param {string} project @returns {Tally | null} null where nothing is on its way */
+export function tallyOf(project) {
+  return tallies.get(project) ?? null;
+}
+
+/**
+ * Puts files of one gesture into the queue; what one gesture brought is one step of undo.
+ * @param {Goal} goal
+ * @param {{name: string, className: string | null, get: () => Promise<File>}[]} items
+ */
+export function upload(goal, items) {
+  if (items.length === 0) return;
+  askToKeep();
+  const gesture = random();
+  unread.set(gesture, items.length);
+  void noteUnread(gesture, goal.id, items.length);
+  count(goal.id, items, false);
+  for (const item of items) waiting.push({ ...item, goal, gesture });
+  go();
+}
+
+/** Takes up copies that a tab that is gone has left. @param {Goal} goal @param {import("./safe.js").Left[]} copies */
+export function resume(goal, copies) {
+  if (copies.length === 0) return;
+  count(goal.id, copies, true);
+  for (const { gesture, className, name, size, key } of copies) {
+    ready.push({ goal, gesture, className, name, size, key, blob: null, isRetry: true });
+  }
+  go();
+}
+
+/** @param {string} project @param {{className: string | null}[]} items @param {boolean} isResumed */
+function count(project, items, isResumed) {
+  const tally = tallies.get(project) ?? { total: 0, done: 0, added: 0, known: 0, errors: [], classes: new Set(), isResumed };
+  tally.total += items.length;
+  for (const item of items) tally.classes.add(item.className);
+  tallies.set(project, tally);
+  tell(project);
+}
+
+function go() {
+  while (reading < READERS && waiting.length && (isKeeping || hasRoom())) {
+    reading += 1;
+    void readNext().finally(() => {
+      reading -= 1;
+      go();
+    });
+  }
+  while (sending < SENDERS && ready.length && !isAsleep && (ready.length >= LOT || reading === 0 || sending === 0)) {
+    sending += 1;
+    void deliver(takeLot()).finally(() => {
+      sending -= 1;
+      go();
+    });
+  }
+}
+
+function hasRoom() {
+  return held < MOST_HELD && heldBytes < MOST_BYTES;
+}
+
+async function readNext() {
+  const { get, ...item } = /** @type {Waiting} */ (waiting.shift());
+  try {
+    const blob = await shrunk(await get(), item.goal.inputSize);
+    const key = await keepCopy(item, blob);
+    isKeeping = key !== null;
+    const isParked = isKeeping && !hasRoom();
+    ready.push({ ...item, key, size: blob.size, blob: isParked ? null : blob, isRetry: false });
+    if (!isParked) hold(1, blob.size);
+  } catch (error) {
+    settle(item.goal.id, { errors: [{ name: item.name, detail: wordsOf(error) }] });
+  }
+  noteRead(item);
+}
+
+/** @param {Item} item @param {Blob} blob */
+async function keepCopy({ goal, gesture, className, name }, blob) {
+  return keep({ project: goal.id, className, gesture, name, type: blob.type, bytes: await blob.arrayBuffer() });
+}
+
+/** @param {number} images @param {number} bytes */
+function hold(images, bytes) {
+  held += images;
+  heldBytes += bytes;
+}
+
+/** Notes now and then how many files of the gesture are left to be read. @param {Item} item */
+function noteRead(item) {
+  const left = (unread.get(item.gesture) ?? 1) - 1;
+  unread.set(item.gesture, left);
+  if (left === 0) unread.delete(item.gesture);
+  if (left % 16 === 0) void noteUnread(item.gesture, item.goal.id, left);
+}
+
+/** Images of one gesture that go to the same class of the same project. @returns {Ready[]} */
+function takeLot() {
+  const [first] = ready;
+  /** @type {Ready[]} */
+  const lot = [];
+  let bytes = 0;
+  ready = ready.filter((one) => {
+    const fits = one.goal.id === first.goal.id && one.gesture === first.gesture && one.className === first.className;
+    if (!fits || lot.length >= LOT || (lot.length > 0 && bytes + one.size > LOT_BYTES)) return true;
+    lot.push(one);
+    bytes += one.size;
+    return false;
+  });
+  return lot;
+}
+
+/** Sends a lot; where the server does not want it, one by one, so that one image costs itself alone. @param {Ready[]} lot */
+async function deliver(lot) {
+  try {
+    settle(lot[0].goal.id, await sendLot(lot));
+    wait = 500;
+  } catch (error) {
+    const status = error instanceof Failure ? error.status : -1;
+    if (error instanceof Failure && (error.isPassing || status === 401)) return putBack(lot);
+    if (lot.length > 1 && OF_ONE.has(status)) return deliverEach(lot);
+    settle(lot[0].goal.id, { errors: lot.map(({ name }) => ({ name, detail: wordsOf(error) })) });
+  }
+  for (const { blob } of lot) if (blob) hold(-1, -blob.size);
+  await drop(lot.map((one) => one.key));
+}
+
+/** @param {Ready[]} lot */
+async function deliverEach(lot) {
+  for (const one of lot) await deliver([one]);
+}
+
+/** Waits, longer each time, and wakes at once when the server is back. @param {Ready[]} lot */
+function putBack(lot) {
+  ready = [...lot.map((one) => ({ ...one, isRetry: true })), ...ready];
+  isAsleep = true;
+  window.setTimeout(wake, wait);
+  wait = Math.min(2 * wait, 15_000);
+  tell(lot[0].goal.id);
+}
+
+function wake() {
+  isAsleep = currentConnection() === "locked";
+  go();
+}
+
+/** @param {string} project @param {{added?: number, known?: number, errors?: ItemError[]}} came */
+function settle(project, { added = 0, known = 0, errors = [] }) {
+  const tally = tallies.get(project);
+  if (!tally) return;
+  tally.added += added;
+  tally.known += known;
+  tally.errors.push(...errors);
+  tally.done += added + known + errors.length;
+  tell(project);
+}
+
+/** @param {string} project */
+function tell(project) {
+  const tally = tallies.get(project);
+  if (!tally) return;
+  const isEnd = tally.done >= tally.total;
+  if (isEnd) tallies.delete(project);
+  for (const watcher of watchers) watcher(project, tally, isEnd);
+}
+
+onConnection((now) => {
+  if (now === "online") wake();
+});
+window.addEventListener("online", wake);
+window.addEventListener("beforeunload", (event) => {
+  if (unread.size) event.preventDefault();
+});
