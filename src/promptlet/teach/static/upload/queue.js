@@ -61,13 +61,14 @@ export function tallyOf(project) {
  * Puts files of one gesture into the queue; what one gesture brought is one step of undo.
  * @param {Goal} goal
  * @param {{name: string, className: string | null, get: () => Promise<File>}[]} items
+ * @param {string} [gesture] given where one gesture brings files little by little, as a camera does
  */
-export function upload(goal, items) {
+export function upload(goal, items, gesture = random()) {
   if (items.length === 0) return;
   askToKeep();
-  const gesture = random();
-  unread.set(gesture, items.length);
-  void noteUnread(gesture, goal.id, items.length);
+  const left = (unread.get(gesture) ?? 0) + items.length;
+  unread.set(gesture, left);
+  void noteUnread(gesture, goal.id, left);
   count(goal.id, items, false);
   for (const item of items) waiting.push({ ...item, goal, gesture });
   go();

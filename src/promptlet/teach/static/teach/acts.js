@@ -1,0 +1,116 @@
+/** What can be done with classes and images: each act is one change on the server, told in words, with a way back. */
+import { announce, attempt, toast } from "../app/live.js";
+import { t } from "../app/words.js";
+
+/** @typedef {import("../app/state.js").Project} Project */
+
+/** Acts go one after the other, so that quick keys never overtake each other. @type {Promise<unknown>} */
+let last = Promise.resolve();
+
+/** @param {() => Promise<unknown>} work @returns {Promise<boolean>} whether it went well */
+export function inTurn(work) {
+  const next = last.then(() => attempt(work));
+  last = next;
+  return next;
+}
+
+/** @param {string | null} className */
+export function nameOf(className) {
+  return className ?? t("teach.unlabelled");
+}
+
+/** @param {Project} project @param {string[]} images @param {string | null} to null: unlabelled */
+export function moveImages(project, images, to) {
+  const own = project.state.classes.find((one) => one.name === to)?.images ?? (to === null ? project.state.unlabelled : []);
+  const there = new Set(own);
+  const moved = images.filter((image) => !there.has(image));
+  if (moved.length === 0) {
+    announce(t("teach.told.there", { class: nameOf(to) }));
+    return Promise.resolve(false);
+  }
+  return inTurn(async () => {
+    const state = await project.change({ action: "move-images", images: moved, to });
+    tellSkipped(state);
+    announce(t("teach.told.moved", { count: moved.length, class: nameOf(to) }));
+  });
+}
+
+/** @param {Project} project @param {string[]} images */
+export function removeImages(project, images) {
+  if (images.length === 0) return Promise.resolve(false);
+  return inTurn(async () => {
+    tellSkipped(await project.change({ action: "remove-images", images }));
+    toast(t("teach.told.removed", { count: images.length }), { action: back(project) });
+  });
+}
+
+/** @param {Project} project @param {string} name */
+export function createClass(project, name) {
+  return inTurn(async () => {
+    await project.change({ action: "create-class", name });
+    announce(t("teach.told.created", { class: name }));
+  });
+}
+
+/** @param {Project} project @param {string} name @param {string} to */
+export function renameClass(project, name, to) {
+  return inTurn(async () => {
+    await project.change({ action: "rename-class", name, to });
+    announce(t("teach.told.renamed", { class: name, to }));
+  });
+}
+
+/** @param {Project} project @param {string} name @param {string} to another class */
+export function mergeClasses(project, name, to) {
+  return inTurn(async () => {
+    await project.change({ action: "merge-classes", names: [name, to], to });
+    toast(t("teach.told.merged", { class: name, to }), { action: back(project) });
+  });
+}
+
+/** @param {Project} project @param {string} name */
+export function deleteClass(project, name) {
+  return inTurn(async () => {
+    await project.change({ action: "delete-class", name });
+    toast(t("teach.told.deleted", { class: name }), { action: back(project) });
+  });
+}
+
+/** @param {Project} project @param {string} name @param {number} step -1: before the one before it */
+export function orderClass(project, name, step) {
+  const names = project.state.classes.map((one) => one.name);
+  const at = names.indexOf(name);
+  names.splice(at + step, 0, ...names.splice(at, 1));
+  return inTurn(async () => {
+    await project.change({ action: "order-classes", names });
+    announce(t("teach.told.ordered", { class: name, place: at + step + 1 }));
+  });
+}
+
+/** @param {Project} project @param {"undo" | "redo"} way */
+export function stepBack(project, way) {
+  return inTurn(async () => {
+    const step = project.state[way];
+    if (!step) return;
+    await project.step(way);
+    announce(t(`teach.told.${way}`, { step: stepWords(step) }));
+  });
+}
+
+/** A step of undo or redo in words. @param {import("../app/state.js").Step} step */
+export function stepWords(step) {
+  const key = KNOWN.has(step.action) ? `teach.step.${step.action}` : "teach.step.other";
+  return t(key, { count: step.count ?? 1, class: step.class ?? t("teach.unlabelled") });
+}
+
+const KNOWN = new Set(["create-class", "rename-class", "merge-classes", "delete-class", "order-classes", "move-images", "remove-images", "add-images"]);
+
+/** @param {Project} project */
+function back(project) {
+  return { words: t("app.undo"), run: () => void stepBack(project, "undo") };
+}
+
+/** @param {import("../app/state.js").State} state */
+function tellSkipped(state) {
+  if (state.skipped?.length) toast(t("teach.told.skipped", { count: state.skipped.length }), { tone: "warn" });
+}
