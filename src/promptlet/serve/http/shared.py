@@ -37,6 +37,8 @@ Work = Callable[[float], Coroutine[Any, Any, Response]]
 """What is left to do once a request was read. Given until when, of `time.monotonic`, an answer is of use."""
 Endpoint = Callable[[Request], Awaitable[Response | Work]]
 CHANGES: Final = ("PUT", "DELETE")
+GUARDED: Final = "guarded"
+"""Of ``scope["state"]``: the caller that a layer around the application knows already."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ class Shared:
 
     def caller(self, request: Request) -> Caller:
         """Who asks. Raises Unauthorised. Called before anything else of a request is looked at."""
-        sent = request.headers.get("authorization")
-        caller = self.local if self.tokens is None else self.tokens.caller(sent)
+        caller: Caller | None = request.scope.get("state", {}).get(GUARDED)
+        if caller is None:
+            sent = request.headers.get("authorization")
+            caller = self.local if self.tokens is None else self.tokens.caller(sent)
         request.scope.setdefault("state", {})["tenant"] = caller.name
         tell(request, caller=caller.name)
         return caller
