@@ -135,7 +135,7 @@ export const train = {
   "train.curve.between": "Zwischen",
 
   "train.next.title": "Ausprobieren",
-  "train.next.words": "Zeigen Sie Fotos, die es noch nie gesehen hat.",
+  "train.next.words": "Jetzt mit Fotos, die es noch nie gesehen hat.",
   "train.next.ask": "Fragen",
   "train.next.take": "Mitnehmen",
 };
