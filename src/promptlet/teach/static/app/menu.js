@@ -10,8 +10,12 @@ import { el } from "./dom.js";
  * @param {{x: number, y: number}} [place] of the pointer; below the anchor without it
  */
 export function openMenu(anchor, label, items, place) {
+  const close = () => {
+    anchor.focus({ preventScroll: true }); // before what is chosen opens a dialog, which gives the focus back to it
+    menu.hidePopover();
+  };
   const menu = el("div", { role: "menu", popover: "auto", class: "menu", "aria-label": label, tabindex: "-1" },
-    items.map((item) => (item === "line" ? el("hr", { role: "separator" }) : entry(item, () => menu.hidePopover()))));
+    items.map((item) => (item === "line" ? el("hr", { role: "separator" }) : entry(item, close))));
   menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => step(menu, event));
   menu.addEventListener("toggle", (/** @type {ToggleEvent} */ event) => {
     if (event.newState !== "closed") return;
