@@ -34,9 +34,10 @@ export class Asking {
     this.method = "";
     /** The class names of prompts. @type {Map<string, string[]>} */
     this.taught = new Map();
+    /** @type {Set<(topic: Topic) => void>} */
     this.listeners = new Set();
+    this.isEnded = false;
     this.aborting = new AbortController();
-    this.turn = 0;
   }
 
   /** @param {(topic: Topic) => void} listener */
@@ -70,16 +71,15 @@ export class Asking {
     return this.taught.get(this.project.id) ?? [];
   }
 
-  /** @param {{blob: Blob, name: string}[]} given @returns {number} how many were too many */
+  /** @param {{blob: Blob, name: string}[]} given shown before those that are there; the oldest go */
   add(given) {
-    const taken = given.slice(0, MOST_PICTURES);
-    const made = taken.map(({ blob, name }) => ({ blob, name, url: URL.createObjectURL(blob), answers: null, error: "" }));
+    if (this.isEnded) return;
+    const made = given.map(({ blob, name }) => ({ blob, name, url: URL.createObjectURL(blob), answers: null, error: "" }));
     this.pictures = [...made, ...this.pictures];
     for (const old of this.pictures.splice(MOST_PICTURES)) URL.revokeObjectURL(old.url);
     this.chosen = made[0] ?? this.chosen;
     this.tell("pictures");
     void this.askAll();
-    return given.length - taken.length;
   }
 
   /** @param {Picture} picture */
@@ -159,6 +159,7 @@ export class Asking {
   /** Ends what is under way and forgets the pictures. */
   end() {
     this.listeners.clear();
+    this.isEnded = true;
     this.clear();
   }
 }

@@ -2,9 +2,12 @@
 import { button, el, fill, set } from "../app/dom.js";
 import { toast } from "../app/live.js";
 import { t } from "../app/words.js";
+import { shrunk } from "../pictures/shrink.js";
 import { filmPart } from "./film.js";
 
 /** @typedef {import("./asking.js").Asking} Asking */
+
+const MOST_PICTURES = 24;
 
 /** @param {Asking} asking @param {HTMLElement} main everything may be dropped on */
 export function picturePart(asking, main) {
@@ -13,10 +16,14 @@ export function picturePart(asking, main) {
     const pictures = all.filter((file) => file.type.startsWith("image/") || !file.type).filter((file) => !isDrawing(file));
     if (all.some(isDrawing)) toast(t("ask.no-svg"), { tone: "warn" });
     else if (all.length && !pictures.length) toast(t("ask.no-picture", { name: all[0].name }), { tone: "warn" });
-    if (!pictures.length) return;
+    if (pictures.length) void add(pictures);
+  };
+  const add = async (/** @type {File[]} */ files) => {
     film.stop();
-    const tooMany = asking.add(pictures.map((blob) => ({ blob, name: blob.name || t("ask.pasted") })));
-    if (tooMany) toast(t("ask.too-many", { count: tooMany }), { tone: "warn" });
+    const some = files.slice(0, MOST_PICTURES);
+    if (some.length < files.length) toast(t("ask.too-many", { count: files.length - some.length }), { tone: "warn" });
+    const size = asking.project.state.backbone.input_size;
+    asking.add(await Promise.all(some.map(async (file) => ({ blob: await shrunk(file, size), name: file.name || t("ask.pasted") }))));
   };
   const film = filmPart(asking);
   const input = el("input", { type: "file", accept: "image/*,.heic,.heif", multiple: true, class: "hidden", tabindex: "-1", "aria-label": t("ask.choose"), onchange: () => {

@@ -1,6 +1,7 @@
 /** Ask: a picture comes in, what it may be comes out, and why. */
 import { wordsOf } from "../app/api.js";
 import { el, fill, heading } from "../app/dom.js";
+import { link } from "../app/routes.js";
 import { t } from "../app/words.js";
 import { answersPart } from "./answers.js";
 import { Asking } from "./asking.js";
@@ -43,11 +44,11 @@ export function show(main, project) {
 /** @param {import("../app/state.js").Project} project */
 function nothingLearned(project) {
   return el("div", { class: "card empty" }, el("h2", {}, t("ask.untrained.title")), el("p", {}, t("ask.untrained.words")),
-    el("a", { class: "button primary", href: `#/p/${encodeURIComponent(project.id)}/train` }, t("ask.untrained.go")));
+    el("a", { class: "button primary", href: link(project.id, "train") }, t("ask.untrained.go")));
 }
 
 /** @param {import("../app/state.js").Project} project */
 function stale(project) {
-  return project.state.stale && el("p", { class: "soft" }, t("ask.stale"), " ", el("a", { href: `#/p/${encodeURIComponent(project.id)}/train` }, t("ask.stale.go")));
+  return project.state.stale && el("p", { class: "soft" }, t("ask.stale"), " ", el("a", { href: link(project.id, "train") }, t("ask.stale.go")));
 }
 

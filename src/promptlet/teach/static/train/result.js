@@ -1,6 +1,7 @@
 /** What the last training learned: how good it is, what it mixes up, what looks wrong, whether more would help. */
 import { address, Failure, request, wordsOf } from "../app/api.js";
 import { button, el, fill } from "../app/dom.js";
+import { link } from "../app/routes.js";
 import { isRunning } from "../app/state.js";
 import { t } from "../app/words.js";
 import { accuracyCard } from "./accuracy.js";
@@ -54,8 +55,7 @@ function keyOf(project) {
 
 /** @param {import("../app/state.js").Project} project */
 function nextCard(project) {
-  const link = (/** @type {string} */ view) => `#/p/${encodeURIComponent(project.id)}/${view}`;
   return el("section", { class: "card spread" }, el("div", { class: "stack tight" }, el("h2", {}, t("train.next.title")), el("p", { class: "soft" }, t("train.next.words"))),
-    el("div", { class: "row" }, el("a", { class: "button primary", href: link("ask") }, t("train.next.ask")),
-      el("a", { class: "button", href: link("take") }, t("train.next.take"))));
+    el("div", { class: "row" }, el("a", { class: "button primary", href: link(project.id, "ask") }, t("train.next.ask")),
+      el("a", { class: "button", href: link(project.id, "take") }, t("train.next.take"))));
 }

@@ -2,6 +2,7 @@
 import { address, request } from "../app/api.js";
 import { button, el, fill, set } from "../app/dom.js";
 import { attempt } from "../app/live.js";
+import { link } from "../app/routes.js";
 import { t } from "../app/words.js";
 import { expertPart } from "./expert.js";
 
@@ -24,7 +25,7 @@ export function startPart(project) {
     go.textContent = t(project.state.trained ? "train.again" : "train.now");
     set(go, { "aria-disabled": lacks ? "true" : null });
     set(words, { tabindex: lacks ? "-1" : null, class: lacks ? "" : "soft" });
-    fill(words, lacks || counted(project), lacks && [" ", el("a", { href: `#/p/${encodeURIComponent(project.id)}/teach` }, t("train.to-teach"))]);
+    fill(words, lacks || counted(project), lacks && [" ", el("a", { href: link(project.id, "teach") }, t("train.to-teach"))]);
     expert.look();
   };
   return { element: el("div", { class: "stack" }, el("div", { class: "row" }, go, words), expert.element), look, end: expert.end };

@@ -26,10 +26,10 @@ export const ask = {
   "ask.film.name": "Bild der Kamera",
   "ask.film.picture": "Was die Kamera zeigt",
   "ask.film.camera": "Kamera",
-  "ask.film.number": "Kamera {number}",
   "ask.film.refused": "Der Browser lässt diese Seite nicht an die Kamera. Bitte erlauben (oft ein Zeichen neben der Adresse), dann noch einmal versuchen.",
   "ask.film.busy": "Ein anderes Programm benutzt die Kamera. Bitte dort schließen, dann noch einmal versuchen.",
-  "ask.film.missing": "Es wurde keine Kamera gefunden. Bitte eine anschließen oder Fotos zeigen.",
+  "ask.film.none": "Es wurde keine Kamera gefunden. Bitte eine anschließen oder Fotos zeigen.",
+  "ask.film.insecure": "An die Kamera lässt der Browser Seiten nur auf diesem Rechner selbst oder über https. Bitte stattdessen Fotos zeigen.",
 
   "ask.answer": "Was es sagt",
   "ask.nothing": "Hier steht die Antwort, sobald ein Foto da ist.",

@@ -26,10 +26,10 @@ export const ask = {
   "ask.film.name": "picture of the camera",
   "ask.film.picture": "What the camera shows",
   "ask.film.camera": "Camera",
-  "ask.film.number": "Camera {number}",
   "ask.film.refused": "The browser does not let this page use the camera. Allow it (often a sign beside the address), then try again.",
   "ask.film.busy": "Another program uses the camera. Close it there, then try again.",
-  "ask.film.missing": "No camera was found. Connect one, or show photos.",
+  "ask.film.none": "No camera was found. Connect one, or show photos.",
+  "ask.film.insecure": "The browser lets pages use the camera only on this computer itself or over https. Show photos instead.",
 
   "ask.answer": "What it says",
   "ask.nothing": "The answer stands here as soon as there is a photo.",
