@@ -1,0 +1,158 @@
+"""Somebody at the page: does what people do there, by the words that stand on it, in whichever language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.page.drag import drop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Download, Locator, Page
+
+WORDS = "async ([key, values]) => (await import('/static/app/words.js')).t(key, values)"
+LONG = 60_000
+"""Milliseconds that a training or a thousand pictures may take on a machine with other work."""
+
+
+@dataclass
+class Person:
+    """page: where they are."""
+
+    page: Page
+
+    # -- finding things
+
+    def words(self, key: str, **values: Any) -> str:
+        """What stands on the page for a key, in its language."""
+        return str(self.page.evaluate(WORDS, [key, values]))
+
+    def button(self, key: str, **values: Any) -> Locator:
+        return self.page.get_by_role("button", name=self.words(key, **values), exact=True)
+
+    def link(self, key: str, **values: Any) -> Locator:
+        return self.page.get_by_role("link", name=self.words(key, **values), exact=True)
+
+    def heading(self, key: str) -> Locator:
+        return self.page.get_by_role("heading", level=1, name=self.words(key), exact=True)
+
+    def told(self, key: str, **values: Any) -> Locator:
+        """Where these words stand."""
+        return (
+            self.page.locator("main, .toasts, dialog")
+            .get_by_text(self.words(key, **values), exact=True)
+            .first
+        )
+
+    def dialog(self) -> Locator:
+        return self.page.locator("dialog[open]")
+
+    # -- going about
+
+    def go(self, view: str) -> None:
+        """By its tab: teach, train, ask or take."""
+        tabs = self.page.get_by_role("navigation", name=self.words("app.steps"))
+        tabs.get_by_role("link", name=self.words(f"app.tab.{view}"), exact=True).click()
+        self.heading(f"{view}.title").wait_for()
+
+    @property
+    def project(self) -> str:
+        """The id of the project that is open."""
+        return self.page.url.partition("#/p/")[2].split("/")[0]
+
+    # -- teaching
+
+    def answer(self, text: str) -> None:
+        """In the dialog that asks for a text, with Enter."""
+        self.dialog().get_by_role("textbox").fill(text)
+        self.page.keyboard.press("Enter")
+        self.dialog().wait_for(state="detached")
+
+    def make_class(self, name: str) -> None:
+        self.button("teach.class.new").click()
+        self.answer(name)
+        self.shelf(name).wait_for()
+
+    def shelf(self, name: str) -> Locator:
+        """A class in the list of classes."""
+        return self.page.locator("[data-class]").filter(has=self.page.get_by_text(name, exact=True))
+
+    def choose_class(self, name: str) -> None:
+        self.shelf(name).locator(".class-open").click()
+        self.page.get_by_role("heading", level=2, name=name, exact=True).wait_for()
+
+    def class_menu(self, name: str, act: str) -> None:
+        self.shelf(name).get_by_role("button", name=self.words("teach.class.more", **{"class": name})).click()
+        self.page.get_by_role("menuitem", name=self.words(f"teach.class.{act}"), exact=True).click()
+
+    def give(self, files: Sequence[Path]) -> None:
+        """By the dialog of the browser, to the class that is shown."""
+        chooser = self.page.locator("main input[type=file]:not([webkitdirectory])").first
+        chooser.set_input_files([str(file) for file in files])
+
+    def give_folder(self, folder: Path) -> None:
+        self.page.locator("main input[webkitdirectory]").first.set_input_files(str(folder))
+
+    def drop(self, paths: Sequence[Path], on: str | None = None) -> None:
+        """Files and folders, on a class, or where the images are."""
+        drop(self.shelf(on) if on else self.page.locator("[data-drop]"), paths)
+
+    def teach(self, taught: Mapping[str, Sequence[Path]]) -> None:
+        """Classes with their pictures, each dropped on its class."""
+        for name, files in taught.items():
+            self.make_class(name)
+            self.drop(files, on=name)
+        for name, files in taught.items():
+            self.wait_for_count(name, len(files))
+
+    def wait_for_count(self, name: str, count: int, within: float = LONG) -> None:
+        """Until a class holds as many."""
+        shown = self.shelf(name).locator(".class-count > span").first
+        self.page.wait_for_function(
+            "([shown, count]) => shown.textContent === count",
+            arg=[shown.element_handle(), f"{count:,}"],
+            timeout=within,
+        )
+
+    def cells(self) -> Locator:
+        """The images that are shown and drawn."""
+        return self.page.get_by_role("gridcell")
+
+    # -- training, asking, taking away
+
+    def train(self, within: float = LONG) -> None:
+        """Until the result stands there."""
+        self.go("train")
+        self.page.locator("button.big").click()
+        self.result(within)
+
+    def result(self, within: float = LONG) -> Locator:
+        told = self.page.get_by_role("region", name=self.words("train.accuracy.title"))
+        told.locator(".headline").wait_for(timeout=within)
+        return told
+
+    def ask(self, files: Sequence[Path]) -> Locator:
+        """By dropping them: the part of the page that answers the first, once it does."""
+        drop(self.page.locator(".drop"), files)
+        return self.answers()
+
+    def answers(self) -> Locator:
+        part = self.page.get_by_role("region", name=self.words("ask.answer"))
+        part.locator(".headline").first.wait_for(timeout=LONG)
+        part.locator("[aria-busy=true]").wait_for(state="detached", timeout=LONG)
+        return part
+
+    def add_name(self, name: str) -> None:
+        self.page.get_by_role("textbox", name=self.words("ask.names.label")).fill(name)
+        self.page.keyboard.press("Enter")
+
+    def download(self, kind: str) -> Download:
+        """One of prompt, archive, report, vectors and onnx."""
+        name = f"{self.words('take.download')} {self.words(f'take.{kind}.title')}"
+        with self.page.expect_download(timeout=4 * LONG) as found:
+            self.page.locator("main").get_by_text(name).or_(
+                self.page.get_by_role("button", name=name).or_(self.page.get_by_role("link", name=name))
+            ).last.click()
+        return found.value
