@@ -18,14 +18,14 @@ from starlette.routing import Route as Matched
 from promptlet import __version__
 from promptlet.errors import PromptletError, did_you_mean
 from promptlet.serve.http import described, schemas
-from promptlet.serve.http.adding import Added, Route, add_route
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
 from promptlet.serve.http.predict import Predict
-from promptlet.serve.http.problems import ADDRESS, Problem, problem_of, request_id_of
+from promptlet.serve.http.kinds import ADDRESS
+from promptlet.serve.http.problems import Problem, problem_of, request_id_of
 from promptlet.serve.http.prompts import Prompts
-from promptlet.serve.http.shared import Shared
+from promptlet.serve.http.shared import Added, Route, Shared, add_route
 from promptlet.serve.http.telling import Telling
 from promptlet.serve.http.urls import Urls
 

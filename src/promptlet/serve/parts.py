@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
     from promptlet.serve.encoder import Encoder, LocalEncoder
-    from promptlet.serve.http.adding import Added
+    from promptlet.serve.http.shared import Added
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5

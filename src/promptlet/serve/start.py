@@ -24,7 +24,7 @@ from promptlet.errors import OptionError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Address, address_of, bound, url_of
-from promptlet.serve.http.adding import Added
+from promptlet.serve.http.shared import Added
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
 from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.logs import logging_to

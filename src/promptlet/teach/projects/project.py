@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from promptlet.teach.projects.journal import Journal, NotKeptError
 from promptlet.teach.projects.looking import Found, Looking
 from promptlet.teach.projects.names import key_of
 from promptlet.teach.projects.names import title as checked_title
-from promptlet.teach.projects.places import LOOSE, UNLABELLED
+from promptlet.teach.projects.places import HISTORY, LOOSE, RECORD, UNLABELLED
 from promptlet.teach.projects.record import read_record
 
 
@@ -77,6 +77,20 @@ class Project:
     def title(self) -> str:
         """What people call it."""
         return self._record.title
+
+    @property
+    def revision(self) -> int:
+        """One more with each change."""
+        return self._journal.revision
+
+    @property
+    def changed(self) -> float:
+        """When it was changed last, in seconds since 1970."""
+        times = [0.0]
+        for path in (self.root, self.root / RECORD, self.root / HISTORY):
+            with suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return max(times)
 
     def seen(self) -> Seen:
         """As it is now, also where somebody changed it by hand. Raises OSError where its folder is gone."""

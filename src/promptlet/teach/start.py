@@ -1,0 +1,128 @@
+"""A server with the page: `promptlet serve` over a folder of projects, with its routes and its guard."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.middleware import Middleware
+
+from promptlet.errors import BackboneError
+from promptlet.serve import start
+from promptlet.serve.addresses import Address
+from promptlet.serve.http.limits import LOOPBACK
+from promptlet.serve.http.shared import Added, Shared
+from promptlet.serve.parts import Parts, backbone_name, open_place
+from promptlet.serve.settings import MIB, ServeSettings, read_settings
+from promptlet.serve.start import Adding, Started
+from promptlet.teach.events import Events
+from promptlet.teach.http.desk import Desk
+from promptlet.teach.http.following import looking
+from promptlet.teach.http.guard import Guard, own_names
+from promptlet.teach.http.headers import Headers
+from promptlet.teach.http.routes import routes
+from promptlet.teach.http.token import StartToken
+from promptlet.teach.learning.learning import Learning
+from promptlet.teach.projects.shelf import Shelf
+from promptlet.teach.projects.smalls import Smalls
+
+MINI: Final = "mini"
+
+
+def adding(projects: Path, is_whole: bool = True) -> Adding:
+    """What makes a server one with the page. is_whole: whether all of it is guarded, else the page and its
+    projects alone. Raises OptionError, ServiceError where the folder cannot be had."""
+    events = Events()
+    shelf = Shelf(projects, lambda project, now: events.tell(project, "state", {"revision": now}))
+    return Adding(partial(_added, shelf, events, is_whole), _names if is_whole else None, is_whole)
+
+
+def _names(address: Address) -> frozenset[str] | None:
+    """None for all: one that listens everywhere has names that it does not know."""
+    if ip_address(str(address.sockaddr[0]).partition("%")[0]).is_unspecified:
+        return None
+    return own_names(address.host, address.is_loopback, LOOPBACK)
+
+
+def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, url: str) -> Added:
+    token = StartToken(urlsplit(url).port or 80)
+    learning = Learning()
+    desk: list[Desk] = []
+
+    def made(shared: Shared) -> Any:
+        size = max(parts.backbone.images.spec.size) if parts.backbone.has_towers else 224
+        backbone = {"name": parts.facts["name"], "input_size": size}
+        ending = lambda: bool(shared.reason())  # noqa: E731
+        desk.append(Desk(shelf, Smalls(), events, learning, backbone, ending))
+        return routes(desk[0], shared)
+
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        try:
+            async with looking(desk[0]):
+                yield
+        finally:
+            shelf.close()
+
+    return Added(
+        made,
+        lifespan=[life()],
+        middleware=[Middleware(Guard, token=token, is_whole=is_whole)],
+        around=Headers,
+        page=f"{url}/?token={token.secret}",
+    )
+
+
+def run(
+    projects: Path,
+    given: Mapping[str, Any],
+    tell: Callable[[Started], None],
+    backbone: str,
+    is_opened: bool = True,
+) -> None:
+    """`promptlet teach`: serve until SIGTERM or Ctrl-C. given: settings of the server, None for none.
+    backbone: where none is given, and no prompt names one. is_opened: whether the browser is to show it.
+
+    Raises PromptletErrors where it cannot start.
+    """
+    more = adding(projects)
+    settings = _settings(projects, given, backbone)
+
+    def told(started: Started) -> None:
+        tell(started)
+        if is_opened:
+            threading.Thread(target=webbrowser.open, args=(started.page,), daemon=True).start()
+
+    try:
+        start.run(settings, told, more)
+    except BackboneError as error:
+        if settings.backbone == MINI:
+            raise
+        raise BackboneError(
+            f"{error}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
+            "the package and knows drawn pictures alone"
+        ) from error
+
+
+def _settings(projects: Path, given: Mapping[str, Any], backbone: str) -> ServeSettings:
+    """Room for photos as they are, and for slow ways to another machine."""
+    own = {"prompts": str(projects), "max_body_bytes": 256 * MIB, "max_held_bytes": 1024 * MIB}
+    own |= {"body_seconds": 300.0, "request_seconds": 300.0, "drain_seconds": 5.0}
+    settings = read_settings({**own, **given})
+    if settings.backbone is None:
+        named = backbone_named_in(settings) or backbone
+        settings = settings.model_copy(update={"backbone": named})
+    return settings
+
+
+def backbone_named_in(settings: ServeSettings) -> str:
+    """The backbone that prompts in a folder of projects name; empty where there is none yet."""
+    source = open_place(settings)
+    return backbone_name(settings, source) if source.look() else ""
