@@ -134,19 +134,44 @@ class Person:
         return told
 
     def ask(self, files: Sequence[Path]) -> Locator:
-        """By dropping them: the part of the page that answers the first, once it does."""
-        drop(self.page.locator(".drop"), files)
+        """By dropping them: the part of the page that answers, once it has for the first of them."""
+        drop(self.page.locator("main .drop"), files)
+        self.page.get_by_role("img", name=self.words("ask.alt", name=files[0].name), exact=True).wait_for()
         return self.answers()
 
     def answers(self) -> Locator:
+        """Once nothing is on its way."""
         part = self.page.get_by_role("region", name=self.words("ask.answer"))
-        part.locator(".headline").first.wait_for(timeout=LONG)
         part.locator("[aria-busy=true]").wait_for(state="detached", timeout=LONG)
+        part.locator(".headline").first.wait_for(timeout=LONG)
         return part
+
+    def likely(self, answers: Locator) -> list[str]:
+        """The names that it has bars for, the likeliest first."""
+        names = answers.locator(".likely li .name")
+        return list(names.evaluate_all("(all) => all.map((one) => one.firstChild.textContent)"))
+
+    def near(self) -> Locator:
+        """The taught pictures that are most like the one asked about."""
+        return self.page.get_by_role("region", name=self.words("ask.why.title")).get_by_role("listitem")
 
     def add_name(self, name: str) -> None:
         self.page.get_by_role("textbox", name=self.words("ask.names.label")).fill(name)
         self.page.keyboard.press("Enter")
+        self.button("ask.names.remove", name=name).wait_for()
+
+    def remove_name(self, name: str) -> None:
+        self.button("ask.names.remove", name=name).click()
+
+    def refuse_strictly(self) -> None:
+        """What is unlike the taught pictures is none of these, with the slider at its end."""
+        self.page.get_by_role("checkbox", name=self.words("ask.none.label")).check()
+        self.page.get_by_role("slider", name=self.words("ask.none.strict")).press("End")
+        self.page.wait_for_timeout(400)  # the slider waits a moment before it asks
+
+    def open_again(self, file: Path) -> None:
+        """What was taken away, in the view that takes away."""
+        self.page.locator("main input[type=file]").set_input_files(str(file))
 
     def download(self, kind: str) -> Download:
         """One of prompt, archive, report, vectors and onnx."""
