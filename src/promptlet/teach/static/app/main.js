@@ -1,5 +1,7 @@
 /** Start of the page: the shell, the routes, and the banner that tells whether the server is there. */
-import { currentConnection, Failure, onConnection, wordsOf } from "./api.js";
+import { holdOwn } from "../upload/safe.js";
+import { takeUp } from "../upload/taking.js";
+import { address, currentConnection, Failure, onConnection, request, wordsOf } from "./api.js";
 import { button, byId, el, fill, heading, set } from "./dom.js";
 import { link, route, VIEW_NAMES } from "./routes.js";
 import { Project } from "./state.js";
@@ -127,6 +129,17 @@ function showBanner() {
   fill(byId("banner"), words && el("div", { class: "notice warn banner" }, el("p", {}, words)));
 }
 
+/** What an upload must know of a project. @param {string} id @returns {Promise<import("../upload/queue.js").Goal | null>} null: it is gone */
+async function goalOf(id) {
+  try {
+    const { backbone } = project?.id === id ? project.state : await request("GET", address(id));
+    return { id, inputSize: backbone.input_size };
+  } catch (error) {
+    if (error instanceof Failure && error.status === 404) return null;
+    throw error;
+  }
+}
+
 window.addEventListener("hashchange", () => void show());
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -137,4 +150,5 @@ onConnection((now) => {
   if (now === "online") void (project ? project.load() : show(false));
 });
 setLanguage(currentLanguage());
-void show(false);
+holdOwn();
+void show(false).then(() => takeUp(goalOf));

@@ -1,6 +1,6 @@
 /** What can be done with classes and images: each act is one change on the server, told in words, with a way back. */
 import { announce, attempt, toast } from "../app/live.js";
-import { t } from "../app/words.js";
+import { has, t } from "../app/words.js";
 
 /** @typedef {import("../app/state.js").Project} Project */
 
@@ -99,11 +99,9 @@ export function stepBack(project, way) {
 
 /** A step of undo or redo in words. @param {import("../app/state.js").Step} step */
 export function stepWords(step) {
-  const key = KNOWN.has(step.action) ? `teach.step.${step.action}` : "teach.step.other";
-  return t(key, { count: step.count ?? 1, class: step.class ?? t("teach.unlabelled") });
+  const key = `teach.step.${step.action}`;
+  return t(has(key) ? key : "teach.step.other", { count: step.count ?? 1, class: step.class ?? t("teach.unlabelled") });
 }
-
-const KNOWN = new Set(["create-class", "rename-class", "merge-classes", "delete-class", "order-classes", "move-images", "remove-images", "add-images"]);
 
 /** @param {Project} project */
 function back(project) {

@@ -55,7 +55,7 @@ export class Suggestions {
 
   draw() {
     const [now] = this.all;
-    if (!now) return void this.drawEnd();
+    if (!now) return this.drawEnd();
     const words = t("teach.suggest.maybe", { class: now.class, percent: percent(now.probability) });
     const second = now.second === null ? "" : t("teach.suggest.second", { class: now.second, percent: percent(now.second_probability ?? 0) });
     const name = this.project.state.names[now.image] ?? now.image;
@@ -82,20 +82,14 @@ export class Suggestions {
       el("button", { type: "button", class: "small", onclick: () => this.give(name) }, name, place < 9 && el("kbd", { "aria-hidden": true }, place + 1))));
   }
 
-  async drawEnd() {
-    const isMore = this.project.state.unlabelled.length > this.skipped.size;
-    fill(this.place, el("p", {}, t(isMore ? "teach.suggest.pause" : "teach.suggest.end", { count: this.done })),
-      el("div", { class: "row" },
-        this.project.state.unlabelled.length > 0 && button(t("teach.suggest.again"), () => void this.again(), { class: "primary" }),
-        button(t("teach.suggest.close"), () => this.close())));
-    announce(t("teach.suggest.end", { count: this.done }));
+  drawEnd() {
+    const words = t("teach.suggest.end", { count: this.done });
+    const isMore = this.project.state.unlabelled.length > 0;
+    fill(this.place, el("p", {}, words), el("div", { class: "row" },
+      isMore && button(t("teach.suggest.again"), () => void this.load(), { class: "primary" }),
+      button(t("teach.suggest.close"), () => this.close())));
+    announce(words);
     /** @type {HTMLElement | null} */ (this.place.querySelector("button"))?.focus({ preventScroll: true });
-  }
-
-  /** Those that were skipped, too. */
-  async again() {
-    this.skipped.clear();
-    await this.load();
   }
 
   accept() {
@@ -112,13 +106,9 @@ export class Suggestions {
   }
 
   skip() {
-    const now = this.all.shift();
-    if (now) this.skipped.add(now.image);
+    this.all.shift();
     this.draw();
   }
-
-  /** @type {Set<string>} */
-  skipped = new Set();
 
   /** @param {KeyboardEvent} event */
   key(event) {

@@ -1,2 +1,24 @@
 /** @type {Record<string, import("../../words.js").Words>} */
-export const projects = {};
+export const projects = {
+  "projects.title": "Deine Projekte",
+  "projects.lead": "Fotos zeigen, einen Knopf drücken, nach anderen fragen. Ein Projekt ist ein gewöhnlicher Ordner auf diesem Rechner.",
+  "projects.new": "Neues Projekt",
+  "projects.name": "Name des Projekts",
+  "projects.hint": "Etwa „Hunde“ oder „Blätter aus unserem Garten“.",
+  "projects.create": "Anlegen",
+  "projects.open": "Datei öffnen",
+  "projects.none": "Es gibt noch kein Projekt",
+  "projects.none-words": "Eines anlegen, oder die Zip-Datei eines Projekts oder eine Prompt-Datei hier ablegen.",
+  "projects.classes": { one: "{count} Klasse", other: "{count} Klassen" },
+  "projects.photos": { one: "{count} Foto", other: "{count} Fotos" },
+  "projects.trained": "Gelernt",
+  "projects.untrained": "Noch nicht gelernt",
+  "projects.delete": "Löschen",
+  "projects.delete-one": "Das Projekt {title} löschen",
+  "projects.deleted": "Das Projekt {title} wurde gelöscht. Seine Fotos bleiben, bis der Ordner „.removed“ geleert wird.",
+  "projects.back": "Zurückholen",
+  "projects.back-one": "Das Projekt {title} zurückholen",
+  "projects.restored": "Das Projekt {title} ist wieder da.",
+  "projects.removed": { one: "{count} gelöschtes Projekt", other: "{count} gelöschte Projekte" },
+  "projects.neither": "{name} ist weder die Zip-Datei eines Projekts noch eine Prompt-Datei. Nichts wurde geändert. Für Fotos bitte zuerst ein Projekt öffnen.",
+};

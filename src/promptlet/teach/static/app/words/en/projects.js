@@ -1,2 +1,24 @@
 /** @type {Record<string, import("../../words.js").Words>} */
-export const projects = {};
+export const projects = {
+  "projects.title": "Your projects",
+  "projects.lead": "Show it photos, press one button, and ask it about others. A project is a plain folder on this computer.",
+  "projects.new": "New project",
+  "projects.name": "Name of the project",
+  "projects.hint": "Such as “Dogs”, or “Leaves of our garden”.",
+  "projects.create": "Create",
+  "projects.open": "Open a file",
+  "projects.none": "There is no project yet",
+  "projects.none-words": "Make one, or drop the zip of a project or a prompt file here.",
+  "projects.classes": { one: "{count} class", other: "{count} classes" },
+  "projects.photos": { one: "{count} photo", other: "{count} photos" },
+  "projects.trained": "Trained",
+  "projects.untrained": "Not trained yet",
+  "projects.delete": "Delete",
+  "projects.delete-one": "Delete the project {title}",
+  "projects.deleted": "The project {title} was deleted. Its photos are kept until you empty the folder “.removed”.",
+  "projects.back": "Bring back",
+  "projects.back-one": "Bring back the project {title}",
+  "projects.restored": "The project {title} is back.",
+  "projects.removed": { one: "{count} deleted project", other: "{count} deleted projects" },
+  "projects.neither": "{name} is neither the zip of a project nor a prompt file. Nothing was changed. To add photos, open a project first.",
+};
