@@ -13,7 +13,8 @@ import { picturePart } from "./picture.js";
 
 /** @param {HTMLElement} main @param {import("../app/state.js").Project} project */
 export function show(main, project) {
-  const head = el("div", { class: "stack tight" }, heading(t("ask.title")), el("p", { class: "lead soft" }, t("ask.lead")));
+  const problem = el("div", { role: "status" });
+  const head = el("div", { class: "stack tight" }, heading(t("ask.title")), el("p", { class: "lead soft" }, t("ask.lead")), problem);
   if (!project.state.trained) {
     fill(main, el("div", { class: "stack loose" }, head, nothingLearned(project)));
     const end = project.on("state", () => {
@@ -28,9 +29,8 @@ export function show(main, project) {
   const picture = picturePart(asking, main);
   const answers = answersPart(asking);
   const parts = [picture, answers, nearestPart(asking), namesPart(asking), nonePart(asking), comparePart(asking)];
-  const problem = el("div", { role: "status" });
   asking.on((topic) => parts.forEach((part) => part.look(topic)));
-  fill(main, el("div", { class: "stack loose" }, head, problem, stale(project),
+  fill(main, el("div", { class: "stack loose" }, head, stale(project),
     el("div", { class: "asking" }, el("div", { class: "stack" }, picture.element), el("div", { class: "stack" }, answers.element, parts[2].element)),
     el("div", { class: "grid settings" }, parts.slice(3).map((part) => part.element))));
   asking.load().catch((error) => fill(problem, el("div", { class: "notice bad" }, el("p", {}, wordsOf(error)))));

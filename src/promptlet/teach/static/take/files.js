@@ -19,7 +19,7 @@ const KINDS = [
 export function filesPart(project) {
   const kinds = KINDS.filter((kind) => project.state.trained || !kind.needsTraining);
   return el("section", { class: "stack", "aria-labelledby": "files" }, el("h2", { id: "files" }, t("take.files.title")),
-    el("ul", { class: "grid", role: "list" }, kinds.map((kind) => card(project, kind))));
+    el("ul", { class: "grid files", role: "list" }, kinds.map((kind) => card(project, kind))));
 }
 
 /** @param {import("../app/state.js").Project} project @param {Kind} kind */

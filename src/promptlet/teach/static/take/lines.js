@@ -8,10 +8,10 @@ export function linesPart(project) {
   const { id, state } = project;
   return el("section", { class: "stack", "aria-labelledby": "lines" }, el("h2", { id: "lines" }, t("take.lines.title")),
     el("p", { class: "soft" }, t("take.lines.lead")),
-    block("curl", curl(id), t("take.curl.words"), t("take.token")),
+    el("div", { class: "halves" }, block("curl", curl(id), t("take.curl.words"), t("take.token")),
     block("python", python(id), t("take.python.words"), t("take.python.hint")),
     block("alone", alone(id, state.backbone.name), t("take.alone.words"), t("take.alone.hint", { name: `${id}.prompt` })),
-    block("shell", `promptlet predict ${id}.prompt photo.jpg`, t("take.shell.words"), ""));
+    block("shell", `promptlet predict ${id}.prompt photo.jpg`, t("take.shell.words"), "")));
 }
 
 /** @param {string} id */

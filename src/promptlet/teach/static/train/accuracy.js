@@ -10,8 +10,7 @@ export function accuracyCard(project, result) {
   const isKnown = typeof accuracy?.percent === "number";
   return el("section", { class: "card stack", "aria-labelledby": "accuracy" },
     el("h2", { id: "accuracy" }, t("train.accuracy.title")),
-    isKnown ? sentences(result) : unknown(accuracy),
-    isKnown && bars(result),
+    isKnown ? el("div", { class: "halves" }, sentences(result), bars(result)) : unknown(accuracy),
     (result.notes ?? []).length > 0 && notes(result.notes),
     el("hr"),
     why(result),
@@ -35,10 +34,9 @@ export function inTens(accuracy) {
 }
 
 /** @param {any} accuracy */
-function between({ percent: own, low, high }) {
+function between({ low, high }) {
   if (typeof low !== "number" || typeof high !== "number") return "";
-  if (own >= 94.5 || own <= 5.5 || high - low < 10) return t("train.accuracy.between-hundred", { low: Math.floor(low), high: Math.ceil(high) });
-  return t("train.accuracy.between-ten", { low: Math.floor(low / 10), high: Math.ceil(high / 10) });
+  return t("train.accuracy.between", { low: Math.floor(low), high: Math.ceil(high) });
 }
 
 /** @param {any[]} advice */

@@ -14,7 +14,7 @@ export function confusionCard(project, result) {
   return el("section", { class: "card stack", "aria-labelledby": "confusion" },
     el("h2", { id: "confusion" }, t("train.confusion.title")),
     el("p", { class: "soft" }, t(pairs.length ? "train.confusion.lead" : "train.confusion.none")),
-    pairs.length > 0 && el("ul", { class: "stack", role: "list" }, pairs.map((/** @type {any} */ pair) => pairItem(project, pair))),
+    pairs.length > 0 && el("ul", { class: "halves", role: "list" }, pairs.map((/** @type {any} */ pair) => pairItem(project, pair))),
     el("details", { open: pairs.length > 0 && classes.length <= 12 }, el("summary", {}, t("train.matrix.title")), table(classes, counts)));
 }
 
@@ -48,9 +48,9 @@ function table(classes, counts) {
       shown.map((column) => cell(counts[row][column], all, row === column)),
       el("td", { class: "number" }, all ? `${counts[row][row]}/${all}` : "–"));
   });
-  return el("div", { class: "stack tight" },
+  return el("div", { class: "stack tight" }, el("p", { class: "soft", id: "matrix-words" }, t("train.matrix.caption")),
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("train.matrix.title") },
-      el("table", { class: "matrix" }, el("caption", {}, t("train.matrix.caption")), el("thead", {}, head), el("tbody", {}, rows))),
+      el("table", { class: "matrix", "aria-describedby": "matrix-words" }, el("thead", {}, head), el("tbody", {}, rows))),
     rest > 0 && el("p", { class: "soft small-print" }, t("train.matrix.rest", { count: rest })));
 }
 

@@ -34,7 +34,8 @@ export function jobPart(project) {
     if (job && runs) showJob(job);
     else set(stop, { disabled: false });
     fill(ended, !runs && job && endOf(job));
-    if (hadFocus && !runs) running.closest(".card")?.querySelector("button")?.focus();
+    element.hidden = !runs && !ended.firstChild;
+    if (hadFocus && !runs) element.closest(".card")?.querySelector("button")?.focus();
     tellEnd(before, job);
     before = job?.state ?? null;
   };
@@ -48,7 +49,8 @@ export function jobPart(project) {
     fill(steps, stagesOf(job));
     announceProgress(isCounted ? t("train.progress", { stage: words, percent: Math.round((100 * job.done) / job.total) }) : words);
   };
-  return { element: el("div", {}, running, ended), look, end: () => {} };
+  const element = el("div", {}, running, ended);
+  return { element, look, end: () => {} };
 }
 
 /** @param {Job} job */

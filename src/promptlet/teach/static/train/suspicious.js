@@ -16,7 +16,7 @@ const PORTION = 12;
 export function suspiciousPart(project) {
   const title = el("h2", { id: "suspicious", tabindex: "-1" }, t("train.suspicious.title"));
   const lead = el("p", { class: "soft" });
-  const items = el("ul", { class: "stack", role: "list" });
+  const items = el("ul", { class: "halves", role: "list" });
   const more = button(t("train.suspicious.more"), () => {
     shown += PORTION;
     look();
@@ -75,7 +75,7 @@ function present(finding, classOf, project) {
 }
 
 /** @param {Finding} finding */
-const isAboutCopies = (finding) => /duplicate|copies|two_classes|leak/.test(finding.kind);
+const isAboutCopies = (finding) => /duplicate|copies|two.classes|leak/.test(finding.kind);
 const isAboutLabel = (/** @type {Finding} */ finding) => /doubtful/.test(finding.kind);
 
 /** Whether there is still something to repair. @param {Finding} finding @param {Map<string, string>} classOf */
