@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+RUN = """() => axe.run(document, {
+  resultTypes: ['violations'], rules: { 'target-size': { enabled: true } },
+})"""
 AXE = Path(sys.prefix) / "axe-core" / "axe.min.js"
 
 
@@ -17,7 +20,7 @@ def violations(page: Page) -> list[str]:
     page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")
     if not page.evaluate("() => 'axe' in globalThis"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    found = page.evaluate(RUN)
     return [
         f"{one['id']} ({one['help']}): {'; '.join(node['html'][:160] for node in one['nodes'][:3])}"
         for one in found["violations"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from page_files import images_of, strays
-
 from tools.page.person import LONG, Person
 from tools.page.pictures import Material, many
 from tools.page.server import Teach, wait_until
@@ -138,7 +137,7 @@ def test_a_server_killed_in_the_middle_of_a_training(own_teach: Teach, opened: A
     own_teach.start()
     page.goto(own_teach.url)
     person.open(project)
-    assert images_of(own_teach.projects, project) == {name: 5 for name in drawn.names}
+    assert images_of(own_teach.projects, project) == dict.fromkeys(drawn.names, 5)
     person.go("ask")
     person.ask(drawn.asked[drawn.names[0]][:1])
     person.go("train")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from page_files import images_of
-
 from tools.page.person import Person
 from tools.page.pictures import Material
 from tools.page.server import Teach, teaching
@@ -90,7 +89,7 @@ def wait_for(server: Teach, is_so: Callable[[], bool]) -> None:
 def test_the_whole_way(teach: Teach, opened: Any, drawn: Material, tmp_path: Path) -> None:
     person = Person(opened(teach))
     begun(person, "Animals", drawn)
-    assert images_of(teach.projects, "animals") == {name: 5 for name in drawn.names}
+    assert images_of(teach.projects, "animals") == dict.fromkeys(drawn.names, 5)
     check_answers(person, drawn)
     check_none_of_these(person, drawn)
     saved = check_files(person, tmp_path, onnx=True)

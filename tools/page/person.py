@@ -62,6 +62,28 @@ class Person:
         """The id of the project that is open."""
         return self.page.url.partition("#/p/")[2].split("/")[0]
 
+    def start(self, title: str) -> None:
+        """A new project, from the list of projects."""
+        self.button("projects.new").first.click()
+        self.answer(title)
+        self.heading("teach.title").wait_for()
+
+    def home(self) -> None:
+        self.page.locator("#brand").click()
+        self.heading("projects.title").wait_for()
+
+    def open(self, project: str) -> None:
+        """By its link in the list of projects."""
+        self.page.locator(f'a[href="#/p/{project}/teach"]').click()
+        self.heading("teach.title").wait_for()
+
+    def delete_project(self, title: str) -> None:
+        self.button("projects.delete-one", title=title).click()
+
+    def bring_back(self, title: str) -> None:
+        self.page.locator("main summary").click()
+        self.button("projects.back-one", title=title).click()
+
     # -- teaching
 
     def answer(self, text: str) -> None:
@@ -86,6 +108,42 @@ class Person:
     def class_menu(self, name: str, act: str) -> None:
         self.shelf(name).get_by_role("button", name=self.words("teach.class.more", **{"class": name})).click()
         self.page.get_by_role("menuitem", name=self.words(f"teach.class.{act}"), exact=True).click()
+
+    def rename_class(self, name: str, to: str) -> None:
+        self.class_menu(name, "rename")
+        self.answer(to)
+        self.shelf(to).wait_for()
+
+    def merge_class(self, name: str, into: str) -> None:
+        self.class_menu(name, "merge")
+        self.dialog().get_by_role("combobox").select_option(into)
+        self.button("teach.class.merge-yes").click()
+        self.shelf(name).wait_for(state="detached")
+
+    def delete_class(self, name: str) -> None:
+        """With its pictures, which is asked before."""
+        self.class_menu(name, "delete")
+        self.dialog().get_by_role("button", name=self.words("teach.class.delete"), exact=True).click()
+        self.shelf(name).wait_for(state="detached")
+
+    def try_class(self, name: str) -> str:
+        """Asks for a class; gives what is wrong with its name, in words, or nothing where it is made."""
+        self.button("teach.class.new").click()
+        self.dialog().get_by_role("textbox").fill(name)
+        self.page.keyboard.press("Enter")
+        bad = self.page.locator("dialog .error:visible, .toast.bad")
+        bad.first.or_(self.shelf(name).first).wait_for()
+        return bad.first.inner_text() if bad.count() else ""
+
+    def move_to(self, name: str | None) -> None:
+        """The selected pictures, by the menu; None: take their label off."""
+        self.page.locator("[data-act=move]").click()
+        key, values = ("teach.move-none", {}) if name is None else ("teach.move-to", {"class": name})
+        self.page.get_by_role("menuitem", name=self.words(key, **values)).click()
+
+    def undo(self) -> None:
+        """By its button."""
+        self.page.locator("button[aria-keyshortcuts='Control+Z']").click()
 
     def give(self, files: Sequence[Path]) -> None:
         """By the dialog of the browser, to the class that is shown."""
@@ -127,6 +185,18 @@ class Person:
         self.go("train")
         self.page.locator("button.big").click()
         self.result(within)
+
+    def choose_expert(self, name: str, value: str) -> None:
+        """One of method, rank, shots and schedule, in the drawer for experts; it is kept with the project."""
+        drawer = self.page.locator("details.drawer")
+        if drawer.get_attribute("open") is None:
+            drawer.locator("summary").click()
+        control = drawer.locator(f"#expert-{name}")
+        if control.evaluate("(one) => one.localName") == "select":
+            control.select_option(value)
+        else:
+            control.fill(value)
+            control.press("Tab")
 
     def result(self, within: float = LONG) -> Locator:
         told = self.page.get_by_role("region", name=self.words("train.accuracy.title"))
