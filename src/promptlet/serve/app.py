@@ -21,8 +21,8 @@ from promptlet.serve.http import described, schemas
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
-from promptlet.serve.http.predict import Predict
 from promptlet.serve.http.kinds import ADDRESS
+from promptlet.serve.http.predict import Predict
 from promptlet.serve.http.problems import Problem, problem_of, request_id_of
 from promptlet.serve.http.prompts import Prompts
 from promptlet.serve.http.shared import Added, Route, Shared, add_route
@@ -30,8 +30,6 @@ from promptlet.serve.http.telling import Telling
 from promptlet.serve.http.urls import Urls
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from promptlet.serve.access.tokens import Caller, Tokens
     from promptlet.serve.bank.bank import Bank
     from promptlet.serve.encoder import Encoder
@@ -101,8 +99,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _of_routing)
     app.add_exception_handler(Problem, _expected)
     app.add_exception_handler(PromptletError, _expected)
-    models = added.models if added else ()
-    app.openapi = lambda: _openapi(app, shared, models)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, shared, added)  # type: ignore[method-assign]
     return app
 
 
@@ -209,21 +206,27 @@ async def _of_routing(request: Request, error: Exception) -> Response:
     return problem.response(request_id_of(request.scope))
 
 
-def _openapi(app: FastAPI, shared: Shared, models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def _openapi(app: FastAPI, shared: Shared, added: Added | None) -> dict[str, Any]:
     """Made once."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        made.setdefault("components", {})["schemas"] = schemas.components(models)
+        made.setdefault("components", {})["schemas"] = schemas.components(added.models if added else ())
         open_paths = (*OPEN, "/metrics") if shared.limits.metrics_open else OPEN
-        if shared.tokens is not None:
+        guards = added.guards if added else _nothing
+        if shared.tokens is not None or added is not None:
             made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in made["paths"].items():
             for operation in methods.values():
-                if shared.tokens is None or path in open_paths:
+                if not guards(path) and (shared.tokens is None or path in open_paths):
                     operation["responses"].pop("401", None)
                 else:
                     operation["security"] = [{"token": []}]
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _nothing(path: str) -> bool:  # noqa: ARG001
+    """What guards nothing."""
+    return False

@@ -24,9 +24,9 @@ from promptlet.errors import OptionError
 from promptlet.serve import parts as made
 from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Address, address_of, bound, url_of
-from promptlet.serve.http.shared import Added
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
 from promptlet.serve.http.limits import LOOPBACK
+from promptlet.serve.http.shared import Added
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts
@@ -60,12 +60,12 @@ class Started:
 
 @dataclass(frozen=True)
 class Adding:
-    """What another room adds to a server. make: given its parts and its own address. names: that it answers
-    to, given the address that it listens at; None for those of a server without it. is_guarded: whether who
-    has no token is told nothing, so that others may reach it."""
+    """What another room adds to a server. make: given its parts, and the address that it listens at and is
+    asked at. names: that it answers to, None for all; left out: those of a server without it. is_guarded:
+    whether who has no token is told nothing, so that others may reach it."""
 
-    make: Callable[[Parts, str], Added]
-    names: Callable[[Address], frozenset[str]] | None = None
+    make: Callable[[Parts, Address, str], Added]
+    names: Callable[[Address], frozenset[str] | None] | None = None
     is_guarded: bool = False
 
 
@@ -117,7 +117,7 @@ async def _serve(
         return "the server is being stopped" if server is not None and server.should_exit else ""
 
     try:
-        added = None if adding is None else adding.make(parts, url_of(sock))
+        added = None if adding is None else adding.make(parts, address, url_of(sock))
         names = adding.names(address) if adding and adding.names else names_of(address, parts)
         app = made.make_app(settings, parts, names, reason, added)
         seconds = await parts.encoder.probe()

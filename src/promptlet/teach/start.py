@@ -7,17 +7,15 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 
-from promptlet.errors import BackboneError
+from promptlet.errors import BackboneError, OptionError
 from promptlet.serve import start
 from promptlet.serve.addresses import Address
-from promptlet.serve.http.limits import LOOPBACK
 from promptlet.serve.http.shared import Added, Shared
 from promptlet.serve.parts import Parts, backbone_name, open_place
 from promptlet.serve.settings import MIB, ServeSettings, read_settings
@@ -25,9 +23,11 @@ from promptlet.serve.start import Adding, Started
 from promptlet.teach.events import Events
 from promptlet.teach.http.desk import Desk
 from promptlet.teach.http.following import looking
-from promptlet.teach.http.guard import Guard, own_names
+from promptlet.teach.http.guard import Guard, guarded
 from promptlet.teach.http.headers import Headers
+from promptlet.teach.http.names import names_of
 from promptlet.teach.http.routes import routes
+from promptlet.teach.http.schemas import MODELS
 from promptlet.teach.http.token import StartToken
 from promptlet.teach.learning.learning import Learning
 from promptlet.teach.projects.shelf import Shelf
@@ -45,13 +45,10 @@ def adding(projects: Path, is_whole: bool = True) -> Adding:
 
 
 def _names(address: Address) -> frozenset[str] | None:
-    """None for all: one that listens everywhere has names that it does not know."""
-    if ip_address(str(address.sockaddr[0]).partition("%")[0]).is_unspecified:
-        return None
-    return own_names(address.host, address.is_loopback, LOOPBACK)
+    return names_of(address).alone
 
 
-def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, url: str) -> Added:
+def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, address: Address, url: str) -> Added:
     token = StartToken(urlsplit(url).port or 80)
     learning = Learning()
     desk: list[Desk] = []
@@ -74,8 +71,10 @@ def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, url: str)
     return Added(
         made,
         lifespan=[life()],
-        middleware=[Middleware(Guard, token=token, is_whole=is_whole)],
+        middleware=[Middleware(Guard, token=token, names=names_of(address), is_whole=is_whole)],
         around=Headers,
+        models=MODELS,
+        guards=partial(guarded, is_whole),
         page=f"{url}/?token={token.secret}",
     )
 
@@ -109,6 +108,23 @@ def run(
             f"{error}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
             "the package and knows drawn pictures alone"
         ) from error
+
+
+def run_beside(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
+    """`promptlet serve` with the setting ``projects``: its routes are as they were, and the page is there.
+    Raises OptionError for settings that do not go together."""
+    projects = Path(str(settings.projects))
+    if settings.engine == "ray":
+        raise OptionError("--set projects keeps a folder of this machine: it goes with --engine local alone")
+    if settings.cors_origins:
+        raise OptionError("--set projects and cors_origins do not go together: no other page may ask there")
+    if "prompts" in settings.model_fields_set and Path(settings.prompts).resolve() != projects.resolve():
+        raise OptionError(
+            f"--prompts {settings.shown_prompts} is another folder than --set projects={projects}, where the "
+            "page keeps its prompts; leave --prompts out, or name the same"
+        )
+    more = adding(projects, is_whole=False)
+    start.run(settings.model_copy(update={"prompts": str(projects)}), tell, more)
 
 
 def _settings(projects: Path, given: Mapping[str, Any], backbone: str) -> ServeSettings:

@@ -119,7 +119,11 @@ def command(
     from promptlet.cli.serve.words import tell, tell_json
 
     said = tell_json if json else tell
-    if settings.engine == "ray":
+    if settings.projects is not None:
+        from promptlet.teach.start import run_beside
+
+        run_beside(settings, said)
+    elif settings.engine == "ray":
         from promptlet.serve.ray.service import run_on_ray
 
         run_on_ray(settings, said)

@@ -200,7 +200,7 @@ class Added:
 
     routes: made of what all routes share. models: of their answers. lifespan: entered behind the server's
     own. middleware: below the server's. around: the whole application, with the layers that count and log.
-    page: its address for people.
+    guards: whether a path needs a token of this room. page: its address for people.
     """
 
     routes: Callable[[Shared], Sequence[Route]]
@@ -208,6 +208,7 @@ class Added:
     lifespan: Sequence[AbstractAsyncContextManager[Any]] = ()
     middleware: Sequence[Middleware] = ()
     around: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    guards: Callable[[str], bool] = lambda _: False
     page: str = ""
 
 

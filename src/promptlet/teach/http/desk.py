@@ -17,6 +17,7 @@ from promptlet.errors import OptionError, shown, why
 from promptlet.serve.http.bodies import media_type, read_bytes
 from promptlet.serve.http.problems import Problem, wrong_field
 from promptlet.teach.events import Events
+from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError
 from promptlet.teach.projects.journal import NotKeptError
 from promptlet.teach.projects.project import Project
 from promptlet.teach.projects.shelf import Shelf, UnknownProjectError
@@ -72,6 +73,10 @@ def in_words(endpoint: Endpoint) -> Endpoint:
                 f"there is no project {shown(str(error.args[0])[:100])}; it may have been deleted in another "
                 "tab: look at the list of projects, which brings it back",
             ) from None
+        except NotNowError as error:
+            raise Problem("not-possible-now", str(error)) from error
+        except NothingLearnedError as error:
+            raise Problem("nothing-learned", str(error)) from error
         except OptionError as error:
             raise wrong_field("", str(error)) from error
         except NotKeptError as error:

@@ -32,22 +32,15 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 
 
 def routes(folder: Path = FOLDER) -> Sequence[Route]:
-    """One for the page, and one for each file and folder beside it."""
+    """The page, and what it loads."""
 
     async def index(request: Request) -> Response:
         return await asyncio.to_thread(_sent, folder, INDEX, request)
 
     async def file(request: Request) -> Response:
-        return await asyncio.to_thread(
-            _sent, folder, str(request.scope["path"]).removeprefix("/static/"), request
-        )
+        return await asyncio.to_thread(_sent, folder, str(request.path_params["path"]), request)
 
-    found = [Route("/", "GET", index, {}, tag="")]
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if _NAME.fullmatch(path.name) and path.name != INDEX:
-            below = "/{path:path}" if path.is_dir() else ""
-            found.append(Route(f"/static/{path.name}{below}", "GET", file, {}, tag=""))
-    return found
+    return [Route("/", "GET", index, {}, tag=""), Route("/static/{path:path}", "GET", file, {}, tag="")]
 
 
 def _sent(folder: Path, name: str, request: Request) -> Response:

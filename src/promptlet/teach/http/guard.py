@@ -1,13 +1,12 @@
 """Who may ask: whoever has the start-up token, and from the page itself where a browser asks.
 
-Another page in the same browser can have it send requests here. A page of another site has not the cookie, but
-one at another port of this machine counts as the same site: so browsers' own headers say which page asked.
+Another page in the same browser can have it send requests here. A page of another site has not the cookie,
+but one at another port of this machine counts as the same site: so browsers' own headers say which page asked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -20,6 +19,7 @@ from promptlet.serve.access.tokens import Caller
 from promptlet.serve.http.exchange import Exchange
 from promptlet.serve.http.problems import Problem
 from promptlet.serve.http.shared import GUARDED
+from promptlet.teach.http.names import Names
 from promptlet.teach.http.token import StartToken
 
 SAFE: Final = ("GET", "HEAD")
@@ -36,11 +36,12 @@ LONGEST: Final = 8192
 
 @dataclass(frozen=True)
 class Guard:
-    """Pure ASGI. is_whole: else only the page and its projects are guarded, and the server's other routes are
-    as they were."""
+    """Pure ASGI. names: of this server, which a browser may know it by. is_whole: else only the page and its
+    projects are guarded, and the server's other routes are as they were."""
 
     app: ASGIApp
     token: StartToken
+    names: Names
     is_whole: bool = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,19 +58,13 @@ class Guard:
         if refusal is None:
             scope.setdefault("state", {})[GUARDED] = PAGE
             scope["state"]["tenant"] = PAGE.name
-        elif not self._is_open(path):
+        elif guarded(self.is_whole, path):
             if _wants_page(scope, headers) and refusal.kind.status == 401:
                 await HTMLResponse(_hint(given is not None), 401)(scope, receive, send)
             else:
                 await Exchange(scope, send).refuse(refusal)
             return
         await self.app(scope, receive, send)
-
-    def _is_open(self, path: str) -> bool:
-        if path in OPEN:
-            return True
-        is_others = path.startswith(OTHERS) and not (path == OURS or path.startswith(f"{OURS}/"))
-        return is_others and not self.is_whole
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> Problem | None:
         """Why this is not from who has the token; None where it is."""
@@ -82,11 +77,25 @@ class Guard:
                 "programs send the header Authorization: Bearer TOKEN",
                 {"WWW-Authenticate": "Bearer"},
             )
+        if not self.names.has(headers.get("host", "")):
+            return Problem(
+                "wrong-host",
+                f"this server is not called {headers.get('host', '')[:200]}; open it by the address that it "
+                "printed when it started",
+            )
         if scope["method"] not in SAFE:
             return None if _is_from_here(headers) else _foreign(headers)
         site = headers.get("sec-fetch-site", "same-origin")
         is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         return None if site in ("same-origin", "none") or is_visit else _foreign(headers)
+
+
+def guarded(is_whole: bool, path: str) -> bool:
+    """Whether a path needs the token."""
+    if path in OPEN:
+        return False
+    is_others = path.startswith(OTHERS) and not (path == OURS or path.startswith(f"{OURS}/"))
+    return is_whole or not is_others
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -174,14 +183,3 @@ _ON: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Promptlet</title>"
     "<meta http-equiv=refresh content='0;url=/'><p><a href='/'>Open the page</a></html>"
 )
-
-
-def own_names(host: str, is_loopback: bool, loopback: Collection[str]) -> frozenset[str]:
-    """Names that a server at this address answers to."""
-    import socket
-
-    own = f"[{host}]" if ":" in host else host
-    names = {*loopback, own.lower()}
-    if not is_loopback:
-        names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-    return frozenset(names)

@@ -11,11 +11,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from promptlet.errors import shown
+from promptlet.serve.http.problems import wrong_field
 from promptlet.serve.http.shared import json
 from promptlet.teach.http.desk import Desk, check_fields, in_thread, json_of
 from promptlet.teach.http.following import GONE
+from promptlet.teach.learning.settings import FIELDS, checked
 from promptlet.teach.projects.project import Project
-from promptlet.teach.projects.settings import checked_settings
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class Projects:
         """Another title, other settings."""
         asked = await json_of(request)
         check_fields(asked, ("title", "settings"))
-        settings = checked_settings(asked["settings"]) if "settings" in asked else None
         project = await in_thread(self.desk.project, request)
+        settings = _settings(project, asked["settings"]) if "settings" in asked else None
         if "title" in asked:
             await in_thread(project.set_title, asked["title"])
         if settings is not None:
@@ -119,6 +121,15 @@ class Projects:
         if request.method == "GET" and tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(body, status, headers, "application/json")
+
+
+def _settings(project: Project, given: object) -> dict[str, Any]:
+    """Raises Problem, OptionError."""
+    if not isinstance(given, dict):
+        raise wrong_field("settings", f"settings={shown(given)} is not allowed; give an object")
+    check_fields(given, FIELDS)
+    checked(project.seen().settings, given)
+    return given
 
 
 def state_of(desk: Desk, project: Project) -> dict[str, Any]:
