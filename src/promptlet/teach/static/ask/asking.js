@@ -31,7 +31,6 @@ export class Asking {
     /** @type {Point[]} */
     this.points = [];
     this.canNames = true;
-    this.method = "";
     /** The class names of prompts. @type {Map<string, string[]>} */
     this.taught = new Map();
     /** @type {Set<(topic: Topic) => void>} */
@@ -52,18 +51,24 @@ export class Asking {
 
   /** Learns what the prompt can answer. Raises Failure. */
   async load() {
-    const [result] = await Promise.all([request("GET", address(this.project.id, "/result")).catch(() => null), this.learnNames(this.project.id)]);
-    this.points = result?.rejection?.points ?? [];
-    this.canNames = result?.new_names ?? true;
-    this.method = result?.method ?? "";
+    const [result, facts] = await Promise.all([this.result(), this.learnNames(this.project.id)]);
+    const shares = facts.rejection_shares ?? [];
+    const even = shares.map((/** @type {number} */ share) => ({ share_own: share, threshold: -share }));
+    this.points = result?.rejection?.points ?? even;
+    this.canNames = result?.new_names ?? facts.takes_other_names ?? true;
     this.tell("settings");
   }
 
-  /** @param {string} prompt */
+  /** Of the last training; null of a prompt that was opened from a file. @returns {Promise<any>} */
+  result() {
+    return request("GET", address(this.project.id, "/result")).catch(() => null);
+  }
+
+  /** What is known of a prompt, its class names among it. Raises Failure. @param {string} prompt */
   async learnNames(prompt) {
-    if (this.taught.has(prompt)) return;
     const facts = await request("GET", `/v1/prompts/${encodeURIComponent(prompt)}`);
     this.taught.set(prompt, facts.class_names ?? []);
+    return facts;
   }
 
   /** The names that its own prompt was taught. */

@@ -22,7 +22,8 @@ export function filmPart(asking) {
   let aborting = new AbortController();
   let turn = 0;
 
-  const start = async (/** @type {string | undefined} */ device) => {
+  /** @param {string} [device] */
+  const start = async (device) => {
     const mine = ++turn;
     end();
     set(opener, { disabled: true });

@@ -26,7 +26,7 @@ export function nearestPart(asking) {
     try {
       const found = known.get(picture) ?? (await ask(picture));
       known.set(picture, found);
-      if (wanted === picture) fill(list, found.map((one) => item(one)));
+      if (wanted === picture) fill(list, found.map(item));
     } catch (error) {
       if (wanted !== picture) return;
       fill(list);

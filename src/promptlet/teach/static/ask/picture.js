@@ -43,6 +43,7 @@ export function picturePart(asking, main) {
     preview.hidden = !chosen || film.isOn();
     if (chosen) showPreview(preview, chosen);
     set(drop, { class: pictures.length || film.isOn() ? "drop slim" : "drop" });
+    set(choose, { class: film.isOn() ? "" : "primary" });
     strip.hidden = pictures.length < 2;
     clear.hidden = pictures.length === 0;
     showStrip(strip, asking);

@@ -28,6 +28,7 @@ export function show(main, project) {
   const asking = new Asking(project);
   const picture = picturePart(asking, main);
   const answers = answersPart(asking);
+  /** @type {{element: HTMLElement, look: (topic: any) => void, end?: () => void}[]} */
   const parts = [picture, answers, nearestPart(asking), namesPart(asking), nonePart(asking), comparePart(asking)];
   asking.on((topic) => parts.forEach((part) => part.look(topic)));
   fill(main, el("div", { class: "stack loose" }, head, stale(project),

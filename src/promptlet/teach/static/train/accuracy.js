@@ -4,8 +4,8 @@ import { el } from "../app/dom.js";
 import { ago, currentLanguage, has, list, number, percent, size, t } from "../app/words.js";
 import { seconds } from "./job.js";
 
-/** @param {import("../app/state.js").Project} project @param {any} result */
-export function accuracyCard(project, result) {
+/** @param {any} result */
+export function accuracyCard(result) {
   const { accuracy } = result;
   const isKnown = typeof accuracy?.percent === "number";
   return el("section", { class: "card stack", "aria-labelledby": "accuracy" },

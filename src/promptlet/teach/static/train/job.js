@@ -20,11 +20,13 @@ export function jobPart(project) {
   let before = project.training?.state ?? null;
 
   const cancel = async () => {
-    set(stop, { disabled: true });
+    if (stop.getAttribute("aria-disabled")) return;
+    set(stop, { "aria-disabled": "true" });
     await attempt(async () => {
       const job = await request("DELETE", address(project.id, "/training"));
       if (job) project.setTraining(job);
     });
+    set(stop, { "aria-disabled": null });
   };
   const look = () => {
     const job = project.training;
@@ -32,7 +34,6 @@ export function jobPart(project) {
     const hadFocus = running.contains(document.activeElement);
     running.hidden = !runs;
     if (job && runs) showJob(job);
-    else set(stop, { disabled: false });
     fill(ended, !runs && job && endOf(job));
     element.hidden = !runs && !ended.firstChild;
     if (hadFocus && !runs) element.closest(".card")?.querySelector("button")?.focus();

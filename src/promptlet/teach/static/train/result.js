@@ -24,11 +24,11 @@ export function resultPart(project) {
       if (isEnded) return;
       shown = keyOf(project);
       suspicious.take(result.suspicious ?? []);
-      fill(content, accuracyCard(project, result), confusionCard(project, result), suspicious.element, curveCard(result), nextCard(project));
+      fill(content, accuracyCard(result), confusionCard(project, result), suspicious.element, curveCard(result), nextCard(project));
     } catch (error) {
       if (isEnded) return;
       const isNone = error instanceof Failure && error.status === 404;
-      fill(content, isNone ? null : el("div", { class: "notice bad" }, el("p", {}, wordsOf(error)), button(t("app.again"), () => void load())));
+      fill(content, isNone ? el("div", { class: "notice" }, el("p", {}, t("train.no-result"))) : el("div", { class: "notice bad" }, el("p", {}, wordsOf(error)), button(t("app.again"), () => void load())));
     }
   };
   const look = () => {
