@@ -46,13 +46,13 @@ export function onConnection(watcher) {
 
 /** @param {Connection} now */
 function setConnection(now) {
-  if (now === "offline" && !probe) probe = window.setTimeout(look, 1500);
+  if (now !== "online" && !probe) probe = window.setTimeout(look, 1500);
   if (now === connection) return;
   connection = now;
   for (const watcher of watchers) watcher(now);
 }
 
-/** Asks whether the server is back, and goes on asking while it is not. */
+/** Asks whether the server is back (and lets us in, where another tab has its new key), and goes on asking while it is not. */
 async function look() {
   probe = 0;
   try {

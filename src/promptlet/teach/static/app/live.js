@@ -34,10 +34,12 @@ function say(id, words) {
 /**
  * A message in the corner. Those that ask for something (with an action) and bad ones stay until they are closed.
  * @param {string} words
- * @param {{tone?: "" | "good" | "warn" | "bad", action?: {words: string, run: () => void}, stays?: boolean}} [options]
+ * @param {{tone?: "" | "good" | "warn" | "bad", action?: {words: string, run: () => void}, stays?: boolean, key?: string}} [options]
+ *   key: of messages of which one at a time is shown
  */
-export function toast(words, { tone = "", action, stays = tone === "bad" } = {}) {
-  const box = el("div", { class: `toast ${tone}` }, el("span", {}, words));
+export function toast(words, { tone = "", action, stays = tone === "bad", key } = {}) {
+  const box = el("div", { class: `toast ${tone}`, "data-key": key }, el("span", {}, words));
+  closeToast(key);
   const close = () => box.remove();
   if (action) {
     box.append(button(action.words, () => {
@@ -52,6 +54,11 @@ export function toast(words, { tone = "", action, stays = tone === "bad" } = {})
   if (!stays) leaveLater(box, close, action ? 2 * SHOWN : SHOWN);
   if (tone === "bad") say("urgent", words);
   else announce(words);
+}
+
+/** Takes away the message of a key. @param {string} [key] */
+export function closeToast(key) {
+  for (const one of byId("toasts").children) if (key && /** @type {HTMLElement} */ (one).dataset.key === key) one.remove();
 }
 
 /** A message that somebody reads or holds the focus in stays. @param {HTMLElement} box @param {() => void} close @param {number} wait */

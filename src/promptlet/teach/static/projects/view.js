@@ -48,14 +48,13 @@ function drawn(rows, load) {
 
 /** @param {Row} row @param {() => Promise<void>} load */
 function card(row, load) {
-  const facts = [t("projects.classes", { count: row.classes }), t("projects.photos", { count: row.images })].join(", ");
+  const facts = [t("projects.classes", { count: row.classes }), t("projects.photos", { count: row.images })].join(" · ");
   return el("li", { class: "card project" },
     el("h2", {}, el("a", { href: link(row.id) }, row.title)),
     el("p", { class: "soft number" }, facts),
+    el("p", { class: "soft small-print" }, t("projects.changed", { when: ago(row.changed) })),
     el("div", { class: "spread" },
-      el("div", { class: "row tight" },
-        row.trained ? el("span", { class: "tag good" }, t("projects.trained")) : el("span", { class: "tag" }, t("projects.untrained")),
-        el("span", { class: "soft small-print" }, ago(row.changed))),
+      row.trained ? el("span", { class: "tag good" }, t("projects.trained")) : el("span", { class: "tag" }, t("projects.untrained")),
       button(t("projects.delete"), () => void remove(row, load), { class: "quiet small danger", "aria-label": t("projects.delete-one", { title: row.title }) })));
 }
 

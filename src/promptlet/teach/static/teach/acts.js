@@ -1,5 +1,5 @@
 /** What can be done with classes and images: each act is one change on the server, told in words, with a way back. */
-import { announce, attempt, toast } from "../app/live.js";
+import { announce, attempt, closeToast, toast } from "../app/live.js";
 import { has, t } from "../app/words.js";
 
 /** @typedef {import("../app/state.js").Project} Project */
@@ -40,7 +40,7 @@ export function removeImages(project, images) {
   if (images.length === 0) return Promise.resolve(false);
   return inTurn(async () => {
     tellSkipped(await project.change({ action: "remove-images", images }));
-    toast(t("teach.told.removed", { count: images.length }), { action: back(project) });
+    told(project, t("teach.told.removed", { count: images.length }), "remove-images");
   });
 }
 
@@ -64,7 +64,7 @@ export function renameClass(project, name, to) {
 export function mergeClasses(project, name, to) {
   return inTurn(async () => {
     await project.change({ action: "merge-classes", names: [name, to], to });
-    toast(t("teach.told.merged", { class: name, to }), { action: back(project) });
+    told(project, t("teach.told.merged", { class: name, to }), "merge-classes");
   });
 }
 
@@ -72,7 +72,7 @@ export function mergeClasses(project, name, to) {
 export function deleteClass(project, name) {
   return inTurn(async () => {
     await project.change({ action: "delete-class", name });
-    toast(t("teach.told.deleted", { class: name }), { action: back(project) });
+    told(project, t("teach.told.deleted", { class: name }), "delete-class");
   });
 }
 
@@ -93,6 +93,7 @@ export function stepBack(project, way) {
     const step = project.state[way];
     if (!step) return;
     await project.step(way);
+    closeToast(WAY_BACK);
     announce(t(`teach.told.${way}`, { step: stepWords(step) }));
   });
 }
@@ -103,9 +104,22 @@ export function stepWords(step) {
   return t(has(key) ? key : "teach.step.other", { count: step.count ?? 1, class: step.class ?? t("teach.unlabelled") });
 }
 
-/** @param {Project} project */
-function back(project) {
-  return { words: t("app.undo"), run: () => void stepBack(project, "undo") };
+/** The message that has the way back. */
+export const WAY_BACK = "way-back";
+
+/**
+ * A message with a button that takes back what it tells of; where something else was done since, it says so instead.
+ * @param {Project} project
+ * @param {string} words
+ * @param {string} action of the step
+ * @param {"" | "good" | "warn"} [tone]
+ */
+export function told(project, words, action, tone = "") {
+  const run = () => {
+    if (project.state.undo?.action === action) void stepBack(project, "undo");
+    else toast(t("teach.told.other-step"), { tone: "warn" });
+  };
+  toast(words, { tone, key: WAY_BACK, action: { words: t("app.undo"), run } });
 }
 
 /** @param {import("../app/state.js").State} state */

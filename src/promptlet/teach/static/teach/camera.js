@@ -37,11 +37,12 @@ export class Camera {
       el("div", { class: "spread" }, el("h2", { id: "camera-title", tabindex: "-1" }, t("teach.camera.title")),
         button(t("teach.camera.close"), () => this.close(), { class: "small" })),
       this.error,
-      el("div", { class: "camera-stage" }, this.video, this.over),
-      el("div", { class: "row" }, this.shoot, this.later,
-        el("label", { class: "row tight" }, this.mirror, t("teach.camera.mirror"))),
-      el("div", { class: "field camera-field" }, el("label", { for: "camera-choice" }, t("teach.camera.choice")), this.choice),
-      this.told, el("p", { class: "hint" }, t("teach.camera.hint")));
+      el("div", { class: "camera-parts" },
+        el("div", { class: "camera-stage" }, this.video, this.over),
+        el("div", { class: "stack" }, this.shoot, this.later,
+          el("label", { class: "row tight" }, this.mirror, t("teach.camera.mirror")),
+          el("div", { class: "field" }, el("label", { for: "camera-choice" }, t("teach.camera.choice")), this.choice),
+          el("p", { class: "hint" }, t("teach.camera.hint")), this.told)));
   }
 
   /** @param {string} [device] */
@@ -124,7 +125,7 @@ export class Camera {
     const { gesture } = this;
     const file = await this.lens?.frame(this.goal.inputSize * 2, `${t("teach.camera.file")}-${stamp()}.jpg`);
     if (!file || this.isOver) return;
-    upload(this.goal, [{ name: file.name, className: this.target(), get: async () => file }], gesture);
+    upload(this.goal, [{ name: file.name, className: this.target(), get: async () => file }], { gesture, isQuiet: true });
     this.counted += 1;
     this.told.textContent = t("teach.camera.taken", { count: this.counted, class: nameOf(this.target()) });
     this.video.animate?.([{ opacity: 0.5 }, { opacity: 1 }], { duration: reduced() ? 0 : 150 });

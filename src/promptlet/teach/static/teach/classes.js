@@ -15,8 +15,7 @@ import { createClass, deleteClass, mergeClasses, nameOf, orderClass, renameClass
 export function shelves(project) {
   const { classes, unlabelled } = project.state;
   const all = classes.map(({ name, images }, place) => ({ className: /** @type {string | null} */ (name), images, place }));
-  const isWanted = unlabelled.length > 0 || classes.length === 0;
-  return isWanted ? [...all, { className: null, images: unlabelled, place: -1 }] : all;
+  return [...all, { className: null, images: unlabelled, place: -1 }];
 }
 
 /** Asks for the name of a new class and makes it. @param {Project} project @returns {Promise<string | null>} */
@@ -70,7 +69,7 @@ export class ClassList {
   made(className) {
     const item = el("li", { class: "class-item" },
       el("button", { type: "button", class: "class-open", onclick: () => this.choose(className) },
-        el("span", { class: "class-cover" }), el("span", { class: "class-name" }), el("span", { class: "class-count number" })),
+        el("span", { class: "class-cover" }), el("span", { class: "class-name" }), el("span", { class: "class-count number" }), el("span", { class: "class-key" })),
       className !== null && el("button", {
         type: "button", class: "quiet icon small class-more", "aria-haspopup": "menu", "aria-expanded": false,
         "aria-label": t("teach.class.more", { class: className }), onclick: (/** @type {Event} */ event) => this.menu(event, className),
@@ -83,11 +82,12 @@ export class ClassList {
 
   /** @param {HTMLElement} item @param {Shelf} shelf @param {boolean} isShown */
   drawItem(item, { className, images, place }, isShown) {
-    const [cover, name, count] = /** @type {HTMLElement[]} */ ([...item.children[0].children]);
+    const [cover, name, count, key] = /** @type {HTMLElement[]} */ ([...item.children[0].children]);
     set(item.children[0], { "aria-current": isShown ? "true" : null });
     fill(name, nameOf(className));
-    const key = place >= 0 && place < 9 ? el("kbd", { "aria-hidden": true, title: t("teach.class.key", { key: place + 1 }) }, place + 1) : null;
-    fill(count, el("span", { "aria-hidden": true }, number(images.length)), el("span", { class: "hidden" }, `, ${t("teach.photos", { count: images.length })}`), key);
+    const sign = place >= 0 && place < 9 ? el("kbd", { "aria-hidden": true, title: t("teach.class.key", { key: place + 1 }) }, place + 1) : null;
+    fill(count, el("span", {}, number(images.length)), el("span", { class: "hidden" }, ` ${t("teach.photos-word", { count: images.length })}`));
+    fill(key, sign);
     const source = images.length ? thumbnailAddress(this.project.id, images[0]) : null;
     if (source === null) fill(cover);
     else if (cover.firstElementChild?.getAttribute("src") !== source) fill(cover, el("img", { src: source, alt: "", decoding: "async" }));

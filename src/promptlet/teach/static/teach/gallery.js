@@ -1,6 +1,7 @@
 /** The images of the class that is shown: the grid, and what can be done with those that are selected. */
 import { thumbnailAddress } from "../app/api.js";
 import { button, el, fill, set } from "../app/dom.js";
+import { announce } from "../app/live.js";
 import { openMenu } from "../app/menu.js";
 import { t } from "../app/words.js";
 import { moveImages, nameOf, removeImages } from "./acts.js";
@@ -93,13 +94,14 @@ export class Gallery {
     if (this.bar.dataset.count === `${chosen.size}/${images.length}`) return;
     this.bar.dataset.count = `${chosen.size}/${images.length}`;
     const focused = this.bar.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.act : null;
-    fill(this.bar, el("span", { class: "number", role: "status" }, isBusy ? t("teach.selected", { count: chosen.size }) : ""),
+    fill(this.bar, isBusy && el("span", { class: "number" }, t("teach.selected", { count: chosen.size })),
       !isBusy && el("span", { class: "soft small-print hint-keys" }, t("teach.keys")),
       el("span", { class: "grow" }),
       isBusy && this.moveButton(),
       isBusy && button(t("teach.remove"), () => void this.remove(), { class: "small danger", "data-act": "remove" }),
       chosen.size < images.length && button(t("teach.select-all"), () => this.selection.all(), { class: "small quiet", "data-act": "all" }),
       isBusy && button(t("teach.select-none"), () => this.selection.clear(), { class: "small quiet", "data-act": "none" }));
+    if (chosen.size > 1) announce(t("teach.selected", { count: chosen.size }));
     if (focused) /** @type {HTMLElement | null} */ (this.bar.querySelector(`[data-act="${focused}"]`) ?? this.bar.querySelector("button"))?.focus();
   }
 

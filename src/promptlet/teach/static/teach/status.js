@@ -4,7 +4,7 @@ import { button, el, fill } from "../app/dom.js";
 import { announceProgress, toast } from "../app/live.js";
 import { t } from "../app/words.js";
 import { onUploads, tallyOf } from "../upload/queue.js";
-import { stepBack } from "./acts.js";
+import { told } from "./acts.js";
 
 /** Errors listed; the rest is counted. */
 const SHOWN = 50;
@@ -62,14 +62,16 @@ function uploadWords({ done, total }) {
 }
 
 /** @param {import("../app/state.js").Project} project @param {import("../upload/queue.js").Tally} tally */
-function tellEnd(project, { added, known, errors }) {
+function tellEnd(project, { added, known, errors, isQuiet }) {
+  if (isQuiet && errors.length === 0) return;
   const parts = [
     added && t("teach.upload.added", { count: added }),
     known && t("teach.upload.known", { count: known }),
     errors.length && t("teach.upload.failed", { count: errors.length }),
   ].filter(Boolean);
-  const action = added ? { words: t("app.undo"), run: () => void stepBack(project, "undo") } : undefined;
-  toast(parts.join(" "), { tone: errors.length ? "warn" : "good", action });
+  const tone = errors.length ? "warn" : "good";
+  if (added) told(project, parts.join(" "), "add-images", tone);
+  else toast(parts.join(" "), { tone });
 }
 
 /** @param {HTMLElement} place @param {{name: string, detail: string}[]} errors */

@@ -1,11 +1,11 @@
 /** Teach: classes at one side, the images of one of them at the other, and all ways to bring images in. */
 import { button, el, fill, heading, set } from "../app/dom.js";
 import { askText } from "../app/dialogs.js";
-import { attempt } from "../app/live.js";
+import { attempt, closeToast } from "../app/live.js";
 import { link } from "../app/routes.js";
 import { t } from "../app/words.js";
 import { takeFound } from "../upload/taking.js";
-import { moveImages } from "./acts.js";
+import { moveImages, WAY_BACK } from "./acts.js";
 import { Camera } from "./camera.js";
 import { ClassList, shelves } from "./classes.js";
 import { watchDrops } from "./drag.js";
@@ -53,6 +53,7 @@ class Desk {
         images: (images, target) => void moveImages(project, images, target).then((isMoved) => isMoved && this.gallery.selection.clear()),
       }),
       () => this.aside?.end(),
+      () => closeToast(WAY_BACK),
       () => this.gallery.end(),
       () => this.history.end(),
       () => this.status.end(),

@@ -14,8 +14,8 @@ import { sendLot } from "./sending.js";
  * @typedef {Item & {get: () => Promise<File>}} Waiting
  * @typedef {Item & {blob: Blob | null, size: number, key: number | null, isRetry: boolean}} Ready
  * @typedef {{name: string, detail: string}} ItemError
- * @typedef {{total: number, done: number, added: number, known: number, errors: ItemError[], classes: Set<string | null>,
- *   isResumed: boolean}} Tally
+ * @typedef {{total: number, done: number, added: number, known: number, errors: ItemError[],
+ *   isQuiet: boolean}} Tally isQuiet: who sends them tells of them
  */
 
 const READERS = 2;
@@ -61,15 +61,16 @@ export function tallyOf(project) {
  * Puts files of one gesture into the queue; what one gesture brought is one step of undo.
  * @param {Goal} goal
  * @param {{name: string, className: string | null, get: () => Promise<File>}[]} items
- * @param {string} [gesture] given where one gesture brings files little by little, as a camera does
+ * @param {{gesture?: string, isQuiet?: boolean}} [options] gesture: given where one gesture brings files little by little,
+ *   as a camera does
  */
-export function upload(goal, items, gesture = random()) {
+export function upload(goal, items, { gesture = random(), isQuiet = false } = {}) {
   if (items.length === 0) return;
   askToKeep();
   const left = (unread.get(gesture) ?? 0) + items.length;
   unread.set(gesture, left);
   void noteUnread(gesture, goal.id, left);
-  count(goal.id, items, false);
+  count(goal.id, items, isQuiet);
   for (const item of items) waiting.push({ ...item, goal, gesture });
   go();
 }
@@ -77,18 +78,18 @@ export function upload(goal, items, gesture = random()) {
 /** Takes up copies that a tab that is gone has left. @param {Goal} goal @param {import("./safe.js").Left[]} copies */
 export function resume(goal, copies) {
   if (copies.length === 0) return;
-  count(goal.id, copies, true);
+  count(goal.id, copies, false);
   for (const { gesture, className, name, size, key } of copies) {
     ready.push({ goal, gesture, className, name, size, key, blob: null, isRetry: true });
   }
   go();
 }
 
-/** @param {string} project @param {{className: string | null}[]} items @param {boolean} isResumed */
-function count(project, items, isResumed) {
-  const tally = tallies.get(project) ?? { total: 0, done: 0, added: 0, known: 0, errors: [], classes: new Set(), isResumed };
+/** @param {string} project @param {{className: string | null}[]} items @param {boolean} isQuiet */
+function count(project, items, isQuiet) {
+  const tally = tallies.get(project) ?? { total: 0, done: 0, added: 0, known: 0, errors: [], isQuiet };
   tally.total += items.length;
-  for (const item of items) tally.classes.add(item.className);
+  tally.isQuiet &&= isQuiet;
   tallies.set(project, tally);
   tell(project);
 }

@@ -11,6 +11,7 @@ export const projects = {
   "projects.none-words": "Eines anlegen, oder die Zip-Datei eines Projekts oder eine Prompt-Datei hier ablegen.",
   "projects.classes": { one: "{count} Klasse", other: "{count} Klassen" },
   "projects.photos": { one: "{count} Foto", other: "{count} Fotos" },
+  "projects.changed": "Geändert: {when}",
   "projects.trained": "Gelernt",
   "projects.untrained": "Noch nicht gelernt",
   "projects.delete": "Löschen",

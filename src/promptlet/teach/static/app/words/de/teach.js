@@ -8,6 +8,7 @@ export const teach = {
   "teach.ready": "Bereit zum Lernen. Fotos können jederzeit dazukommen.",
   "teach.not-ready": "Mit zwei Klassen, in denen Fotos liegen, kann das Lernen beginnen.",
   "teach.photos": { one: "{count} Foto", other: "{count} Fotos" },
+  "teach.photos-word": { one: "Foto", other: "Fotos" },
   "teach.unlabelled": "Ohne Klasse",
   "teach.image": "{class}, {name}",
   "teach.grid": "Fotos von {class}",
@@ -81,6 +82,7 @@ export const teach = {
   "teach.told.merged": "{class} mit {to} vereint",
   "teach.told.deleted": "Klasse {class} gelöscht",
   "teach.told.ordered": "Die Klasse {class} steht jetzt an Stelle {place}",
+  "teach.told.other-step": "Seitdem wurde etwas anderes getan. „Rückgängig“ oben nimmt einen Schritt nach dem anderen zurück.",
   "teach.told.skipped": { one: "{count} war schon weg: in einem anderen Fenster oder auf der Platte geändert. Der Rest ist getan.", other: "{count} waren schon weg: in einem anderen Fenster oder auf der Platte geändert. Der Rest ist getan." },
 
   "teach.upload.begun": { one: "{count} Foto wird hinzugefügt", other: "{count} Fotos werden hinzugefügt" },

@@ -11,6 +11,7 @@ export const projects = {
   "projects.none-words": "Make one, or drop the zip of a project or a prompt file here.",
   "projects.classes": { one: "{count} class", other: "{count} classes" },
   "projects.photos": { one: "{count} photo", other: "{count} photos" },
+  "projects.changed": "Changed {when}",
   "projects.trained": "Trained",
   "projects.untrained": "Not trained yet",
   "projects.delete": "Delete",

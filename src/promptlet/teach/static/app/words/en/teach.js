@@ -8,6 +8,7 @@ export const teach = {
   "teach.ready": "Ready to train. You can come back and add photos at any time.",
   "teach.not-ready": "Two classes with photos in them, and it can be trained.",
   "teach.photos": { one: "{count} photo", other: "{count} photos" },
+  "teach.photos-word": { one: "photo", other: "photos" },
   "teach.unlabelled": "Unlabelled",
   "teach.image": "{class}, {name}",
   "teach.grid": "Photos of {class}",
@@ -81,6 +82,7 @@ export const teach = {
   "teach.told.merged": "{class} merged into {to}",
   "teach.told.deleted": "Class {class} deleted",
   "teach.told.ordered": "Class {class} is at place {place} now",
+  "teach.told.other-step": "Something else was done since. Use Undo at the top: it takes back one step after the other.",
   "teach.told.skipped": { one: "{count} thing was gone already: changed in another window, or on the disk. The rest is done.", other: "{count} things were gone already: changed in another window, or on the disk. The rest is done." },
 
   "teach.upload.begun": { one: "{count} photo is being added", other: "{count} photos are being added" },
