@@ -20,14 +20,14 @@ TOO_WIDE = """() => {
   const { clientWidth: wide, scrollWidth } = document.documentElement;
   if (scrollWidth <= wide) return [];
   const isClipped = (one) => one.closest('.scroll, .tabs, pre, .hidden, dialog, [popover], .skip');
-  const seen = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility() && !isClipped(one));
-  const over = seen.filter((one) => one.getBoundingClientRect().right > wide + 1);
+  const isOver = (one) => one.checkVisibility() && one.getBoundingClientRect().right > wide + 1 && !isClipped(one);
+  const over = [...document.querySelectorAll('body *')].filter(isOver);
   return [`${scrollWidth}`, ...over.slice(-3).map((one) => one.outerHTML.slice(0, 120))];
 }"""
 MOVING = """() => document.getAnimations().filter((one) => {
   const { duration, iterations } = one.effect.getComputedTiming();
   return one.playState === 'running' && duration * Math.min(iterations, 9) > 50;
-}).map((one) => `${one.animationName ?? one.transitionProperty}: ${one.effect.target.outerHTML.slice(0, 100)}`)"""
+}).map((one) => `${one.animationName ?? one.transitionProperty}: ${one.effect.target.className}`)"""
 READY = "() => performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
 
 
