@@ -12,7 +12,7 @@ NARROW = 20.0
 """Points between the ends of an interval that is sure enough."""
 LEAST = 5
 """Photos of a class, below which folds say next to nothing of it."""
-MOST, SHOWN = 40, 5
+MOST, SHOWN = 20, 5
 """Photos of a class that are asked for at once, and classes that are told."""
 WORSE = 10.0
 """Points by which a class is found less often than all are, from which on more of it are asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
@@ -15,11 +16,13 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from promptlet.errors import ExportError, MissingExtraError, shown
+from promptlet.errors import ExportError, MissingExtraError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, pieces, read_bytes
 from promptlet.serve.http.multipart import read_parts
 from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.prompts import list_facts
 from promptlet.serve.http.shared import Endpoint, Shared, json
+from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError, nothing_learned
 
 if TYPE_CHECKING:
     from promptlet.teach.learning.learning import Learning
@@ -29,6 +32,7 @@ ASKED: Final = ("method", "rank", "shots", "schedule")
 """What may be said of a training."""
 MOST_SUGGESTIONS: Final = 1000
 CHUNK: Final = 1 << 18
+VECTORS: Final = "vectors"
 PROMPT_TYPE: Final = "application/octet-stream"
 
 
@@ -46,6 +50,10 @@ class Routed(NamedTuple):
 def learning_routes(learning: Learning, shared: Shared) -> list[Routed]:
     """All of them; ``shared`` encodes the image of `nearest` and keeps the prompts."""
     ways = LearningRoutes(learning, shared)
+    return [one._replace(endpoint=in_words(one.endpoint)) for one in _all(ways)]
+
+
+def _all(ways: LearningRoutes) -> list[Routed]:
     return [
         Routed(f"{P}/training", "POST", ways.train, "Begin a training.", 202, ("not-possible-now",)),
         Routed(f"{P}/training", "DELETE", ways.cancel, "Cancel the training."),
@@ -58,6 +66,23 @@ def learning_routes(learning: Learning, shared: Shared) -> list[Routed]:
         Routed(f"{P}/report", "GET", ways.report, "A page.", problems=("nothing-learned",)),
         Routed(f"{P}/export", "GET", ways.export, "Vectors, or a zip.", problems=("nothing-learned",)),
     ]
+
+
+def in_words(endpoint: Endpoint) -> Endpoint:
+    """What cannot be done as things are, as problems."""
+
+    @wraps(endpoint)
+    async def told(request: Request) -> Any:
+        try:
+            return await endpoint(request)
+        except NothingLearnedError as error:
+            raise Problem("nothing-learned", str(error)) from None
+        except (NotNowError, ExportError) as error:
+            raise Problem("not-possible-now", str(error)) from error
+        except MissingExtraError as error:
+            raise Problem("missing-package", str(error)) from error
+
+    return told
 
 
 class LearningRoutes:
@@ -91,7 +116,7 @@ class LearningRoutes:
         read, with reasons); each of ``suspicious`` has ``repair``: a body for ``POST P/changes``, or null."""
         found = await asyncio.to_thread(self.learning.result, _project(request))
         if found is None:
-            raise _nothing_learned()
+            raise nothing_learned()
         return json(found)
 
     async def suggestions(self, request: Request) -> Response:
@@ -116,12 +141,22 @@ class LearningRoutes:
         try:
             data = await asyncio.to_thread(path.read_bytes)
         except OSError:
-            raise _nothing_learned() from None
+            raise nothing_learned() from None
         return Response(data, headers=_download(f"{project}.prompt"), media_type=PROMPT_TYPE)
 
     async def put_prompt(self, request: Request) -> Response:
-        """The bytes of a prompt file → ``{"name", "digest", "classes"}``."""
-        raise NotImplementedError
+        """The bytes of a prompt file → what ``GET /v1/prompts`` tells of it. The result of a training is not
+        of this one, so there is none then."""
+        project, limits = _project(request), self.shared.limits
+        await asyncio.to_thread(self.learning.prompt, project)  # there is such a project
+        data = await read_bytes(request, min(limits.max_prompt_bytes, limits.max_body_bytes))
+        try:
+            listed = await self.shared.bank.put(project, data)
+        except PromptFileError as error:
+            slug = "not-stored" if isinstance(error.__cause__, OSError) else "wrong-prompt-file"
+            raise Problem(slug, f"nothing was changed: {error}") from error
+        await asyncio.to_thread(self.learning.put, project)
+        return json(list_facts(listed))
 
     async def archive(self, request: Request) -> Response:
         """The zip, made as it is sent; its size is not known before."""
@@ -138,15 +173,9 @@ class LearningRoutes:
 
     async def export(self, request: Request) -> Response:
         """``?to=vectors`` a .npz, ``?to=onnx`` a zip of the folder."""
-        project, to = _project(request), request.query_params.get("to", "vectors")
-        if to not in ("vectors", "onnx"):
-            raise wrong_field("to", f"to={shown(to)} is not known; allowed: vectors, onnx")
-        try:
-            path = await asyncio.to_thread(self.learning.export, project, to)
-        except MissingExtraError as error:
-            raise Problem("missing-package", str(error)) from error
-        except ExportError as error:
-            raise Problem("not-possible-now", str(error)) from error
+        path = await asyncio.to_thread(
+            self.learning.export, _project(request), request.query_params.get("to", VECTORS)
+        )
         headers = {**_download(path.name), "Content-Length": str(path.stat().st_size)}
         return StreamingResponse(iterate_in_threadpool(_sent(path)), headers=headers, media_type=PROMPT_TYPE)
 
@@ -186,10 +215,6 @@ def _limit(request: Request) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MOST_SUGGESTIONS:
         raise wrong_field("limit", f"limit={shown(text)} is not allowed; give 1 to {MOST_SUGGESTIONS:,}")
     return int(text[:9])
-
-
-def _nothing_learned() -> Problem:
-    return Problem("nothing-learned", "this project was not trained yet; press Train, then ask again")
 
 
 def _download(name: str) -> Mapping[str, str]:
