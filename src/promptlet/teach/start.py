@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -29,7 +30,6 @@ from promptlet.teach.http.names import names_of
 from promptlet.teach.http.routes import routes
 from promptlet.teach.http.schemas import MODELS
 from promptlet.teach.http.token import StartToken
-from promptlet.teach.learning.learning import Learning
 from promptlet.teach.projects.shelf import Shelf
 from promptlet.teach.projects.smalls import Smalls
 
@@ -50,7 +50,17 @@ def _names(address: Address) -> frozenset[str] | None:
 
 def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, address: Address, url: str) -> Added:
     token = StartToken(urlsplit(url).port or 80)
-    learning = Learning()
+    from promptlet.data import FeatureCache
+    from promptlet.teach.learning.learning import Learning
+
+    learning = Learning(
+        shelf,
+        parts.backbone,
+        cache=FeatureCache(),
+        on_event=events.tell,
+        saved=lambda project: parts.bank.refresh([project]),
+        is_asked=lambda: bool(getattr(parts.encoder, "is_busy", False)),
+    )
     desk: list[Desk] = []
 
     def made(shared: Shared) -> Any:
@@ -66,6 +76,7 @@ def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, address: 
             async with looking(desk[0]):
                 yield
         finally:
+            await asyncio.to_thread(learning.close)
             shelf.close()
 
     return Added(
