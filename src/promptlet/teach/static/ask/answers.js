@@ -16,7 +16,13 @@ const UNSURE = 0.5;
 export function answersPart(asking) {
   const content = el("div", { class: "columns" });
   const wait = el("p", { class: "soft" });
-  const element = el("section", { class: "card stack", "aria-labelledby": "answer" }, el("h2", { id: "answer" }, t("ask.answer")), wait, content);
+  const element = el(
+    "section",
+    { class: "card stack", "aria-labelledby": "answer" },
+    el("h2", { id: "answer" }, t("ask.answer")),
+    wait,
+    content,
+  );
   /** @type {ReturnType<typeof column>[]} */
   let columns = [];
   let told = "";
@@ -29,10 +35,13 @@ export function answersPart(asking) {
     set(wait, { class: error ? "error" : "soft" });
     set(content, { "aria-busy": isAsking ? "true" : null });
     if (isAsking) return; // the former answer stays until there is another, so that nothing jumps
-    const shown = error ? [] : answers ?? [];
+    const shown = error ? [] : (answers ?? []);
     if (columns.length !== shown.length || columns.some((one, place) => one.prompt !== shown[place].prompt)) {
       columns = shown.map((answer) => column(asking, answer.prompt, shown.length > 1));
-      fill(content, columns.map((one) => one.element));
+      fill(
+        content,
+        columns.map((one) => one.element),
+      );
       set(content, { class: shown.length > 1 ? "columns two" : "columns" });
     }
     shown.forEach((answer, place) => columns[place].show(answer));
@@ -55,7 +64,9 @@ function nowOf(asking) {
 /** @param {Answer} answer */
 function announcement(answer) {
   const share = percent(answer.top[0]?.probability ?? 0);
-  return answer.class_name === null ? t("ask.announce.none") : t("ask.announce", { class: answer.class_name, percent: share });
+  return answer.class_name === null
+    ? t("ask.announce.none")
+    : t("ask.announce", { class: answer.class_name, percent: share });
 }
 
 /**
@@ -66,10 +77,14 @@ function column(asking, prompt, isNamed) {
   const headline = el("p", { class: "headline" });
   const hint = el("p", { class: "soft" });
   const list = el("ul", { class: "likely", role: "list", "aria-label": t("ask.likely") });
-  const more = button("", () => {
-    isWhole = !isWhole;
-    if (last) show(last);
-  }, { class: "quiet small" });
+  const more = button(
+    "",
+    () => {
+      isWhole = !isWhole;
+      if (last) show(last);
+    },
+    { class: "quiet small" },
+  );
   /** @type {Map<string, {element: HTMLElement, share: HTMLElement, drawn: SVGElement}>} */
   const rows = new Map();
   let isWhole = false;
@@ -89,12 +104,20 @@ function column(asking, prompt, isNamed) {
       setBar(row.drawn, probability);
       return row.element;
     });
-    if (wanted.length !== list.children.length || wanted.some((one, place) => one !== list.children[place])) list.replaceChildren(...wanted);
+    if (wanted.length !== list.children.length || wanted.some((one, place) => one !== list.children[place]))
+      list.replaceChildren(...wanted);
     more.hidden = answer.top.length <= FIRST;
     more.textContent = isWhole ? t("ask.fewer") : t("ask.all", { count: answer.top.length });
     set(more, { "aria-expanded": String(isWhole) });
   };
-  const element = el("div", { class: "stack" }, isNamed && el("h3", {}, titleOf(asking, prompt)), el("div", { class: "stack tight" }, headline, hint), list, more);
+  const element = el(
+    "div",
+    { class: "stack" },
+    isNamed && el("h3", {}, titleOf(asking, prompt)),
+    el("div", { class: "stack tight" }, headline, hint),
+    list,
+    more,
+  );
   return { prompt, element, show };
 }
 
@@ -126,7 +149,13 @@ function rowOf(asking, name) {
   const share = el("span", { class: "number" });
   const drawn = bar(0);
   const isNew = asking.names.includes(name);
-  const element = el("li", {}, el("span", { class: "name" }, name, isNew && [" ", el("span", { class: "tag" }, t("ask.new"))]), share, drawn);
+  const element = el(
+    "li",
+    {},
+    el("span", { class: "name" }, name, isNew && [" ", el("span", { class: "tag" }, t("ask.new"))]),
+    share,
+    drawn,
+  );
   return { element, share, drawn };
 }
 

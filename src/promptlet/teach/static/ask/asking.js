@@ -79,7 +79,13 @@ export class Asking {
   /** @param {{blob: Blob, name: string}[]} given shown before those that are there; the oldest go */
   add(given) {
     if (this.isEnded) return;
-    const made = given.map(({ blob, name }) => ({ blob, name, url: URL.createObjectURL(blob), answers: null, error: "" }));
+    const made = given.map(({ blob, name }) => ({
+      blob,
+      name,
+      url: URL.createObjectURL(blob),
+      answers: null,
+      error: "",
+    }));
     this.pictures = [...made, ...this.pictures];
     for (const old of this.pictures.splice(MOST_PICTURES)) URL.revokeObjectURL(old.url);
     this.chosen = made[0] ?? this.chosen;
@@ -158,7 +164,9 @@ export class Asking {
     if (this.share !== null && !names.length) form.append("reject", String(this.share));
     const { results } = await request("POST", "/v1/predict", { form, signal });
     if (results[0].error) throw new Error(results[0].error.detail);
-    return results[0].predictions.map((/** @type {any} */ one) => (one.error ? { prompt: one.prompt, class_name: null, top: [], error: one.error.detail } : one));
+    return results[0].predictions.map((/** @type {any} */ one) =>
+      one.error ? { prompt: one.prompt, class_name: null, top: [], error: one.error.detail } : one,
+    );
   }
 
   /** Ends what is under way and forgets the pictures. */

@@ -14,8 +14,12 @@ export function filmPart(asking) {
   const choice = el("select", { "aria-label": t("ask.film.camera"), onchange: () => void start(choice.value) });
   const keep = button(t("ask.film.keep"), () => void hold(), { class: "primary" });
   const halt = button(t("ask.film.stop"), () => stop());
-  const element = el("div", { class: "stack", hidden: true }, el("div", { class: "preview" }, video),
-    el("div", { class: "row" }, keep, halt, choice));
+  const element = el(
+    "div",
+    { class: "stack", hidden: true },
+    el("div", { class: "preview" }, video),
+    el("div", { class: "row" }, keep, halt, choice),
+  );
   const opener = button(t("ask.film.start"), () => void start());
   /** @type {Lens | null} */
   let lens = null;
@@ -32,7 +36,8 @@ export function filmPart(asking) {
       return null;
     });
     set(opener, { disabled: false });
-    if (mine !== turn) opened?.stop(); // another was opened meanwhile, or the view was left
+    if (mine !== turn)
+      opened?.stop(); // another was opened meanwhile, or the view was left
     else if (opened) await follow(opened);
     else asking.tell("pictures");
   };
@@ -104,13 +109,17 @@ async function askFrames(asking, lens, signal) {
 function told(answer, last) {
   if (answer.error) return last;
   const best = answer.class_name ?? t("ask.none.answer");
-  if (best !== last) announceProgress(t("ask.announce", { class: best, percent: percent(answer.top[0]?.probability ?? 0) }));
+  if (best !== last)
+    announceProgress(t("ask.announce", { class: best, percent: percent(answer.top[0]?.probability ?? 0) }));
   return best;
 }
 
 /** @param {HTMLSelectElement} choice @param {string} now */
 async function listCameras(choice, now) {
   const all = await cameras();
-  fill(choice, all.map(({ id, name }) => el("option", { value: id, selected: id === now }, name)));
+  fill(
+    choice,
+    all.map(({ id, name }) => el("option", { value: id, selected: id === now }, name)),
+  );
   choice.hidden = all.length < 2;
 }

@@ -7,21 +7,54 @@ const MOST = 50;
 
 /** @param {import("./asking.js").Asking} asking */
 export function namesPart(asking) {
-  const input = el("input", { id: "new-name", maxlength: 100, autocomplete: "off", autocapitalize: "off", enterkeyhint: "done", "aria-describedby": "new-name-hint new-name-error" });
+  const input = el("input", {
+    id: "new-name",
+    maxlength: 100,
+    autocomplete: "off",
+    autocapitalize: "off",
+    enterkeyhint: "done",
+    "aria-describedby": "new-name-hint new-name-error",
+  });
   const error = el("p", { class: "error", id: "new-name-error", role: "alert", hidden: true });
   const chips = el("ul", { class: "chips", role: "list", "aria-label": t("ask.names.list") });
   const cannot = el("div", { class: "notice" }, el("p", {}, t("ask.names.cannot")));
   const add = el("button", {}, t("ask.names.add"));
-  const form = el("form", { class: "stack tight", novalidate: true }, el("div", { class: "field" }, el("label", { for: "new-name" }, t("ask.names.label")),
-    el("div", { class: "row tight nowrap" }, input, add), el("p", { class: "hint", id: "new-name-hint" }, t("ask.names.hint")), error));
-  const element = el("section", { class: "card stack", "aria-labelledby": "names" }, el("h2", { id: "names" }, t("ask.names.title")), cannot, form, chips);
+  const form = el(
+    "form",
+    { class: "stack tight", novalidate: true },
+    el(
+      "div",
+      { class: "field" },
+      el("label", { for: "new-name" }, t("ask.names.label")),
+      el("div", { class: "row tight nowrap" }, input, add),
+      el("p", { class: "hint", id: "new-name-hint" }, t("ask.names.hint")),
+      error,
+    ),
+  );
+  const element = el(
+    "section",
+    { class: "card stack", "aria-labelledby": "names" },
+    el("h2", { id: "names" }, t("ask.names.title")),
+    cannot,
+    form,
+    chips,
+  );
 
   const take = (/** @type {string} */ text) => {
-    const given = text.split(",").map((one) => one.trim().replace(/\s+/g, " ")).filter(Boolean);
+    const given = text
+      .split(",")
+      .map((one) => one.trim().replace(/\s+/g, " "))
+      .filter(Boolean);
     const known = new Set([...asking.own, ...asking.names].map((name) => name.toLowerCase()));
     const taught = given.find((name) => known.has(name.toLowerCase()));
     const fresh = [...new Set(given)].filter((name) => !known.has(name.toLowerCase()));
-    tellWrong(taught ? t("ask.names.known", { name: taught }) : asking.names.length + fresh.length > MOST ? t("ask.names.most", { count: MOST }) : "");
+    tellWrong(
+      taught
+        ? t("ask.names.known", { name: taught })
+        : asking.names.length + fresh.length > MOST
+          ? t("ask.names.most", { count: MOST })
+          : "",
+    );
     const room = fresh.slice(0, MOST - asking.names.length);
     input.value = "";
     if (!room.length) return;
@@ -54,7 +87,17 @@ export function namesPart(asking) {
     if (topic !== "settings") return;
     cannot.hidden = asking.canNames;
     form.hidden = !asking.canNames;
-    fill(chips, asking.names.map((name) => el("li", { class: "chip" }, el("span", {}, name), button("✕", () => remove(name), { "aria-label": t("ask.names.remove", { name }) }))));
+    fill(
+      chips,
+      asking.names.map((name) =>
+        el(
+          "li",
+          { class: "chip" },
+          el("span", {}, name),
+          button("✕", () => remove(name), { "aria-label": t("ask.names.remove", { name }) }),
+        ),
+      ),
+    );
     chips.hidden = asking.names.length === 0;
   };
   return { element, look };

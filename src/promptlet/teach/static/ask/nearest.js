@@ -8,7 +8,14 @@ import { picture as thumbnail } from "../train/confusion.js";
 export function nearestPart(asking) {
   const list = el("ul", { class: "nearest", role: "list", "aria-label": t("ask.why.title") });
   const failure = el("p", { class: "error", hidden: true });
-  const element = el("section", { class: "card stack", "aria-labelledby": "why", hidden: true }, el("h2", { id: "why" }, t("ask.why.title")), el("p", { class: "soft" }, t("ask.why.lead")), failure, list);
+  const element = el(
+    "section",
+    { class: "card stack", "aria-labelledby": "why", hidden: true },
+    el("h2", { id: "why" }, t("ask.why.title")),
+    el("p", { class: "soft" }, t("ask.why.lead")),
+    failure,
+    list,
+  );
   /** @type {WeakMap<object, any[]>} */
   const known = new WeakMap();
   /** @type {object | null} */
@@ -39,6 +46,13 @@ export function nearestPart(asking) {
     form.append("image", picture.blob, picture.name);
     return (await request("POST", address(asking.project.id, "/nearest"), { form })).nearest;
   };
-  const item = (/** @type {any} */ one) => el("li", {}, thumbnail(asking.project, one.image, one.class), el("span", {}, one.class), el("span", { class: "soft number" }, t("ask.why.alike", { percent: percent(Math.max(one.similarity, 0)) })));
+  const item = (/** @type {any} */ one) =>
+    el(
+      "li",
+      {},
+      thumbnail(asking.project, one.image, one.class),
+      el("span", {}, one.class),
+      el("span", { class: "soft number" }, t("ask.why.alike", { percent: percent(Math.max(one.similarity, 0)) })),
+    );
   return { element, look };
 }

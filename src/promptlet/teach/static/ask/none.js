@@ -13,16 +13,33 @@ export function nonePart(asking) {
   const told = el("p", { class: "number", id: "strict-told" });
   const why = el("p", { class: "soft" });
   const drawn = el("div", { class: "figure" });
-  const strict = el("div", { class: "stack tight" }, el("figure", {}, drawn, el("figcaption", { class: "small-print" }, t("ask.none.caption"))),
-    el("div", { class: "field strict" }, el("label", { for: "strict" }, t("ask.none.strict")), range), told);
+  const strict = el(
+    "div",
+    { class: "stack tight" },
+    el("figure", {}, drawn, el("figcaption", { class: "small-print" }, t("ask.none.caption"))),
+    el("div", { class: "field strict" }, el("label", { for: "strict" }, t("ask.none.strict")), range),
+    told,
+  );
   const switched = el("label", { class: "row tight" }, box, t("ask.none.label"));
-  const element = el("section", { class: "card stack", "aria-labelledby": "none-title" }, el("h2", { id: "none-title" }, t("ask.none.title")), el("p", { class: "soft" }, t("ask.none.lead")), why, switched, strict);
+  const element = el(
+    "section",
+    { class: "card stack", "aria-labelledby": "none-title" },
+    el("h2", { id: "none-title" }, t("ask.none.title")),
+    el("p", { class: "soft" }, t("ask.none.lead")),
+    why,
+    switched,
+    strict,
+  );
   /** @type {{x: number, y: number, share: number}[]} */
   let places = [];
   let chosen = -1;
   let timer = 0;
 
-  const usual = () => places.reduce((best, one) => (Math.abs(one.share - USUAL) < Math.abs(best - USUAL) ? one.share : best), places[0]?.share ?? USUAL);
+  const usual = () =>
+    places.reduce(
+      (best, one) => (Math.abs(one.share - USUAL) < Math.abs(best - USUAL) ? one.share : best),
+      places[0]?.share ?? USUAL,
+    );
   const choose = (/** @type {number | null} */ share) => {
     asking.share = share;
     asking.changed();
@@ -44,7 +61,16 @@ export function nonePart(asking) {
   };
   range.addEventListener("input", () => pick(nearest(places, Number(range.value))));
   range.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    const steps = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowDown: -1, PageDown: -2, ArrowRight: 1, ArrowUp: 1, PageUp: 2, Home: -places.length, End: places.length });
+    const steps = /** @type {Record<string, number>} */ ({
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageDown: -2,
+      ArrowRight: 1,
+      ArrowUp: 1,
+      PageUp: 2,
+      Home: -places.length,
+      End: places.length,
+    });
     if (!(event.key in steps)) return;
     event.preventDefault();
     pick(chosen + steps[event.key]);

@@ -13,7 +13,9 @@ const MOST_PICTURES = 24;
 export function picturePart(asking, main) {
   const take = (/** @type {Iterable<File> | null | undefined} */ files) => {
     const all = [...(files ?? [])];
-    const pictures = all.filter((file) => file.type.startsWith("image/") || !file.type).filter((file) => !isDrawing(file));
+    const pictures = all
+      .filter((file) => file.type.startsWith("image/") || !file.type)
+      .filter((file) => !isDrawing(file));
     if (all.some(isDrawing)) toast(t("ask.no-svg"), { tone: "warn" });
     else if (all.length && !pictures.length) toast(t("ask.no-picture", { name: all[0].name }), { tone: "warn" });
     if (pictures.length) void add(pictures);
@@ -23,19 +25,46 @@ export function picturePart(asking, main) {
     const some = files.slice(0, MOST_PICTURES);
     if (some.length < files.length) toast(t("ask.too-many", { count: files.length - some.length }), { tone: "warn" });
     const size = asking.project.state.backbone.input_size;
-    asking.add(await Promise.all(some.map(async (file) => ({ blob: await shrunk(file, size), name: file.name || t("ask.pasted") }))));
+    asking.add(
+      await Promise.all(
+        some.map(async (file) => ({ blob: await shrunk(file, size), name: file.name || t("ask.pasted") })),
+      ),
+    );
   };
   const film = filmPart(asking);
-  const input = el("input", { type: "file", accept: "image/*,.heic,.heif", multiple: true, class: "hidden", tabindex: "-1", "aria-label": t("ask.choose"), onchange: () => {
-    take(input.files);
-    input.value = "";
-  } });
+  const input = el("input", {
+    type: "file",
+    accept: "image/*,.heic,.heif",
+    multiple: true,
+    class: "hidden",
+    tabindex: "-1",
+    "aria-label": t("ask.choose"),
+    onchange: () => {
+      take(input.files);
+      input.value = "";
+    },
+  });
   const preview = el("div", { class: "preview" });
   const strip = el("ul", { class: "thumbs strip", role: "list", "aria-label": t("ask.pictures") });
   const clear = button(t("ask.clear"), () => asking.clear(), { class: "quiet small" });
   const choose = button(t("ask.choose"), () => input.click(), { class: "primary" });
-  const drop = el("div", { class: "drop" }, el("p", {}, el("strong", {}, t("ask.drop"))), el("div", { class: "row" }, choose, film.opener), el("p", { class: "hint" }, t("ask.paste")), input);
-  const element = el("section", { class: "card stack", "aria-label": t("ask.picture") }, film.element, preview, drop, strip, clear);
+  const drop = el(
+    "div",
+    { class: "drop" },
+    el("p", {}, el("strong", {}, t("ask.drop"))),
+    el("div", { class: "row" }, choose, film.opener),
+    el("p", { class: "hint" }, t("ask.paste")),
+    input,
+  );
+  const element = el(
+    "section",
+    { class: "card stack", "aria-label": t("ask.picture") },
+    film.element,
+    preview,
+    drop,
+    strip,
+    clear,
+  );
   const end = follow(main, drop, take);
 
   const look = () => {
@@ -48,10 +77,14 @@ export function picturePart(asking, main) {
     clear.hidden = pictures.length === 0;
     showStrip(strip, asking);
   };
-  return { element, look, end: () => {
-    end();
-    film.stop();
-  } };
+  return {
+    element,
+    look,
+    end: () => {
+      end();
+      film.stop();
+    },
+  };
 }
 
 /** @param {File} file */
@@ -63,25 +96,41 @@ function isDrawing(file) {
 function follow(main, drop, take) {
   const aborting = new AbortController();
   const { signal } = aborting;
-  main.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    drop.classList.add("over");
-  }, { signal });
-  main.addEventListener("dragleave", (event) => {
-    if (!main.contains(/** @type {Node | null} */ (event.relatedTarget))) drop.classList.remove("over");
-  }, { signal });
-  main.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    take(event.dataTransfer?.files);
-  }, { signal });
-  document.addEventListener("paste", (event) => {
-    const files = event.clipboardData?.files;
-    if (!files?.length) return;
-    event.preventDefault();
-    take(files);
-  }, { signal });
+  main.addEventListener(
+    "dragover",
+    (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      drop.classList.add("over");
+    },
+    { signal },
+  );
+  main.addEventListener(
+    "dragleave",
+    (event) => {
+      if (!main.contains(/** @type {Node | null} */ (event.relatedTarget))) drop.classList.remove("over");
+    },
+    { signal },
+  );
+  main.addEventListener(
+    "drop",
+    (event) => {
+      event.preventDefault();
+      drop.classList.remove("over");
+      take(event.dataTransfer?.files);
+    },
+    { signal },
+  );
+  document.addEventListener(
+    "paste",
+    (event) => {
+      const files = event.clipboardData?.files;
+      if (!files?.length) return;
+      event.preventDefault();
+      take(files);
+    },
+    { signal },
+  );
   return () => aborting.abort();
 }
 
@@ -95,16 +144,32 @@ function showPreview(preview, picture) {
 /** @param {Element} strip @param {Asking} asking */
 function showStrip(strip, asking) {
   const place = [...strip.children].findIndex((one) => one.contains(document.activeElement));
-  fill(strip, asking.pictures.map((picture) => {
-    const said = picture.error ? t("ask.failed") : picture.answers ? answerOf(picture) : "…";
-    return el("li", {}, el("button", { type: "button", class: "picked", "aria-pressed": String(picture === asking.chosen), onclick: () => asking.choose(picture) },
-      el("img", { class: "thumb", src: picture.url, alt: picture.name, width: 72, height: 72 }), el("span", {}, said)));
-  }));
+  fill(
+    strip,
+    asking.pictures.map((picture) => {
+      const said = picture.error ? t("ask.failed") : picture.answers ? answerOf(picture) : "…";
+      return el(
+        "li",
+        {},
+        el(
+          "button",
+          {
+            type: "button",
+            class: "picked",
+            "aria-pressed": String(picture === asking.chosen),
+            onclick: () => asking.choose(picture),
+          },
+          el("img", { class: "thumb", src: picture.url, alt: picture.name, width: 72, height: 72 }),
+          el("span", {}, said),
+        ),
+      );
+    }),
+  );
   if (place >= 0) strip.children[place]?.querySelector("button")?.focus();
 }
 
 /** @param {import("./asking.js").Picture} picture */
 function answerOf(picture) {
   const first = picture.answers?.[0];
-  return first?.error ? t("ask.failed") : first?.class_name ?? t("ask.none.answer");
+  return first?.error ? t("ask.failed") : (first?.class_name ?? t("ask.none.answer"));
 }

@@ -14,7 +14,13 @@ import { picturePart } from "./picture.js";
 /** @param {HTMLElement} main @param {import("../app/state.js").Project} project */
 export function show(main, project) {
   const problem = el("div", { role: "status" });
-  const head = el("div", { class: "stack tight" }, heading(t("ask.title")), el("p", { class: "lead soft" }, t("ask.lead")), problem);
+  const head = el(
+    "div",
+    { class: "stack tight" },
+    heading(t("ask.title")),
+    el("p", { class: "lead soft" }, t("ask.lead")),
+    problem,
+  );
   if (!project.state.trained) {
     fill(main, el("div", { class: "stack loose" }, head, nothingLearned(project)));
     const end = project.on("state", () => {
@@ -31,9 +37,26 @@ export function show(main, project) {
   /** @type {{element: HTMLElement, look: (topic: any) => void, end?: () => void}[]} */
   const parts = [picture, answers, nearestPart(asking), namesPart(asking), nonePart(asking), comparePart(asking)];
   asking.on((topic) => parts.forEach((part) => part.look(topic)));
-  fill(main, el("div", { class: "stack loose" }, head, stale(project),
-    el("div", { class: "asking" }, el("div", { class: "stack" }, picture.element), el("div", { class: "stack" }, answers.element, parts[2].element)),
-    el("div", { class: "grid settings" }, parts.slice(3).map((part) => part.element))));
+  fill(
+    main,
+    el(
+      "div",
+      { class: "stack loose" },
+      head,
+      stale(project),
+      el(
+        "div",
+        { class: "asking" },
+        el("div", { class: "stack" }, picture.element),
+        el("div", { class: "stack" }, answers.element, parts[2].element),
+      ),
+      el(
+        "div",
+        { class: "grid settings" },
+        parts.slice(3).map((part) => part.element),
+      ),
+    ),
+  );
   asking.load().catch((error) => fill(problem, el("div", { class: "notice bad" }, el("p", {}, wordsOf(error)))));
   parts.forEach((part) => part.look("settings"));
   return () => {
@@ -44,12 +67,19 @@ export function show(main, project) {
 
 /** @param {import("../app/state.js").Project} project */
 function nothingLearned(project) {
-  return el("div", { class: "card empty" }, el("h2", {}, t("ask.untrained.title")), el("p", {}, t("ask.untrained.words")),
-    el("a", { class: "button primary", href: link(project.id, "train") }, t("ask.untrained.go")));
+  return el(
+    "div",
+    { class: "card empty" },
+    el("h2", {}, t("ask.untrained.title")),
+    el("p", {}, t("ask.untrained.words")),
+    el("a", { class: "button primary", href: link(project.id, "train") }, t("ask.untrained.go")),
+  );
 }
 
 /** @param {import("../app/state.js").Project} project */
 function stale(project) {
-  return project.state.stale && el("p", { class: "soft" }, t("ask.stale"), " ", el("a", { href: link(project.id, "train") }, t("ask.stale.go")));
+  return (
+    project.state.stale &&
+    el("p", { class: "soft" }, t("ask.stale"), " ", el("a", { href: link(project.id, "train") }, t("ask.stale.go")))
+  );
 }
-

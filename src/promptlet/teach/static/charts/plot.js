@@ -65,5 +65,9 @@ function dot(point, isMarked) {
 
 /** @param {Point} point */
 function below(point) {
-  return svg("text", { class: "below", x: percent(point.x), y: "100%", dy: "1.6em", "text-anchor": "middle" }, point.label ?? "");
+  return svg(
+    "text",
+    { class: "below", x: percent(point.x), y: "100%", dy: "1.6em", "text-anchor": "middle" },
+    point.label ?? "",
+  );
 }

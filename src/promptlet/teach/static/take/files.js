@@ -18,15 +18,28 @@ const KINDS = [
 /** @param {import("../app/state.js").Project} project */
 export function filesPart(project) {
   const kinds = KINDS.filter((kind) => project.state.trained || !kind.needsTraining);
-  return el("section", { class: "stack", "aria-labelledby": "files" }, el("h2", { id: "files" }, t("take.files.title")),
-    el("ul", { class: "grid files", role: "list" }, kinds.map((kind) => card(project, kind))));
+  return el(
+    "section",
+    { class: "stack", "aria-labelledby": "files" },
+    el("h2", { id: "files" }, t("take.files.title")),
+    el(
+      "ul",
+      { class: "grid files", role: "list" },
+      kinds.map((kind) => card(project, kind)),
+    ),
+  );
 }
 
 /** @param {import("../app/state.js").Project} project @param {Kind} kind */
 function card(project, kind) {
   const title = t(`take.${kind.key}.title`);
-  return el("li", { class: "card stack file" }, el("h3", {}, title), el("p", { class: "soft grow" }, t(`take.${kind.key}.words`)),
-    kind.key === "archive" ? streamed(project, kind, title) : fetched(project, kind, title));
+  return el(
+    "li",
+    { class: "card stack file" },
+    el("h3", {}, title),
+    el("p", { class: "soft grow" }, t(`take.${kind.key}.words`)),
+    kind.key === "archive" ? streamed(project, kind, title) : fetched(project, kind, title),
+  );
 }
 
 /** It may be as large as all photos: the browser writes it to the disk as it comes. @param {import("../app/state.js").Project} project @param {Kind} kind @param {string} title */

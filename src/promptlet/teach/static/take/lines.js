@@ -6,12 +6,25 @@ import { t } from "../app/words.js";
 /** @param {import("../app/state.js").Project} project */
 export function linesPart(project) {
   const { id, state } = project;
-  return el("section", { class: "stack", "aria-labelledby": "lines" }, el("h2", { id: "lines" }, t("take.lines.title")),
+  return el(
+    "section",
+    { class: "stack", "aria-labelledby": "lines" },
+    el("h2", { id: "lines" }, t("take.lines.title")),
     el("p", { class: "soft" }, t("take.lines.lead")),
-    el("div", { class: "halves" }, block("curl", curl(id), t("take.curl.words"), t("take.token")),
-    block("python", python(id), t("take.python.words"), t("take.python.hint")),
-    block("alone", alone(id, state.backbone.name), t("take.alone.words"), t("take.alone.hint", { name: `${id}.prompt` })),
-    block("shell", `promptlet predict ${id}.prompt photo.jpg`, t("take.shell.words"), "")));
+    el(
+      "div",
+      { class: "halves" },
+      block("curl", curl(id), t("take.curl.words"), t("take.token")),
+      block("python", python(id), t("take.python.words"), t("take.python.hint")),
+      block(
+        "alone",
+        alone(id, state.backbone.name),
+        t("take.alone.words"),
+        t("take.alone.hint", { name: `${id}.prompt` }),
+      ),
+      block("shell", `promptlet predict ${id}.prompt photo.jpg`, t("take.shell.words"), ""),
+    ),
+  );
 }
 
 /** @param {string} id */
@@ -47,8 +60,13 @@ function block(key, code, words, hint) {
     announce(copy.textContent ?? "");
     window.setTimeout(() => (copy.textContent = t("take.copy")), 2500);
   };
-  return el("div", { class: "card stack tight" }, el("div", { class: "spread" }, el("h3", { id: `line-${key}` }, words), copy), text,
-    hint && el("p", { class: "hint" }, hint));
+  return el(
+    "div",
+    { class: "card stack tight" },
+    el("div", { class: "spread" }, el("h3", { id: `line-${key}` }, words), copy),
+    text,
+    hint && el("p", { class: "hint" }, hint),
+  );
 }
 
 /** Whether it is in the clipboard; where the browser does not allow that, it is marked. @param {string} code @param {Element} text */

@@ -9,7 +9,14 @@ import { openProjectZip } from "./zipped.js";
 const TRIES = 50;
 
 export function openPart() {
-  const input = el("input", { type: "file", accept: ".prompt,.zip", class: "hidden", tabindex: "-1", "aria-label": t("take.open.choose"), onchange: () => void chosen() });
+  const input = el("input", {
+    type: "file",
+    accept: ".prompt,.zip",
+    class: "hidden",
+    tabindex: "-1",
+    "aria-label": t("take.open.choose"),
+    onchange: () => void chosen(),
+  });
   const choose = button(t("take.open.choose"), () => input.click());
   const chosen = async () => {
     const [file] = input.files ?? [];
@@ -19,8 +26,13 @@ export function openPart() {
     set(choose, { "aria-busy": null, disabled: false });
     input.value = "";
   };
-  return el("section", { class: "card stack", "aria-labelledby": "open" }, el("h2", { id: "open" }, t("take.open.title")),
-    el("p", { class: "soft" }, t("take.open.words")), el("div", { class: "row" }, choose, input));
+  return el(
+    "section",
+    { class: "card stack", "aria-labelledby": "open" },
+    el("h2", { id: "open" }, t("take.open.title")),
+    el("p", { class: "soft" }, t("take.open.words")),
+    el("div", { class: "row" }, choose, input),
+  );
 }
 
 /** @param {File} file */
@@ -44,7 +56,10 @@ async function putPrompt(file) {
   for (let place = 1; place <= TRIES; place++) {
     const own = place === 1 ? name : `${name}-${place}`;
     try {
-      await send("PUT", `/v1/prompts/${encodeURIComponent(own)}`, { body: file, headers: { "Content-Type": "application/octet-stream", "If-None-Match": "*" } });
+      await send("PUT", `/v1/prompts/${encodeURIComponent(own)}`, {
+        body: file,
+        headers: { "Content-Type": "application/octet-stream", "If-None-Match": "*" },
+      });
       return own;
     } catch (error) {
       if (!(error instanceof Failure && error.status === 412)) throw error;
@@ -55,6 +70,9 @@ async function putPrompt(file) {
 
 /** What the server takes as a name. @param {string} file */
 export function promptName(file) {
-  const plain = file.replace(/\.prompt$/i, "").normalize("NFKD").replace(/[^A-Za-z0-9._-]+/g, "-");
+  const plain = file
+    .replace(/\.prompt$/i, "")
+    .normalize("NFKD")
+    .replace(/[^A-Za-z0-9._-]+/g, "-");
   return plain.replace(/^[^A-Za-z0-9]+/, "").slice(0, 90) || "prompt";
 }

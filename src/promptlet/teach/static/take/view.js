@@ -14,14 +14,25 @@ export function show(main, project) {
     isTrained = project.state.trained;
     fill(content, !isTrained && untrained(project), filesPart(project), isTrained && linesPart(project), openPart());
   };
-  fill(main, el("div", { class: "stack loose take" },
-    el("div", { class: "stack tight" }, heading(t("take.title")), el("p", { class: "lead soft" }, t("take.lead"))), content));
+  fill(
+    main,
+    el(
+      "div",
+      { class: "stack loose take" },
+      el("div", { class: "stack tight" }, heading(t("take.title")), el("p", { class: "lead soft" }, t("take.lead"))),
+      content,
+    ),
+  );
   draw();
   return project.on("state", () => isTrained !== project.state.trained && draw());
 }
 
 /** @param {import("../app/state.js").Project} project */
 function untrained(project) {
-  return el("div", { class: "notice" }, el("p", {}, t("take.untrained")),
-    el("a", { class: "button", href: link(project.id, "train") }, t("take.untrained.go")));
+  return el(
+    "div",
+    { class: "notice" },
+    el("p", {}, t("take.untrained")),
+    el("a", { class: "button", href: link(project.id, "train") }, t("take.untrained.go")),
+  );
 }

@@ -63,8 +63,14 @@ function stem(name) {
 /** @param {string} id @param {any} record @param {Found[]} found */
 async function finish(id, record, found) {
   if (Array.isArray(record.classes) && record.classes.length > 1) {
-    await request("POST", address(id, "/changes"), { json: { action: "order-classes", names: record.classes } }).catch(() => null);
+    await request("POST", address(id, "/changes"), { json: { action: "order-classes", names: record.classes } }).catch(
+      () => null,
+    );
   }
   const prompt = found.find(({ path }) => path.endsWith(".prompt"));
-  if (prompt) await send("PUT", address(id, "/prompt"), { body: await prompt.get(), headers: { "Content-Type": "application/octet-stream" } });
+  if (prompt)
+    await send("PUT", address(id, "/prompt"), {
+      body: await prompt.get(),
+      headers: { "Content-Type": "application/octet-stream" },
+    });
 }

@@ -8,20 +8,27 @@ import { seconds } from "./job.js";
 export function accuracyCard(result) {
   const { accuracy } = result;
   const isKnown = typeof accuracy?.percent === "number";
-  return el("section", { class: "card stack", "aria-labelledby": "accuracy" },
+  return el(
+    "section",
+    { class: "card stack", "aria-labelledby": "accuracy" },
     el("h2", { id: "accuracy" }, t("train.accuracy.title")),
     isKnown ? el("div", { class: "halves" }, sentences(result), bars(result)) : unknown(accuracy),
     (result.notes ?? []).length > 0 && notes(result.notes),
     el("hr"),
     why(result),
-    el("p", { class: "soft small-print" }, facts(result)));
+    el("p", { class: "soft small-print" }, facts(result)),
+  );
 }
 
 /** @param {any} result */
 function sentences({ accuracy, advice }) {
-  const words = el("div", { class: "stack tight" }, el("p", { class: "headline" }, inTens(accuracy)),
+  const words = el(
+    "div",
+    { class: "stack tight" },
+    el("p", { class: "headline" }, inTens(accuracy)),
     el("p", {}, between(accuracy), " ", advised(advice ?? [])),
-    el("p", { class: "soft" }, measured(accuracy)));
+    el("p", { class: "soft" }, measured(accuracy)),
+  );
   return words;
 }
 
@@ -53,19 +60,34 @@ function measured({ images, way }) {
 
 /** @param {any} accuracy */
 function unknown(accuracy) {
-  return el("div", { class: "stack tight" }, el("p", { class: "headline" }, t("train.accuracy.unknown")),
-    accuracy?.reason && el("p", { lang: "en" }, accuracy.reason), el("p", { class: "soft" }, t("train.accuracy.unknown-next")));
+  return el(
+    "div",
+    { class: "stack tight" },
+    el("p", { class: "headline" }, t("train.accuracy.unknown")),
+    accuracy?.reason && el("p", { lang: "en" }, accuracy.reason),
+    el("p", { class: "soft" }, t("train.accuracy.unknown-next")),
+  );
 }
 
 /** @param {any} result */
 function bars({ accuracy, zero_shot: names, chance }) {
   const own = accuracy.percent / 100;
   const spread = typeof accuracy.low === "number" ? interval(own, accuracy.low / 100, accuracy.high / 100) : bar(own);
-  const told = typeof accuracy.low === "number" ? t("train.bars.interval", { percent: percent(own), low: percent(accuracy.low / 100), high: percent(accuracy.high / 100) }) : percent(own);
-  return el("ul", { class: "bars", role: "list", "aria-label": t("train.bars.title") },
+  const told =
+    typeof accuracy.low === "number"
+      ? t("train.bars.interval", {
+          percent: percent(own),
+          low: percent(accuracy.low / 100),
+          high: percent(accuracy.high / 100),
+        })
+      : percent(own);
+  return el(
+    "ul",
+    { class: "bars", role: "list", "aria-label": t("train.bars.title") },
     line(t("train.bars.own"), spread, told),
     typeof names === "number" && line(t("train.bars.names"), bar(names / 100, "second"), percent(names / 100)),
-    typeof chance === "number" && line(t("train.bars.chance"), bar(chance / 100, "second"), percent(chance / 100)));
+    typeof chance === "number" && line(t("train.bars.chance"), bar(chance / 100, "second"), percent(chance / 100)),
+  );
 }
 
 /** @param {string} name @param {Node} drawn @param {string} told */
@@ -75,7 +97,11 @@ function line(name, drawn, told) {
 
 /** @param {string[]} told sentences of the library, which are English */
 function notes(told) {
-  return el("ul", { class: "stack tight", lang: "en" }, told.map((note) => el("li", {}, sentence(note))));
+  return el(
+    "ul",
+    { class: "stack tight", lang: "en" },
+    told.map((note) => el("li", {}, sentence(note))),
+  );
 }
 
 /** @param {any} result */
@@ -83,7 +109,13 @@ function why(result) {
   const key = `train.why.${result.why_key}`;
   const isOurs = has(key);
   const words = isOurs ? t(key, { ...result.why_values, method: result.method }) : sentence(result.why ?? "");
-  return el("p", { lang: isOurs || currentLanguage() === "en" ? null : "en" }, el("strong", {}, t("train.why")), " ", words);
+  return el(
+    "p",
+    { lang: isOurs || currentLanguage() === "en" ? null : "en" },
+    el("strong", {}, t("train.why")),
+    " ",
+    words,
+  );
 }
 
 /** @param {string} words */
@@ -97,7 +129,8 @@ function facts(result) {
   const parts = [
     result.trained_at && t("train.facts.when", { ago: ago(when(result.trained_at)) }),
     typeof result.seconds === "number" && t("train.facts.took", { time: seconds(result.seconds) }),
-    typeof result.numbers === "number" && t("train.facts.numbers", { count: result.numbers, number: number(result.numbers) }),
+    typeof result.numbers === "number" &&
+      t("train.facts.numbers", { count: result.numbers, number: number(result.numbers) }),
     typeof result.bytes === "number" && t("train.facts.bytes", { size: size(result.bytes) }),
   ];
   return parts.filter(Boolean).join(" · ");

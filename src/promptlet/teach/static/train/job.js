@@ -14,7 +14,14 @@ export function jobPart(project) {
   const left = el("p", { class: "soft number" });
   const stop = button(t("train.cancel"), () => void cancel());
   const steps = el("ol", { class: "steps", role: "list", "aria-label": t("train.steps") });
-  const running = el("div", { class: "stack", hidden: true }, el("div", { class: "spread" }, stage, stop), bar, left, steps);
+  const running = el(
+    "div",
+    { class: "stack", hidden: true },
+    el("div", { class: "spread" }, stage, stop),
+    bar,
+    left,
+    steps,
+  );
   const ended = el("div", {});
   /** @type {string | null} */
   let before = project.training?.state ?? null;
@@ -48,7 +55,9 @@ export function jobPart(project) {
     else bar.removeAttribute("value");
     fill(left, timeLeft(job));
     fill(steps, stagesOf(job));
-    announceProgress(isCounted ? t("train.progress", { stage: words, percent: Math.round((100 * job.done) / job.total) }) : words);
+    announceProgress(
+      isCounted ? t("train.progress", { stage: words, percent: Math.round((100 * job.done) / job.total) }) : words,
+    );
   };
   const element = el("div", {}, running, ended);
   return { element, look, end: () => {} };
@@ -66,10 +75,16 @@ const ORDER = ["looking", "encoding", "choosing", "training", "estimating", "che
 /** Where it stands among all steps. @param {Job} job */
 function stagesOf(job) {
   const now = job.state === "waiting" ? -1 : ORDER.indexOf(job.stage);
-  return ORDER.map((name, place) => el("li", {
-    class: place < now ? "done" : place === now ? "now" : "",
-    "aria-current": place === now ? "step" : null,
-  }, t(`train.step.${name}`)));
+  return ORDER.map((name, place) =>
+    el(
+      "li",
+      {
+        class: place < now ? "done" : place === now ? "now" : "",
+        "aria-current": place === now ? "step" : null,
+      },
+      t(`train.step.${name}`),
+    ),
+  );
 }
 
 /** @param {Job} job */
@@ -89,8 +104,17 @@ export function seconds(count) {
 function endOf(job) {
   if (job.state === "cancelled") return el("div", { class: "notice" }, el("p", {}, t("train.cancelled")));
   if (job.state !== "failed") return null;
-  return el("div", { class: "notice bad" }, el("div", { class: "stack tight" },
-    el("p", {}, el("strong", {}, t("train.failed"))), el("p", {}, job.error ?? ""), el("p", {}, t("train.failed-kept"))));
+  return el(
+    "div",
+    { class: "notice bad" },
+    el(
+      "div",
+      { class: "stack tight" },
+      el("p", {}, el("strong", {}, t("train.failed"))),
+      el("p", {}, job.error ?? ""),
+      el("p", {}, t("train.failed-kept")),
+    ),
+  );
 }
 
 /** Told once, when a training that was seen running ends. @param {string | null} before @param {Job | null} job */

@@ -24,11 +24,28 @@ export function resultPart(project) {
       if (isEnded) return;
       shown = keyOf(project);
       suspicious.take(result.suspicious ?? []);
-      fill(content, accuracyCard(result), confusionCard(project, result), suspicious.element, curveCard(result), nextCard(project));
+      fill(
+        content,
+        accuracyCard(result),
+        confusionCard(project, result),
+        suspicious.element,
+        curveCard(result),
+        nextCard(project),
+      );
     } catch (error) {
       if (isEnded) return;
       const isNone = error instanceof Failure && error.status === 404;
-      fill(content, isNone ? el("div", { class: "notice" }, el("p", {}, t("train.no-result"))) : el("div", { class: "notice bad" }, el("p", {}, wordsOf(error)), button(t("app.again"), () => void load())));
+      fill(
+        content,
+        isNone
+          ? el("div", { class: "notice" }, el("p", {}, t("train.no-result")))
+          : el(
+              "div",
+              { class: "notice bad" },
+              el("p", {}, wordsOf(error)),
+              button(t("app.again"), () => void load()),
+            ),
+      );
     }
   };
   const look = () => {
@@ -42,10 +59,13 @@ export function resultPart(project) {
   };
   const ends = [project.on("state", look), project.on("training", look)];
   look();
-  return { element, end: () => {
-    isEnded = true;
-    ends.forEach((end) => end());
-  } };
+  return {
+    element,
+    end: () => {
+      isEnded = true;
+      ends.forEach((end) => end());
+    },
+  };
 }
 
 /** Changes with each training that ended. @param {import("../app/state.js").Project} project */
@@ -55,7 +75,20 @@ function keyOf(project) {
 
 /** @param {import("../app/state.js").Project} project */
 function nextCard(project) {
-  return el("section", { class: "card spread" }, el("div", { class: "stack tight" }, el("h2", {}, t("train.next.title")), el("p", { class: "soft" }, t("train.next.words"))),
-    el("div", { class: "row" }, el("a", { class: "button primary", href: link(project.id, "ask") }, t("train.next.ask")),
-      el("a", { class: "button", href: link(project.id, "take") }, t("train.next.take"))));
+  return el(
+    "section",
+    { class: "card spread" },
+    el(
+      "div",
+      { class: "stack tight" },
+      el("h2", {}, t("train.next.title")),
+      el("p", { class: "soft" }, t("train.next.words")),
+    ),
+    el(
+      "div",
+      { class: "row" },
+      el("a", { class: "button primary", href: link(project.id, "ask") }, t("train.next.ask")),
+      el("a", { class: "button", href: link(project.id, "take") }, t("train.next.take")),
+    ),
+  );
 }

@@ -17,7 +17,9 @@ export function startPart(project) {
       return;
     }
     set(go, { "aria-busy": "true" });
-    await attempt(async () => project.setTraining(await request("POST", address(project.id, "/training"), { json: expert.values() })));
+    await attempt(async () =>
+      project.setTraining(await request("POST", address(project.id, "/training"), { json: expert.values() })),
+    );
     set(go, { "aria-busy": null });
   };
   const look = () => {
@@ -25,10 +27,18 @@ export function startPart(project) {
     go.textContent = t(project.state.trained ? "train.again" : "train.now");
     set(go, { "aria-disabled": lacks ? "true" : null });
     set(words, { tabindex: lacks ? "-1" : null, class: lacks ? "" : "soft" });
-    fill(words, lacks || counted(project), lacks && [" ", el("a", { href: link(project.id, "teach") }, t("train.to-teach"))]);
+    fill(
+      words,
+      lacks || counted(project),
+      lacks && [" ", el("a", { href: link(project.id, "teach") }, t("train.to-teach"))],
+    );
     expert.look();
   };
-  return { element: el("div", { class: "stack" }, el("div", { class: "row" }, go, words), expert.element), look, end: expert.end };
+  return {
+    element: el("div", { class: "stack" }, el("div", { class: "row" }, go, words), expert.element),
+    look,
+    end: expert.end,
+  };
 }
 
 /** What keeps it from training, "" where nothing does. @param {import("../app/state.js").Project} project */

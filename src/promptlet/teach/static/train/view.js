@@ -11,10 +11,16 @@ export function show(main, project) {
   const start = startPart(project);
   const job = jobPart(project);
   const result = resultPart(project);
-  fill(main, el("div", { class: "stack loose train" },
-    el("div", { class: "stack tight" }, heading(t("train.title")), el("p", { class: "lead soft" }, t("train.lead"))),
-    el("div", { class: "card stack" }, start.element, job.element),
-    result.element));
+  fill(
+    main,
+    el(
+      "div",
+      { class: "stack loose train" },
+      el("div", { class: "stack tight" }, heading(t("train.title")), el("p", { class: "lead soft" }, t("train.lead"))),
+      el("div", { class: "card stack" }, start.element, job.element),
+      result.element,
+    ),
+  );
   const look = () => {
     start.element.hidden = isRunning(project.training);
     job.look();
