@@ -69,7 +69,7 @@ export class ClassList {
   made(className) {
     const item = el("li", { class: "class-item" },
       el("button", { type: "button", class: "class-open", onclick: () => this.choose(className) },
-        el("span", { class: "class-cover" }), el("span", { class: "class-name" }), el("span", { class: "class-count number" }), el("span", { class: "class-key" })),
+        el("span", { class: "class-cover" }), el("span", { class: "class-name" }), el("span", { class: "class-count number" }, el("span", {}), el("span", { class: "hidden" })), el("span", { class: "class-key" })),
       className !== null && el("button", {
         type: "button", class: "quiet icon small class-more", "aria-haspopup": "menu", "aria-expanded": false,
         "aria-label": t("teach.class.more", { class: className }), onclick: (/** @type {Event} */ event) => this.menu(event, className),
@@ -84,10 +84,10 @@ export class ClassList {
   drawItem(item, { className, images, place }, isShown) {
     const [cover, name, count, key] = /** @type {HTMLElement[]} */ ([...item.children[0].children]);
     set(item.children[0], { "aria-current": isShown ? "true" : null });
-    fill(name, nameOf(className));
-    const sign = place >= 0 && place < 9 ? el("kbd", { "aria-hidden": true, title: t("teach.class.key", { key: place + 1 }) }, place + 1) : null;
-    fill(count, el("span", {}, number(images.length)), el("span", { class: "hidden" }, ` ${t("teach.photos-word", { count: images.length })}`));
-    fill(key, sign);
+    name.textContent = nameOf(className);
+    count.children[0].textContent = number(images.length);
+    count.children[1].textContent = ` ${t("teach.photos-word", { count: images.length })}`;
+    fill(key, place >= 0 && place < 9 && el("kbd", { "aria-hidden": true, title: t("teach.class.key", { key: place + 1 }) }, place + 1));
     const source = images.length ? thumbnailAddress(this.project.id, images[0]) : null;
     if (source === null) fill(cover);
     else if (cover.firstElementChild?.getAttribute("src") !== source) fill(cover, el("img", { src: source, alt: "", decoding: "async" }));

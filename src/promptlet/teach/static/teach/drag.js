@@ -6,8 +6,8 @@ import { dropped } from "../upload/found.js";
 const IMAGES = "application/x-promptlet-images";
 
 /**
- * `shown` is the class that files go to which are dropped beside all classes.
- * @typedef {{shown: () => string | null, files: (found: Promise<import("../upload/found.js").Found[]>, target: string | null) => void,
+ * The target of files is undefined where they are dropped beside all classes.
+ * @typedef {{files: (found: Promise<import("../upload/found.js").Found[]>, target: string | null | undefined) => void,
  *   images: (images: string[], target: string | null) => void}} Drops
  */
 
@@ -46,9 +46,9 @@ export function watchDrops(drops) {
     event.preventDefault();
     if (document.querySelector("dialog[open]")) return;
     const place = placeOf(event);
-    const target = place ? (place.dataset.class ?? null) : drops.shown();
+    const target = place ? (place.dataset.class ?? null) : undefined;
     if (hasFiles(event)) drops.files(dropped(event.dataTransfer), target);
-    else if (place) drops.images(dragged, target);
+    else if (target !== undefined) drops.images(dragged, target);
   };
   const leave = (/** @type {DragEvent} */ event) => {
     if (event.relatedTarget === null) mark(null);

@@ -3,21 +3,19 @@ import { button, el } from "../app/dom.js";
 import { toast } from "../app/live.js";
 import { t } from "../app/words.js";
 import { chosen, dropped } from "../upload/found.js";
-import { takeFound } from "../upload/taking.js";
 import { isTyping } from "./history.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.tif,.tiff,.jp2,.ppm,.zip,application/zip";
 
 /**
  * Buttons that ask for files, a folder, or the camera.
- * @param {import("../upload/queue.js").Goal} goal
- * @param {() => string | null} target the class of files by themselves
+ * @param {(found: import("../upload/found.js").Found[]) => void} take
  * @param {() => void} openCamera
  * @param {boolean} [isFirst] the one thing to do now
  */
-export function givingButtons(goal, target, openCamera, isFirst = false) {
-  const files = picker({ multiple: true, accept: ACCEPTED }, (found) => void takeFound(goal, found, target()), t("teach.give.files"));
-  const folder = picker({ webkitdirectory: true, multiple: true }, (found) => void takeFound(goal, found, target()), t("teach.give.folder"));
+export function givingButtons(take, openCamera, isFirst = false) {
+  const files = picker({ multiple: true, accept: ACCEPTED }, take, t("teach.give.files"));
+  const folder = picker({ webkitdirectory: true, multiple: true }, take, t("teach.give.folder"));
   return el("div", { class: "row tight giving" },
     files, button(t("teach.give.files"), () => files.click(), { class: isFirst ? "primary" : null }),
     folder, button(t("teach.give.folder"), () => folder.click()),
@@ -38,17 +36,16 @@ function picker(props, take, label) {
 
 /**
  * Images that are pasted: from the clipboard, or copied in a file manager.
- * @param {import("../upload/queue.js").Goal} goal
- * @param {() => string | null} target
+ * @param {(found: import("../upload/found.js").Found[]) => void} take
  * @returns {() => void} ends it
  */
-export function watchPaste(goal, target) {
+export function watchPaste(take) {
   const paste = (/** @type {ClipboardEvent} */ event) => {
     if (isTyping(/** @type {any} */ (event)) || document.querySelector("dialog[open]") || !event.clipboardData) return;
     const hasFiles = [...event.clipboardData.items].some((item) => item.kind === "file");
     if (!hasFiles) return void toast(t("teach.give.no-paste"));
     event.preventDefault();
-    void dropped(event.clipboardData).then((found) => takeFound(goal, found.map(named), target()));
+    void dropped(event.clipboardData).then((found) => take(found.map(named)));
   };
   document.addEventListener("paste", paste);
   return () => document.removeEventListener("paste", paste);

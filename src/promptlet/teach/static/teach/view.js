@@ -9,6 +9,7 @@ import { moveImages, WAY_BACK } from "./acts.js";
 import { Camera } from "./camera.js";
 import { ClassList, shelves } from "./classes.js";
 import { watchDrops } from "./drag.js";
+import { askFolder } from "./folder.js";
 import { Gallery } from "./gallery.js";
 import { givingButtons, watchPaste } from "./giving.js";
 import { historyPart } from "./history.js";
@@ -37,6 +38,7 @@ class Desk {
     this.aside = null;
     this.asidePlace = el("div", {});
     this.target = () => this.shown;
+    this.take = (/** @type {import("../upload/found.js").Found[]} */ found) => void takeFound(this.goal, found, this.shown, (name) => this.ofFolder(name));
     this.classes = new ClassList(project, (className) => this.choose(className));
     this.gallery = new Gallery(project, () => this.emptyPart());
     this.history = historyPart(project);
@@ -46,10 +48,9 @@ class Desk {
     this.element = this.layout();
     this.ends = [
       project.on("state", () => this.draw()),
-      watchPaste(this.goal, this.target),
+      watchPaste(this.take),
       watchDrops({
-        shown: this.target,
-        files: (found, target) => void found.then((all) => takeFound(this.goal, all, target)),
+        files: (found, target) => void found.then((all) => (target === undefined ? this.take(all) : takeFound(this.goal, all, target))),
         images: (images, target) => void moveImages(project, images, target).then((isMoved) => isMoved && this.gallery.selection.clear()),
       }),
       () => this.aside?.end(),
@@ -96,7 +97,7 @@ class Desk {
     this.gallery.extra.dataset.key = key;
     fill(this.gallery.extra,
       isDoubtful && button(t("teach.suggest.open"), () => this.suggest(), { class: "primary" }),
-      shelf.images.length > 0 && givingButtons(this.goal, this.target, () => this.openCamera()));
+      shelf.images.length > 0 && givingButtons(this.take, () => this.openCamera()));
   }
 
   drawNext() {
@@ -112,7 +113,21 @@ class Desk {
     return el("div", { class: "drop" },
       el("p", { class: "lead" }, words),
       el("p", { class: "soft" }, t(isNew ? "teach.drop.new" : "teach.drop.more")),
-      givingButtons(this.goal, this.target, () => this.openCamera(), true));
+      givingButtons(this.take, () => this.openCamera(), true));
+  }
+
+  /**
+   * The class of a folder that came by itself: its own where there are no classes yet, the empty one that is shown, else
+   * the one that the user says.
+   * @param {string} name @returns {Promise<string | null | undefined>}
+   */
+  async ofFolder(name) {
+    const { classes } = this.project.state;
+    const isEmpty = classes.find((one) => one.name === this.shown)?.images.length === 0;
+    if (classes.length === 0) return name;
+    if (isEmpty || name === this.shown) return this.shown;
+    const answer = await askFolder(name, this.shown);
+    return answer === "class" ? name : answer === "shown" ? this.shown : undefined;
   }
 
   /** @param {string | null} className */

@@ -30,6 +30,13 @@ export function plan(found, target) {
   return { planned, passedOver: kept.length - images.length };
 }
 
+/** The name of the one plain folder that all images come in, without sub-folders; null where it is otherwise. @param {Found[]} found */
+export function soleFolder(found) {
+  const all = found.map(({ path }) => ({ path, parts: parts(path) })).filter((one) => !isHidden(one.parts) && isImage(one.path));
+  const names = new Set(all.map((one) => (one.parts.length === 2 ? one.parts[0] : null)));
+  return names.size === 1 ? [...names][0] : null;
+}
+
 /** @typedef {{skip: number}} Root skip: how many folders stand before that of the class */
 
 /** @param {{parts: string[]}[]} images @returns {Map<string, Root>} */

@@ -2,20 +2,25 @@
 import { announce, toast } from "../app/live.js";
 import { t } from "../app/words.js";
 import { inZip, isZip } from "./found.js";
-import { plan } from "./plan.js";
+import { plan, soleFolder } from "./plan.js";
 import { resume, upload } from "./queue.js";
 import { adopt } from "./safe.js";
 import { ZipError } from "./zip.js";
 
 /**
+ * `ofFolder` tells the class of one plain folder by its name; undefined: nothing is added.
  * @param {import("./queue.js").Goal} goal
  * @param {import("./found.js").Found[]} found
  * @param {string | null} target the class of files by themselves; null: unlabelled
+ * @param {(name: string) => Promise<string | null | undefined>} [ofFolder]
  */
-export async function takeFound(goal, found, target) {
+export async function takeFound(goal, found, target, ofFolder = async () => target) {
   const all = found.filter((one) => !isZip(one.path));
   for (const one of found.filter(({ path }) => isZip(path))) all.push(...(await unzipped(one)));
-  const { planned, passedOver } = plan(all, target);
+  const folder = soleFolder(all);
+  const own = folder === null ? target : await ofFolder(folder);
+  if (own === undefined) return;
+  const { planned, passedOver } = plan(all, own);
   if (planned.length === 0) {
     if (found.length) toast(t("teach.upload.none"), { tone: "warn" });
     return;
@@ -23,6 +28,17 @@ export async function takeFound(goal, found, target) {
   if (passedOver) toast(t("teach.upload.passed-over", { count: passedOver }));
   announce(t("teach.upload.begun", { count: planned.length }));
   upload(goal, planned);
+}
+
+/** Tries again while the server is away. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+async function patiently(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch {
+      await new Promise((resolve) => window.setTimeout(resolve, 3000));
+    }
+  }
 }
 
 /** @param {import("./found.js").Found} one @returns {Promise<import("./found.js").Found[]>} */
@@ -44,7 +60,7 @@ export async function takeUp(goalOf) {
   const { copies, unread } = await adopt();
   for (const id of new Set(copies.map((copy) => copy.project))) {
     const own = copies.filter((copy) => copy.project === id);
-    const goal = await goalOf(id);
+    const goal = await patiently(() => goalOf(id));
     if (!goal) continue;
     toast(t("teach.upload.taken-up", { count: own.length }));
     resume(goal, own);

@@ -46,6 +46,12 @@ export const teach = {
   "teach.give.pasted": "eingefuegt",
   "teach.give.no-paste": "In der Zwischenablage ist kein Foto. Zuerst ein Foto kopieren, dann hier einfügen.",
 
+  "teach.folder.title": "Was ist in dem Ordner {name}?",
+  "teach.folder.words": "Seine Fotos können eine eigene Klasse sein oder dorthin kommen, wo es gerade weitergeht.",
+  "teach.folder.class": "Die Klasse {name}",
+  "teach.folder.shown": "Mehr Fotos von {class}",
+  "teach.folder.unlabelled": "Fotos ohne Klasse",
+
   "teach.keys": "Leertaste wählt aus, 1–9 verschieben in eine Klasse, Entf entfernt, M öffnet ein Menü",
   "teach.selected": { one: "{count} ausgewählt", other: "{count} ausgewählt" },
   "teach.select-all": "Alle auswählen",

@@ -46,6 +46,12 @@ export const teach = {
   "teach.give.pasted": "pasted",
   "teach.give.no-paste": "There is no photo in the clipboard. Copy a photo first, then paste it here.",
 
+  "teach.folder.title": "What is in the folder {name}?",
+  "teach.folder.words": "Its photos can be a class of their own, or go where you are now.",
+  "teach.folder.class": "The class {name}",
+  "teach.folder.shown": "More photos of {class}",
+  "teach.folder.unlabelled": "Photos without a label",
+
   "teach.keys": "Space selects, 1–9 move to a class, Delete removes, M opens a menu",
   "teach.selected": { one: "{count} selected", other: "{count} selected" },
   "teach.select-all": "Select all",
