@@ -65,7 +65,7 @@ function block(key, code, words, hint) {
     { class: "card stack tight" },
     el("div", { class: "spread" }, el("h3", { id: `line-${key}` }, words), copy),
     text,
-    hint && el("p", { class: "hint" }, hint),
+    hint && el("p", { class: "hint" }, coded(hint)),
   );
 }
 
@@ -82,4 +82,9 @@ async function written(code, text) {
     selection?.addRange(range);
     return document.execCommand?.("copy") ?? false;
   }
+}
+
+/** Words between backquotes are what is typed. @param {string} words */
+function coded(words) {
+  return words.split("`").map((part, place) => (place % 2 ? el("code", {}, part) : part));
 }

@@ -4,6 +4,8 @@ import { el } from "../app/dom.js";
 import { ago, currentLanguage, has, list, number, percent, size, t } from "../app/words.js";
 import { seconds } from "./job.js";
 
+const MOST_ADVICE = 4;
+
 /** @param {any} result */
 export function accuracyCard(result) {
   const { accuracy } = result;
@@ -48,8 +50,12 @@ function between({ low, high }) {
 
 /** @param {any[]} advice */
 function advised(advice) {
-  const classes = advice.filter((one) => one.kind === "add-photos").map((one) => one.class);
-  return classes.length ? t("train.accuracy.add", { classes: list(classes.slice(0, 4)) }) : "";
+  const wanted = advice.filter((one) => one.kind === "add-photos").slice(0, MOST_ADVICE);
+  if (!wanted.length) return "";
+  const classes = list(wanted.map((one) => one.class));
+  const counts = new Set(wanted.map((one) => one.count));
+  if (counts.size > 1) return t("train.accuracy.add", { classes });
+  return t("train.accuracy.add-each", { classes, count: wanted[0].count });
 }
 
 /** @param {any} accuracy */

@@ -36,7 +36,7 @@ export function kindWords({ kind, words, class: name }) {
 export function said(finding, classOf) {
   const { kind, class: name, suggested } = finding;
   if (kind === "doubtful-label" && suggested) return t("train.said.doubtful", { class: name ?? "", suggested });
-  if (NAMES.has(kind)) return t("train.said.name");
+  if (NAMES.has(kind)) return t(`train.said.${kind}`);
   if (kind === "imbalance") return t("train.said.imbalance");
   if (kind === "alike-name") return sentence(finding.words);
   const classes = COPIES.has(kind) ? finding.images.map((id) => classOf.get(id)) : [name];

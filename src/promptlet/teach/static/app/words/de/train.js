@@ -66,6 +66,7 @@ export const train = {
   "train.accuracy.hundred": "Etwa {count} von 100 richtig",
   "train.accuracy.between": "Von 100 neuen Fotos dieser Art werden wahrscheinlich {low} bis {high} richtig sein.",
   "train.accuracy.add": "Für eine sicherere Zahl helfen Fotos von {classes}.",
+  "train.accuracy.add-each": "Für eine sicherere Zahl helfen Fotos von {classes}, je etwa {count}.",
   "train.accuracy.unknown": "Es hat gelernt; wie gut es ist, lässt sich noch nicht sagen",
   "train.accuracy.unknown-next": "Ein paar Fotos mehr von jeder Klasse, dann neu lernen lassen. Fragen geht trotzdem.",
   "train.way.cv": {
@@ -130,6 +131,7 @@ export const train = {
   "train.said.doubtful": "Es liegt in „{class}“, sieht aber nach „{suggested}“ aus.",
   "train.said.in": "Es liegt in „{class}“.",
   "train.said.two": "Es liegt in {class}; was stimmt?",
+  "train.said.unknown-name": "Seine Fotos passen zu dem Namen nicht besser als andere. Ein anderes Wort dafür geht vielleicht besser; umbenennen geht unter „Zeigen“.",
   "train.said.name": "Es lernt besser mit Namen, die sagen, was auf den Fotos ist, auf Englisch. Umbenennen geht unter „Zeigen“.",
   "train.said.imbalance": "Fotos der kleineren helfen am meisten.",
   "train.repair.move": "Nach „{class}“ legen",

@@ -66,6 +66,7 @@ export const train = {
   "train.accuracy.hundred": "About {count} of 100 right",
   "train.accuracy.between": "Of 100 new photos like these, most likely {low} to {high} will be right.",
   "train.accuracy.add": "For a surer number add photos of {classes}.",
+  "train.accuracy.add-each": "For a surer number add photos of {classes}, about {count} of each.",
   "train.accuracy.unknown": "It has learned; how good it is cannot be told yet",
   "train.accuracy.unknown-next": "Add a few more photos of each class, then train again. You can ask it all the same.",
   "train.way.cv": {
@@ -130,6 +131,7 @@ export const train = {
   "train.said.doubtful": "It is in “{class}”, but looks like “{suggested}”.",
   "train.said.in": "It is in “{class}”.",
   "train.said.two": "It is in {class}; which one is right?",
+  "train.said.unknown-name": "Its photos fit the name no better than others do. Another word for it may work better; rename it under Teach.",
   "train.said.name": "It learns better by names that say what is in the photos, in English. Rename it under Teach.",
   "train.said.imbalance": "Photos of the smaller ones help most.",
   "train.repair.move": "Move to “{class}”",
