@@ -38,7 +38,6 @@ ALWAYS: Final = {
         for name in (
             "accelerometer",
             "autoplay",
-            "bluetooth",
             "display-capture",
             "geolocation",
             "gyroscope",
