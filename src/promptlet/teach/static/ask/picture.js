@@ -2,12 +2,15 @@
 import { button, el, fill, set } from "../app/dom.js";
 import { toast } from "../app/live.js";
 import { t } from "../app/words.js";
+import { dimensions } from "../pictures/dimensions.js";
 import { shrunk } from "../pictures/shrink.js";
 import { filmPart } from "./film.js";
 
 /** @typedef {import("./asking.js").Asking} Asking */
 
 const MOST_PICTURES = 24;
+const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_PIXELS = 24_000_000;
 
 /** @param {Asking} asking @param {HTMLElement} main everything may be dropped on */
 export function picturePart(asking, main) {
@@ -25,11 +28,8 @@ export function picturePart(asking, main) {
     const some = files.slice(0, MOST_PICTURES);
     if (some.length < files.length) toast(t("ask.too-many", { count: files.length - some.length }), { tone: "warn" });
     const size = asking.project.state.backbone.input_size;
-    asking.add(
-      await Promise.all(
-        some.map(async (file) => ({ blob: await shrunk(file, size), name: file.name || t("ask.pasted") })),
-      ),
-    );
+    const given = some.map(async (file) => ({ blob: await fitting(file, size), name: file.name || t("ask.pasted") }));
+    asking.add(await Promise.all(given));
   };
   const film = filmPart(asking);
   const input = el("input", {
@@ -85,6 +85,13 @@ export function picturePart(asking, main) {
       film.stop();
     },
   };
+}
+
+/** As it is, so that it is answered as anywhere else; smaller where it would be much to send. @param {File} file @param {number} size */
+async function fitting(file, size) {
+  const found = await dimensions(file);
+  const isLarge = file.size > MOST_BYTES || (found !== null && found.width * found.height > MOST_PIXELS);
+  return isLarge ? shrunk(file, size) : file;
 }
 
 /** @param {File} file */

@@ -8,7 +8,8 @@ import { openProjectZip } from "./zipped.js";
 
 const TRIES = 50;
 
-export function openPart() {
+/** @param {import("../app/state.js").Project} project */
+export function openPart(project) {
   const input = el("input", {
     type: "file",
     accept: ".prompt,.zip",
@@ -22,7 +23,7 @@ export function openPart() {
     const [file] = input.files ?? [];
     if (!file) return;
     set(choose, { "aria-busy": "true", disabled: true });
-    await attempt(() => open(file));
+    await attempt(() => open(file, project));
     set(choose, { "aria-busy": null, disabled: false });
     input.value = "";
   };
@@ -35,8 +36,8 @@ export function openPart() {
   );
 }
 
-/** @param {File} file */
-async function open(file) {
+/** @param {File} file @param {import("../app/state.js").Project} project */
+async function open(file, project) {
   if (/\.zip$/i.test(file.name)) {
     const id = await openProjectZip(file);
     location.hash = link(id);
@@ -44,7 +45,8 @@ async function open(file) {
   }
   if (!/\.prompt$/i.test(file.name)) throw new Failure(t("take.open.neither", { name: file.name }), 0);
   const name = await putPrompt(file);
-  toast(t("take.open.opened", { name }), { tone: "good", stays: true });
+  const ask = { words: t("take.open.ask"), run: () => (location.hash = link(project.id, "ask")) };
+  toast(t("take.open.opened", { name }), { tone: "good", action: ask });
 }
 
 /**

@@ -12,7 +12,13 @@ export function show(main, project) {
   let isTrained = false;
   const draw = () => {
     isTrained = project.state.trained;
-    fill(content, !isTrained && untrained(project), filesPart(project), isTrained && linesPart(project), openPart());
+    fill(
+      content,
+      !isTrained && untrained(project),
+      filesPart(project),
+      isTrained && linesPart(project),
+      openPart(project),
+    );
   };
   fill(
     main,
