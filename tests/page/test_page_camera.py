@@ -12,10 +12,6 @@ from tools.page.server import Teach, wait_until
 pytestmark = pytest.mark.page
 
 
-def total(server: Teach, project: str) -> int:
-    return int(server.state(project)["total"])
-
-
 def test_photos_one_by_one_in_a_burst_and_after_a_countdown(teach: Teach, opened: Any) -> None:
     page = opened(teach)
     person = Person(page)
@@ -26,20 +22,20 @@ def test_photos_one_by_one_in_a_burst_and_after_a_countdown(teach: Teach, opened
     shoot = page.locator(".camera-shoot")
     page.wait_for_function("() => document.querySelector('.camera-video')?.videoWidth > 0")
     shoot.click()
-    wait_until(lambda: total(teach, person.project) == 1, 10, "no photo")
+    wait_until(lambda: teach.images(person.project) == 1, 10, "no photo")
     shoot.hover()
     page.mouse.down()
     page.wait_for_timeout(1200)
     page.mouse.up()
-    wait_until(lambda: total(teach, person.project) >= 4, 10, "no burst")
-    before = total(teach, person.project)
+    wait_until(lambda: teach.images(person.project) >= 4, 10, "no burst")
+    before = teach.images(person.project)
     person.button("teach.camera.later", count=3).click()
-    wait_until(lambda: total(teach, person.project) > before, 15, "nothing after the countdown")
+    wait_until(lambda: teach.images(person.project) > before, 15, "nothing after the countdown")
     page.wait_for_timeout(2500)
     person.button("teach.camera.close").click()
     page.locator(".camera").wait_for(state="detached")
     names = set(teach.state(person.project)["names"].values())
-    assert len(names) == total(teach, person.project) and all(name.endswith(".jpg") for name in names)
+    assert len(names) == teach.images(person.project) and all(name.endswith(".jpg") for name in names)
 
 
 def test_answers_to_what_the_camera_shows(teach: Teach, opened: Any, drawn: Material) -> None:

@@ -21,10 +21,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return many(tmp_path_factory.mktemp("many"), COUNT)
 
 
-def images(server: Teach, project: str) -> int:
-    return int(server.state(project)["total"])
-
-
 def kept(page: Any) -> int:
     """Pictures in the safety copy of the browser."""
     return int(
@@ -41,7 +37,7 @@ def kept(page: Any) -> int:
 
 def check_all_there(server: Teach, project: str, name: str) -> None:
     wait_until(
-        lambda: images(server, project) == COUNT, LONG / 1000, f"not all arrive: {images(server, project)}"
+        lambda: server.images(project) == COUNT, LONG / 1000, f"not all arrive: {server.images(project)}"
     )
     assert images_of(server.projects, project) == {name: COUNT}
     assert strays(server.projects) == []
@@ -76,16 +72,16 @@ def test_a_tab_loaded_anew_in_the_middle_of_an_upload_goes_on(
     held = Held(page)
     person.drop(pictures, on="cat")
     project = person.project
-    wait_until(lambda: held.waiting > 0 and kept(page) >= COUNT - 32, 30, "the safety copy does not grow")
+    wait_until(lambda: kept(page) >= COUNT - 32 and held.waiting > 0, 30, "the safety copy does not grow")
     page.wait_for_timeout(300)
-    assert 0 < images(teach, project) < COUNT
+    assert 0 < teach.images(project) < COUNT
     page.on("dialog", lambda dialog: dialog.accept())
     held.release()
     page.reload()
     check_all_there(teach, project, "cat")
     wait_until(lambda: kept(page) == 0, 10, "the safety copy is not cleared")
     person.undo()
-    wait_until(lambda: images(teach, project) == 0, 10, "what one gesture brought is one step back")
+    wait_until(lambda: teach.images(project) == 0, 10, "what one gesture brought is one step back")
 
 
 def test_a_server_killed_in_the_middle_of_an_upload(
@@ -100,7 +96,7 @@ def test_a_server_killed_in_the_middle_of_an_upload(
     person.make_class("cat")
     person.drop(pictures, on="cat")
     project = person.project
-    wait_until(lambda: images(own_teach, project) > 20, 30, "nothing arrives")
+    wait_until(lambda: own_teach.images(project) > 20, 30, "nothing arrives")
     own_teach.kill()
     page.get_by_text(person.words("app.offline")).wait_for()
     own_teach.start()
@@ -175,7 +171,7 @@ def test_offline_and_back(teach: Teach, opened: Any, pictures: list[Path]) -> No
     page.context.set_offline(True)
     person.drop(pictures, on="cat")
     page.get_by_text(person.words("app.offline")).wait_for()
-    assert images(teach, person.project) == 0
+    assert teach.images(person.project) == 0
     page.context.set_offline(False)
     check_all_there(teach, person.project, "cat")
     page.get_by_text(person.words("app.offline")).wait_for(state="detached", timeout=LONG)

@@ -119,7 +119,7 @@ def test_a_thousand_pictures(
     pictures = many(tmp_path / "cat", MANY)
     began = time.monotonic()
     person.drop([pictures[0].parent])
-    wait_until(lambda: teach.state(person.project)["total"] == MANY, 90, "not all arrive")
+    wait_until(lambda: teach.images(person.project) == MANY, 90, "not all arrive")
     arrived = time.monotonic() - began
     person.wait_for_count(only_class(teach, person.project), MANY)
     wait_until(lambda: teach.state(person.project)["encoded"] == MANY, 90, "not all are encoded")
@@ -130,7 +130,7 @@ def test_a_thousand_pictures(
     assert sum(images_of(teach.projects, person.project).values()) == MANY
     assert person.cells().count() < 300, "only those one can see are drawn"
     person.undo()
-    wait_until(lambda: teach.state(person.project)["total"] == 0, 30, "one gesture is one step back")
+    wait_until(lambda: teach.images(person.project) == 0, 30, "one gesture is one step back")
 
 
 def only_class(server: Teach, project: str) -> str:

@@ -68,7 +68,7 @@ def test_everything_is_undone_and_redone(teach: Teach, opened: Any, drawn: Mater
         wait_until(lambda: told(teach, project) == after, 10, f"is {told(teach, project)}, was {after}")  # noqa: B023
     disk = images_of(teach.projects, project)
     disk.pop(".removed", None)
-    assert disk == {first: 2, ".unlabelled": 1}
+    assert disk == {first: 1, ".unlabelled": 1}
 
 
 def test_dragging_gives_another_class(teach: Teach, opened: Any, drawn: Material) -> None:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Download, Locator, Page
 
 WORDS = "async ([key, values]) => (await import('/static/app/words.js')).t(key, values)"
+COUNTED = """([name, count]) => {
+  const shelf = [...document.querySelectorAll('[data-class]')].find((one) => one.dataset.class === name);
+  return Number(shelf?.querySelector('.class-count > span').textContent.replace(/\\D/g, '') ?? -1) === count;
+}"""
 LONG = 60_000
 """Milliseconds that a training or a thousand pictures may take on a machine with other work."""
 
@@ -167,12 +171,7 @@ class Person:
 
     def wait_for_count(self, name: str, count: int, within: float = LONG) -> None:
         """Until a class holds as many."""
-        shown = self.shelf(name).locator(".class-count > span").first
-        self.page.wait_for_function(
-            "([shown, count]) => shown.textContent === count",
-            arg=[shown.element_handle(), f"{count:,}"],
-            timeout=within,
-        )
+        self.page.wait_for_function(COUNTED, arg=[name, count], timeout=within)
 
     def cells(self) -> Locator:
         """The images that are shown and drawn."""

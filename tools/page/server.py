@@ -107,6 +107,11 @@ class Teach:
     def state(self, project: str) -> dict[str, Any]:
         return dict(self.ask(f"/v1/projects/{project}"))
 
+    def images(self, project: str) -> int:
+        """How many a project has, with a class or without."""
+        state = self.state(project)
+        return sum(len(one["images"]) for one in state["classes"]) + len(state["unlabelled"])
+
     def resident_mib(self, what: str = "VmRSS") -> float:
         """Of its memory; VmHWM: the most so far."""
         assert self.process is not None
