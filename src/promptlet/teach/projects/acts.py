@@ -6,7 +6,6 @@ Nothing overwrites an image. Whoever is killed between two of these steps has lo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +39,11 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def put(made: Path, path: Path) -> None:
+    """A file of ours that was written under another name, in the place of the former one. Raises OSError."""
+    made.replace(path)
+
+
 def remove(path: Path) -> None:
     """A file of ours that is not needed any more."""
     path.unlink(missing_ok=True)
@@ -59,12 +63,18 @@ def move(root: Path, source: str, target: str) -> str:
     old, new = root / source, root / target
     if not os.path.lexists(old):
         return target
+    is_there = new.parent.is_dir()
     new.parent.mkdir(parents=True, exist_ok=True)
     number, wanted = 1, new
     while os.path.lexists(new) and not _is_same(old, new):
         number += 1
         new = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-    rename(old, new)
+    try:
+        rename(old, new)
+    except OSError:
+        if not is_there:
+            clear(new.parent)
+        raise
     return new.relative_to(root).as_posix()
 
 
@@ -76,7 +86,7 @@ def _is_same(old: Path, new: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove a folder that holds nothing but what systems leave; else nothing is done."""
+    """Remove a folder that holds nothing but what systems leave there; else nothing is done."""
     with suppress(OSError):
         held = list(folder.iterdir())
         if all(path.name.lower() in JUNK for path in held):
@@ -85,12 +95,8 @@ def clear(folder: Path) -> None:
             folder.rmdir()
 
 
-def settled(work: Callable[[], Any], folder: Path) -> None:
-    """Do it, then let the folder's names reach the disk, where a system can do that."""
-    work()
+def clear_away(folder: Path) -> None:
+    """Remove what a write left that was killed; nobody else writes there."""
     with suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+        for path in folder.glob(".promptlet-*.tmp"):
+            path.unlink()

@@ -16,8 +16,8 @@ import msgspec
 
 from promptlet.errors import why
 from promptlet.teach.projects import acts
-from promptlet.teach.projects.places import HISTORY, LOOSE, PENDING, REMOVED, split
-from promptlet.teach.projects.record import Record, write_record
+from promptlet.teach.projects.places import HISTORY, LOOSE, PENDING, RECORD, REMOVED, split
+from promptlet.teach.projects.record import Record, told, write_record
 
 MOST_STEPS: Final = 200
 MOST_MOVES: Final = 50_000
@@ -120,7 +120,7 @@ class Journal:
             self._make(pending, made)
             self._tell(pending)
         except OSError as error:
-            self._take_back(made, former)
+            self._take_back(made, pending, former)
             raise _not_kept(self.root, error) from error
 
     def _make(self, pending: Pending, made: list[tuple[str, str]]) -> None:
@@ -140,31 +140,42 @@ class Journal:
         step, history = pending.step, self.history
         self.record.classes = list(step.before if pending.way == UNDO else step.after)
         self.record.names.update(pending.names)
-        write_record(self.root, self.record)
-        self.history = _after(history, pending)
-        try:
-            self._write_history()
-        except OSError:
-            self.history = history
-            raise
-        acts.remove(self.root / PENDING)
+        after = _after(history, pending)
+        new = {RECORD: told(self.record), HISTORY: msgspec.to_builtins(after)}
+        for name, value in new.items():  # both, before one of them counts: the disk may be full
+            acts.write_json(self.root / f".{name.strip('.')}.new", value)
+        for name in new:
+            acts.put(self.root / f".{name.strip('.')}.new", self.root / name)
+        self.history = after
+        with suppress(OSError):  # the history tells that it is done
+            acts.remove(self.root / PENDING)
 
-    def _take_back(self, made: Sequence[tuple[str, str]], former: tuple[list[str], dict[str, str]]) -> None:
+    def _take_back(
+        self,
+        made: Sequence[tuple[str, str]],
+        pending: Pending,
+        former: tuple[list[str], dict[str, str]],
+    ) -> None:
         """Where a change could not be finished. What cannot be taken back either is finished at the next
         start."""
         self.record.classes, self.record.names = former
-        with suppress(OSError):
+        try:
             for source, lies in reversed(made):
                 acts.move(self.root, lies, source)
             for folder in dict.fromkeys(split(lies)[0] for _, lies in made):
                 if folder not in (LOOSE, REMOVED):
                     acts.clear(self.root / folder)
             acts.remove(self.root / PENDING)
+        except OSError:
+            self.record.classes = list(pending.step.before if pending.way == UNDO else pending.step.after)
+            return
         with suppress(OSError):
             write_record(self.root, self.record)
 
     def _recover(self) -> None:
         """Finish what was begun when the server was killed."""
+        for folder in (self.root, self.root / REMOVED):
+            acts.clear_away(folder)
         pending = _read(self.root / PENDING, Pending)
         if pending is None:
             return

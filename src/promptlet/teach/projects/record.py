@@ -47,10 +47,14 @@ def read_record(folder: Path) -> Record:
 
 def write_record(folder: Path, record: Record) -> None:
     """A damaged one is kept beside it. Raises OSError."""
-    path = folder / RECORD
-    if path.is_file() and acts.read_json(path) is None:
+    if (folder / RECORD).is_file() and acts.read_json(folder / RECORD) is None:
         acts.move(folder, RECORD, DAMAGED)
-    told = {
+    acts.write_json(folder / RECORD, told(record))
+
+
+def told(record: Record) -> dict[str, Any]:
+    """As the file has it."""
+    known = {
         "schema": SCHEMA,
         "title": record.title,
         "classes": record.classes,
@@ -58,4 +62,4 @@ def write_record(folder: Path, record: Record) -> None:
         "settings": record.settings,
         "result": record.result,
     }
-    acts.write_json(path, {**told, **record.more})
+    return {**known, **record.more}

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from promptlet.data.files import is_passed_over
+from promptlet.data.images.formats import has_image_name
 from promptlet.errors import OptionError, ServiceError, why
 from promptlet.teach.projects import acts, names
 from promptlet.teach.projects.journal import NotKeptError
@@ -20,6 +22,8 @@ from promptlet.teach.projects.record import Record, read_record, write_record
 
 MOST: Final = 10_000
 """Projects in a folder."""
+MAKING: Final = ".making"
+"""How the name of a folder ends that is about to be one of a project."""
 
 
 class UnknownProjectError(KeyError):
@@ -62,16 +66,17 @@ class Shelf:
     # -- which there are -------------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        """Of all projects: folders whose name may be one of a prompt."""
+        """Of all projects: folders whose name may be one of a prompt, and that hold images by class."""
         with suppress(FileNotFoundError), os.scandir(self.root) as entries:
-            return sorted(one.name for one in entries if names.is_id(one.name) and one.is_dir())[:MOST]
+            found = sorted(one.name for one in entries if names.is_id(one.name) and one.is_dir())
+            return [name for name in found if _is_project(self.root / name)][:MOST]
         return []
 
     def get(self, project: str) -> Project:
         """Raises UnknownProjectError, OSError where its folder cannot be read."""
         with self._lock:
             root = self.root / project
-            if not names.is_id(project) or not root.is_dir():
+            if not names.is_id(project) or not _is_project(root):
                 self._open.pop(project, None)
                 raise UnknownProjectError(project)
             found = self._open.get(project)
@@ -98,15 +103,13 @@ class Shelf:
         text = names.title(title)
         with self._lock:
             project = names.id_of(text, self._taken())
-            making = self.root / f".{project}.making"
+            making = self.root / f".{project}{MAKING}"
             try:
                 making.mkdir(exist_ok=True)
                 write_record(making, Record(text))
                 acts.rename(making, self.root / project)
             except OSError as error:
-                with suppress(OSError):
-                    acts.remove(making / RECORD)
-                    making.rmdir()
+                _drop(making)
                 raise NotKeptError(
                     f"the project cannot be made ({why(error)}): nothing was changed. Make room on the disk, "
                     f"or let {self.root.name} be written, then try again"
@@ -157,12 +160,30 @@ class Shelf:
     def _mend(self) -> None:
         """Prompts of projects that are there lie beside them: half of a deletion is undone, and half of a
         restoration is finished."""
+        for one in _entries(self.root):
+            if one.name.endswith(MAKING):
+                _drop(Path(one.path))
         for one in _entries(self.root / REMOVED):
             project = one.name.removesuffix(PROMPT)
             target = self.prompt_path(project)
             if one.name.endswith(PROMPT) and (self.root / project).is_dir() and not target.exists():
                 with suppress(OSError):
                     acts.rename(Path(one.path), target)
+
+
+def _is_project(root: Path) -> bool:
+    """Whether it was made here, or is a folder of images per class."""
+    if (root / RECORD).is_file():
+        return True
+    folders = [Path(one.path) for one in _entries(root) if one.is_dir() and not is_passed_over(one.name)]
+    return any(has_image_name(one.name) for folder in folders for one in _entries(folder))
+
+
+def _drop(making: Path) -> None:
+    """What is left of a project that was not made."""
+    with suppress(OSError):
+        acts.remove(making / RECORD)
+        making.rmdir()
 
 
 def _entries(place: Path) -> list[Any]:
