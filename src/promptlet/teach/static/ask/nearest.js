@@ -2,7 +2,7 @@
 import { address, request, wordsOf } from "../app/api.js";
 import { el, fill } from "../app/dom.js";
 import { percent, t } from "../app/words.js";
-import { picture as thumbnail } from "../train/confusion.js";
+import { picture as thumbnail } from "../train/picture.js";
 
 /** @param {import("./asking.js").Asking} asking */
 export function nearestPart(asking) {
@@ -23,7 +23,7 @@ export function nearestPart(asking) {
 
   const look = () => {
     const { chosen, film } = asking;
-    element.hidden = !chosen || film !== null;
+    element.hidden = !chosen || film !== null || chosen.error !== "";
     if (!chosen || film || wanted === chosen) return;
     wanted = chosen;
     void load(chosen);

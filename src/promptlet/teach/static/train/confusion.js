@@ -1,10 +1,11 @@
 /** What is mixed up with what: the pairs with their pictures, and the whole table. */
-import { imageAddress, thumbnailAddress } from "../app/api.js";
-import { el } from "../app/dom.js";
+import { button, el } from "../app/dom.js";
 import { t } from "../app/words.js";
+import { picture } from "./picture.js";
 
 const SHOWN_CLASSES = 24;
-const SHOWN_PICTURES = 8;
+const SHOWN_PAIRS = 6;
+const SHOWN_PICTURES = 6;
 
 /** @param {import("../app/state.js").Project} project @param {any} result */
 export function confusionCard(project, result) {
@@ -16,12 +17,7 @@ export function confusionCard(project, result) {
     { class: "card stack", "aria-labelledby": "confusion" },
     el("h2", { id: "confusion" }, t("train.confusion.title")),
     el("p", { class: "soft" }, t(pairs.length ? "train.confusion.lead" : "train.confusion.none")),
-    pairs.length > 0 &&
-      el(
-        "ul",
-        { class: "halves", role: "list" },
-        pairs.map((/** @type {any} */ pair) => pairItem(project, pair)),
-      ),
+    pairs.length > 0 && pairList(project, pairs),
     el(
       "details",
       { open: pairs.length > 0 && classes.length <= 12 },
@@ -29,6 +25,21 @@ export function confusionCard(project, result) {
       table(classes, counts),
     ),
   );
+}
+
+/** The first of them; the others by a button. @param {import("../app/state.js").Project} project @param {any[]} pairs */
+function pairList(project, pairs) {
+  const items = pairs.map((pair) => pairItem(project, pair));
+  const rest = items.slice(SHOWN_PAIRS);
+  const list = el("ul", { class: "halves", role: "list" }, items.slice(0, SHOWN_PAIRS));
+  const all = () => {
+    list.append(...rest);
+    more.remove();
+    rest[0].tabIndex = -1;
+    rest[0].focus();
+  };
+  const more = button(t("train.pair.more", { count: rest.length }), all, { class: "quiet" });
+  return el("div", { class: "stack" }, list, rest.length > 0 && more);
 }
 
 /** @param {import("../app/state.js").Project} project @param {any} pair */
@@ -52,28 +63,6 @@ function pairItem(project, pair) {
         { class: "thumbs", role: "list" },
         images.map((/** @type {string} */ id) => el("li", {}, picture(project, id, pair.class))),
       ),
-  );
-}
-
-/**
- * A thumbnail that opens the whole image.
- * @param {import("../app/state.js").Project} project @param {string} id @param {string} name of its class
- */
-export function picture(project, id, name) {
-  const words = t("train.picture", { class: name, file: project.state.names[id] ?? id });
-  const open = { href: imageAddress(project.id, id), target: "_blank", rel: "noopener" };
-  return el(
-    "a",
-    open,
-    el("img", {
-      class: "thumb",
-      src: thumbnailAddress(project.id, id),
-      alt: words,
-      title: words,
-      loading: "lazy",
-      width: 96,
-      height: 96,
-    }),
   );
 }
 

@@ -48,8 +48,8 @@ export function said(finding, classOf) {
 /** @param {Project} project @param {Finding} finding @param {Map<string, string>} classOf @returns {Repair[]} */
 export function repairsOf(project, finding, classOf) {
   const there = finding.images.filter((id) => classOf.has(id));
-  if (COPIES.has(finding.kind)) return ofCopies(there, classOf);
   const { suggested, repair } = finding;
+  if (COPIES.has(finding.kind)) return likeliestFirst(ofCopies(there, classOf), repair);
   if (repair?.action === "merge-classes")
     return [{ words: t("train.repair.merge"), change: repair, told: t("train.repaired.merged") }];
   if (!there.length) return [];
@@ -67,6 +67,17 @@ function ofCopies(there, classOf) {
     const others = there.filter((id) => id !== stays);
     return removal(others, t("train.repair.only", { class: name }));
   });
+}
+
+/** What the library would do stands first. @param {Repair[]} repairs @param {Record<string, any> | null} [wanted] */
+function likeliestFirst(repairs, wanted) {
+  const images = wanted?.images?.join();
+  return repairs.sort((a, b) => Number(imagesOf(b) === images) - Number(imagesOf(a) === images));
+}
+
+/** @param {Repair} repair */
+function imagesOf({ change }) {
+  return /** @type {string[]} */ (change.images).join();
 }
 
 /** @param {string[]} images @param {string} words @returns {Repair} */

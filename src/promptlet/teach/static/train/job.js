@@ -25,6 +25,7 @@ export function jobPart(project) {
   const ended = el("div", {});
   /** @type {string | null} */
   let before = project.training?.state ?? null;
+  let wasSeen = false;
 
   const cancel = async () => {
     if (stop.getAttribute("aria-disabled")) return;
@@ -41,7 +42,8 @@ export function jobPart(project) {
     const hadFocus = running.contains(document.activeElement);
     running.hidden = !runs;
     if (job && runs) showJob(job);
-    fill(ended, !runs && job && endOf(job));
+    wasSeen ||= runs;
+    fill(ended, !runs && job && endOf(job, wasSeen));
     element.hidden = !runs && !ended.firstChild;
     if (hadFocus && !runs) element.closest(".card")?.querySelector("button")?.focus();
     tellEnd(before, job);
@@ -100,9 +102,9 @@ export function seconds(count) {
   return t("train.minutes", { count: Math.round(count / 60) });
 }
 
-/** @param {Job} job */
-function endOf(job) {
-  if (job.state === "cancelled") return el("div", { class: "notice" }, el("p", {}, t("train.cancelled")));
+/** @param {Job} job @param {boolean} wasSeen whether it ran before the eyes of the user */
+function endOf(job, wasSeen) {
+  if (job.state === "cancelled" && wasSeen) return el("div", { class: "notice" }, el("p", {}, t("train.cancelled")));
   if (job.state !== "failed") return null;
   return el(
     "div",

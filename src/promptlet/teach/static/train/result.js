@@ -50,7 +50,7 @@ export function resultPart(project) {
   };
   const look = () => {
     element.hidden = !project.state.trained || isRunning(project.training);
-    fill(notice, project.state.stale && el("div", { class: "notice warn" }, el("p", {}, t("train.stale"))));
+    if (Boolean(notice.firstChild) !== project.state.stale) fill(notice, project.state.stale && staleNotice());
     if (project.state.trained && !isRunning(project.training) && shown !== keyOf(project)) {
       shown = keyOf(project);
       void load();
@@ -63,9 +63,14 @@ export function resultPart(project) {
     element,
     end: () => {
       isEnded = true;
+      suspicious.end();
       ends.forEach((end) => end());
     },
   };
+}
+
+function staleNotice() {
+  return el("div", { class: "notice warn" }, el("p", {}, t("train.stale")));
 }
 
 /** Changes with each training that ended. @param {import("../app/state.js").Project} project */

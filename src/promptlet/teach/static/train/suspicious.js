@@ -2,11 +2,13 @@
 import { button, el, fill } from "../app/dom.js";
 import { attempt, toast } from "../app/live.js";
 import { t } from "../app/words.js";
-import { picture } from "./confusion.js";
+import { told, WAY_BACK } from "../teach/acts.js";
+import { historyPart } from "../teach/history.js";
 import { isOpen, keyOf, kindWords, present, repairsOf, said } from "./finding.js";
 import { keptOf } from "./kept.js";
+import { picture } from "./picture.js";
 
-const PORTION = 12;
+const PORTION = 10;
 const PICTURES = 6;
 
 /**
@@ -27,10 +29,11 @@ export function suspiciousPart(project) {
     },
     { class: "quiet" },
   );
+  const history = historyPart(project);
   const element = el(
     "section",
     { class: "card stack", "aria-labelledby": "suspicious", hidden: true },
-    title,
+    el("div", { class: "spread" }, title, history.element),
     lead,
     items,
     more,
@@ -42,6 +45,7 @@ export function suspiciousPart(project) {
   let drawn = "";
 
   const look = () => {
+    history.draw();
     const classOf = project.classOf();
     const open = findings.filter((one) => isOpen(one, classOf, project) && !kept.has(keyOf(one)));
     const now = JSON.stringify([open.map(keyOf), shown]);
@@ -62,6 +66,7 @@ export function suspiciousPart(project) {
     kept.add(keyOf(finding));
     look();
     toast(t("train.suspicious.kept"), {
+      key: WAY_BACK,
       action: {
         words: t("app.undo"),
         run: () => {
@@ -71,10 +76,10 @@ export function suspiciousPart(project) {
       },
     });
   };
-  const repair = (/** @type {Record<string, unknown>} */ change, /** @type {string} */ told) =>
+  const repair = (/** @type {import("./finding.js").Repair} */ { change, told: words }) =>
     void attempt(async () => {
       await project.change(change);
-      toast(told, { action: { words: t("app.undo"), run: () => void attempt(() => project.step("undo")) } });
+      told(project, words, String(change.action));
     });
   const item = (/** @type {Finding} */ finding, /** @type {Map<string, string>} */ classOf) =>
     el(
@@ -90,9 +95,7 @@ export function suspiciousPart(project) {
         el(
           "div",
           { class: "row tight" },
-          repairsOf(project, finding, classOf).map(({ words, change, told }) =>
-            button(words, () => repair(change, told), { class: "small" }),
-          ),
+          repairsOf(project, finding, classOf).map((one) => button(one.words, () => repair(one), { class: "small" })),
           button(t("train.repair.keep"), () => keep(finding), { class: "small quiet" }),
         ),
       ),
@@ -100,6 +103,7 @@ export function suspiciousPart(project) {
   return {
     element,
     look,
+    end: history.end,
     take: (/** @type {Finding[]} */ found) => {
       findings = found;
       drawn = "";

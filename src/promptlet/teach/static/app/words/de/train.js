@@ -98,6 +98,7 @@ export const train = {
   "train.confusion.none": "Nichts: Jedes ausprobierte Foto kam in seine eigene Klasse.",
   "train.pair.said": "wurde gehalten für",
   "train.pair.count": { one: "{count} Mal von {of}", other: "{count} Mal von {of}" },
+  "train.pair.more": { one: "{count} weiteres Paar zeigen", other: "{count} weitere Paare zeigen" },
   "train.matrix.title": "Alle Klassen als Tabelle",
   "train.matrix.caption": "Jede Zeile ist eine Klasse; die Spalten sagen, wofür ihre Fotos gehalten wurden. Umrahmte Zahlen sind richtig.",
   "train.matrix.right": "Richtig",

@@ -98,6 +98,7 @@ export const train = {
   "train.confusion.none": "Nothing: each photo that was tried was put into its own class.",
   "train.pair.said": "was taken for",
   "train.pair.count": { one: "{count} time of {of}", other: "{count} times of {of}" },
+  "train.pair.more": { one: "Show {count} more pair", other: "Show {count} more pairs" },
   "train.matrix.title": "All classes as a table",
   "train.matrix.caption": "Each row is a class; the columns tell what its photos were taken for. Framed numbers are right.",
   "train.matrix.right": "Right",
