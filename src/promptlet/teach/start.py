@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from promptlet.errors import BackboneError, OptionError
 from promptlet.serve import start
 from promptlet.serve.addresses import Address
-from promptlet.serve.http.shared import Added, Shared
+from promptlet.serve.http.shared import Added
 from promptlet.serve.parts import Parts, backbone_name, open_place
 from promptlet.serve.settings import MIB, ServeSettings, read_settings
 from promptlet.serve.start import Adding, Started
@@ -33,54 +33,42 @@ from promptlet.teach.http.token import StartToken
 from promptlet.teach.projects.shelf import Shelf
 from promptlet.teach.projects.smalls import Smalls
 
+if TYPE_CHECKING:
+    from promptlet.teach.learning.learning import Learning
+
 MINI: Final = "mini"
 
 
-def adding(projects: Path, is_whole: bool = True) -> Adding:
+def adding(shelf: Shelf, is_whole: bool = True) -> Adding:
     """What makes a server one with the page. is_whole: whether all of it is guarded, else the page and its
-    projects alone. Raises OptionError, ServiceError where the folder cannot be had."""
-    events = Events()
-    shelf = Shelf(projects, lambda project, now: events.tell(project, "state", {"revision": now}))
-    return Adding(partial(_added, shelf, events, is_whole), _names if is_whole else None, is_whole)
+    projects alone."""
+    return Adding(partial(_added, shelf, is_whole), _names if is_whole else None, is_whole)
 
 
 def _names(address: Address) -> frozenset[str] | None:
     return names_of(address).alone
 
 
-def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, address: Address, url: str) -> Added:
-    token = StartToken(urlsplit(url).port or 80)
-    from promptlet.data import FeatureCache
-    from promptlet.teach.learning.learning import Learning
+def _added(shelf: Shelf, is_whole: bool, parts: Parts, address: Address, url: str) -> Added:
+    token, events = StartToken(urlsplit(url).port or 80), Events()
+    learning = _learning(shelf, events, parts)
+    desk = Desk(shelf, Smalls(), events, learning, _backbone(parts))
 
-    learning = Learning(
-        shelf,
-        parts.backbone,
-        cache=FeatureCache(),
-        on_event=events.tell,
-        saved=lambda project: parts.bank.refresh([project]),
-        is_asked=lambda: bool(getattr(parts.encoder, "is_busy", False)),
-    )
-    desk: list[Desk] = []
-
-    def made(shared: Shared) -> Any:
-        size = max(parts.backbone.images.spec.size) if parts.backbone.has_towers else 224
-        backbone = {"name": parts.facts["name"], "input_size": size}
-        ending = lambda: bool(shared.reason())  # noqa: E731
-        desk.append(Desk(shelf, Smalls(), events, learning, backbone, ending))
-        return routes(desk[0], shared)
+    def changed(project: str, revision: int) -> None:
+        events.tell(project, "state", {"revision": revision})
+        learning.changed(project)
 
     @asynccontextmanager
     async def life() -> AsyncIterator[None]:
         try:
-            async with looking(desk[0]):
+            async with looking(desk):
                 yield
         finally:
             await asyncio.to_thread(learning.close)
-            shelf.close()
 
+    shelf.on_change = changed
     return Added(
-        made,
+        partial(routes, desk),
         lifespan=[life()],
         middleware=[Middleware(Guard, token=token, names=names_of(address), is_whole=is_whole)],
         around=Headers,
@@ -88,6 +76,26 @@ def _added(shelf: Shelf, events: Events, is_whole: bool, parts: Parts, address: 
         guards=partial(guarded, is_whole),
         page=f"{url}/?token={token.secret}",
     )
+
+
+def _learning(shelf: Shelf, events: Events, parts: Parts) -> Learning:
+    """It shares the features of images with the library, and tells the bank of prompts that are new."""
+    from promptlet.data import FeatureCache
+    from promptlet.teach.learning.learning import Learning
+
+    return Learning(
+        shelf,
+        parts.backbone,
+        cache=FeatureCache(),
+        on_event=events.tell,
+        saved=lambda project: parts.bank.refresh([project]),
+        is_asked=lambda: bool(getattr(parts.encoder, "is_busy", False)),
+    )
+
+
+def _backbone(parts: Parts) -> dict[str, Any]:
+    """What pages are told of it."""
+    return {"name": parts.facts["name"], "input_size": max(parts.backbone.images.spec.size)}
 
 
 def run(
@@ -102,8 +110,7 @@ def run(
 
     Raises PromptletErrors where it cannot start.
     """
-    more = adding(projects)
-    settings = _settings(projects, given, backbone)
+    shelf = Shelf(projects)
 
     def told(started: Started) -> None:
         tell(started)
@@ -111,14 +118,17 @@ def run(
             threading.Thread(target=webbrowser.open, args=(started.page,), daemon=True).start()
 
     try:
-        start.run(settings, told, more)
+        settings = _settings(projects, given, backbone)
+        start.run(settings, told, adding(shelf))
     except BackboneError as error:
-        if settings.backbone == MINI:
+        if given.get("backbone") == MINI:
             raise
         raise BackboneError(
             f"{error}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
             "the package and knows drawn pictures alone"
         ) from error
+    finally:
+        shelf.close()
 
 
 def run_beside(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
@@ -134,8 +144,12 @@ def run_beside(settings: ServeSettings, tell: Callable[[Started], None]) -> None
             f"--prompts {settings.shown_prompts} is another folder than --set projects={projects}, where the "
             "page keeps its prompts; leave --prompts out, or name the same"
         )
-    more = adding(projects, is_whole=False)
-    start.run(settings.model_copy(update={"prompts": str(projects)}), tell, more)
+    shelf = Shelf(projects)
+    try:
+        more = adding(shelf, is_whole=False)
+        start.run(settings.model_copy(update={"prompts": str(projects)}), tell, more)
+    finally:
+        shelf.close()
 
 
 def _settings(projects: Path, given: Mapping[str, Any], backbone: str) -> ServeSettings:

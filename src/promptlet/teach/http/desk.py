@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
 from promptlet.errors import OptionError, shown, why
 from promptlet.serve.http.bodies import media_type, read_bytes
@@ -41,19 +39,6 @@ class Desk:
     events: Events
     learning: Learning
     backbone: Mapping[str, Any]
-    is_ending: Callable[[], bool]
-
-    def encoded(self, project: str) -> tuple[int, int]:
-        """How many of its images are encoded, and how many there are."""
-        with suppress(NotImplementedError):
-            return self.learning.encoded(project)
-        return 0, 0
-
-    def training(self, project: str) -> dict[str, Any] | None:
-        """The facts of its last training."""
-        with suppress(NotImplementedError):
-            return self.learning.training(project)
-        return None
 
     def project(self, request: Request) -> Project:
         """The one that the address names. Raises UnknownProjectError."""
@@ -118,6 +103,3 @@ async def in_thread(work: Callable[..., T], *given: Any) -> T:
     task = asyncio.ensure_future(asyncio.to_thread(work, *given))
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
     return await asyncio.shield(task)
-
-
-Answer = Awaitable[Response]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -27,9 +27,10 @@ _logger = logging.getLogger("promptlet.serve")
 
 @dataclass(frozen=True)
 class Events:
-    """The route."""
+    """The route. is_ending: whether the server lets go of all."""
 
     desk: Desk
+    is_ending: Callable[[], bool]
 
     async def follow(self, request: Request) -> Response:
         """``hello`` with the revision, then what happens."""
@@ -42,7 +43,7 @@ class Events:
         with self.desk.events.following(project) as following:
             yield b"retry: 1000\n\n" + _event("hello", {"revision": revision})
             last = monotonic()
-            while not self.desk.is_ending():
+            while not self.is_ending():
                 for name, data in await following.news(TICK):
                     yield _event(name, data)
                     last = monotonic()

@@ -135,7 +135,7 @@ def _settings(project: Project, given: object) -> dict[str, Any]:
 def state_of(desk: Desk, project: Project) -> dict[str, Any]:
     """All that a page shows of a project."""
     seen, result = project.seen(), project.result()
-    done, total = desk.encoded(project.id)
+    done, total = desk.learning.encoded(project.id)
     trained = desk.shelf.prompt_path(project.id).is_file()
     return {
         "id": seen.id,
@@ -149,7 +149,7 @@ def state_of(desk: Desk, project: Project) -> dict[str, Any]:
         "redo": seen.redo,
         "encoded": done,
         "total": total,
-        "training": desk.training(project.id),
+        "training": desk.learning.training(project.id),
         "trained": trained,
         "stale": trained and result is not None and result.get(TAUGHT) != seen.taught,
         "backbone": desk.backbone,

@@ -25,11 +25,17 @@ TAG: Final = "projects"
 
 def routes(desk: Desk, shared: Shared) -> Sequence[Route]:
     """Of projects, of what is learned of them, and of the page's files."""
-    return [*_of_projects(desk), *_of_images(desk, shared), *_of_learning(desk, shared), *files.routes()]
+    return [
+        *_of_projects(desk, shared),
+        *_of_images(desk, shared),
+        *_of_learning(desk, shared),
+        *files.routes(),
+    ]
 
 
-def _of_projects(desk: Desk) -> list[Route]:
+def _of_projects(desk: Desk, shared: Shared) -> list[Route]:
     ways, state = Projects(desk), schemas.ProjectState
+    events = Events(desk, lambda: bool(shared.reason()))
     return [
         _route(ALL, "GET", ways.list, schemas.ProjectList),
         _route(ALL, "POST", ways.create, state, BODY, 201, body=described.CREATE),
@@ -40,7 +46,7 @@ def _of_projects(desk: Desk) -> list[Route]:
         _route(f"{ONE}/changes", "POST", ways.change, state, BODY, body=described.change()),
         _route(f"{ONE}/undo", "POST", ways.undo, state),
         _route(f"{ONE}/redo", "POST", ways.redo, state),
-        _route(f"{ONE}/events", "GET", Events(desk).follow, None, media="text/event-stream"),
+        _route(f"{ONE}/events", "GET", events.follow, None, media="text/event-stream"),
     ]
 
 
