@@ -54,7 +54,7 @@ def photos_wanted(
         is_worse = (found <= 100.0 * hits / asked - WORSE) & (wrong > 1)
         aims = np.where(is_worse, np.maximum(aims, 2 * sizes), aims)
     missing = np.minimum(aims - sizes, MOST)
-    order = sorted(np.flatnonzero(missing > 0), key=lambda i: (found[i], sizes[i], i))
+    order = sorted(np.flatnonzero(missing > 0).tolist(), key=lambda i: (found[i], sizes[i], i))
     return tuple(MorePhotos(class_names[i], _about(int(missing[i]))) for i in order[:SHOWN])
 
 

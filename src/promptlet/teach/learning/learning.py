@@ -24,12 +24,14 @@ from promptlet.teach.learning.report import report_html
 from promptlet.teach.learning.settings import checked
 from promptlet.teach.learning.training import Bench, check_enough, train
 from promptlet.teach.learning.turns import Turns
-from promptlet.teach.learning.vectors import Vectors
+from promptlet.teach.learning.vectors import Vectors, paths_of
 from promptlet.teach.projects.shelf import Shelf
 
 TRAINING: Final = "training"
 PATIENCE: Final = 2.0
 """Seconds that trainings and encodings are given to end with the server."""
+ANSWER_SECONDS: Final = 1.0
+"""That who asks waits for images that are not encoded yet; others are answered later."""
 OnEvent = Callable[[str, str, dict[str, Any]], object]
 
 
@@ -113,11 +115,15 @@ class Learning:
     def suggestions(self, project: str, limit: int) -> list[dict[str, Any]]:
         """What the prompt says of images without a class, the most doubtful first. Raises NotNowError."""
         seen = self._shelf.get(project).seen()
+        self._vectors.ready(paths_of(seen, seen.unlabelled), ANSWER_SECONDS)
         return suggestions(self._prompts, self.prompt(project), seen, self._vectors, limit)
 
     def nearest(self, project: str, features: np.ndarray) -> list[dict[str, Any]]:
         """The taught images that are nearest to features (D,)."""
-        return nearest(features, self._shelf.get(project).seen(), self._vectors)
+        seen = self._shelf.get(project).seen()
+        taught = [image for one in seen.classes for image in one.images]
+        self._vectors.ready(paths_of(seen, taught), ANSWER_SECONDS)
+        return nearest(features, seen, self._vectors)
 
     # -- what is taken away ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import numpy as np
@@ -69,6 +70,17 @@ class Vectors:
         for at, reason in wrong.items():
             if places[at].exists():  # else it was moved, or removed, on the way
                 self.reasons[images[at]] = reason
+
+    def ready(self, paths: Mapping[str, Path], seconds: float) -> int:
+        """Read what is missing, the first images first, for about so many seconds; how many are missing
+        still. Raises as `read`."""
+        missing, size, began = self.missing(list(paths)), FIRST, monotonic()
+        while missing and (now := monotonic()) - began < seconds:
+            some = missing[:size]
+            self.read({image: paths[image] for image in some})
+            size = next_size(size, monotonic() - now)
+            del missing[: len(some)]
+        return len(missing)
 
     def lend(self, paths: Mapping[str, Path], cache: FeatureCache) -> list[str]:
         """Give a cache, and `hashed_once`, those that are in memory, so that their files are not needed any
