@@ -23,7 +23,7 @@ export function openMenu(anchor, label, items, place) {
     if (menu.contains(document.activeElement) || document.activeElement === document.body) anchor.focus();
     menu.remove();
   });
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  (anchor.closest("dialog, main") ?? document.body).append(menu);
   set(anchor, true);
   menu.showPopover();
   put(menu, anchor.getBoundingClientRect(), place);

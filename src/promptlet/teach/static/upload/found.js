@@ -8,6 +8,9 @@ import { openZip } from "./zip.js";
 
 const IMAGES = /\.(jpe?g|jpe|jfif|png|gif|bmp|webp|tiff?|p[pgbn]m|avif|jp2|hei[cf]|hif|svg)$/i;
 
+/** As people count: 2 comes before 10. */
+const ORDER = new Intl.Collator(undefined, { numeric: true });
+
 /** Whether a file looks like an image: SVG, too, so that the server can say why it is not taken. @param {string} path */
 export function isImage(path) {
   return IMAGES.test(path);
@@ -20,7 +23,8 @@ export function isZip(path) {
 
 /** Of files chosen: those chosen as a folder have their path. @param {Iterable<File>} files @returns {Found[]} */
 export function chosen(files) {
-  return [...files].map((file) => ({ path: file.webkitRelativePath || file.name, get: async () => file }));
+  const all = [...files].map((file) => ({ path: file.webkitRelativePath || file.name, get: async () => file }));
+  return all.sort((one, other) => ORDER.compare(one.path, other.path));
 }
 
 /**
@@ -47,16 +51,23 @@ async function walkAll(taken) {
 
 /** @param {FileSystemDirectoryEntry} folder @param {string} path @param {Found[]} found */
 async function walk(folder, path, found) {
+  for (const entry of (await entriesOf(folder)).sort((one, other) => ORDER.compare(one.name, other.name))) {
+    const below = `${path}/${entry.name}`;
+    if (entry.isDirectory) await walk(/** @type {FileSystemDirectoryEntry} */ (entry), below, found);
+    else found.push({ path: below, get: () => opened(/** @type {FileSystemFileEntry} */ (entry)) });
+  }
+}
+
+/** Browsers give a hundred at a time. @param {FileSystemDirectoryEntry} folder */
+async function entriesOf(folder) {
   const reader = folder.createReader();
+  /** @type {FileSystemEntry[]} */
+  const all = [];
   for (;;) {
     /** @type {FileSystemEntry[]} */
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (some.length === 0) return;
-    for (const entry of some) {
-      const below = `${path}/${entry.name}`;
-      if (entry.isDirectory) await walk(/** @type {FileSystemDirectoryEntry} */ (entry), below, found);
-      else found.push({ path: below, get: () => opened(/** @type {FileSystemFileEntry} */ (entry)) });
-    }
+    if (some.length === 0) return all;
+    all.push(...some);
   }
 }
 

@@ -16,13 +16,17 @@ import { ZipError } from "./zip.js";
  */
 export async function takeFound(goal, found, target, ofFolder = async () => target) {
   const all = found.filter((one) => !isZip(one.path));
-  for (const one of found.filter(({ path }) => isZip(path))) all.push(...(await unzipped(one)));
+  for (const one of found.filter(({ path }) => isZip(path))) {
+    const inside = await unzipped(one);
+    if (inside === null) return;
+    all.push(...inside);
+  }
   const folder = soleFolder(all);
   const own = folder === null ? target : await ofFolder(folder);
   if (own === undefined) return;
   const { planned, passedOver } = plan(all, own);
   if (planned.length === 0) {
-    if (found.length) toast(t("teach.upload.none"), { tone: "warn" });
+    toast(t("teach.upload.none"), { tone: "warn" });
     return;
   }
   if (passedOver) toast(t("teach.upload.passed-over", { count: passedOver }));
@@ -41,14 +45,14 @@ async function patiently(work) {
   }
 }
 
-/** @param {import("./found.js").Found} one @returns {Promise<import("./found.js").Found[]>} */
+/** @param {import("./found.js").Found} one @returns {Promise<import("./found.js").Found[] | null>} null: it was told why not */
 async function unzipped(one) {
   try {
     return await inZip(await one.get());
   } catch (error) {
     const reason = error instanceof ZipError ? error.reason : "broken";
     toast(t(`teach.zip.${reason}`, { name: one.path }), { tone: "bad" });
-    return [];
+    return null;
   }
 }
 
