@@ -34,16 +34,16 @@ def client(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     root = tmp_path / "projects"
     own = Shelf(root)
     colours_in(own)
-    own.close()
     given = {"prompts": str(root), "backbone": str(clip_folder), "class_cache": "off", "device": "cpu"}
     settings = read_settings(given)
     parts = make_parts(settings, None)
-    more = adding(root)
+    more = adding(own)
     added = more.make(parts, address_of("127.0.0.1", 8765), URL)
     app = make_app(settings, parts, None, lambda: "", added)
     [token] = parse_qs(urlsplit(added.page).query)["token"]
     with TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {token}"}) as made:
         yield made
+    own.close()
 
 
 def problem(answer: Any, slug: str) -> str:
