@@ -60,7 +60,8 @@ def _teaching(person: Person, material: Material) -> Iterator[str]:
 def _training(person: Person, server: Teach) -> Iterator[str]:
     page = person.page
     person.go("train")
-    person.choose_expert("schedule", "official")
+    person.choose_expert("method", "rlp")
+    person.choose_expert("schedule", "coop")
     yield "before the training"
     page.locator("button.big").click()
     page.locator(".steps").wait_for()

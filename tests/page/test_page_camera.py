@@ -43,7 +43,7 @@ def test_answers_to_what_the_camera_shows(teach: Teach, opened: Any, drawn: Mate
     person = Person(page)
     person.start("Film")
     person.teach(drawn.taught)
-    person.train()
+    person.train("rlp")
     person.go("ask")
     person.button("ask.film.start").click()
     answers = page.get_by_role("region", name=person.words("ask.answer"))

@@ -120,6 +120,10 @@ def teach_four(typist: Typist, server: Teach, drawn: Material) -> None:
 def train(typist: Typist) -> None:
     typist.enter(typist.link("teach.train"))
     typist.at_heading()
+    drawer = typist.page.locator("details.drawer summary")
+    typist.enter(drawer)
+    typist.tab_to(typist.page.locator("#expert-method"))
+    typist.type("rlp")
     typist.enter(typist.page.locator("button.big"))
     typist.result()
 

@@ -20,8 +20,8 @@ TOO_WIDE = """() => {
   const { clientWidth: wide, scrollWidth } = document.documentElement;
   if (scrollWidth <= wide) return [];
   const isClipped = (one) => one.closest('.scroll, .tabs, pre, .hidden, dialog, [popover], .skip');
-  const isOver = (one) => one.checkVisibility() && one.getBoundingClientRect().right > wide + 1 && !isClipped(one);
-  const over = [...document.querySelectorAll('body *')].filter(isOver);
+  const all = [...document.querySelectorAll('body *')].filter((one) => !isClipped(one) && one.checkVisibility());
+  const over = all.filter((one) => one.getBoundingClientRect().right > wide + 1);
   return [`${scrollWidth}`, ...over.slice(-3).map((one) => one.outerHTML.slice(0, 120))];
 }"""
 MOVING = """() => document.getAnimations().filter((one) => {

@@ -116,11 +116,11 @@ def test_a_server_killed_in_the_middle_of_a_training(own_teach: Teach, opened: A
     person = Person(page)
     person.start("Animals")
     person.teach(drawn.taught)
-    person.train()
+    person.train("rlp")
     project = person.project
     prompt = own_teach.projects / f"{project}.prompt"
     before = prompt.read_bytes()
-    person.choose_expert("schedule", "official")
+    person.choose_expert("schedule", "coop")
     page.locator("button.big").click()
     wait_until(
         lambda: (own_teach.state(project)["training"] or {}).get("state") == "running",
@@ -151,9 +151,9 @@ def test_a_training_is_stopped_and_the_former_prompt_stays(
     person = Person(page)
     person.start("Stopped")
     person.teach(drawn.taught)
-    person.train()
+    person.train("rlp")
     before = (teach.projects / f"{person.project}.prompt").read_bytes()
-    person.choose_expert("schedule", "official")
+    person.choose_expert("schedule", "coop")
     page.locator("button.big").click()
     person.button("train.cancel").click()
     person.told("train.cancelled").wait_for(timeout=10_000)

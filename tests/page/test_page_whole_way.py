@@ -64,6 +64,7 @@ def check_files(person: Person, folder: Path, onnx: bool) -> dict[str, Path]:
 
 def check_opened(person: Person, server: Teach, saved: dict[str, Path], material: Material) -> None:
     """The prompt file is a prompt beside the own one, the zip a project that is trained already."""
+    person.page.watch.allow(r"status of 412|/result\)")  # type: ignore[attr-defined]
     first = person.project
     person.open_again(saved["prompt"])
     person.told("take.open.opened", name=f"{first}-2").wait_for()

@@ -179,9 +179,11 @@ class Person:
 
     # -- training, asking, taking away
 
-    def train(self, within: float = LONG) -> None:
+    def train(self, method: str = "auto", within: float = LONG) -> None:
         """Until the result stands there."""
         self.go("train")
+        if method != "auto":
+            self.choose_expert("method", method)
         self.page.locator("button.big").click()
         self.result(within)
 
