@@ -1,7 +1,7 @@
 """Who may ask: whoever has the start-up token, and from the page itself where a browser asks.
 
-Another page in the same browser can have it send requests here. One of another site has not the cookie, but one
-at another port of this machine counts as the same site: so browsers' own headers say which page asked.
+Another page in the same browser can have it send requests here. One of another site has not the cookie, but
+one at another port of this machine counts as the same site: so browsers' own headers say which page asked.
 """
 
 from __future__ import annotations
