@@ -9,11 +9,11 @@ import { told } from "./acts.js";
 /** Errors listed; the rest is counted. */
 const SHOWN = 50;
 
-/** @param {import("../app/state.js").Project} project @returns {{element: HTMLElement, end: () => void}} */
+/** @param {import("../app/state.js").Project} project @returns {{element: HTMLElement, errors: HTMLElement, end: () => void}} */
 export function statusPart(project) {
   const upload = bar("upload-words");
   const encoding = bar("encoding-words");
-  const errors = el("div", {});
+  const errors = el("div", { class: "status" });
   const drawUpload = () => {
     const tally = tallyOf(project.id);
     upload.draw(tally && { done: tally.done, total: tally.total, words: uploadWords(tally) });
@@ -21,7 +21,6 @@ export function statusPart(project) {
   };
   const drawEncoding = () => {
     const { done, total } = project.encoding;
-    upload.element.dataset.busy = String(done < total);
     encoding.draw(done < total ? { done, total, words: t("teach.encoding", { done, total }) } : null);
   };
   const ends = [
@@ -37,7 +36,7 @@ export function statusPart(project) {
   ];
   drawUpload();
   drawEncoding();
-  return { element: el("div", { class: "stack tight status" }, upload.element, encoding.element, errors), end: () => ends.forEach((end) => end()) };
+  return { element: el("div", { class: "status-bars" }, upload.element, encoding.element), errors, end: () => ends.forEach((end) => end()) };
 }
 
 /** @param {string} id */

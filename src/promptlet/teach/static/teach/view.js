@@ -44,7 +44,8 @@ class Desk {
     this.history = historyPart(project);
     this.status = statusPart(project);
     this.train = el("a", { class: "button primary", href: link(project.id, "train") }, t("teach.train"));
-    this.next = el("p", { class: "soft" });
+    this.next = el("p", { class: "soft small-print" });
+    this.classes.element.append(el("div", { class: "stack tight next" }, this.next, this.train));
     this.element = this.layout();
     this.ends = [
       project.on("state", () => this.draw()),
@@ -66,11 +67,10 @@ class Desk {
     return el("div", { class: "stack loose teach" },
       el("div", { class: "spread" },
         el("div", { class: "stack tight" }, heading(t("teach.title")), el("p", { class: "lead soft" }, t("teach.lead"))),
-        el("div", { class: "row tight" }, rename, this.history.element)),
-      this.status.element,
+        el("div", { class: "stack tight teach-side" }, el("div", { class: "row tight" }, rename, this.history.element), this.status.element)),
+      this.status.errors,
       el("div", { class: "desk" }, this.classes.element,
-        el("div", { class: "stack" }, this.asidePlace, this.gallery.element)),
-      el("div", { class: "spread next" }, this.next, this.train));
+        el("div", { class: "stack" }, this.asidePlace, this.gallery.element)));
   }
 
   end() {
