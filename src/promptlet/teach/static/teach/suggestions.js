@@ -18,6 +18,8 @@ export class Suggestions {
     /** @type {Suggestion[]} */
     this.all = [];
     this.done = 0;
+    /** What got a class, by image: undone, it is asked again. @type {Map<string, Suggestion>} */
+    this.given = new Map();
     this.title = el("h2", { id: "suggestions-title", tabindex: "-1" }, t("teach.suggest.title"));
     this.place = el("div", { class: "stack" });
     this.element = el("section", { class: "card stack suggestions", "aria-labelledby": "suggestions-title" },
@@ -49,7 +51,10 @@ export class Suggestions {
   prune() {
     const there = new Set(this.project.state.unlabelled);
     const first = this.all[0]?.image;
-    this.all = this.all.filter((one) => there.has(one.image));
+    const back = [...this.given.values()].filter((one) => there.has(one.image));
+    for (const one of back) this.given.delete(one.image);
+    this.done -= back.length;
+    this.all = [...back, ...this.all.filter((one) => there.has(one.image))];
     if (this.all[0]?.image !== first) this.draw();
   }
 
@@ -102,7 +107,7 @@ export class Suggestions {
     if (!now) return;
     this.done += 1;
     this.draw();
-    void moveImages(this.project, [now.image], className);
+    void moveImages(this.project, [now.image], className).then((isMoved) => isMoved && this.given.set(now.image, now));
   }
 
   skip() {

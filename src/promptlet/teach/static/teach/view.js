@@ -33,7 +33,7 @@ class Desk {
     this.project = project;
     this.goal = { id: project.id, inputSize: project.state.backbone.input_size };
     /** @type {string | null} */
-    this.shown = lastShown.get(project.id) ?? project.state.classes[0]?.name ?? null;
+    this.shown = lastShown.has(project.id) ? (lastShown.get(project.id) ?? null) : (project.state.classes[0]?.name ?? null);
     /** @type {Camera | Suggestions | null} */
     this.aside = null;
     this.asidePlace = el("div", {});
