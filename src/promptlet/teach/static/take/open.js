@@ -1,12 +1,10 @@
 /** What was taken away, opened again: a prompt file becomes a prompt of the server, a project's zip a project. */
-import { Failure, send } from "../app/api.js";
+import { Failure, request, send } from "../app/api.js";
 import { button, el, set } from "../app/dom.js";
 import { attempt, toast } from "../app/live.js";
 import { link } from "../app/routes.js";
 import { t } from "../app/words.js";
 import { openProjectZip } from "./zipped.js";
-
-const TRIES = 50;
 
 /** @param {import("../app/state.js").Project} project */
 export function openPart(project) {
@@ -50,24 +48,20 @@ async function open(file, project) {
 }
 
 /**
- * Under the file's name, or the next that is free: nothing that is there is replaced. Raises Failure.
+ * Under the file's name, or the next that is free: nothing that is there is replaced, not even by two tabs at once.
+ * Raises Failure.
  * @param {File} file @returns {Promise<string>} the name
  */
 async function putPrompt(file) {
   const name = promptName(file.name);
-  for (let place = 1; place <= TRIES; place++) {
-    const own = place === 1 ? name : `${name}-${place}`;
-    try {
-      await send("PUT", `/v1/prompts/${encodeURIComponent(own)}`, {
-        body: file,
-        headers: { "Content-Type": "application/octet-stream", "If-None-Match": "*" },
-      });
-      return own;
-    } catch (error) {
-      if (!(error instanceof Failure && error.status === 412)) throw error;
-    }
-  }
-  throw new Failure(t("take.open.many", { name }), 0);
+  const { prompts } = await request("GET", "/v1/prompts");
+  const taken = new Set(prompts.map((/** @type {any} */ one) => one.name));
+  let place = 1;
+  const numbered = () => (place === 1 ? name : `${name}-${place}`);
+  while (taken.has(numbered())) place += 1;
+  const headers = { "Content-Type": "application/octet-stream", "If-None-Match": "*" };
+  await send("PUT", `/v1/prompts/${encodeURIComponent(numbered())}`, { body: file, headers });
+  return numbered();
 }
 
 /** What the server takes as a name. @param {string} file */

@@ -39,6 +39,5 @@ export const take = {
   "take.open.neither": "{name} ist weder eine Prompt-Datei (.prompt) noch ein Projekt (.zip). Nichts wurde geändert.",
   "take.open.opened": "Geöffnet als „{name}“. Unter „Fragen“ lässt es sich mit dem eigenen vergleichen.",
   "take.open.ask": "Zum Fragen",
-  "take.open.many": "Es gibt schon viele Prompts namens „{name}“. Bitte die Datei umbenennen, dann öffnen.",
   "take.open.no-photos": "In {name} sind keine Fotos, aus denen ein Projekt werden könnte. Nichts wurde geändert.",
 };

@@ -39,6 +39,5 @@ export const take = {
   "take.open.neither": "{name} is neither a prompt file (.prompt) nor a project (.zip). Nothing was changed.",
   "take.open.opened": "Opened as “{name}”. Under “Ask”, it can be compared with yours.",
   "take.open.ask": "Go to Ask",
-  "take.open.many": "There are many prompts called “{name}” already. Rename the file, then open it.",
   "take.open.no-photos": "{name} holds no photos, so there is no project to make of it. Nothing was changed.",
 };
