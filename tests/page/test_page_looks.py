@@ -20,8 +20,8 @@ TOO_WIDE = """() => {
   const { clientWidth: wide, scrollWidth } = document.documentElement;
   if (scrollWidth <= wide) return [];
   const isClipped = (one) => one.closest('.scroll, .tabs, pre, .hidden, dialog, [popover], .skip');
-  const all = [...document.querySelectorAll('body *')].filter((one) => !isClipped(one) && one.checkVisibility());
-  const over = all.filter((one) => one.getBoundingClientRect().right > wide + 1);
+  const all = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility());
+  const over = all.filter((one) => one.getBoundingClientRect().right > wide + 1 && !isClipped(one));
   return [`${scrollWidth}`, ...over.slice(-3).map((one) => one.outerHTML.slice(0, 120))];
 }"""
 MOVING = """() => document.getAnimations().filter((one) => {
@@ -48,6 +48,8 @@ def test_no_rule_is_broken_in_light_or_dark(server: Teach, opened: Any, drawn: M
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(WIDE)
     assert list(found) == []
+    page.evaluate("() => document.querySelector('main').append(document.createElement('button'))")
+    assert [one.split()[0] for one in violations(page)] == ["button-name"], "it would have been seen"
 
 
 def test_it_fits_a_window_of_320_pixels_in_german_and_holds_still(
@@ -66,10 +68,10 @@ def test_it_fits_a_window_of_320_pixels_in_german_and_holds_still(
     assert moving == {}
 
 
-def test_the_first_load_is_light(teach: Teach, opened: Any, figure: Callable[[str], None]) -> None:
+def test_the_first_load_is_light(teach: Teach, contexts: Any, figure: Callable[[str], None]) -> None:
     """Bytes and requests are bounded; seconds are told."""
-    page = opened(teach)
-    page.goto("about:blank")
+    context, _watch = contexts(teach)
+    page = context.new_page()
     with loading(page) as load:
         page.goto(teach.url)
         Person(page).heading("projects.title").wait_for()

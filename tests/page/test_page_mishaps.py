@@ -120,6 +120,11 @@ def test_a_server_killed_in_the_middle_of_a_training(own_teach: Teach, opened: A
     project = person.project
     prompt = own_teach.projects / f"{project}.prompt"
     before = prompt.read_bytes()
+
+    def learned() -> float:
+        return float(own_teach.ask(f"/v1/projects/{project}/result")["trained_at"])
+
+    first = learned()
     person.choose_expert("schedule", "coop")
     page.locator("button.big").click()
     wait_until(
@@ -139,7 +144,7 @@ def test_a_server_killed_in_the_middle_of_a_training(own_teach: Teach, opened: A
     person.go("train")
     person.choose_expert("schedule", "fast")
     page.locator("button.big").click()
-    wait_until(lambda: prompt.read_bytes() != before, LONG / 1000, "it is not trained anew")
+    wait_until(lambda: learned() > first, LONG / 1000, "it is not trained anew")
     person.result()
     assert strays(own_teach.projects) == []
 

@@ -176,6 +176,7 @@ export class Grid {
 
   giveFocus() {
     this.isFocusWanted = false;
+    if (document.querySelector("dialog[open], .menu:popover-open")) return; // opened since the focus was wanted
     const image = this.selection.images[this.selection.active];
     const cell = image && this.element.querySelector(`[data-image="${CSS.escape(image)}"]`);
     if (cell instanceof HTMLElement && cell !== document.activeElement) cell.focus({ preventScroll: true });
