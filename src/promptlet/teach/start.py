@@ -115,7 +115,9 @@ def run(
     def told(started: Started) -> None:
         tell(started)
         if is_opened:
-            threading.Thread(target=webbrowser.open, args=(started.page,), daemon=True).start()
+            opening = threading.Thread(target=webbrowser.open, args=(started.page,), daemon=True)
+            opening.name = "promptlet-browser"
+            opening.start()
 
     try:
         settings = _settings(projects, given, backbone)

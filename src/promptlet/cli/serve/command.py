@@ -133,12 +133,13 @@ def command(
         run(settings, said)
 
 
-def check_extra() -> None:
+def check_extra(command: str = "serve") -> None:
     """Raise MissingExtraError, with all that is missing, before anything is loaded."""
     missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
     if missing:
         raise MissingExtraError(
-            f"promptlet serve needs optional packages ({', '.join(missing)}): pip install 'promptlet[serve]'"
+            f"promptlet {command} needs optional packages ({', '.join(missing)}): pip install "
+            "'promptlet[serve]'"
         )
 
 

@@ -50,7 +50,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Teach a classifier on a page in the browser, from images that are dropped there. Ends with Ctrl-C."""
-    check_extra()
+    check_extra("teach")
     given = {
         "backbone": backbone,
         "device": device,
