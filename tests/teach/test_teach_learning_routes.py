@@ -150,3 +150,12 @@ def test_a_training_is_cancelled(client: TestClient) -> None:
     began = monotonic()
     assert client.delete(f"{P}/training").json()["state"] == "cancelled"
     assert monotonic() - began < 2.0 and client.get(P).json()["trained"] is False
+
+
+def test_a_deleted_project_is_not_trained_any_more(client: TestClient) -> None:
+    assert client.post(f"{P}/training", json={"method": "rlp", "schedule": "adamw"}).status_code == 202
+    assert client.delete(P).status_code == 204
+    problem(client.get(f"{P}/result"), "unknown-project")
+    back = client.post(f"{P}/restore").json()
+    assert (back["training"], back["trained"]) == (None, False)
+    assert trained(client)["method"] == "tip_adapter"

@@ -13,6 +13,7 @@ from drawn_photos import COLOURS, draw
 
 from promptlet.classifier import PromptLearner
 from promptlet.errors import OptionError, TrainingError
+from promptlet.own_images.estimating import curve
 from promptlet.teach.learning import choosing, training
 from promptlet.teach.learning.learning import Learning
 from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError
@@ -241,16 +242,19 @@ def test_another_prompt_has_no_result(learning: Learning, colours: Project, shel
 
 
 @pytest.mark.slow
-def test_a_curve_is_drawn_from_eight_photos_on(
+def test_a_curve_is_drawn_where_there_are_photos_enough(
     learning: Learning, colours: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(curve, "FEWEST", 4)  # some of these look nearly the same, and count once
+    shades = np.random.default_rng(2)
     for name, colour in COLOURS.items():
-        for seed in range(EACH, 10):
-            draw(colours.root / name / f"{name}{seed}.png", colour, seed)
+        for seed in range(16):
+            red, green, blue = (int(level + shades.integers(-30, 50)) for level in colour)
+            draw(colours.root / name / f"{name}{seed}.png", (red, green, blue), seed)
     result = trained(learning, method="clip_adapter")
-    curve = result["curve"]
-    assert curve["shots"] == [1, 2, 4, 8] and curve["words_key"] in ("would-help", "would-not-help")
+    found = result["curve"]
+    assert found["shots"][:3] == [1, 2, 4] and found["words_key"] in ("would-help", "would-not-help")
     assert all(
         low <= percent <= high
-        for low, percent, high in zip(curve["low"], curve["percent"], curve["high"], strict=True)
+        for low, percent, high in zip(found["low"], found["percent"], found["high"], strict=True)
     )

@@ -65,6 +65,7 @@ class Projects:
         """Laid aside, with its images and its prompt."""
         project = self.desk.project(request)
         await in_thread(self.desk.shelf.delete, project.id)
+        await in_thread(self.desk.learning.forget, project.id)
         self.desk.events.tell(project.id, GONE, {})
         return Response(status_code=204)
 

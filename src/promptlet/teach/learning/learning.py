@@ -80,6 +80,10 @@ class Learning:
         """Stop the training of a project, within a second or two; None where none waits or runs."""
         return self._turns.cancel(project)
 
+    def forget(self, project: str) -> None:
+        """Of a project that is deleted."""
+        self._turns.forget(project)
+
     def training(self, project: str) -> dict[str, Any] | None:
         """The facts of its last training in this server; None where there was none."""
         job = self._turns.of(project)

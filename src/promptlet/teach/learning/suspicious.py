@@ -25,6 +25,7 @@ NAMES: Final = {
 }
 """How the kinds are told. Classes with few images are told by the advice."""
 NEAR_DUPLICATE: Final = "near-duplicate"
+OF_COMMANDS: Final = ", or --shots to fit"
 Image = tuple[str, str]
 """Its id, and the name of its file as it was dropped."""
 
@@ -65,7 +66,7 @@ def _is_there(photo: Photo, images: Mapping[Path, Image]) -> bool:
 
 def _words(finding: Finding, images: Mapping[Path, Image]) -> str:
     """The library's sentence, with the names of files as they were dropped."""
-    text = finding.text
+    text = finding.text.removesuffix(OF_COMMANDS)
     for photo in finding.photos:
         text = text.replace(photo.name, images[Path(photo.source)][1])
     return text
