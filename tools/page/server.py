@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ class Teach:
     projects: Path
     options: Sequence[str] = ()
     backbone: str = "mini"
+    environment: Mapping[str, str] = field(default_factory=lambda: {"OMP_NUM_THREADS": "1"})
     told: dict[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     port: int = 0
@@ -56,7 +57,7 @@ class Teach:
             text=True,
             encoding="utf-8",
             cwd=self.projects.parent,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": path, **self.environment},
         )
         assert self.process.stdout is not None and self.process.stderr is not None
         self.readers = [
