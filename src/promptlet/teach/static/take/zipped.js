@@ -12,7 +12,7 @@ const MOST_RECORD = 32 * 1024 * 1024;
 /** @typedef {import("../upload/found.js").Found} Found */
 
 /**
- * The photos go on their way and the rest follows them; the id is there at once. Raises Failure.
+ * What was learned first, then the photos go on their way; the id is there at once. Raises Failure.
  * @param {File} file @returns {Promise<string>}
  */
 export async function openProjectZip(file) {
@@ -21,15 +21,31 @@ export async function openProjectZip(file) {
   const { planned } = plan(found, null);
   if (!planned.length) throw new Failure(t("take.open.no-photos", { name: file.name }), 0);
   const title = typeof record.title === "string" && record.title ? record.title : file.name.replace(/\.zip$/i, "");
-  const state = await request("POST", "/v1/projects", { json: { title } });
+  const { id, backbone } = await request("POST", "/v1/projects", { json: { title } });
+  await putPrompt(id, found).catch(tellFailure); // made for another model: the photos come all the same
+  orderAfterwards(id, record);
   const named = planned.map((one) => ({ ...one, name: record.names?.[stem(one.name)] ?? one.name }));
+  upload({ id, inputSize: backbone.input_size }, named);
+  return id;
+}
+
+/** @param {string} id @param {Found[]} found */
+async function putPrompt(id, found) {
+  const prompt = found.find(({ path }) => path.endsWith(".prompt"));
+  if (!prompt) return;
+  const headers = { "Content-Type": "application/octet-stream" };
+  await send("PUT", address(id, "/prompt"), { body: await prompt.get(), headers });
+}
+
+/** Classes get their order when the last photo has come. @param {string} id @param {any} record */
+function orderAfterwards(id, record) {
+  if (!Array.isArray(record.classes) || record.classes.length < 2) return;
   const end = onUploads((project, _, isEnd) => {
-    if (project !== state.id || !isEnd) return;
+    if (project !== id || !isEnd) return;
     end();
-    void finish(state.id, record, found).catch(tellFailure);
+    const json = { action: "order-classes", names: record.classes };
+    request("POST", address(id, "/changes"), { json }).catch(tellFailure);
   });
-  upload({ id: state.id, inputSize: state.backbone.input_size }, named);
-  return state.id;
 }
 
 /** @param {File} file */
@@ -58,19 +74,4 @@ async function recordOf(found) {
 /** @param {string} name */
 function stem(name) {
   return name.replace(/\.[^.]*$/, "");
-}
-
-/** @param {string} id @param {any} record @param {Found[]} found */
-async function finish(id, record, found) {
-  if (Array.isArray(record.classes) && record.classes.length > 1) {
-    await request("POST", address(id, "/changes"), { json: { action: "order-classes", names: record.classes } }).catch(
-      () => null,
-    );
-  }
-  const prompt = found.find(({ path }) => path.endsWith(".prompt"));
-  if (prompt)
-    await send("PUT", address(id, "/prompt"), {
-      body: await prompt.get(),
-      headers: { "Content-Type": "application/octet-stream" },
-    });
 }
