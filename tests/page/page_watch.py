@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 REPORTING = """addEventListener('securitypolicyviolation', (event) => console.error(
   `policy broken: ${event.violatedDirective} ${event.blockedURI} in ${event.sourceFile}`));"""
-OFFLINE = re.compile(r"net::ERR_(CONNECTION|INTERNET|EMPTY|INCOMPLETE|SOCKET|NETWORK|ABORTED)")
+OFFLINE = re.compile(r"net::ERR_(CONNECTION|INTERNET|EMPTY|INCOMPLETE|SOCKET|NETWORK|ABORTED|CONTENT_LENGTH)")
 OWN = ("blob:", "data:")
 
 
