@@ -92,7 +92,13 @@ export function thumbnailAddress(id, image) {
 export async function request(method, path, sent = {}) {
   const response = await send(method, path, sent);
   if (response.status === 204) return null;
-  return response.json();
+  try {
+    return await response.json();
+  } catch (error) {
+    if (/** @type {Error} */ (error).name === "AbortError") throw error;
+    setConnection("offline"); // it broke off in the middle
+    throw new Failure(t("app.failure.offline"), 0);
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Questions in native dialogs: the focus goes in, stays in, and comes back. */
+import { wordsOf } from "./api.js";
 import { button, el, set } from "./dom.js";
+import { announceNow } from "./live.js";
 import { t } from "./words.js";
 
 let counted = 0;
@@ -51,33 +53,47 @@ export async function confirmed(title, words, { yes, danger = false }) {
 }
 
 /**
- * Asks for a text. `check` gives what is wrong with it, or "".
+ * Asks for a text and does something with it. `check` gives what is wrong with it, or ""; what `act` raises is told, and
+ * the text can be changed.
  * @param {string} title
- * @param {{label: string, value?: string, hint?: string, yes: string, check?: (text: string) => string, known?: string[]}} options
- * @returns {Promise<string | null>}
+ * @param {{label: string, value?: string, hint?: string, yes: string, check?: (text: string) => string,
+ *   act?: (text: string) => Promise<unknown>}} options
+ * @returns {Promise<string | null>} null where it was left
  */
-export function askText(title, { label, value = "", hint = "", yes, check = () => "", known = [] }) {
+export function askText(title, { label, value = "", hint = "", yes, check = () => "", act = async () => {} }) {
   return openDialog(title, (close) => {
     const id = `text-${counted}`;
     const error = el("p", { class: "error", id: `${id}-error`, hidden: true });
     const input = el("input", { id, value, maxlength: 200, autocomplete: "off", autofocus: true });
-    set(input, { "aria-describedby": `${id}-hint ${id}-error`, list: known.length ? `${id}-known` : null });
-    const submit = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      const text = input.value.trim();
-      const wrong = text ? check(text) : t("app.empty");
+    const go = el("button", { class: "primary" }, yes);
+    set(input, { "aria-describedby": `${id}-hint ${id}-error` });
+    const tell = (/** @type {string} */ wrong) => {
       set(error, { hidden: !wrong });
       set(input, { "aria-invalid": wrong ? "true" : null });
       error.textContent = wrong;
+      if (wrong) announceNow(wrong);
       if (wrong) input.focus();
-      else close(text);
+    };
+    const submit = async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      if (go.disabled) return;
+      const text = input.value.trim();
+      const wrong = text ? check(text) : t("app.empty");
+      tell(wrong);
+      if (wrong) return;
+      go.disabled = true;
+      try {
+        await act(text);
+        close(text);
+      } catch (failed) {
+        tell(wordsOf(failed));
+      }
+      go.disabled = false;
     };
     window.setTimeout(() => input.select());
     return [el("form", { class: "stack", onsubmit: submit, novalidate: true },
       el("div", { class: "field" }, el("label", { for: id }, label), input,
-        el("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint), error,
-        el("datalist", { id: `${id}-known` }, known.map((one) => el("option", { value: one })))),
-      el("div", { class: "actions" }, button(t("app.cancel"), () => close(null)),
-        el("button", { class: "primary" }, yes)))];
+        el("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint), error),
+      el("div", { class: "actions" }, button(t("app.cancel"), () => close(null)), go))];
   });
 }

@@ -25,6 +25,11 @@ export function announceProgress(words, isLast = false) {
   announce(words);
 }
 
+/** Read at once: something is wrong. @param {string} words */
+export function announceNow(words) {
+  say("urgent", words);
+}
+
 /** @param {string} id @param {string} words */
 function say(id, words) {
   const region = byId(id);

@@ -35,6 +35,7 @@ async function show(isFocused = true) {
   leave = () => {};
   const main = el("main", { id: "main", tabindex: "-1", "aria-busy": "true" });
   byId("main").replaceWith(main);
+  showTabs(wanted);
   showShell(wanted);
   try {
     const start = await started(wanted, mine);
@@ -61,10 +62,20 @@ async function started(wanted, mine) {
     forget();
     const opened = await Project.open(wanted.id);
     if (mine !== turn) opened.close();
-    else project = opened;
+    else follow(opened);
   }
   const { show: showView } = await view;
   return (main) => showView(main, /** @type {Project} */ (project));
+}
+
+/** @param {Project} opened */
+function follow(opened) {
+  project = opened;
+  opened.on("state", () => showShell(route()));
+  opened.on("gone", () => {
+    forget();
+    void show();
+  });
 }
 
 function forget() {
@@ -100,6 +111,10 @@ function showShell(wanted) {
   byId("title").textContent = title ?? "Promptlet";
   set(byId("brand"), { "aria-label": title ? t("app.brand", { title }) : null });
   set(byId("toasts"), { "aria-label": t("app.messages") });
+}
+
+/** What changes with the address and the language alone. @param {import("./routes.js").Route | null} wanted */
+function showTabs(wanted) {
   const tabs = byId("tabs");
   set(tabs, { hidden: wanted === null, "aria-label": t("app.steps") });
   fill(/** @type {Element} */ (tabs.querySelector("ul")), wanted && VIEW_NAMES.map((name) => tab(wanted, name)));
@@ -141,6 +156,15 @@ async function goalOf(id) {
 }
 
 window.addEventListener("hashchange", () => void show());
+/** A file that is dropped where nothing takes it never opens in the place of the page. */
+for (const name of ["dragover", "drop"]) {
+  window.addEventListener(name, (event) => {
+    const { dataTransfer, defaultPrevented } = /** @type {DragEvent} */ (event);
+    if (defaultPrevented || !dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    dataTransfer.dropEffect = "none";
+  });
+}
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("main").focus();

@@ -1,5 +1,5 @@
 /** One project as the server has it, for all views: what changes comes from the server, here or in another tab. */
-import { address, listen, request } from "./api.js";
+import { address, Failure, listen, request } from "./api.js";
 
 /**
  * @typedef {{name: string, images: string[]}} ProjectClass
@@ -10,7 +10,7 @@ import { address, listen, request } from "./api.js";
  *   names: Record<string, string>, settings: Record<string, unknown>, undo: Step | null, redo: Step | null,
  *   encoded: number, total: number, training: Job | null, trained: boolean, stale: boolean,
  *   backbone: {name: string, input_size: number}, skipped?: string[]}} State
- * @typedef {"state" | "encoding" | "training"} Topic
+ * @typedef {"state" | "encoding" | "training" | "gone"} Topic gone: it was deleted
  */
 
 export class Project {
@@ -86,10 +86,14 @@ export class Project {
     try {
       do {
         this.isWanted = false;
-        this.take(await request("GET", address(this.id)));
+        const before = this.state.revision;
+        const state = await request("GET", address(this.id));
+        if (this.state.revision === before) this.put(state);
+        else this.take(state);
       } while (this.isWanted);
-    } catch {
-      /* the banner tells that the server is gone; the next hello loads again */
+    } catch (error) {
+      if (error instanceof Failure && error.status === 404) this.tell("gone");
+      /* else the banner tells that the server is away; the next hello loads again */
     } finally {
       this.loading = null;
     }
@@ -97,7 +101,11 @@ export class Project {
 
   /** Takes a state from the server, unless a newer one is here. @param {State} state */
   take(state) {
-    if (state.revision < this.state.revision) return;
+    if (state.revision >= this.state.revision) this.put(state);
+  }
+
+  /** @param {State} state */
+  put(state) {
     this.state = state;
     this.setEncoding({ done: state.encoded, total: state.total });
     this.setTraining(state.training);

@@ -1,6 +1,6 @@
 /** Width and height of an image from its first bytes, without decoding it: a 100-megapixel photo costs nothing to ask. */
 
-/** @typedef {{width: number, height: number, type: "jpeg" | "png" | "gif" | "webp"}} Dimensions */
+/** @typedef {{width: number, height: number, type: "jpeg" | "png" | "gif" | "webp" | "bmp"}} Dimensions */
 
 const READ = 512 * 1024;
 
@@ -8,7 +8,7 @@ const READ = 512 * 1024;
 export async function dimensions(file) {
   const bytes = new DataView(await file.slice(0, READ).arrayBuffer());
   try {
-    return jpeg(bytes) ?? png(bytes) ?? gif(bytes) ?? webp(bytes);
+    return jpeg(bytes) ?? png(bytes) ?? gif(bytes) ?? bmp(bytes) ?? webp(bytes);
   } catch {
     return null; // it ends before it says so: a broken file, which the server names
   }
@@ -29,6 +29,12 @@ function png(bytes) {
 function gif(bytes) {
   if (!reads(bytes, 0, "GIF8")) return null;
   return { width: bytes.getUint16(6, true), height: bytes.getUint16(8, true), type: "gif" };
+}
+
+/** Its height is below zero where its rows begin at the top. @param {DataView} bytes @returns {Dimensions | null} */
+function bmp(bytes) {
+  if (!reads(bytes, 0, "BM") || bytes.getUint32(14, true) < 40) return null;
+  return { width: bytes.getInt32(18, true), height: Math.abs(bytes.getInt32(22, true)), type: "bmp" };
 }
 
 /** @param {DataView} bytes @returns {Dimensions | null} */

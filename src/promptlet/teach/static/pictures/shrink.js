@@ -6,7 +6,7 @@ const TIMES = 2;
 /** Pixels decoded at a time, all images together: 4 bytes each, so about half a gigabyte at the very most. */
 const MOST_PIXELS = 130_000_000;
 /** A format that can hold what is transparent stays one that can. */
-const WRITTEN = { jpeg: "image/jpeg", png: "image/png", gif: "image/png", webp: "image/webp" };
+const WRITTEN = { jpeg: "image/jpeg", png: "image/png", gif: "image/png", webp: "image/webp", bmp: "image/jpeg" };
 
 let held = 0;
 /** @type {(() => void)[]} */

@@ -101,12 +101,14 @@ function newButton(isBig) {
 }
 
 async function create() {
-  const title = await askText(t("projects.new"), { label: t("projects.name"), hint: t("projects.hint"), yes: t("projects.create") });
-  if (title === null) return;
-  await attempt(async () => {
-    const state = await request("POST", "/v1/projects", { json: { title } });
-    location.hash = link(state.id);
+  let id = "";
+  await askText(t("projects.new"), {
+    label: t("projects.name"), hint: t("projects.hint"), yes: t("projects.create"),
+    act: async (title) => {
+      ({ id } = await request("POST", "/v1/projects", { json: { title } }));
+    },
   });
+  if (id) location.hash = link(id);
 }
 
 /** @param {File} file */
@@ -122,6 +124,7 @@ function watchDrop(main) {
   const over = (/** @type {DragEvent} */ event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
     main.querySelector(".drop")?.classList.add("over");
   };
   const drop = async (/** @type {DragEvent} */ event) => {

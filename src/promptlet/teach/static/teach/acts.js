@@ -1,16 +1,24 @@
 /** What can be done with classes and images: each act is one change on the server, told in words, with a way back. */
 import { announce, attempt, closeToast, toast } from "../app/live.js";
 import { has, t } from "../app/words.js";
+import { redirect, stopUploads, whileStill } from "../upload/queue.js";
 
 /** @typedef {import("../app/state.js").Project} Project */
 
 /** Acts go one after the other, so that quick keys never overtake each other. @type {Promise<unknown>} */
 let last = Promise.resolve();
 
-/** @param {() => Promise<unknown>} work @returns {Promise<boolean>} whether it went well */
+/** @param {() => Promise<unknown>} work @returns {Promise<boolean>} whether it went well; if not, it was told */
 export function inTurn(work) {
   const next = last.then(() => attempt(work));
   last = next;
+  return next;
+}
+
+/** The same, for who tells of a failure itself. @template T @param {() => Promise<T>} work @returns {Promise<T>} raises Failure */
+function raising(work) {
+  const next = last.then(work);
+  last = next.catch(() => {});
   return next;
 }
 
@@ -44,36 +52,44 @@ export function removeImages(project, images) {
   });
 }
 
-/** @param {Project} project @param {string} name */
+/** @param {Project} project @param {string} name @returns {Promise<string>} as it is kept; raises Failure */
 export function createClass(project, name) {
-  return inTurn(async () => {
-    await project.change({ action: "create-class", name });
+  return raising(async () => {
+    const before = new Set(project.state.classes.map((one) => one.name));
+    const { classes } = await project.change({ action: "create-class", name });
     announce(t("teach.told.created", { class: name }));
+    return classes.find((one) => !before.has(one.name))?.name ?? name;
   });
 }
 
-/** @param {Project} project @param {string} name @param {string} to */
+/** Images on their way to it go to its new name. @param {Project} project @param {string} name @param {string} to @returns {Promise<string>} as it is kept; raises Failure */
 export function renameClass(project, name, to) {
-  return inTurn(async () => {
-    await project.change({ action: "rename-class", name, to });
-    announce(t("teach.told.renamed", { class: name, to }));
-  });
+  return raising(() => whileStill(async () => {
+    const place = project.state.classes.findIndex((one) => one.name === name);
+    const { classes } = await project.change({ action: "rename-class", name, to });
+    const kept = classes[place]?.name ?? to;
+    redirect(project.id, name, kept);
+    announce(t("teach.told.renamed", { class: name, to: kept }));
+    return kept;
+  }));
 }
 
 /** @param {Project} project @param {string} name @param {string} to another class */
 export function mergeClasses(project, name, to) {
-  return inTurn(async () => {
+  return inTurn(() => whileStill(async () => {
     await project.change({ action: "merge-classes", names: [name, to], to });
+    redirect(project.id, name, to);
     told(project, t("teach.told.merged", { class: name, to }), "merge-classes");
-  });
+  }));
 }
 
-/** @param {Project} project @param {string} name */
+/** Images on their way to it are not sent. @param {Project} project @param {string} name */
 export function deleteClass(project, name) {
-  return inTurn(async () => {
+  return inTurn(() => whileStill(async () => {
+    stopUploads(project.id, (item) => item.className === name);
     await project.change({ action: "delete-class", name });
     told(project, t("teach.told.deleted", { class: name }), "delete-class");
-  });
+  }));
 }
 
 /** @param {Project} project @param {string} name @param {number} step -1: before the one before it */

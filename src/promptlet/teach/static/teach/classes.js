@@ -21,10 +21,15 @@ export function shelves(project) {
 /** Asks for the name of a new class and makes it. @param {Project} project @returns {Promise<string | null>} */
 export async function newClass(project) {
   const names = project.state.classes.map((one) => one.name);
-  const name = await askText(t("teach.class.new"), {
+  /** @type {string | null} */
+  let made = null;
+  await askText(t("teach.class.new"), {
     label: t("teach.class.name"), hint: t("teach.class.hint"), yes: t("teach.class.create"), check: isFree(names),
+    act: async (name) => {
+      made = await createClass(project, name);
+    },
   });
-  return name !== null && (await createClass(project, name)) ? name : null;
+  return made;
 }
 
 /** @param {string[]} names */
@@ -115,10 +120,10 @@ export class ClassList {
   /** @param {string} className */
   async rename(className) {
     const others = this.project.state.classes.map((one) => one.name).filter((name) => name !== className);
-    const to = await askText(t("teach.class.rename-title", { class: className }), {
+    await askText(t("teach.class.rename-title", { class: className }), {
       label: t("teach.class.name"), value: className, yes: t("teach.class.rename"), check: isFree(others),
+      act: async (to) => to !== className && this.choose(await renameClass(this.project, className, to)),
     });
-    if (to !== null && to !== className && (await renameClass(this.project, className, to))) this.choose(to);
   }
 
   /** @param {string} className */

@@ -3,7 +3,7 @@ import { currentConnection, onConnection } from "../app/api.js";
 import { button, el, fill } from "../app/dom.js";
 import { announceProgress, toast } from "../app/live.js";
 import { t } from "../app/words.js";
-import { onUploads, tallyOf } from "../upload/queue.js";
+import { onUploads, stopUploads, tallyOf } from "../upload/queue.js";
 import { told } from "./acts.js";
 
 /** Errors listed; the rest is counted. */
@@ -11,7 +11,7 @@ const SHOWN = 50;
 
 /** @param {import("../app/state.js").Project} project @returns {{element: HTMLElement, errors: HTMLElement, end: () => void}} */
 export function statusPart(project) {
-  const upload = bar("upload-words");
+  const upload = bar("upload-words", button(t("teach.upload.stop"), () => stopUploads(project.id), { class: "small quiet" }));
   const encoding = bar("encoding-words");
   const errors = el("div", { class: "status" });
   const drawUpload = () => {
@@ -39,11 +39,11 @@ export function statusPart(project) {
   return { element: el("div", { class: "status-bars" }, upload.element, encoding.element), errors, end: () => ends.forEach((end) => end()) };
 }
 
-/** @param {string} id */
-function bar(id) {
+/** @param {string} id @param {HTMLElement} [act] */
+function bar(id, act) {
   const words = el("span", { id, class: "soft number" });
   const progress = el("progress", { "aria-labelledby": id });
-  const element = el("div", { class: "status-bar", hidden: true }, words, progress);
+  const element = el("div", { class: "status-bar", hidden: true }, el("div", { class: "spread" }, words, act), progress);
   const draw = (/** @type {{done: number, total: number, words: string} | null} */ now) => {
     element.hidden = now === null;
     if (now === null) return;
@@ -62,7 +62,7 @@ function uploadWords({ done, total }) {
 
 /** @param {import("../app/state.js").Project} project @param {import("../upload/queue.js").Tally} tally */
 function tellEnd(project, { added, known, errors, isQuiet }) {
-  if (isQuiet && errors.length === 0) return;
+  if (added + known + errors.length === 0 || (isQuiet && errors.length === 0)) return;
   const parts = [
     added && t("teach.upload.added", { count: added }),
     known && t("teach.upload.known", { count: known }),

@@ -1,7 +1,7 @@
 /** Teach: classes at one side, the images of one of them at the other, and all ways to bring images in. */
 import { button, el, fill, heading, set } from "../app/dom.js";
 import { askText } from "../app/dialogs.js";
-import { attempt, closeToast } from "../app/live.js";
+import { closeToast } from "../app/live.js";
 import { link } from "../app/routes.js";
 import { t } from "../app/words.js";
 import { takeFound } from "../upload/taking.js";
@@ -137,8 +137,9 @@ class Desk {
   }
 
   async rename() {
-    const title = await askText(t("teach.rename"), { label: t("projects.name"), value: this.project.state.title, yes: t("teach.rename-yes") });
-    if (title !== null) await attempt(() => this.project.patch({ title }));
+    await askText(t("teach.rename"), {
+      label: t("projects.name"), value: this.project.state.title, yes: t("teach.rename-yes"), act: (title) => this.project.patch({ title }),
+    });
   }
 
   openCamera() {

@@ -35,7 +35,9 @@ let ready = [];
 let held = 0;
 let heldBytes = 0;
 let reading = 0;
-let sending = 0;
+/** Lots between here and the server. @type {Set<Promise<void>>} */
+const flying = new Set();
+let isStill = false;
 let isKeeping = true;
 let isAsleep = false;
 let wait = 500;
@@ -94,6 +96,26 @@ function count(project, items, isQuiet) {
   tell(project);
 }
 
+/** Images that are still here and were to go to a class go to another one. @param {string} project @param {string} from @param {string} to */
+export function redirect(project, from, to) {
+  for (const item of [...waiting, ...ready]) if (item.goal.id === project && item.className === from) item.className = to;
+}
+
+/** Images that are still here are not sent. @param {string} project @param {(item: Item) => boolean} [isMeant] all without it */
+export function stopUploads(project, isMeant = () => true) {
+  const isOut = (/** @type {Item} */ item) => item.goal.id === project && isMeant(item);
+  const [unreadOut, readyOut] = [waiting.filter(isOut), ready.filter(isOut)];
+  waiting = waiting.filter((item) => !isOut(item));
+  ready = ready.filter((item) => !isOut(item));
+  for (const item of unreadOut) noteRead(item);
+  for (const { blob } of readyOut) if (blob) hold(-1, -blob.size);
+  void drop(readyOut.map((item) => item.key));
+  const tally = tallies.get(project);
+  if (!tally || unreadOut.length + readyOut.length === 0) return;
+  tally.total -= unreadOut.length + readyOut.length;
+  tell(project);
+}
+
 function go() {
   while (reading < READERS && waiting.length && (isKeeping || hasRoom())) {
     reading += 1;
@@ -102,12 +124,27 @@ function go() {
       go();
     });
   }
-  while (sending < SENDERS && ready.length && !isAsleep && (ready.length >= LOT || reading === 0 || sending === 0)) {
-    sending += 1;
-    void deliver(takeLot()).finally(() => {
-      sending -= 1;
+  while (flying.size < SENDERS && ready.length && !isAsleep && !isStill && (ready.length >= LOT || reading === 0 || flying.size === 0)) {
+    const flight = deliver(takeLot()).finally(() => {
+      flying.delete(flight);
       go();
     });
+    flying.add(flight);
+  }
+}
+
+/**
+ * Does something while no image is between here and the server, so that none comes to a class that was renamed meanwhile.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export async function whileStill(work) {
+  isStill = true;
+  try {
+    await Promise.all(flying);
+    return await work();
+  } finally {
+    isStill = false;
+    go();
   }
 }
 

@@ -94,6 +94,7 @@ export const teach = {
   "teach.upload.begun": { one: "{count} Foto wird hinzugefügt", other: "{count} Fotos werden hinzugefügt" },
   "teach.upload.progress": "Fotos kommen hinzu: {done} von {total}",
   "teach.upload.waiting": { one: "{count} Foto wartet auf den Server; bis dahin behält es dieser Browser.", other: "{count} Fotos warten auf den Server; bis dahin behält sie dieser Browser." },
+  "teach.upload.stop": "Anhalten",
   "teach.upload.added": { one: "{count} Foto hinzugefügt.", other: "{count} Fotos hinzugefügt." },
   "teach.upload.known": { one: "{count} war schon da.", other: "{count} waren schon da." },
   "teach.upload.failed": { one: "{count} Datei konnte nicht übernommen werden.", other: "{count} Dateien konnten nicht übernommen werden." },

@@ -94,6 +94,7 @@ export const teach = {
   "teach.upload.begun": { one: "{count} photo is being added", other: "{count} photos are being added" },
   "teach.upload.progress": "Adding photos: {done} of {total}",
   "teach.upload.waiting": { one: "{count} photo waits for the server; it is kept in this browser meanwhile.", other: "{count} photos wait for the server; they are kept in this browser meanwhile." },
+  "teach.upload.stop": "Stop",
   "teach.upload.added": { one: "{count} photo added.", other: "{count} photos added." },
   "teach.upload.known": { one: "{count} was here already.", other: "{count} were here already." },
   "teach.upload.failed": { one: "{count} file could not be taken.", other: "{count} files could not be taken." },
