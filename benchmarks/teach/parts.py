@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +27,8 @@ def visited(browser: Any, place: Path, backbone: str) -> Iterator[tuple[Person, 
     """Somebody at the page of a fresh server; features are cached in its own folder."""
     shutil.rmtree(place, ignore_errors=True)
     (place / "projects").mkdir(parents=True)
-    environment = {"PROMPTLET_CACHE": str(place / "cache"), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    server = Teach(place / "projects", backbone=backbone, environment=environment).start()
+    own = {"PROMPTLET_CACHE": str(place / "cache")}
+    server = Teach(place / "projects", backbone=backbone, environment=own).start()
     context = browser.new_context(viewport=WINDOW, locale="en-GB")
     context.set_default_timeout(PATIENCE)
     try:

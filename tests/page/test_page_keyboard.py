@@ -132,7 +132,7 @@ def ask(typist: Typist, drawn: Material) -> None:
     page = typist.page
     typist.enter(page.locator("main").get_by_role("link", name=typist.words("train.next.ask"), exact=True))
     typist.at_heading()
-    typist.choose_files(typist.button("ask.choose"), drawn.asked[drawn.names[0]][:2])
+    typist.choose_files(typist.button("ask.choose").first, drawn.asked[drawn.names[0]][:2])
     typist.answers()
     typist.tab_to(page.get_by_role("textbox", name=typist.words("ask.names.label")))
     typist.type(drawn.new_name)

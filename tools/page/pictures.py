@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 DRAWN = ("blue striped bird", "grey striped cat", "orange striped fish", "white rabbit")
 DRAWN_NEW = "brown spotted dog"
+CATS = ("black cat", "grey striped cat", "orange cat", "orange striped cat")
+CAT_NEW = "white cat"
 REAL = ("airplanes", "Faces", "Leopards", "Motorbikes")
 REAL_NEW = "sunflower"
 SCRIPT = b"""<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"
@@ -39,10 +42,10 @@ def drawn_material(folder: Path, taught: int = 5, asked: int = 3) -> Material:
 
     animals, textures = EVERY_DATASET["mini-creatures"], EVERY_DATASET["mini-textures"]
 
-    def draw(name: str, part: str, count: int, of: object = animals) -> list[Path]:
+    def draw(name: str, part: str, count: int, of: Any = animals) -> list[Path]:
         return [
             _saved(of.picture(name, part, i), folder / part / name / f"{name} {i}.png") for i in range(count)
-        ]  # type: ignore[attr-defined]
+        ]
 
     return Material(
         {name: draw(name, "train", taught) for name in DRAWN},
@@ -51,6 +54,23 @@ def drawn_material(folder: Path, taught: int = 5, asked: int = 3) -> Material:
         draw(DRAWN_NEW, "test", asked),
         draw(textures.class_names[0], "test", asked, textures),
     )
+
+
+def cat_material(folder: Path, taught: int = 12) -> Material:
+    """Cats of `mini-cats`, which are harder to tell apart; one of them lies in a wrong class."""
+    from promptlet.mini.datasets import EVERY_DATASET
+
+    cats, textures = EVERY_DATASET["mini-cats"], EVERY_DATASET["mini-textures"]
+
+    def draw(name: str, part: str, count: int, of: Any = cats) -> list[Path]:
+        return [
+            _saved(of.picture(name, part, i), folder / part / name / f"{name} {i}.png") for i in range(count)
+        ]
+
+    given: dict[str, list[Path]] = {name: draw(name, "train", taught) for name in CATS}
+    given[CATS[1]] = [*given[CATS[1]][:-1], given[CATS[3]].pop()]
+    asked = {name: draw(name, "test", 4) for name in CATS}
+    return Material(given, asked, CAT_NEW, draw(CAT_NEW, "test", 2), draw("bricked", "test", 1, textures))
 
 
 def real_material(taught: int = 5, asked: int = 3) -> Material | None:

@@ -148,10 +148,10 @@ STARTED: list[Teach] = []
 
 
 @contextmanager
-def teaching(projects: Path, *options: str, backbone: str = "mini") -> Iterator[Teach]:
+def teaching(projects: Path, *options: str, backbone: str = "mini", **more: Any) -> Iterator[Teach]:
     """Until the block ends."""
     projects.mkdir(parents=True, exist_ok=True)
-    teach = Teach(projects, options, backbone)
+    teach = Teach(projects, options, backbone, **more)
     try:
         yield teach.start()
     finally:
