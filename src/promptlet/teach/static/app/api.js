@@ -109,6 +109,7 @@ export async function request(method, path, sent = {}) {
  * @returns {Promise<Response>}
  */
 export async function send(method, path, sent = {}) {
+  /** @type {Record<string, string>} */
   const headers = { Accept: "application/json", ...sent.headers };
   let body = sent.form ?? sent.body;
   if (sent.json !== undefined) {
@@ -130,6 +131,7 @@ export async function send(method, path, sent = {}) {
 
 /** @param {Response} response */
 async function failure(response) {
+  /** @type {Record<string, any>} */
   let problem = {};
   try {
     problem = await response.json();
@@ -138,7 +140,7 @@ async function failure(response) {
   }
   const slug = String(problem.type ?? "").split("/").pop() ?? "";
   const detail = problem.detail ?? problem.title ?? t("app.failure.status", { status: response.status });
-  return new Failure(has(`problem.${slug}`) ? t(`problem.${slug}`, { detail }) : detail, response.status, slug, problem);
+  return new Failure(t(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { detail }), response.status, slug, problem);
 }
 
 /** The words of whatever was thrown. @param {unknown} error */

@@ -61,7 +61,7 @@ export async function confirmed(title, words, { yes, danger = false }) {
  * @returns {Promise<string | null>} null where it was left
  */
 export function askText(title, { label, value = "", hint = "", yes, check = () => "", act = async () => {} }) {
-  return openDialog(title, (close) => {
+  return openDialog(title, (/** @type {(text: string | null) => void} */ close) => {
     const id = `text-${counted}`;
     const error = el("p", { class: "error", id: `${id}-error`, hidden: true });
     const input = el("input", { id, value, maxlength: 200, autocomplete: "off", autofocus: true });

@@ -126,7 +126,7 @@ export class Project {
     if (wasRunning && !isRunning(training)) void this.load();
   }
 
-  /** Makes a change (see the API) and takes the state that comes of it; raises Failure. @param {Record<string, unknown>} change */
+  /** Makes a change (see the API) and takes the state that comes of it; raises Failure. @param {Record<string, unknown>} change @returns {Promise<State>} */
   async change(change) {
     const state = await request("POST", address(this.id, "/changes"), { json: change });
     this.take(state);

@@ -81,7 +81,7 @@ function showErrors(place, errors) {
     el("details", { class: "grow", open: errors.length < 4 },
       el("summary", {}, t("teach.upload.failed", { count: errors.length })),
       el("p", {}, t("teach.upload.failed-words")),
-      el("ul", {}, errors.slice(0, SHOWN).map(({ name, detail }) => el("li", {}, el("strong", {}, name), ": ", detail)),
+      el("ul", {}, errors.slice(0, SHOWN).map(({ name, detail }) => el("li", {}, el("strong", {}, name), ": ", el("span", { lang: "en" }, detail))),
         hidden > 0 && el("li", {}, t("teach.upload.more", { count: hidden })))),
     button(t("app.close"), () => fill(place), { class: "small" })));
 }

@@ -23,5 +23,9 @@ export const app = {
   "app.failure.page": "Die Seite selbst hat einen Fehler gemacht ({detail}). Was der Server hat, bleibt: bitte die Seite neu laden.",
   "app.gone.title": "Dieses Projekt gibt es hier nicht",
   "app.gone.words": "Es wurde gelöscht oder auf der Platte umbenannt. Gelöschte Projekte lassen sich in der Liste der Projekte zurückholen.",
+  "problem.other": "Der Server sagt (auf Englisch): {detail}",
+  "problem.unknown-project": "Dieses Projekt ist nicht mehr da; vielleicht wurde es in einem anderen Fenster gelöscht. Die Liste der Projekte holt es zurück.",
+  "problem.busy": "Der Server hat gerade zu viel zu tun. Nichts wurde geändert: bitte gleich noch einmal versuchen.",
+  "problem.late": "Der Server brauchte zu lange. Nichts wurde geändert: bitte gleich noch einmal versuchen.",
   "app.failed.title": "Das ließ sich nicht anzeigen",
 };

@@ -23,5 +23,9 @@ export const app = {
   "app.failure.page": "The page itself made a mistake ({detail}). What the server has is kept: load the page anew.",
   "app.gone.title": "This project is not here",
   "app.gone.words": "It was deleted or renamed on the disk. Deleted projects can be brought back from the list of projects.",
+  "problem.other": "{detail}",
+  "problem.unknown-project": "This project is not here any more; it may have been deleted in another window. The list of projects brings it back.",
+  "problem.busy": "The server has too much to do just now. Nothing was changed: try again in a moment.",
+  "problem.late": "The server took too long. Nothing was changed: try again in a moment.",
   "app.failed.title": "This could not be shown",
 };
