@@ -155,10 +155,14 @@ def run_beside(settings: ServeSettings, tell: Callable[[Started], None]) -> None
 
 
 def _settings(projects: Path, given: Mapping[str, Any], backbone: str) -> ServeSettings:
-    """Room for photos as they are, and for slow ways to another machine."""
-    own = {"prompts": str(projects), "max_body_bytes": 256 * MIB, "max_held_bytes": 1024 * MIB}
+    """Room for photos as they are, and for slow ways to another machine, unless the environment says
+    something else; one token, and no page of others."""
+    own = {"max_body_bytes": 256 * MIB, "max_held_bytes": 1024 * MIB, "log_level": "warning"}
     own |= {"body_seconds": 300.0, "request_seconds": 300.0, "drain_seconds": 5.0}
-    settings = read_settings({**own, **given})
+    settings = read_settings({**given, "prompts": str(projects)})
+    more = {name: value for name, value in own.items() if name not in settings.model_fields_set}
+    never = {"token_file": None, "cors_origins": (), "engine": "local", "ray_address": None}
+    settings = settings.model_copy(update={**more, **never})
     if settings.backbone is None:
         named = backbone_named_in(settings) or backbone
         settings = settings.model_copy(update={"backbone": named})

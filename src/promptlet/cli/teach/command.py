@@ -57,7 +57,6 @@ def command(
         "dtype": dtype,
         "port": port,
         "host": host,
-        "log_level": "warning",
     }
     from promptlet.cli.teach.words import tell, tell_json
     from promptlet.teach.start import run

@@ -7,6 +7,7 @@ the way finds it at the next start and finishes it: a rename that was made alrea
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +73,7 @@ class Journal:
 
     def __init__(self, root: Path, record: Record) -> None:
         self.root, self.record = root, record
-        self.history = _read(root / HISTORY, History) or History()
+        self.history = _read(root / HISTORY, History) or History(_first_revision(record))
         self._recover()
 
     @property
@@ -190,6 +191,11 @@ class Journal:
 
     def _write_history(self) -> None:
         acts.write_json(self.root / HISTORY, msgspec.to_builtins(self.history))
+
+
+def _first_revision(record: Record) -> int:
+    """Of a project whose history is gone, one that no page has seen."""
+    return int(time.time()) if record.names else 1
 
 
 def _after(history: History, pending: Pending) -> History:

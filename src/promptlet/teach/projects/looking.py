@@ -16,8 +16,8 @@ from promptlet.data.images.formats import has_image_name
 from promptlet.teach.projects import acts
 from promptlet.teach.projects.places import KNOWN, LOOSE, OWN_NAME, UNLABELLED, place
 
-SETTLED: Final = 0.1
-"""Seconds after which a folder that looks the same is the same: its time has no finer steps everywhere."""
+SETTLED: Final = 2.5
+"""Seconds after which a folder that looks the same is the same: on some disks its time has steps of two."""
 PIECE: Final = 1 << 20
 
 

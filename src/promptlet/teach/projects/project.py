@@ -67,9 +67,7 @@ class Project:
         self._journal = Journal(root, self._record)
         self._looking = Looking(root)
         self._seen: Seen | None = None
-        with self.lock:
-            self._looking.again()
-            self._take_in()
+        self._is_looked = False
 
     # -- what there is ---------------------------------------------------------------------------------
 
@@ -104,7 +102,7 @@ class Project:
         """The revision now."""
         with self.lock:
             self._look()
-            return self._journal.revision
+            return self.revision
 
     def result(self) -> dict[str, Any] | None:
         """Of the last training."""
@@ -181,6 +179,11 @@ class Project:
                     self._on_change(self.id, self._journal.revision)
 
     def _look(self) -> None:
+        if not self._is_looked:  # that may take a while: of files that were put there by hand, all is read
+            self._looking.again()
+            self._take_in()
+            self._is_looked = True
+            return
         before = set(self._looking.folders)
         if self._looking.again():
             gone = {key_of(name) for name in before - set(self._looking.folders)}
