@@ -142,6 +142,7 @@ def test_images_that_cannot_be_read_cost_themselves_alone(learning: Learning, co
     image = next(image for image, name in colours.seen().names.items() if name == "torn.png")
     result = trained(learning)
     assert [one["image"] for one in result["left_out"]] == [image] and result["images"] == 3 * EACH
+    assert result["left_out"][0]["reason"].startswith("torn.png: ")
     [found] = [one for one in result["suspicious"] if one["kind"] == "unreadable"]
     assert found["images"] == [image] and found["words"].startswith("torn.png")
     assert found["repair"] == {"action": "remove-images", "images": [image]}
@@ -154,6 +155,7 @@ def test_a_class_that_cannot_be_read_at_all_is_no_class(learning: Learning, colo
             path.write_bytes(path.read_bytes()[:150] + path.name.encode())
     job = ended(learning.train("colours", QUICK), "failed")
     assert "fewer than two classes have photos that can be read" in str(job.error)
+    assert ".png" in str(job.error) and str(colours.root) not in str(job.error)
     assert learning.result("colours") is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from time import monotonic
@@ -174,6 +176,19 @@ def test_a_server_that_ends_cancels_all(work: Work) -> None:
     assert monotonic() - began < 1.0 and all(job.state in ENDED for job in jobs) and not work.saved
     with pytest.raises(NotNowError, match="being stopped"):
         turns.add("c", {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads of a process compute alike")
+def test_trainings_compute_behind_who_asks() -> None:
+    found: list[int] = []
+
+    def work(_job: Job) -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    turns = Turns(work, lambda _job: None)
+    assert turns.add("a", {}).over.wait(SOON)
+    turns.close(SOON)
+    assert found[0] > os.getpriority(os.PRIO_PROCESS, 0) or found[0] == 19
 
 
 def test_seconds_left_follow_from_what_is_done() -> None:

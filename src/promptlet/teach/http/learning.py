@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator, Mapping
-from functools import wraps
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +29,7 @@ from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError, 
 if TYPE_CHECKING:
     from promptlet.teach.learning.learning import Learning
 
+T = TypeVar("T")
 P: Final = "/v1/projects/{id}"
 ASKED: Final = ("method", "rank", "shots", "schedule")
 """What may be said of a training."""
@@ -173,9 +176,8 @@ class LearningRoutes:
 
     async def export(self, request: Request) -> Response:
         """``?to=vectors`` a .npz, ``?to=onnx`` a zip of the folder."""
-        path = await asyncio.to_thread(
-            self.learning.export, _project(request), request.query_params.get("to", VECTORS)
-        )
+        to = request.query_params.get("to", VECTORS)
+        path = await _alone(partial(self.learning.export, _project(request), to), _remove)
         headers = {**_download(path.name), "Content-Length": str(path.stat().st_size)}
         return StreamingResponse(iterate_in_threadpool(_sent(path)), headers=headers, media_type=PROMPT_TYPE)
 
@@ -189,6 +191,38 @@ class LearningRoutes:
         if len(files) != 1:
             raise wrong_field("image", f"{len(files)} files were sent; send one, as image")
         return files[0]
+
+
+async def _alone(work: Callable[[], T], undo: Callable[[T], object]) -> T:
+    """In a thread of its own, which a server that ends does not wait for. undo: what came too late."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def fail(error: BaseException) -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    def give(found: T) -> None:
+        if done.done():  # nobody waits any more
+            undo(found)
+        else:
+            done.set_result(found)
+
+    def run() -> None:
+        try:
+            after = partial(give, work())
+        except BaseException as error:
+            after = partial(fail, error)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(after)
+
+    threading.Thread(target=run, name="promptlet-export", daemon=True).start()
+    return await done
+
+
+def _remove(path: Path) -> None:
+    """An export, with the folder that it has for itself."""
+    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _project(request: Request) -> str:
@@ -230,4 +264,4 @@ def _sent(path: Path) -> Iterator[bytes]:
             while piece := file.read(CHUNK):
                 yield piece
     finally:
-        shutil.rmtree(path.parent, ignore_errors=True)
+        _remove(path)

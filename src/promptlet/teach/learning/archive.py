@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import time
 import zipfile
@@ -14,6 +15,8 @@ from promptlet.teach.projects.places import PROMPT, RECORD, UNLABELLED
 from promptlet.teach.projects.project import Seen
 
 PIECE: Final = 1 << 18
+FIRST: Final = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip can tell."""
 _STRANGE: Final = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 
@@ -84,7 +87,7 @@ def _added(
         except (OSError, KeyError):
             return
     with source:
-        info = zipfile.ZipInfo(name, time.localtime(path.stat().st_mtime if path.exists() else None)[:6])
+        info = zipfile.ZipInfo(name, max(FIRST, time.localtime(os.fstat(source.fileno()).st_mtime)[:6]))
         info.external_attr = 0o644 << 16
         with file.open(info, "w", force_zip64=False) as target:
             while piece := source.read(PIECE):

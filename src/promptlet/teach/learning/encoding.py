@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, Final
 
 from promptlet.errors import PromptletError
+from promptlet.teach.learning.job import behind_others
 from promptlet.teach.learning.vectors import FIRST, Vectors, next_size, paths_of
 from promptlet.teach.projects.project import Seen
 from promptlet.teach.projects.shelf import Shelf
@@ -57,6 +58,7 @@ class Encoding:
             thread.join(seconds)
 
     def _run(self) -> None:
+        behind_others()
         while True:
             with self._is_wanted:
                 self._is_wanted.wait_for(lambda: bool(self._wanted) or self._is_closed.is_set())

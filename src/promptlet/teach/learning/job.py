@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -14,8 +16,16 @@ ENDED: Final = (DONE, FAILED, CANCELLED)
 LOOKING, ENCODING, CHOOSING, TRAINING = "looking", "encoding", "choosing", "training"
 ESTIMATING, CHECKING, SAVING = "estimating", "checking", "saving"
 STAGES: Final = (LOOKING, ENCODING, CHOOSING, TRAINING, ESTIMATING, CHECKING, SAVING)
+NICE: Final = 10
 STEP: Final = 0.2
 """Seconds between two that are told of one stage."""
+
+
+def behind_others() -> None:
+    """This thread, and those it begins, compute when others have nothing to do: who asks comes first."""
+    if sys.platform == "linux":  # elsewhere only a whole process can
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class Stopped(BaseException):

@@ -30,6 +30,8 @@ NAMES_BETTER: Final = (
     "The names of the classes alone are right more often, so learning did harm: look whether photos are in "
     "their right classes"
 )
+MOST_CLASSES: Final = 100
+"""Of a matrix: of more classes only the pairs are told."""
 PAIRS, PICTURES = 20, 24
 """Pairs of classes that are told, and images of each."""
 
@@ -120,7 +122,7 @@ def names_in_order(learned: Learned) -> tuple[str, ...]:
 
 def _matrix(learned: Learned, order: Sequence[str]) -> np.ndarray | None:
     material, answers = learned.asked.material, learned.asked.answers
-    if answers is None:
+    if answers is None or len(order) > MOST_CLASSES:
         return None
     rows = [material.class_names.index(name) for name in order]
     return matrix_of(material, answers)[np.ix_(rows, rows)]

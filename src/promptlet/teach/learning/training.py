@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,15 +87,37 @@ def train(bench: Bench, asked: Asked, job: Job) -> None:
     job.tell(LOOKING)
     seen = bench.shelf.get(job.project).seen()
     check_enough(seen)
+    with _paths_as_told(seen):
+        _save(bench, seen, asked, _learn(bench, seen, asked, job), job)
+
+
+def _learn(bench: Bench, seen: Seen, asked: Asked, job: Job) -> Learned:
     method = USUAL if asked.method == AUTO else asked.method
-    classifier = PromptLearner(
-        bench.backbone, cache=bench.cache or False, verbose=False, **asked.parameters(method)
-    )
+    given = {**asked.parameters(method), "cache": bench.cache or False, "verbose": False}
+    classifier = PromptLearner(bench.backbone, **given)
     with keeping_features(classifier):
         _encode(bench, classifier, seen, job)
-        work = _Work(bench, seen, job, _parts(bench, seen))
-        learned = work.learn(classifier, asked)
-    _save(bench, seen, asked, learned, job)
+        return _Work(bench, seen, job, _parts(bench, seen)).learn(classifier, asked)
+
+
+@contextmanager
+def _paths_as_told(seen: Seen) -> Iterator[None]:
+    """Errors name files as they were dropped, and not where they lie."""
+    try:
+        yield
+    except PromptletError as error:
+        told = _as_told(str(error), seen)
+        if told == str(error):
+            raise
+        raise NotNowError(told) from error
+
+
+def _as_told(text: str, seen: Seen) -> str:
+    if str(seen.root) not in text:
+        return text
+    for image, name in seen.names.items():
+        text = text.replace(str(seen.path(image)), name)
+    return text.replace(f"{seen.root}{os.sep}", "")
 
 
 def _encode(bench: Bench, classifier: PromptLearner, seen: Seen, job: Job) -> None:
@@ -257,7 +281,7 @@ class _Work:
         reasons = self.bench.vectors.reasons
         taught = set(self.train.images)
         return {
-            image: reasons.get(image, "it was moved or removed meanwhile")
+            image: _as_told(reasons.get(image, "it was moved or removed meanwhile"), self.seen)
             for one in self.seen.classes
             for image in one.images
             if str(self.seen.path(image)) not in taught

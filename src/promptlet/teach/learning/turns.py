@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from promptlet.errors import PromptletError, why
-from promptlet.teach.learning.job import CANCELLED, DONE, ENDED, FAILED, Job, Stopped
+from promptlet.teach.learning.job import CANCELLED, DONE, ENDED, FAILED, Job, Stopped, behind_others
 from promptlet.teach.learning.refusals import NotNowError
 
 PATIENCE: Final = 1.0
@@ -88,6 +88,7 @@ class Turns:
             thread.join(seconds)
 
     def _run(self) -> None:
+        behind_others()
         while (job := self._waiting.get()) is not None:
             if job.begin():
                 self.running = job
