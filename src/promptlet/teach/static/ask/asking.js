@@ -1,5 +1,5 @@
 /** What is asked, and what is answered: pictures, names never taught, how strict, which prompts. */
-import { address, request } from "../app/api.js";
+import { address, onConnection, request } from "../app/api.js";
 
 /**
  * @typedef {{class_name: string, probability: number}} Likely
@@ -37,6 +37,7 @@ export class Asking {
     this.listeners = new Set();
     this.isEnded = false;
     this.aborting = new AbortController();
+    this.endWatch = onConnection((now) => now === "online" && this.askAgain());
   }
 
   /** @param {(topic: Topic) => void} listener */
@@ -116,6 +117,13 @@ export class Asking {
     void this.askAll();
   }
 
+  /** What had no answer for want of a server is asked once it is back. */
+  askAgain() {
+    const failed = this.pictures.filter((one) => one.error);
+    for (const picture of failed) picture.answers = null;
+    if (failed.length) void this.askAll();
+  }
+
   /** Asks for all pictures that have no answer, the chosen one first; what was asked before is dropped. */
   async askAll() {
     this.aborting.abort();
@@ -173,6 +181,7 @@ export class Asking {
   end() {
     this.listeners.clear();
     this.isEnded = true;
+    this.endWatch();
     this.clear();
   }
 }

@@ -45,7 +45,7 @@ export function inTens(accuracy) {
 /** @param {any} accuracy */
 function between({ low, high }) {
   if (typeof low !== "number" || typeof high !== "number") return "";
-  return t("train.accuracy.between", { low: Math.floor(low), high: Math.ceil(high) });
+  return t("train.accuracy.between", { low: Math.round(low), high: Math.round(high) });
 }
 
 /** @param {any[]} advice */

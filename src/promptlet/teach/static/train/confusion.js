@@ -74,7 +74,9 @@ function table(classes, counts) {
     "tr",
     {},
     el("td", {}),
-    shown.map((column) => el("th", { scope: "col", class: "upright" }, el("span", {}, classes[column]))),
+    shown.map((column) =>
+      el("th", { scope: "col", class: "upright", title: classes[column] }, el("span", {}, classes[column])),
+    ),
     el("th", { scope: "col" }, t("train.matrix.right")),
   );
   const rows = shown.map((row) => {
@@ -82,7 +84,7 @@ function table(classes, counts) {
     return el(
       "tr",
       {},
-      el("th", { scope: "row" }, classes[row]),
+      el("th", { scope: "row", title: classes[row] }, classes[row]),
       shown.map((column) => cell(counts[row][column], all, row === column)),
       el("td", { class: "number" }, all ? `${counts[row][row]}/${all}` : "–"),
     );
