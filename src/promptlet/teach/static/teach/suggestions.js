@@ -90,11 +90,10 @@ export class Suggestions {
   drawEnd() {
     const words = t("teach.suggest.end", { count: this.done });
     const isMore = this.project.state.unlabelled.length > 0;
-    fill(this.place, el("p", {}, words), el("div", { class: "row" },
-      isMore && button(t("teach.suggest.again"), () => void this.load(), { class: "primary" }),
-      button(t("teach.suggest.close"), () => this.close())));
+    fill(this.place, el("p", {}, words), isMore && el("div", { class: "row" }, button(t("teach.suggest.again"), () => void this.load(), { class: "primary" })));
     announce(words);
-    /** @type {HTMLElement | null} */ (this.place.querySelector("button"))?.focus({ preventScroll: true });
+    const next = this.place.querySelector("button") ?? this.element.querySelector("button");
+    next?.focus({ preventScroll: true });
   }
 
   accept() {
