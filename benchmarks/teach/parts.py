@@ -121,6 +121,7 @@ def scrolled(browser: Any, place: Path, count: int) -> dict[str, Any]:
     with visited(browser, place, "mini") as (person, server):
         person.start("Scrolled")
         person.make_class("cat")
+        (server.projects / "scrolled" / "cat").mkdir(exist_ok=True)
         for file in pictures:
             shutil.copy(file, server.projects / "scrolled" / "cat" / file.name)
         wait_until(

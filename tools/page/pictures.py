@@ -68,7 +68,7 @@ def cat_material(folder: Path, taught: int = 12) -> Material:
         ]
 
     given: dict[str, list[Path]] = {name: draw(name, "train", taught) for name in CATS}
-    given[CATS[1]] = [*given[CATS[1]][:-1], given[CATS[3]].pop()]
+    given[CATS[1]].append(given[CATS[3]].pop())
     asked = {name: draw(name, "test", 4) for name in CATS}
     return Material(given, asked, CAT_NEW, draw(CAT_NEW, "test", 2), draw("bricked", "test", 1, textures))
 
