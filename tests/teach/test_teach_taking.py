@@ -17,6 +17,7 @@ from drawn_photos import COLOURS, draw
 from promptlet.data import read_folder
 from promptlet.errors import OptionError
 from promptlet.exported import read_vectors
+from promptlet.teach.learning import encoding
 from promptlet.teach.learning.learning import Learning
 from promptlet.teach.learning.refusals import NotNowError
 from promptlet.teach.projects.project import Project
@@ -69,6 +70,15 @@ def test_images_are_encoded_ahead_while_nobody_asks(
         began = monotonic()
         learning.close()
         assert monotonic() - began < 2.0
+
+
+def test_a_camera_that_asks_all_the_time_is_not_waited_for_for_ever(
+    shelf: Shelf, colours: Project, tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "PATIENCE", 0.02)
+    learning = Learning(shelf, tiny_backbone, is_asked=lambda: True)
+    settled(learning)
+    learning.close()
 
 
 def test_what_was_encoded_ahead_is_not_encoded_again(

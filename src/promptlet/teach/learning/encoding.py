@@ -17,6 +17,8 @@ from promptlet.teach.projects.shelf import Shelf
 
 STEP: Final = 0.25
 """Seconds between two events, and in which it is looked whether somebody asks still."""
+PATIENCE: Final = 5.0
+"""Seconds after which a few images are encoded all the same."""
 ENCODING: Final = "encoding"
 _logger = logging.getLogger("promptlet.teach")
 OnEvent = Callable[[str, str, dict[str, Any]], object]
@@ -78,9 +80,7 @@ class Encoding:
         seen = self._shelf.get(project).seen()
         missing = self._vectors.missing(list(seen.images))
         while missing and not self._is_closed.is_set():
-            if self._is_busy():
-                self._is_closed.wait(STEP)
-                continue
+            self._give_way()
             began = monotonic()
             some = missing[:size]
             self._vectors.read(paths_of(seen, some))
@@ -93,6 +93,12 @@ class Encoding:
                 failed = set(some)
                 missing = [one for one in self._vectors.missing(list(seen.images)) if one not in failed]
             self._tell(seen, missing)
+
+    def _give_way(self) -> None:
+        """To who asks and to trainings, but not for ever: a camera asks all the time."""
+        until = monotonic() + PATIENCE
+        while self._is_busy() and monotonic() < until and not self._is_closed.is_set():
+            self._is_closed.wait(STEP)
 
     def _tell(self, seen: Seen, missing: list[str]) -> None:
         now = monotonic()
