@@ -27,7 +27,7 @@ test-slow: $(TESTS)  ## the tests that take minutes
 
 test-page: $(TESTS)  ## the page of `promptlet teach`, driven in Chromium, which is installed where it is missing
 	bash tests/page/needs.sh .venv
-	$(PY) -m pytest -m page -n auto --maxprocesses 2
+	$(PY) -m pytest tests/page -m page -n auto --maxprocesses 2
 
 check: $(TESTS)  ## format, lint, types, import directions
 	.venv/bin/ruff format --check
