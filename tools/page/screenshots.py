@@ -6,7 +6,7 @@ import argparse
 import io
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
 OUT = Path("docs/images/teach")
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
+WIDE: Any = {"width": 1280, "height": 800}
+NARROW: Any = {"width": 375, "height": 740}
 MOST_BYTES = 100_000
-LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
+LOOKS: Any = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
 
 
 class Camera:
@@ -31,7 +32,7 @@ class Camera:
         self.person, self.out = person, out
         out.mkdir(parents=True, exist_ok=True)
 
-    def take(self, name: str, *looks: tuple[str, dict[str, int]], at: Locator | None = None) -> None:
+    def take(self, name: str, *looks: tuple[Any, Any], at: Locator | None = None) -> None:
         """at: what stands at the top; else the page's own top."""
         page = self.person.page
         for scheme, size in looks or LOOKS:

@@ -50,7 +50,7 @@ class Teach:
             "--json",
         ]
         path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.process = subprocess.Popen(
+        self.process = process = subprocess.Popen(
             [sys.executable, "-m", "promptlet", *words, "--port", str(self.port), *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -64,9 +64,7 @@ class Teach:
             _reading(self.process.stderr, self.lines.append),
             _reading(self.process.stdout, self._take),
         ]
-        wait_until(
-            lambda: bool(self.told) or self.process.poll() is not None, START_SECONDS, "it does not start"
-        )
+        wait_until(lambda: bool(self.told) or process.poll() is not None, START_SECONDS, "it does not start")
         assert self.told, f"the server did not start:\n{self.log()}"
         STARTED.append(self)
         return self
