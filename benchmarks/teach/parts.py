@@ -92,9 +92,9 @@ def first_load(browser: Any, place: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def thousand(browser: Any, place: Path, count: int) -> dict[str, Any]:
-    """A folder of many small images, dropped."""
-    pictures = many(place.parent / "thousand" / "cat", count)
+def dropped(browser: Any, place: Path, pictures: Sequence[Path]) -> dict[str, Any]:
+    """Many images at once."""
+    count = len(pictures)
     with visited(browser, place, "mini") as (person, server):
         person.start("Many")
         person.make_class("cat")

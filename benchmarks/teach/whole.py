@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.page.chromium import CHROMIUM, chromium
-from tools.page.pictures import drawn_material, real_material
+from tools.page.pictures import drawn_material, many, photos, real_material
 
 from benchmarks.teach import parts
 
 ROUNDS = 3
-MANY, SCROLLED = 1000, 5000
+MANY, LARGE, SCROLLED = 1000, 100, 5000
 COLUMNS = (
     ("what", "what", "s"),
     ("backbone", "backbone", "s"),
@@ -54,9 +54,15 @@ def run(_device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dic
             rows.append({"what": "the way", "backbone": name, **parts.medians(rounds), "rounds": rounds})
         progress("first load")
         rows += parts.first_load(browser, place)
-        many, scrolled = (60, 400) if quick else (MANY, SCROLLED)
-        progress(f"{many} images dropped")
-        rows.append({"what": "dropped", "backbone": "mini", **parts.thousand(browser, place, many)})
+        small, large, scrolled = (60, 6, 400) if quick else (MANY, LARGE, SCROLLED)
+        for what, made in (
+            ("small", many(place.parent / "small", small)),
+            ("large", photos(place.parent / "large", large)),
+        ):
+            progress(f"{len(made)} {what} images dropped")
+            rows.append(
+                {"what": f"{what} ones dropped", "backbone": "mini", **parts.dropped(browser, place, made)}
+            )
         progress(f"{scrolled} images scrolled")
         rows.append({"what": "scrolled", "backbone": "mini", **parts.scrolled(browser, place, scrolled)})
         version = browser.version
@@ -79,6 +85,7 @@ def _settings(quick: bool) -> dict[str, Any]:
         "the way": "4 classes of 5 images dropped as a folder of folders, the one button, one image asked; "
         "there, result: from the drop; answer: from dropping that image; medians of rounds",
         "images": "drawn, 64 x 64, with mini; photos of Caltech101 with the test bed's model, no CLIP",
+        "small, large": "64 x 64, which are sent as they are; 4000 x 3000, which the browser makes smaller",
         "first load": "from opening the address to a dialog that a click opened; ready: DOMContentLoaded",
         "scrolled": f"{parts.TURNS} turns of the wheel by {parts.WHEEL} pixels, {parts.PAUSE} ms apart; "
         "late: frames beyond 50 ms",

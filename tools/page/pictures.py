@@ -107,6 +107,20 @@ def many(folder: Path, count: int) -> list[Path]:
     return paths
 
 
+def photos(folder: Path, count: int) -> list[Path]:
+    """As large as a phone's, 12 megapixels; enlarged drawings."""
+    from promptlet.mini.datasets import EVERY_DATASET
+
+    animals = EVERY_DATASET["mini-creatures"]
+    names = animals.class_names
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"photo {number:04d}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        small = animals.picture(names[number % len(names)], "train", number // len(names)).convert("RGB")
+        small.resize((4000, 3000), Image.Resampling.NEAREST).save(path, quality=60)
+    return paths
+
+
 def troubled(folder: Path) -> Path:
     """A folder with a good picture, broken ones, a HEIC, an SVG with a script, and one of 100 megapixels."""
     folder.mkdir(parents=True, exist_ok=True)
