@@ -202,6 +202,20 @@ def test_a_failing_training_leaves_the_former_prompt(
     assert shelf.prompt_path("colours").read_bytes() == before and learning.result("colours") == first
 
 
+def test_a_disk_that_is_full_behind_the_prompt_says_what_is_kept(
+    learning: Learning, colours: Project, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "write_answers", fail)
+    job = ended(learning.train("colours", QUICK), "failed")
+    assert "the new prompt is saved" in str(job.error) and "No space left" in str(job.error)
+    assert shelf.prompt_path("colours").is_file() and learning.result("colours") is None
+    monkeypatch.undo()
+    assert trained(learning)["method"] == "tip_adapter"
+
+
 def test_images_that_move_meanwhile_are_learned_as_they_were(
     learning: Learning, colours: Project, told: Told
 ) -> None:

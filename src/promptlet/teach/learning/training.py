@@ -17,7 +17,7 @@ from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import round_method
 from promptlet.data import FeatureCache, Split
 from promptlet.data.items import build_split, clean_class_name
-from promptlet.errors import PromptletError, listed
+from promptlet.errors import PromptletError, listed, why
 from promptlet.own_images.checking.result import Findings
 from promptlet.own_images.checking.run import check
 from promptlet.own_images.estimating.curve import Curve, learning_curve
@@ -301,9 +301,17 @@ def _save(bench: Bench, seen: Seen, asked: Asked, learned: Learned, job: Job) ->
             raise Stopped
         size = learned.classifier.save(path)
         digest = digest_of(path.read_bytes())
-        _keep_answers(seen.root, digest, learned)
-        project.keep_result(_whole(seen, asked, learned, job, size, digest))
-    bench.saved(job.project)
+        try:
+            _keep_answers(seen.root, digest, learned)
+            project.keep_result(_whole(seen, asked, learned, job, size, digest))
+        except OSError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise NotNowError(
+                "the new prompt is saved and answers, but what was found out about it cannot be kept "
+                f"({why(cause)}); make room on the disk, then train again"
+            ) from error
+        finally:
+            bench.saved(job.project)
 
 
 def _keep_answers(folder: Path, digest: str, learned: Learned) -> None:
