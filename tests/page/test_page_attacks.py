@@ -10,7 +10,7 @@ from loopback import Asked, Reply, listening
 from page_axe import violations
 from tools.page.person import Person
 from tools.page.pictures import Material
-from tools.page.server import Teach
+from tools.page.server import Teach, wait_until
 
 pytestmark = pytest.mark.page
 ATTACK = """<!doctype html><html lang="en"><title>other</title><h1>other</h1>
@@ -56,6 +56,7 @@ def test_a_page_of_others_changes_and_reads_nothing(teach: Teach, opened: Any, d
     person.drop(drawn.taught[drawn.names[0]], on="cat")
     person.wait_for_count("cat", 5)
     image = teach.state("mine")["classes"][0]["images"][0]
+    wait_until(lambda: teach.state("mine")["encoded"] == 5, 30, "they are not read")
     before = teach.state("mine")
     page.watch.allow("")  # what the browser says of the attacks is of no interest here
 

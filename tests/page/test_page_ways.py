@@ -12,7 +12,7 @@ import pytest
 from page_files import images_of
 from PIL import Image
 from tools.page.person import LONG, Person
-from tools.page.pictures import Material, cat_material
+from tools.page.pictures import Material
 from tools.page.server import Teach, wait_until
 
 pytestmark = pytest.mark.page
@@ -108,23 +108,23 @@ def test_a_photo_is_made_smaller_and_upright(
 
 
 def test_what_looks_wrong_is_repaired_and_doubtful_ones_are_labelled(
-    teach: Teach, opened: Any, tmp_path: Path
+    teach: Teach, opened: Any, drawn: Material
 ) -> None:
-    """The cat in a wrong class is found and moved by one click; unlabelled ones get a class by a key each."""
-    cats = cat_material(tmp_path)
+    """A fish among the birds is found and moved by one click; unlabelled ones get a class by a key each."""
     page = opened(teach)
     person = Person(page)
-    person.start("Cats")
-    wrong, right = cats.names[1], cats.names[3]
-    person.teach(cats.taught)
+    person.start("Repaired")
+    wrong, _, right, _ = drawn.names
+    stray, *others = drawn.asked[right]
+    person.teach({**drawn.taught, wrong: [*drawn.taught[wrong], stray]})
     person.train("rlp")
     person.button("train.repair.move", **{"class": right}).first.click()
     person.told("train.repaired.moved", count=1, **{"class": right}).wait_for()
     state = {one["name"]: one["images"] for one in teach.state(person.project)["classes"]}
-    assert len(state[wrong]) == len(state[right]) == 12
+    assert (len(state[wrong]), len(state[right])) == (5, 6)
     person.go("teach")
     page.locator("[data-unlabelled] .class-open").click()
-    unlabelled = [file for files in cats.asked.values() for file in files[:2]]
+    unlabelled = [*others, *(file for name in drawn.names if name != right for file in drawn.asked[name][:2])]
     person.give(unlabelled)
     wait_until(lambda: len(teach.state(person.project)["unlabelled"]) == 8, 20, "they do not arrive")
     person.button("teach.suggest.open").click()
