@@ -22,6 +22,7 @@ OUT = Path("docs/images/teach")
 WIDE: Any = {"width": 1280, "height": 800}
 NARROW: Any = {"width": 375, "height": 740}
 MOST_BYTES = 100_000
+READ = "() => [...document.querySelectorAll('.status-bar')].every((one) => one.hidden)"
 LOOKS: Any = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
 
 
@@ -67,6 +68,7 @@ def walk(person: Person, camera: Camera, material: Material) -> None:
     person.start("Our cats")
     person.teach(material.taught)
     person.choose_class(first)
+    person.page.wait_for_function(READ)
     close_messages(person)
     camera.take("teach")
     person.choose_class(last)
