@@ -107,7 +107,8 @@ export class Project {
   /** @param {State} state */
   put(state) {
     this.state = state;
-    this.setEncoding({ done: state.encoded, total: state.total });
+    const isOlder = state.total === this.encoding.total && state.encoded < this.encoding.done; // than an event that overtook it
+    if (!isOlder) this.setEncoding({ done: state.encoded, total: state.total });
     this.setTraining(state.training);
     this.tell("state");
   }
