@@ -90,7 +90,7 @@ export function askText(title, { label, value = "", hint = "", yes, check = () =
       }
       go.disabled = false;
     };
-    window.setTimeout(() => input.select());
+    if (value) window.setTimeout(() => input.select()); // what is typed at once into an empty field stays
     return [el("form", { class: "stack", onsubmit: submit, novalidate: true },
       el("div", { class: "field" }, el("label", { for: id }, label), input,
         el("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint), error),
