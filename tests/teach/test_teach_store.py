@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,19 @@ def test_members_of_project_json_that_are_not_known_are_kept(shelf: Shelf, proje
     path.write_text(json.dumps({**json.loads(path.read_text()), "mine": [1, 2]}))
     again(shelf, project).set_title("x")
     assert json.loads(path.read_text())["mine"] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_in_another_encoding_are_passed_over(shelf: Shelf, project: Project) -> None:
+    odd, cafe = os.fsdecode(b"\xff.png"), project.root / os.fsdecode(b"caf\xe9")
+    cafe.mkdir()
+    for path in (cafe / "1.png", project.root / "cat" / odd):
+        path.write_bytes(photo(50))
+    assert classes(project) == {"cat": [A, B, C], "dog": [D, E], "": [F]}
+    project.change({"action": "delete-class", "name": "cat"})
+    assert (project.root / ".removed" / "rest of cat" / odd).is_file()
+    project.undo()
+    assert (project.root / "cat" / odd).is_file()
 
 
 # -- projects ------------------------------------------------------------------------------------------

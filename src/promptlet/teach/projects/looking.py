@@ -82,6 +82,8 @@ class Looking:
         files, folders = [], []
         with os.scandir(folder) as entries:
             for entry in entries:
+                if not _is_text(entry.name):
+                    continue
                 if name == LOOSE and _is_folder(entry):
                     if entry.name == UNLABELLED or not is_passed_over(entry.name):
                         folders.append(entry.name)
@@ -159,6 +161,15 @@ def _ids(content: str) -> Iterator[str]:
     while True:
         number += 1
         yield hashlib.sha256(f"{content} {number}".encode("ascii")).hexdigest()[:16]
+
+
+def _is_text(name: str) -> bool:
+    """Whether JSON can hold it: not of a name in another encoding, which is half characters here."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
