@@ -7,7 +7,7 @@ EXTRAS := open-clip,lora,huggingface,parquet,ray,heic,serve,client,onnx,openvino
 DEMO := .venv/.demo-installed
 TESTS := .venv/.tests-installed
 
-.PHONY: help venv setup demo test test-slow check bench docs lock clean
+.PHONY: help venv setup demo test test-slow test-page check bench docs lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test: $(TESTS)  ## the tests: offline, CPU, on up to four cores
 
 test-slow: $(TESTS)  ## the tests that take minutes
 	$(PY) -m pytest -m slow -n auto --maxprocesses 2
+
+test-page: $(TESTS)  ## the page of `promptlet teach`, driven in Chromium, which is installed where it is missing
+	bash tests/page/needs.sh .venv
+	$(PY) -m pytest tests/page -m page -n auto --maxprocesses 2
 
 check: $(TESTS)  ## format, lint, types, import directions
 	.venv/bin/ruff format --check

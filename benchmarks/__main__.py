@@ -34,6 +34,7 @@ from benchmarks.search import whole as search
 from benchmarks.serve import prompts as serve_prompts
 from benchmarks.serve import throughput as serve
 from benchmarks.serve.cluster import scenes as serve_ray
+from benchmarks.teach import whole as teach
 
 BENCHMARKS = {
     "text-step": text_step,
@@ -57,6 +58,7 @@ BENCHMARKS = {
     "serve": serve,
     "serve-prompts": serve_prompts,
     "serve-ray": serve_ray,
+    "teach": teach,
 }
 RESULTS = Path("benchmarks/results")
 EXAMPLE = "example: python -m benchmarks text-step --out benchmarks/results"

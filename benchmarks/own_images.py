@@ -121,7 +121,7 @@ def _of_shots(
     """The same of a folder that holds more than was drawn."""
     if rest is None:
         return _told(estimate(fitted, bed.backbone, drawn, choose_way(CV, fitted.method, 0.0))[0])
-    return _told(of_undrawn(fitted.method_, bed.backbone, rest, 0.0))
+    return _told(of_undrawn(fitted.method_, bed.backbone, rest, 0.0)[0])
 
 
 def _told(one: Estimate) -> tuple[float, float, float, float]:

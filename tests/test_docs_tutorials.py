@@ -63,7 +63,12 @@ def plain(text: str) -> list[str]:
 
 
 def test_there_are_tutorials() -> None:
-    assert [path.name for path in TUTORIALS] == ["first-prompt.md", "first-table.md", "own-photos.md"]
+    assert [path.name for path in TUTORIALS] == [
+        "first-prompt.md",
+        "first-table.md",
+        "own-photos.md",
+        "teach-in-the-browser.md",
+    ]
 
 
 @pytest.mark.slow

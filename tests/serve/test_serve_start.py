@@ -93,7 +93,7 @@ class World:
             facts = parts.backbone_facts(backbone)  # type: ignore[arg-type]
             return parts.Parts(backbone, bank, self.encoder, meters, tokens, facts)  # type: ignore[arg-type]
 
-        def make_app(settings: ServeSettings, made: Any, names: Any, reason: Any) -> Any:
+        def make_app(settings: ServeSettings, made: Any, names: Any, reason: Any, added: Any = None) -> Any:
             self.reason = reason
             app: Any = self.app
             for layer in reversed(layers(settings, HeldBytes(settings.max_held_bytes), names)):

@@ -21,6 +21,7 @@ from promptlet.cli.predict import command as predict
 from promptlet.cli.search import command as search
 from promptlet.cli.serve import command as serve
 from promptlet.cli.serve import token as serve_token
+from promptlet.cli.teach import command as teach
 
 app = typer.Typer(
     name="promptlet",
@@ -73,6 +74,7 @@ app.command("inspect", epilog=inspect.EXAMPLES)(inspect.command)
 app.command("push", epilog=push.EXAMPLES)(push.command)
 app.command("serve", epilog=serve.EXAMPLES)(serve.command)
 app.command("serve-token", epilog=serve_token.EXAMPLES)(serve_token.command)
+app.command("teach", epilog=teach.EXAMPLES)(teach.command)
 app.add_typer(bench.app, name="bench")
 app.command("analyze", epilog=analyze.EXAMPLES)(analyze.command)
 app.command("methods", epilog=methods.EXAMPLES)(methods.command)

@@ -27,11 +27,12 @@ from promptlet.own_images.estimating.estimate import (
     estimate,
     of_undrawn,
 )
-from promptlet.own_images.estimating.out_of_fold import Validation
+from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation
 from promptlet.own_images.estimating.undrawn import read_undrawn
 from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
 from promptlet.reasons import reason_of
+from promptlet.training import EpochReport
 
 NOT_ASKED = "images that --shots did not draw were not asked (--skip-bad leaves out what cannot be read)"
 ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
@@ -43,6 +44,15 @@ class Judged:
 
     estimate: Estimate
     findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """An estimate, the images that were asked about, and what was said of each; None where none was."""
+
+    estimate: Estimate
+    material: Material
+    answers: OutOfFold | None
 
 
 def judge(
@@ -63,18 +73,35 @@ def judge(
     def on_progress(done: int, total: int) -> None:
         tell("estimating", done, total, "")
 
+    found = ask_others(classifier, train, val, material, precision, asked, seconds, on_progress)
+    return Judged(found.estimate, findings(classifier, material, test, way.way != NONE, where))
+
+
+def ask_others(
+    classifier: PromptLearner,
+    train: Part,
+    val: Part,
+    material: Material,
+    precision: str | None,
+    asked: str,
+    seconds: float,
+    on_progress: Callable[[int, int], None],
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> Asked:
+    """The estimate of a fitted classifier by images that it was not taught: those that its shots did not
+    draw, or else those of folds. material: what it was taught. on_epoch: of each training; what it raises
+    ends them."""
+    way = way_of(classifier, asked, seconds)
     try:
         found = _by_undrawn(classifier, train, material, on_progress) if asked == AUTO else None
     except ImageError as error:
         found, way = None, _because(way, f"{NOT_ASKED}: {reason_of(error)}")
-    if found is None:
-        found = _by_folds(classifier, material, way, val, precision, on_progress)
-    return Judged(found, findings(classifier, material, test, way.way != NONE, where))
+    return found or _by_folds(classifier, material, way, val, precision, on_progress, on_epoch)
 
 
 def _by_undrawn(
     classifier: PromptLearner, train: Part, material: Material, on_progress: Callable[[int, int], None]
-) -> Estimate | None:
+) -> Asked | None:
     """By images that its shots did not draw; None where they are too few, or it may have been taught them.
     Raises ImageError for one that cannot be read."""
     shots, seed, _ = draw_of(classifier)
@@ -92,7 +119,8 @@ def _by_undrawn(
     )
     if rest is None:
         return None
-    return of_undrawn(classifier.method_, classifier.backbone_, rest, time.perf_counter() - began)
+    found, answers = of_undrawn(classifier.method_, classifier.backbone_, rest, time.perf_counter() - began)
+    return Asked(found, rest, answers)
 
 
 def _by_folds(
@@ -102,10 +130,11 @@ def _by_folds(
     val: Part,
     precision: str | None,
     on_progress: Callable[[int, int], None],
-) -> Estimate:
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> Asked:
     """By trainings on a part of the images that were drawn."""
     try:
-        found, _ = estimate(
+        found, answers = estimate(
             classifier,
             classifier.backbone_,
             material,
@@ -113,10 +142,12 @@ def _by_folds(
             val=validation_of(classifier, val, classifier.method, classifier.classes_),
             finish=lambda method: round_method(method, precision),
             on_progress=on_progress,
+            on_epoch=on_epoch,
         )
     except PromptletError as error:  # of a training without a fold: what was learned of all images stands
-        return Estimate(NONE, f"a training on a part of the images failed: {reason_of(error)}")
-    return found
+        reason = f"a training on a part of the images failed: {reason_of(error)}"
+        return Asked(Estimate(NONE, reason), material, None)
+    return Asked(found, material, answers)
 
 
 def way_of(classifier: PromptLearner, asked: str, seconds: float) -> Way:

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
+from starlette.routing import Route as Matched
 
 from promptlet import __version__
 from promptlet.errors import PromptletError, did_you_mean
@@ -20,10 +21,11 @@ from promptlet.serve.http import described, schemas
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
+from promptlet.serve.http.kinds import ADDRESS
 from promptlet.serve.http.predict import Predict
-from promptlet.serve.http.problems import ADDRESS, Problem, problem_of, request_id_of
+from promptlet.serve.http.problems import Problem, problem_of, request_id_of
 from promptlet.serve.http.prompts import Prompts
-from promptlet.serve.http.shared import Endpoint, Shared, answering
+from promptlet.serve.http.shared import Added, Route, Shared, add_route
 from promptlet.serve.http.telling import Telling
 from promptlet.serve.http.urls import Urls
 
@@ -56,6 +58,7 @@ def create_app(
     urls: Urls | None = None,
     lifespan: Sequence[AbstractAsyncContextManager[Any]] = (),
     middleware: Sequence[Middleware] = (),
+    added: Added | None = None,
 ) -> FastAPI:
     """The application of one server.
 
@@ -63,7 +66,7 @@ def create_app(
     ``fingerprint`` and more that predictions tell. ready: why the server is not ready, such as that it ends;
     empty where it is. answer: else the bank's own. urls: what loads images by their address. lifespan: what
     lives as long as the application, entered in this order. middleware: around the routes, the outermost
-    first, below what counts and logs.
+    first, below what counts and logs. added: what another room adds.
     """
     shared = Shared(
         bank=bank,
@@ -84,14 +87,19 @@ def create_app(
         docs_url=None,  # its page needs scripts of others
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_living(lifespan, urls),
-        middleware=[Middleware(Telling, meters=meters), *middleware],
+        lifespan=_living((*lifespan, *(added.lifespan if added else ())), urls),
+        middleware=[
+            Middleware(Telling, meters=meters),
+            *middleware,
+            *(added.middleware if added else ()),
+        ],
     )
-    _add_routes(app, shared, urls)
+    for route in (*_routes(shared, urls), *(added.routes(shared) if added else ())):
+        add_route(app, route, limits.request_seconds)
     app.add_exception_handler(HTTPException, _of_routing)
     app.add_exception_handler(Problem, _expected)
     app.add_exception_handler(PromptletError, _expected)
-    app.openapi = lambda: _openapi(app, shared)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, shared, added)  # type: ignore[method-assign]
     return app
 
 
@@ -121,53 +129,47 @@ def _living(
     return life
 
 
-def _add_routes(app: FastAPI, shared: Shared, urls: Urls) -> None:
+def _routes(shared: Shared, urls: Urls) -> list[Route]:
     limits, prompts, health = shared.limits, Prompts(shared), Health(shared)
-
-    def add(
-        path: str, method: str, endpoint: Endpoint, answers: Any, extra: Any = None, tag: str = "prompts"
-    ) -> None:
-        app.add_api_route(
-            path,
-            answering(endpoint, limits.request_seconds),
-            methods=[method],
-            response_model=None,
-            response_class=Response,
-            status_code=next(iter(answers)),
-            responses=answers,
-            openapi_extra=extra,
-            tags=[tag],
-        )
-
     say, known = described.responses, {304: described.NOT_CHANGED}
     predict, features = Predict(shared, urls).predict, GiveFeatures(shared, urls).features
-    answers = say(schemas.Predictions, described.PREDICT)
-    add("/v1/predict", "POST", predict, answers, described.predict(limits), "images")
-    answers = say(schemas.Features, described.FEATURES)
-    add("/v1/features", "POST", features, answers, described.features(limits), "images")
-    answers = say(schemas.PromptList, described.LIST)
-    add("/v1/prompts", "GET", prompts.list, answers, described.listing())
+    predicted, featured = (
+        say(schemas.Predictions, described.PREDICT),
+        say(schemas.Features, described.FEATURES),
+    )
     one = described.one_prompt("If-None-Match")
-    answers = say(schemas.PromptFacts, described.SHOW, also=known)
-    add("/v1/prompts/{name}", "GET", prompts.show, answers, one)
-    answers = say(schemas.Vectors, described.VECTORS, also=known)
-    answers[200]["content"] |= described.VECTORS_AS_FILE
-    add("/v1/prompts/{name}/vectors", "GET", prompts.vectors, answers, one)
-    answers = say(schemas.PromptEntry, described.PUT)
-    answers[201] = answers[200]
-    add("/v1/prompts/{name}", "PUT", prompts.put, answers, described.put())
-    answers = say(None, described.DELETE, 204)
-    add("/v1/prompts/{name}", "DELETE", prompts.delete, answers, described.one_prompt("If-Match"))
-    add("/healthz", "GET", health.alive, say(schemas.Alive, ()), tag="health")
-    add("/readyz", "GET", health.ready, say(schemas.Ready, described.WORKING), tag="health")
-    for path, endpoint in (("/healthz", health.alive), ("/readyz", health.ready)):  # some watch by the head
-        watched = answering(endpoint, limits.request_seconds)
-        app.add_api_route(path, watched, methods=["HEAD"], include_in_schema=False, response_model=None)
-    answers = say(None, ("unauthorised",))
-    answers[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    add("/metrics", "GET", health.metrics, answers, tag="health")
-    answers = say(schemas.ProblemKind, ("unknown-address",))
-    add(f"{ADDRESS}{{slug}}", "GET", health.problem, answers, described.a_problem(), "health")
+    vectors = say(schemas.Vectors, described.VECTORS, also=known)
+    vectors[200]["content"] |= described.VECTORS_AS_FILE
+    put = say(schemas.PromptEntry, described.PUT)
+    put[201] = put[200]
+    metrics = say(None, ("unauthorised",))
+    metrics[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    path, changed = "/v1/prompts/{name}", described.one_prompt("If-Match")
+    shown, kind = say(schemas.PromptFacts, described.SHOW, also=known), schemas.ProblemKind
+    return [
+        Route("/v1/predict", "POST", predict, predicted, described.predict(limits), "images"),
+        Route("/v1/features", "POST", features, featured, described.features(limits), "images"),
+        Route(
+            "/v1/prompts", "GET", prompts.list, say(schemas.PromptList, described.LIST), described.listing()
+        ),
+        Route(path, "GET", prompts.show, shown, one),
+        Route(f"{path}/vectors", "GET", prompts.vectors, vectors, one),
+        Route(path, "PUT", prompts.put, put, described.put()),
+        Route(path, "DELETE", prompts.delete, say(None, described.DELETE, 204), changed),
+        Route("/healthz", "GET", health.alive, say(schemas.Alive, ()), tag="health"),
+        Route("/readyz", "GET", health.ready, say(schemas.Ready, described.WORKING), tag="health"),
+        Route("/healthz", "HEAD", health.alive, {}, tag=""),  # some watch by the head
+        Route("/readyz", "HEAD", health.ready, {}, tag=""),
+        Route("/metrics", "GET", health.metrics, metrics, tag="health"),
+        Route(
+            f"{ADDRESS}{{slug}}",
+            "GET",
+            health.problem,
+            say(kind, ("unknown-address",)),
+            described.a_problem(),
+            "health",
+        ),
+    ]
 
 
 async def _expected(request: Request, error: Exception) -> Response:
@@ -182,12 +184,12 @@ async def _of_routing(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException) or error.status_code not in (404, 405):
         raise error
     path, app = str(request.scope["path"]), request.app
-    paths = [route.path for route in app.routes if isinstance(route, Route)]
+    paths = [route.path for route in app.routes if isinstance(route, Matched)]
     allowed = sorted(
         {
             method
             for route in app.routes
-            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+            if isinstance(route, Matched) and route.matches(request.scope)[0] is not Match.NONE
             for method in route.methods or ()
         }
     )
@@ -204,21 +206,27 @@ async def _of_routing(request: Request, error: Exception) -> Response:
     return problem.response(request_id_of(request.scope))
 
 
-def _openapi(app: FastAPI, shared: Shared) -> dict[str, Any]:
+def _openapi(app: FastAPI, shared: Shared, added: Added | None) -> dict[str, Any]:
     """Made once."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        made.setdefault("components", {})["schemas"] = schemas.components()
+        made.setdefault("components", {})["schemas"] = schemas.components(added.models if added else ())
         open_paths = (*OPEN, "/metrics") if shared.limits.metrics_open else OPEN
-        if shared.tokens is not None:
+        guards = added.guards if added else _nothing
+        if shared.tokens is not None or added is not None:
             made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, methods in made["paths"].items():
             for operation in methods.values():
-                if shared.tokens is None or path in open_paths:
+                if not guards(path) and (shared.tokens is None or path in open_paths):
                     operation["responses"].pop("401", None)
                 else:
                     operation["security"] = [{"token": []}]
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _nothing(path: str) -> bool:  # noqa: ARG001
+    """What guards nothing."""
+    return False

@@ -142,6 +142,11 @@ class LocalEncoder:
         """Of one call of `encode`."""
         return self._batcher.most_of_tenant
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an image. For any thread."""
+        return self._batcher.held > 0
+
     async def encode(
         self, images: Sequence[bytes], tenant: str = "", deadline: float | None = None
     ) -> list[np.ndarray | ImageError]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from promptlet.data import FeatureCache
     from promptlet.serve.bank import Bank, Source
     from promptlet.serve.encoder import Encoder, LocalEncoder
+    from promptlet.serve.http.shared import Added
     from promptlet.serve.meters import Meters
 
 LEAVE_SECONDS = 0.5
@@ -145,10 +146,14 @@ def make_encoder(settings: ServeSettings, backbone: Backbone, meters: Meters) ->
 
 
 def make_app(
-    settings: ServeSettings, parts: Parts, names: Collection[str] | None, reason: Callable[[], str]
+    settings: ServeSettings,
+    parts: Parts,
+    names: Collection[str] | None,
+    reason: Callable[[], str],
+    added: Added | None = None,
 ) -> ASGIApp:
     """The application with its limits. names: that it answers to, None for all. reason: why the server is not
-    ready, empty where it is."""
+    ready, empty where it is. added: what another room adds to it."""
     from promptlet.serve.app import create_app
     from promptlet.serve.bank import watching
     from promptlet.serve.http.bodies import Limits
@@ -191,8 +196,9 @@ def make_app(
         urls=urls,
         lifespan=[watching(parts.bank)],
         middleware=layers(settings, held, names),
+        added=added,
     )
-    return RequestId(app)
+    return RequestId(app) if added is None else added.around(RequestId(app))
 
 
 def backbone_facts(backbone: Backbone) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class ServeSettings(BaseSettings):
         None, description="The file with the hashes of tokens (promptlet serve-token)."
     )
     allow_urls: bool = Field(False, description="Load images from http(s) addresses of the public internet.")
+    projects: Path | None = Field(
+        None,
+        description="Folder of projects for the page of promptlet teach, at /; it holds the prompts, too.",
+    )
     metrics_open: bool = Field(False, description="Whether /metrics is told without a token, too.")
     cors_origins: Origins = Field(
         (),

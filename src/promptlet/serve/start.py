@@ -26,6 +26,7 @@ from promptlet.serve.access.tokens import Tokens
 from promptlet.serve.addresses import Address, address_of, bound, url_of
 from promptlet.serve.http.connections import HEAD_BYTES, Bounds, protocol_class
 from promptlet.serve.http.limits import LOOPBACK
+from promptlet.serve.http.shared import Added
 from promptlet.serve.logs import logging_to
 from promptlet.serve.memory import keep_freed_memory
 from promptlet.serve.parts import Parts
@@ -48,15 +49,28 @@ class Started:
     example: str
     probe_seconds: float
     engine: str
+    page: str = ""
 
     def facts(self) -> dict[str, Any]:
         """For machines."""
         broken = [{"name": name, "reason": reason} for name, reason in self.broken]
-        return {**asdict(self), "broken": broken, "metrics": f"{self.url}/metrics"}
+        told = {**asdict(self), "broken": broken, "metrics": f"{self.url}/metrics"}
+        return told if self.page else {key: value for key, value in told.items() if key != "page"}
 
 
-def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C. tell: called once it listens.
+@dataclass(frozen=True)
+class Adding:
+    """What another room adds to a server. make: given its parts, and the address that it listens at and is
+    asked at. names: that it answers to, None for all; left out: those of a server without it. is_guarded:
+    whether who has no token is told nothing, so that others may reach it."""
+
+    make: Callable[[Parts, Address, str], Added]
+    names: Callable[[Address], frozenset[str] | None] | None = None
+    is_guarded: bool = False
+
+
+def run(settings: ServeSettings, tell: Callable[[Started], None], adding: Adding | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C. tell: called once it listens. adding: what another room adds.
 
     Raises OptionError for settings that do not go together; other PromptletErrors where it cannot start.
     """
@@ -64,7 +78,8 @@ def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
         raise OptionError(f"--ray-address {settings.ray_address} goes with --engine ray alone")
     with logging_to(settings.log_format, settings.log_level):
         address = address_of(settings.host, settings.port)
-        check_access(settings, address)
+        if adding is None or not adding.is_guarded:
+            check_access(settings, address)
         tokens = None if settings.token_file is None else Tokens.read(settings.token_file)
         if tokens is not None and not len(tokens):
             _logger.warning(
@@ -74,7 +89,7 @@ def run(settings: ServeSettings, tell: Callable[[Started], None]) -> None:
             room_for(settings.connections)
             keep_freed_memory()
             parts = made.make_parts(settings, tokens)
-            asyncio.run(_serve(settings, parts, address, sock, tell))
+            asyncio.run(_serve(settings, parts, address, sock, tell, adding))
         _logger.info("stopped")
 
 
@@ -94,6 +109,7 @@ async def _serve(
     address: Address,
     sock: socket.socket,
     tell: Callable[[Started], None],
+    adding: Adding | None,
 ) -> None:
     server: Server | None = None
 
@@ -101,7 +117,9 @@ async def _serve(
         return "the server is being stopped" if server is not None and server.should_exit else ""
 
     try:
-        app = made.make_app(settings, parts, names_of(address, parts), reason)
+        added = None if adding is None else adding.make(parts, address, url_of(sock))
+        names = adding.names(address) if adding and adding.names else names_of(address, parts)
+        app = made.make_app(settings, parts, names, reason, added)
         seconds = await parts.encoder.probe()
         gc.collect()
         gc.freeze()  # the model and the bank stay: to look through them takes as long as many an answer
@@ -109,7 +127,7 @@ async def _serve(
             config_of(settings, app),
             address,
             settings.leave_seconds,
-            lambda: tell(told(settings, parts, sock, seconds)),
+            lambda: tell(told(settings, parts, sock, seconds, "" if added is None else added.page)),
         )
         await server.serve(sockets=[sock])
     finally:
@@ -143,7 +161,9 @@ def config_of(settings: ServeSettings, app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def told(settings: ServeSettings, parts: Parts, sock: socket.socket, seconds: float) -> Started:
+def told(
+    settings: ServeSettings, parts: Parts, sock: socket.socket, seconds: float, page: str = ""
+) -> Started:
     """What there is, and how to ask."""
     listed = parts.bank.listed()
     ready = sorted(one.name for one in listed if one.state == "ready")
@@ -159,6 +179,7 @@ def told(settings: ServeSettings, parts: Parts, sock: socket.socket, seconds: fl
         example=how_to_ask(url, ready[0] if ready else "", parts.tokens is not None),
         probe_seconds=seconds,
         engine=settings.engine,
+        page=page,
     )
 
 

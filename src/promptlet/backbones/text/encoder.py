@@ -23,7 +23,7 @@ from promptlet.backbones.text.class_token import (
     with_placeholders,
 )
 from promptlet.backbones.text.engine import TextEngine
-from promptlet.backbones.text.reference import PlainTower, encode_plain, encode_plain_at
+from promptlet.backbones.text.reference import IN_TURN, PlainTower, encode_plain, encode_plain_at
 from promptlet.backbones.text.tokenizer import Tokenizer
 from promptlet.backbones.text.tower import CausalTower
 from promptlet.errors import BackboneError, DataError, OptionError, check_option
@@ -99,7 +99,7 @@ class TextEncoder:
         ids = self.tokenizer.words(text)
         if not ids:
             raise OptionError(f"{text!r} has no tokens; give words such as 'a photo of a'")
-        with torch.no_grad():  # the layer, not its weights: it may be more than a table
+        with torch.no_grad(), IN_TURN:  # the layer, not its weights: it may be more than a table
             words: Tensor = self.plain.token_embedding(self._ids(ids))
         return words.float().clone()
 
@@ -205,7 +205,7 @@ class TextEncoder:
     def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
         """`encode_texts` by the plain path."""
         rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
-        with torch.no_grad():
+        with torch.no_grad(), IN_TURN:
             return self.plain.forward(self._ids(rows)).float()
 
     def _library(self) -> AbstractContextManager[object]:

@@ -3,11 +3,12 @@
 The context enters by hooks: one on the token embedding puts the input context in place of placeholder
 tokens, one on each deeper layer replaces the context's states (deep prompts as in MaPLe, section 3.2).
 It is the reference for `engine`, and the only path for towers where sharing is not exact.
-Hooks make it unsafe to call from two threads at once on one model.
+Hooks are of a model, not of a thread: `IN_TURN` is held by whoever asks the library's own tower.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from promptlet.backbones.hooks import states_hook
+
+IN_TURN = threading.RLock()
+"""Threads ask one after the other: a server that trains answers meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def encode_plain(tower: PlainTower, ids: Tensor, first: Tensor, deep: Sequence[T
     ``first`` (n_ctx, d) or (C, n_ctx, d) enters before the first layer, at position ``at``;
     ``deep`` holds one (n_ctx, d) for each further layer.
     """
-    with _contexts_in_place(tower, first, deep, at):
+    with IN_TURN, _contexts_in_place(tower, first, deep, at):
         return tower.forward(ids)
 
 
@@ -74,8 +78,9 @@ def encode_plain_at(tower: PlainTower, ids: Tensor, context: Tensor, positions: 
         vectors = context.to(output.dtype).expand(*positions.shape, output.shape[-1])
         return output.index_put((rows, positions), vectors)
 
-    handle = tower.token_embedding.register_forward_hook(embed)
-    try:
-        return tower.forward(ids)
-    finally:
-        handle.remove()
+    with IN_TURN:
+        handle = tower.token_embedding.register_forward_hook(embed)
+        try:
+            return tower.forward(ids)
+        finally:
+            handle.remove()

@@ -119,7 +119,11 @@ def command(
     from promptlet.cli.serve.words import tell, tell_json
 
     said = tell_json if json else tell
-    if settings.engine == "ray":
+    if settings.projects is not None:
+        from promptlet.teach.start import run_beside
+
+        run_beside(settings, said)
+    elif settings.engine == "ray":
         from promptlet.serve.ray.service import run_on_ray
 
         run_on_ray(settings, said)
@@ -129,12 +133,13 @@ def command(
         run(settings, said)
 
 
-def check_extra() -> None:
+def check_extra(command: str = "serve") -> None:
     """Raise MissingExtraError, with all that is missing, before anything is loaded."""
     missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
     if missing:
         raise MissingExtraError(
-            f"promptlet serve needs optional packages ({', '.join(missing)}): pip install 'promptlet[serve]'"
+            f"promptlet {command} needs optional packages ({', '.join(missing)}): pip install "
+            "'promptlet[serve]'"
         )
 
 

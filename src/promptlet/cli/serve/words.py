@@ -42,6 +42,8 @@ def lines(started: Started) -> list[str]:
     if started.engine == "ray":
         told.append("on a Ray cluster; the address is that of a front, and others listen at the same port")
     who = "for those with a token" if started.needs_token else "for this machine alone"
+    if started.page:
+        told.append(f"page: {started.page}")
     return [
         *told,
         f"at {started.url}, {who}",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import numpy as np
 
 from promptlet.data.images.opening import content_hash, image_in_turn
 from promptlet.data.images.pixels import as_rgb
+from promptlet.decoding.ahead import decoders, in_order
 from promptlet.errors import ImageError
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ GRID = 4
 FINE = 32
 """Of the second small picture, in which a small thing that has moved is seen."""
 THREADS = min(8, os.cpu_count() or 1)
-CHUNK = 256
+AHEAD = 2 * THREADS
+"""Pictures that are decoded or being decoded and not told yet: as many are waited for at a stop."""
 FLAT = 3.0
 """Grey levels (of 256) that the pixels of a picture of nearly one colour lie around their mean."""
 
@@ -62,12 +62,12 @@ def look_at(source: Any) -> Look:
 def looks_of(
     sources: Sequence[Any], on_progress: Callable[[int, int], None] | None = None
 ) -> list[Look | ImageError]:
-    """The look of each picture, or what is wrong with it; decoded in several threads."""
-    rest = iter(sources)
+    """The look of each picture, or what is wrong with it; decoded in several threads. on_progress: called
+    with (done, total); what it raises ends it."""
     found: list[Look | ImageError] = []
-    with ThreadPoolExecutor(THREADS) as pool:
-        while chunk := list(islice(rest, CHUNK)):
-            found += pool.map(_look_or_error, chunk)
+    with decoders(THREADS) as pool:
+        for _, future in in_order(pool, _look_or_error, sources, AHEAD):
+            found.append(future.result())
             if on_progress is not None:
                 on_progress(len(found), len(sources))
     return found

@@ -21,6 +21,7 @@ from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, o
 from promptlet.own_images.material import Material
 from promptlet.promptfile import dumps
 from promptlet.reasons import reason_of
+from promptlet.training import EpochReport
 
 ONE_ERROR = 0.6826894921
 """The level of an interval that reaches one standard error to each side."""
@@ -48,11 +49,14 @@ def compare(
     folds: int = FEWER_FOLDS,
     val: Callable[[str], Validation | None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_answers: Callable[[MethodSpec, OutOfFold], None] | None = None,
 ) -> Comparison:
     """Each method by cross-validation on the same folds; test images are never looked at.
 
     classifier: whose further parameters (schedule, seed, views ...) all share. val: validation images of a
     method by its name. on_progress: called with a method's name, and how many of its trainings are done.
+    on_epoch: of each training; what it raises ends the comparison. on_answers: given what each method said.
     Methods are rounded as they are stored. Raises OptionError without methods, DataError where nothing can be
     held back, and what the last method raised where all fail.
     """
@@ -64,12 +68,15 @@ def compare(
     for spec in {label(one): one for one in methods}.values():  # each once
         try:
             given = parameters_for(classifier, spec, backbone)
-            found.append(
-                _answered(given, spec, backbone, material, places, val(spec[0]) if val else None, on_progress)
-            )
+            own_val = val(spec[0]) if val else None
+            one = _answered(given, spec, backbone, material, places, own_val, on_progress, on_epoch)
         except PromptletError as error:
             failed[label(spec)] = reason_of(error)
             last = error
+            continue
+        found.append(one)
+        if on_answers is not None:
+            on_answers(spec, one.answers)
     if not found:
         raise last
     return _compared(found, failed, material)
@@ -112,6 +119,7 @@ def _answered(
     folds: np.ndarray,
     val: Validation | None,
     on_progress: Callable[[str, int, int], None] | None,
+    on_epoch: Callable[[EpochReport], None] | None,
 ) -> _Answered:
     kept: list[Method] = []
 
@@ -123,7 +131,9 @@ def _answered(
         if on_progress is not None:
             on_progress(label(spec), done, total)
 
-    answers = out_of_fold(given, backbone, material, folds, val=val, finish=keep, on_progress=tell)
+    answers = out_of_fold(
+        given, backbone, material, folds, val=val, finish=keep, on_progress=tell, on_epoch=on_epoch
+    )
     [method] = kept
     stored = dumps(prompt_file_of(method, material.class_names, {}), method.stored_precision())
     return _Answered(spec, answers, len(stored), method.trainable_count())

@@ -23,6 +23,7 @@ from promptlet.own_images.estimating.out_of_fold import OutOfFold, Validation, o
 from promptlet.own_images.estimating.undrawn import AS_MANY, ask_undrawn
 from promptlet.own_images.estimating.verdicts import guessing, too_few, worse_than_guessing, worse_than_names
 from promptlet.own_images.material import Material
+from promptlet.training import EpochReport
 
 CV, HOLDOUT, NONE, AUTO, UNDRAWN = "cv", "holdout", "none", "auto", "undrawn"
 WAYS = (CV, HOLDOUT, NONE)
@@ -106,6 +107,7 @@ def estimate(
     val: Validation | None = None,
     finish: Callable[[Method], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> tuple[Estimate, OutOfFold | None]:
     """The estimate, and the answers it is made of. Arguments as in `out_of_fold`; one hold-out is the first
     of its folds. What makes it impossible is its ``reason``, and no error."""
@@ -117,7 +119,15 @@ def estimate(
         return Estimate(NONE, str(error)), None
     only = int(folds[folds != ALWAYS_TAUGHT].min()) if way.way == HOLDOUT else None
     answers = out_of_fold(
-        given, backbone, material, folds, only=only, val=val, finish=finish, on_progress=on_progress
+        given,
+        backbone,
+        material,
+        folds,
+        only=only,
+        val=val,
+        finish=finish,
+        on_progress=on_progress,
+        on_epoch=on_epoch,
     )
     return of_answers(way, backbone, material, answers), answers
 
@@ -151,10 +161,14 @@ def _even(photos: Sequence[int], most: int) -> int:
     return min(counts, key=lambda count: sum(own % count != 0 for own in photos))
 
 
-def of_undrawn(method: Method, backbone: Backbone, rest: Material, seconds: float) -> Estimate:
-    """What images tell that ``method`` was not taught, after so many seconds of reading them."""
-    found = of_answers(Way(UNDRAWN), backbone, rest, ask_undrawn(method, backbone, rest))
-    return replace(found, seconds=found.seconds + seconds)
+def of_undrawn(
+    method: Method, backbone: Backbone, rest: Material, seconds: float
+) -> tuple[Estimate, OutOfFold]:
+    """What images tell that ``method`` was not taught, after so many seconds of reading them; and its
+    answers."""
+    answers = ask_undrawn(method, backbone, rest)
+    found = of_answers(Way(UNDRAWN), backbone, rest, answers)
+    return replace(found, seconds=found.seconds + seconds), answers
 
 
 def of_answers(way: Way, backbone: Backbone, material: Material, answers: OutOfFold) -> Estimate:

@@ -20,6 +20,7 @@ from promptlet.methods.method import FEATURES, NOTHING
 from promptlet.own_images.material import Material
 from promptlet.pixels import KEEP_BYTES
 from promptlet.session import own_arithmetic
+from promptlet.training import EpochReport
 
 Validation = tuple[Inputs, torch.Tensor]
 
@@ -71,18 +72,20 @@ def out_of_fold(
     val: Validation | None = None,
     finish: Callable[[Method], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> OutOfFold:
     """Train ``given`` anew for each fold, on all other images, and ask it about those of the fold.
 
     only: one fold alone, a hold-out. val: validation images, for methods that tune something on them. finish:
-    what is done to a trained method before it is asked, such as rounding it as it will be stored.
+    what is done to a trained method before it is asked, such as rounding it as it will be stored. on_epoch:
+    of each training; what it raises ends them all.
     Raises what training raises.
     """
     began = time.perf_counter()
     logits = np.full((len(material.targets), len(material.class_names)), np.nan, np.float32)
     parts = _parts(given.method, folds, only)
     for done, (taught, asked) in enumerate(parts):
-        method = _taught(given, backbone, material, taught, val)
+        method = taught_on(given, backbone, material, taught, val, on_epoch)
         if finish is not None:
             finish(method)
         logits[asked] = asked_about(method, backbone, material, asked)
@@ -100,12 +103,19 @@ def _parts(method: str, folds: np.ndarray, only: int | None) -> list[tuple[np.nd
     return [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in chosen]
 
 
-def _taught(
-    given: Parameters, backbone: Backbone, material: Material, rows: np.ndarray, val: Validation | None
+def taught_on(
+    given: Parameters,
+    backbone: Backbone,
+    material: Material,
+    rows: np.ndarray,
+    val: Validation | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Method:
+    """A method that was trained on some of the images."""
     inputs = _inputs(METHODS[given.method].info, backbone, material, rows, whole(given, "views"))
     targets = torch.from_numpy(material.targets[rows])
-    method, _ = learn(given, backbone, material.class_names, inputs, targets, schedule_of(given), val)
+    names, schedule = material.class_names, schedule_of(given)
+    method, _ = learn(given, backbone, names, inputs, targets, schedule, val, on_epoch=on_epoch)
     return method
 
 

@@ -10,7 +10,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptlet.serve.http.problems import ADDRESS, KINDS, Problem, busy
+from promptlet.serve.http.kinds import ADDRESS
+from promptlet.serve.http.problems import KINDS, Problem, busy
 from promptlet.serve.http.shared import Shared, Work, json
 from promptlet.serve.meters import CONTENT_TYPE
 

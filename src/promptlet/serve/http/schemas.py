@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -189,12 +190,12 @@ MODELS: tuple[type[BaseModel], ...] = (
 _REFERENCE = "#/components/schemas/"
 
 
-def components() -> dict[str, Any]:
-    """The schemas by name."""
+def components(more: Sequence[type[BaseModel]] = ()) -> dict[str, Any]:
+    """The schemas by name. more: those of routes that were added."""
     from pydantic.json_schema import models_json_schema
 
     _, found = models_json_schema(
-        [(model, "serialization") for model in MODELS], ref_template=f"{_REFERENCE}{{model}}"
+        [(model, "serialization") for model in (*MODELS, *more)], ref_template=f"{_REFERENCE}{{model}}"
     )
     return dict(found["$defs"])
 

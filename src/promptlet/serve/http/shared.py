@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import wraps
 from time import monotonic
@@ -20,6 +21,11 @@ from promptlet.serve.http.ending import Ending
 from promptlet.serve.http.problems import Problem, busy
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+    from starlette.middleware import Middleware
+    from starlette.types import ASGIApp
+
     from promptlet.classifier.answers.deciding import Rule
     from promptlet.serve.access.tokens import Caller, Tokens
     from promptlet.serve.bank.answerers import Answerer
@@ -37,6 +43,8 @@ Work = Callable[[float], Coroutine[Any, Any, Response]]
 """What is left to do once a request was read. Given until when, of `time.monotonic`, an answer is of use."""
 Endpoint = Callable[[Request], Awaitable[Response | Work]]
 CHANGES: Final = ("PUT", "DELETE")
+GUARDED: Final = "guarded"
+"""Of ``scope["state"]``: the caller that a layer around the application knows already."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,10 @@ class Shared:
 
     def caller(self, request: Request) -> Caller:
         """Who asks. Raises Unauthorised. Called before anything else of a request is looked at."""
-        sent = request.headers.get("authorization")
-        caller = self.local if self.tokens is None else self.tokens.caller(sent)
+        caller: Caller | None = request.scope.get("state", {}).get(GUARDED)
+        if caller is None:
+            sent = request.headers.get("authorization")
+            caller = self.local if self.tokens is None else self.tokens.caller(sent)
         request.scope.setdefault("state", {})["tenant"] = caller.name
         tell(request, caller=caller.name)
         return caller
@@ -169,3 +179,50 @@ async def _gone(request: Request) -> None:
     while (message := await request.receive())["type"] != "http.disconnect":
         if message.get("body"):
             await asyncio.Event().wait()
+
+
+@dataclass(frozen=True)
+class Route:
+    """answers: by status as /openapi.json describes them, that of a success first; extra: what it says of
+    what is sent; tag: the group that it stands in there; empty for a route that it does not tell."""
+
+    path: str
+    method: str
+    endpoint: Endpoint
+    answers: Mapping[int, Mapping[str, Any]]
+    extra: Mapping[str, Any] | None = None
+    tag: str = "prompts"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What another room adds to the application of a server.
+
+    routes: made of what all routes share. models: of their answers. lifespan: entered behind the server's
+    own. middleware: below the server's. around: the whole application, with the layers that count and log.
+    guards: whether a path needs a token of this room. page: its address for people.
+    """
+
+    routes: Callable[[Shared], Sequence[Route]]
+    models: Sequence[type[BaseModel]] = ()
+    lifespan: Sequence[AbstractAsyncContextManager[Any]] = ()
+    middleware: Sequence[Middleware] = ()
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    guards: Callable[[str], bool] = lambda _: False
+    page: str = ""
+
+
+def add_route(app: FastAPI, route: Route, seconds: float) -> None:
+    """seconds: after which its work is given up."""
+    app.add_api_route(
+        route.path,
+        answering(route.endpoint, seconds),
+        methods=[route.method],
+        response_model=None,
+        response_class=Response,
+        status_code=next(iter(route.answers), 200),
+        responses={code: dict(told) for code, told in route.answers.items()},
+        openapi_extra=None if route.extra is None else dict(route.extra),
+        tags=[route.tag],
+        include_in_schema=bool(route.tag),
+    )

@@ -1,0 +1,1 @@
+"""`promptlet teach`, and what it says once the page is there."""
