@@ -64,6 +64,24 @@ PAPERS: dict[str, str] = {
   author={Zhang, Renrui and Zhang, Wei and Fang, Rongyao and Gao, Peng and Li, Kunchang
     and Dai, Jifeng and Qiao, Yu and Li, Hongsheng},
   booktitle={ECCV}, year={2022}}""",
+    "wang2024hard": """@inproceedings{wang2024hard,
+  title={A Hard-to-Beat Baseline for Training-free {CLIP}-based Adaptation},
+  author={Wang, Zhengbo and Liang, Jian and Sheng, Lijun and He, Ran and Wang, Zilei and Tan, Tieniu},
+  booktitle={ICLR}, year={2024}}""",
+    "silvarodriguez2024closer": """@inproceedings{silvarodriguez2024closer,
+  title={A Closer Look at the Few-Shot Adaptation of Large Vision-Language Models},
+  author={Silva-Rodr{\'i}guez, Julio and Hajimiri, Sina and Ben Ayed, Ismail and Dolz, Jose},
+  booktitle={CVPR}, year={2024}}""",
+    "huang2024lppp": """@inproceedings{huang2024lppp,
+  title={{LP++}: A Surprisingly Strong Linear Probe for Few-Shot {CLIP}},
+  author={Huang, Yunshi and Shakeri, Fereshteh and Dolz, Jose and Boudiaf, Malik and Bahig, Houda
+    and Ben Ayed, Ismail},
+  booktitle={CVPR}, year={2024}}""",
+    "fahes2026prolip": """@inproceedings{fahes2026prolip,
+  title={{CLIP}'s Visual Embedding Projector is a Few-shot Cornucopia},
+  author={Fahes, Mohammad and Vu, Tuan-Hung and Bursuc, Andrei and P{\'e}rez, Patrick
+    and de Charette, Raoul},
+  booktitle={WACV}, year={2026}}""",
     "zanella2024low": """@inproceedings{zanella2024low,
   title={Low-Rank Few-Shot Adaptation of Vision-Language Models},
   author={Zanella, Maxime and Ben Ayed, Ismail},
@@ -96,6 +114,11 @@ PAPER_OF: dict[str, str] = {
     "tip_adapter": "zhang2022tip",
     "tip_adapter_f": "zhang2022tip",
     "linear_probe": "radford2021clip",
+    "gda": "wang2024hard",
+    "zs_lp": "silvarodriguez2024closer",
+    "clap": "silvarodriguez2024closer",
+    "lp_pp": "huang2024lppp",
+    "prolip": "fahes2026prolip",
     "clip_lora": "zanella2024low",
 }
 """The key of each method's paper."""
