@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_the_loss_never_rises(start: float, tiny_backbone: Any) -> None:
         logits = x @ (blocks.weight + blocks.shares[:, None] * t).T
         losses.append(float(torch.nn.functional.cross_entropy(logits, y)))
         blocks.step()
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after < before for before, after in pairwise(losses))
 
 
 def test_no_curvature_is_above_the_bounds(tiny_backbone: Any) -> None:

@@ -27,6 +27,10 @@ LEARN = [
     ("qcoop", {}),
     ("clip_adapter", {}),
     ("tip_adapter_f", {}),
+    ("zs_lp", {}),
+    ("clap", {}),
+    ("prolip", {}),
+    ("prolip", {"r": 2}),
 ]
 learning = pytest.mark.parametrize(("name", "options"), LEARN, ids=lambda value: str(value))
 

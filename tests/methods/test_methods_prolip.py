@@ -1,4 +1,4 @@
-"""RLA, ProLIP's linear adapter, against torch's own linear layer and against the pull of its penalty alone."""
+"""RLA, ProLIP's linear adapter, against torch's own linear layer held to the identity."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def test_the_loss_and_its_gradient_are_the_papers(r: int | None, tiny_backbone: 
 
 
 @pytest.mark.parametrize(("views", "per_class"), [(1, 1), (3, 4)])
-def test_the_weight_is_one_over_the_images_of_a_class(
-    views: int, per_class: int, tiny_backbone: Any
-) -> None:
+def test_the_weight_is_one_over_the_images_of_a_class(views: int, per_class: int, tiny_backbone: Any) -> None:
     features, labels = toy_problem(tiny_backbone, per_class=per_class, views=views)
     method = LinearAdapter(tiny_backbone, NAMES)
     method.begin_training(TrainingData(FeatureInputs(features), labels, 1))
@@ -121,7 +119,9 @@ def test_state_goes_through_a_prompt_file_and_to_other_names(r: int | None, tiny
     classes = ZeroShot(tiny_backbone, ("a boat", "a tree")).class_features()
     expected = tiny_backbone.logits(method.image_features(features[0]), classes)
     assert torch.equal(other.logits(features[0]), expected)
-    with pytest.raises(OptionError, match=r"the learned tensors have shapes .*give the r that it was trained"):
+    with pytest.raises(
+        OptionError, match=r"the learned tensors have shapes .*give the r that it was trained"
+    ):
         LinearAdapter(tiny_backbone, NAMES, r=2).load_state(file.tensors)
 
 

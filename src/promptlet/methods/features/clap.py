@@ -1,4 +1,4 @@
-"""ZS-LP and CLAP (Silva-Rodriguez et al., CVPR 2024, arXiv 2312.12730): a linear probe that starts zero-shot."""
+"""ZS-LP and CLAP (Silva-Rodriguez et al., CVPR 2024, arXiv 2312.12730): linear probes from zero-shot on."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LENGTH = 10.0
 NOTES = (
     "length: of each prototype at the start, on which hangs how far a step turns it, and how hard CLAP holds "
     "it. 10 is ours, from validation images, for text towers of any length; 0 takes the features as long as "
-    "the tower gives them, as the official code does. Names that were not trained are answered zero-shot. The "
-    "official code draws the images of an epoch from 20 augmented readings of each (views=20)"
+    "the tower gives them, as the official code does. Names that were not trained are answered zero-shot. "
+    "The official code draws the images of an epoch from 20 augmented readings of each (views=20)"
 )
 
 
@@ -84,7 +84,7 @@ class _ZeroShotProbe(Method):
         logits = self.backbone.logits(inputs, classes)
         return F.cross_entropy(logits, labels), logits
 
-    def begin_training(self, data: TrainingData) -> None:  # noqa: ARG002
+    def begin_training(self, data: TrainingData) -> None:
         if self.class_names != self.learned_names:
             self._begin()
 
@@ -165,7 +165,7 @@ class ClassAdaptiveProbe(_ZeroShotProbe):
         own = torch.cat(
             [
                 self.backbone.logits(x, classes).softmax(-1).gather(1, y[:, None])[:, 0]
-                for x, y in zip(features.split(size), labels.split(size), strict=True)
+                for x, y in zip(torch.split(features, size), torch.split(labels, size), strict=True)
             ]
         )
         counts = labels.bincount(minlength=len(classes))
@@ -181,7 +181,7 @@ class ClassAdaptiveProbe(_ZeroShotProbe):
 
 @own_arithmetic()
 def written(backbone: Backbone, template: str, class_names: Sequence[str], length: float) -> Tensor:
-    """Features (C, D) of ``template`` with each name put in, so long, or of length 0 as the tower has them."""
+    """Features (C, D) of ``template`` with each name put in, so long; for 0 as the tower has them."""
     if length:
         return hand_written(backbone, template, class_names) * length
     with torch.no_grad(), without_autocast(backbone.device):

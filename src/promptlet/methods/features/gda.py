@@ -1,4 +1,4 @@
-"""GDA (Wang et al., ICLR 2024, arXiv 2402.04087): Gaussian discriminant analysis beside zero-shot, untrained."""
+"""GDA (Wang et al., ICLR 2024, arXiv 2402.04087): Gaussian discriminant analysis, without training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ EQUAL = 1e-9
 
 @final
 class GaussianDiscriminant(Method):
-    """Logits of an image x: zero-shot ones plus ``alpha`` * (x w_c + b_c).
+    """Logits of an image x: zero-shot ones plus alpha * (x w_c + b_c).
 
     w_c = P m_c and b_c = -m_c P m_c / 2: what Bayes' rule makes of Gaussian classes with means m_c, one
     covariance whose inverse is P, and equal shares (equation 3); P as in `precision` (equation 4). ``weight``
-    (C + 1, D + 1) is w with b behind it, for ``fitted_names`` (C) and, in the last row, for a class in the
-    middle of all means, which stands for names that were not trained.
+    (C + 1, D + 1) is alpha * w with alpha * b behind it, for ``fitted_names`` (C) and, in the last row, for a
+    class in the middle of all means, which stands for names that were not trained.
     """
 
     info = MethodInfo(
@@ -47,7 +47,7 @@ class GaussianDiscriminant(Method):
         notes="alpha not given: (K / 16)^2 of K images a class, K / 16 of more than 16, for all data sets "
         "(ours, from validation images of three); the paper chooses it on validation images of each. Every "
         "view is a training image of its own. A name that was not trained gets the Gaussian of the middle "
-        "class: new names alone are answered zero-shot; the paper makes means for them of neighbouring images. "
+        "class: new names alone are answered zero-shot; the paper makes means for them of near images. "
         "With one reading of one image a class there is no spread within classes, and the spread between "
         "them stands in, which is ours",
     )
@@ -94,10 +94,9 @@ class GaussianDiscriminant(Method):
 
     @torch.no_grad()
     def _logits(self, classes: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
-        gaussian = inputs @ weight[:, :-1].T + weight[:, -1]
-        return self.backbone.logits(inputs, classes) + self.alpha * gaussian
+        return self.backbone.logits(inputs, classes) + (inputs @ weight[:, :-1].T + weight[:, -1])
 
-    def begin_training(self, data: TrainingData) -> None:  # noqa: ARG002
+    def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
 
     @torch.no_grad()
@@ -105,7 +104,7 @@ class GaussianDiscriminant(Method):
         views = every_view(data.inputs)
         weight = discriminant(views.flatten(0, 1), data.labels.repeat(len(views)), len(self.class_names))
         self.alpha = usual_alpha(data.labels) if self.given is None else self.given
-        self._take(weight.to(self.weight.dtype))
+        self._take((self.alpha * weight).to(self.weight.dtype))
 
     def _take(self, weight: Tensor) -> None:
         self.weight, self.fitted_names = weight.to(self.backbone.device), self.class_names
@@ -130,14 +129,16 @@ class GaussianDiscriminant(Method):
 
 def usual_alpha(labels: Tensor) -> float:
     """The blend where none is given, of the images a class (labels (N,)) of classes that have some."""
-    images = len(labels) / max(1, len(labels.unique()))
+    images = len(labels) / max(1, int((labels.bincount() > 0).sum()))
     return float(min(1.0, images / USUAL) * images / USUAL)
 
 
 def _check_alpha(alpha: float | None) -> float | None:
     if alpha is None or (isinstance(alpha, int | float) and not isinstance(alpha, bool)):
         return None if alpha is None else check_weight("alpha", alpha)
-    raise OptionError(f"alpha={alpha!r} is no number, 0 or more; leave it out for (K / {USUAL})^2 of K images")
+    raise OptionError(
+        f"alpha={alpha!r} is no number, 0 or more; leave it out for (K / {USUAL})^2 of K images"
+    )
 
 
 def discriminant(features: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -169,4 +170,6 @@ def precision(centred: Tensor) -> Tensor:
     if not has_spread(centred):
         return torch.zeros_like(scatter)
     ridge = scatter.trace() / max(1, count - 1)
-    return dim * torch.linalg.inv(scatter + ridge * torch.eye(dim, dtype=scatter.dtype, device=scatter.device))
+    whole = scatter + ridge * torch.eye(dim, dtype=scatter.dtype, device=scatter.device)
+    inverse: Tensor = torch.linalg.inv(whole)
+    return dim * inverse

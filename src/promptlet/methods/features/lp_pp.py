@@ -97,7 +97,7 @@ class BlendedProbe(Method):
     def scorer(self) -> Callable[[Tensor], Tensor]:
         return partial(linear, self._blended())
 
-    def begin_training(self, data: TrainingData) -> None:  # noqa: ARG002
+    def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""RLA, the linear adapter of ProLIP (Fahes et al., WACV 2026, arXiv 2410.05270): one map of image features."""
+"""RLA, ProLIP's linear adapter (Fahes et al., WACV 2026, arXiv 2410.05270): one map of image features."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class LinearAdapter(Method):
         unseen_classes=True,
         fast=frozen(weight_decay=0.0),
         bibtex=bibtex("prolip"),
-        notes="weight not given: 1 / K of K images a class, the published choice where there is no validation "
-        "set. ProLIP itself trains the tower's last projection, on what comes before it; RLA is its form for "
+        notes="weight not given: 1 / K of K images a class, the published choice without validation images. "
+        "ProLIP itself trains the tower's last projection, on what comes before it; RLA is its form for "
         "features that were computed once. Published learning rates are 1e-5 to 1e-2; the official code has "
         "no licence and was not read, so there is no official schedule. r, the map's rank, is ours",
     )
@@ -105,7 +105,7 @@ class LinearAdapter(Method):
     def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
         if self.given is None:
-            self.weight = max(1, len(data.labels.unique())) / max(1, len(data.labels))
+            self.weight = max(1, int((data.labels.bincount() > 0).sum())) / max(1, len(data.labels))
 
     def state(self) -> dict[str, np.ndarray]:
         return {name: p.detach().cpu().numpy().copy() for name, p in self.trainables().items()}
@@ -143,7 +143,9 @@ def _start(name: str, shape: tuple[int, int], seed: int) -> Tensor:
 def _check_weight(weight: float | None) -> float | None:
     if weight is None or (isinstance(weight, int | float) and not isinstance(weight, bool)):
         return None if weight is None else check_weight("weight", weight)
-    raise OptionError(f"weight={weight!r} is no number, 0 or more; leave it out for 1 / K of K images a class")
+    raise OptionError(
+        f"weight={weight!r} is no number, 0 or more; leave it out for 1 / K of K images a class"
+    )
 
 
 def _check_rank(r: int | None, dim: int) -> int | None:
