@@ -25,6 +25,10 @@ PAPERS: dict[str, str] = {
   title={Prompt-aligned Gradient for Prompt Tuning},
   author={Zhu, Beier and Niu, Yulei and Han, Yucheng and Wu, Yue and Zhang, Hanwang},
   booktitle={ICCV}, year={2023}}""",
+    "li2025dekg": """@inproceedings{li2025dekg,
+  title={Divergence-enhanced Knowledge-guided Context Optimization for Visual-Language Prompt Tuning},
+  author={Li, Yilun and Cheng, Miaomiao and Han, Xu and Song, Wei},
+  booktitle={ICLR}, year={2025}}""",
     "hao2023rlp": """@article{hao2023rlp,
   title={Re-parameterized Low-rank Prompt: Generalize a Vision-Language Model within 0.5K Parameters},
   author={Hao, Tianxiang and Lyu, Mengyao and Chen, Hui and Zhao, Sicheng and Han, Jungong
@@ -100,6 +104,7 @@ PAPER_OF: dict[str, str] = {
     "coop": "zhou2022coop",
     "cocoop": "zhou2022cocoop",
     "kgcoop": "yao2023kgcoop",
+    "dekg": "li2025dekg",
     "prograd": "zhu2023prograd",
     "rlp": "hao2023rlp",
     "dip_do": "hao2023rlp",

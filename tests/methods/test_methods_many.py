@@ -22,6 +22,7 @@ LEARN = [
     ("coop", {"per_class": True}),
     ("rlp", {}),
     ("kgcoop", {}),
+    ("dekg", {}),
     ("prograd", {"weight": 0.5, "temperature": 2.0}),
     ("dip_do", {}),
     ("qcoop", {}),

@@ -27,6 +27,7 @@ from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF
 from promptlet.methods.method import Method, MethodInfo, constructor_options
 from promptlet.methods.text.cocoop import CoCoOp
 from promptlet.methods.text.coop import CoOp
+from promptlet.methods.text.dekg import DeKg
 from promptlet.methods.text.dip import DirectOptimisation, PositionalPenalty
 from promptlet.methods.text.kgcoop import KgCoOp
 from promptlet.methods.text.prograd import ProGrad
@@ -42,6 +43,7 @@ METHODS: dict[str, type[Method]] = {
     "coop": CoOp,
     "cocoop": CoCoOp,
     "kgcoop": KgCoOp,
+    "dekg": DeKg,
     "prograd": ProGrad,
     "rlp": RLP,
     "dip_do": DirectOptimisation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import final
@@ -30,8 +31,8 @@ class GaussianDiscriminant(Method):
 
     w_c = P m_c and b_c = -m_c P m_c / 2: what Bayes' rule makes of Gaussian classes with means m_c, one
     covariance whose inverse is P, and equal shares (equation 3); P as in `precision` (equation 4). ``weight``
-    (C + 1, D + 1) is alpha * w with alpha * b behind it, for ``fitted_names`` (C) and, in the last row, for a
-    class in the middle of all means, which stands for names that were not trained.
+    (C, D + 1) is alpha * w with alpha * b behind it, for ``fitted_names`` (C). A name that was not trained
+    may look like any of these: it gets the mixture of them, log of the mean of exp.
     """
 
     info = MethodInfo(
@@ -39,15 +40,15 @@ class GaussianDiscriminant(Method):
         title="GDA",
         summary="zero-shot logits plus Gaussian discriminant analysis of the images, without training",
         paper="arXiv 2402.04087, equations 3 and 4",
-        trains="nothing; it stores (C + 1) x (D + 1) numbers",
+        trains="nothing; it stores C x (D + 1) numbers",
         unseen_classes=True,
         learns=AT_ONCE,
         by_class=True,
         bibtex=bibtex("gda"),
         notes="alpha not given: (K / 16)^2 of K images a class, K / 16 of more than 16, for all data sets "
         "(ours, from validation images of three); the paper chooses it on validation images of each. Every "
-        "view is a training image of its own. A name that was not trained gets the Gaussian of the middle "
-        "class: new names alone are answered zero-shot; the paper makes means for them of near images. "
+        "view is a training image of its own. A name that was not trained gets the mixture of the trained "
+        "classes: new names alone are answered zero-shot; the paper makes means for them of near images. "
         "With one reading of one image a class there is no spread within classes, and the spread between "
         "them stands in, which is ours",
     )
@@ -65,7 +66,7 @@ class GaussianDiscriminant(Method):
         self.alpha = self.given or 0.0
         self.fitted_names: tuple[str, ...] = ()
         super().__init__(backbone, class_names)
-        empty = torch.zeros(1, backbone.feature_dim + 1, dtype=torch.float32, device=backbone.device)
+        empty = torch.zeros(0, backbone.feature_dim + 1, dtype=torch.float32, device=backbone.device)
         self.register_buffer("weight", empty)
 
     def extra_repr(self) -> str:
@@ -81,20 +82,21 @@ class GaussianDiscriminant(Method):
             self._classes = hand_written(self.backbone, self.template, self.class_names)
         return self._classes
 
-    def _rows(self) -> Tensor:
-        """Weights of the classes of now (a copy)."""
+    def _columns(self) -> list[int]:
+        """Where the classes of now stand among the fitted ones; behind them those that were not trained."""
         row_of = {name: row for row, name in enumerate(self.fitted_names)}
-        return self.weight[[row_of.get(name, len(row_of)) for name in self.class_names]]
+        return [row_of.get(name, len(row_of)) for name in self.class_names]
 
     def logits(self, inputs: Tensor) -> Tensor:
-        return self._logits(self.class_features(), self._rows(), inputs)
+        return self.scorer()(inputs)
 
     def scorer(self) -> Callable[[Tensor], Tensor]:
-        return partial(self._logits, self.class_features(), self._rows())
+        return partial(self._logits, self.class_features(), self.weight.clone(), self._columns())
 
     @torch.no_grad()
-    def _logits(self, classes: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
-        return self.backbone.logits(inputs, classes) + (inputs @ weight[:, :-1].T + weight[:, -1])
+    def _logits(self, classes: Tensor, weight: Tensor, columns: list[int], inputs: Tensor) -> Tensor:
+        zero_shot = self.backbone.logits(inputs, classes)
+        return zero_shot if not len(weight) else zero_shot + gaussians(weight, inputs)[:, columns]
 
     def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
@@ -113,9 +115,9 @@ class GaussianDiscriminant(Method):
         return {"weight": self.weight.cpu().numpy().copy()} if self.fitted_names else {}
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Take the weights (C + 1, D + 1) of the C classes of now and of the middle class."""
+        """Take the weights (C, D + 1) of the classes of now."""
         given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        wanted = {"weight": (len(self.class_names) + 1, self.backbone.feature_dim + 1)}
+        wanted = {"weight": (len(self.class_names), self.backbone.feature_dim + 1)}
         if given != wanted or not self.class_names:
             raise OptionError(
                 f"the learned tensors have shapes {given}, but {len(self.class_names)} class names need "
@@ -125,6 +127,12 @@ class GaussianDiscriminant(Method):
 
     def stored_options(self) -> dict[str, str | int | float | bool]:
         return {"template": self.template, "alpha": self.alpha}
+
+
+def gaussians(weight: Tensor, inputs: Tensor) -> Tensor:
+    """x w_c + b_c (B, C + 1) of inputs (B, D); behind them the log of the mean of their exp."""
+    own = inputs @ weight[:, :-1].T + weight[:, -1]
+    return torch.cat([own, own.logsumexp(1, keepdim=True) - math.log(len(weight))], dim=1)
 
 
 def usual_alpha(labels: Tensor) -> float:
@@ -142,14 +150,14 @@ def _check_alpha(alpha: float | None) -> float | None:
 
 
 def discriminant(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """w_c with b_c behind it (C + 1, D + 1), float64, of features (N, D) and labels (N,); the last row is of
-    the mean of all means. A class without images has that mean, too."""
+    """w_c with b_c behind it (C, D + 1), float64, of features (N, D) and labels (N,). The mean of a class
+    without images is that of all means."""
     x = features.double()
     counts = labels.bincount(minlength=classes)
     seen = counts > 0
     means = x.new_zeros(classes, x.shape[1]).index_add_(0, labels, x) / counts.clamp(min=1)[:, None]
     middle = means[seen].mean(0)
-    means = torch.cat([torch.where(seen[:, None], means, middle), middle[None]])
+    means = torch.where(seen[:, None], means, middle)
     spreads = (x - means[labels], x - middle)
     inverse = precision(next((spread for spread in spreads if has_spread(spread)), spreads[0]))
     rows = means @ inverse
