@@ -436,7 +436,11 @@ def test_each_file_keeps_to_one_method(name: str) -> None:
     [
         ("coopp", {}, "method='coopp' is not known; allowed: zero_shot, .*coop, .*Did you mean 'coop'"),
         ("rlp", {"rnak": 2}, "method 'rlp' has no option 'rnak'; it has: rank, .*Did you mean 'rank'"),
-        ("coop", {"rank": 2}, "method 'coop' has no option 'rank'.* It is an option of kgcoop, prograd, rlp"),
+        (
+            "coop",
+            {"rank": 2},
+            "method 'coop' has no option 'rank'.* It is an option of kgcoop, dekg, prograd, rlp",
+        ),
         ("rlp", {"rank": 9}, r"rank=9 is outside 1\.\.4"),
         ("kgcoop", {"rank": 5}, r"rank=5 is outside 1\.\.4"),
         ("kgcoop", {"rank": 1.5}, r"rank=1.5 is not allowed; give a whole number"),

@@ -163,8 +163,8 @@ class Blocks:
     def _wrong(self) -> Tensor:
         """Probabilities less what they should be (N, C), over N: the gradient in the logits."""
         wrong = (self.by_weight + self.shares * self.cosines).softmax(-1)
-        wrong[torch.arange(len(wrong), device=wrong.device), self.labels] -= 1.0
-        return wrong / len(wrong)
+        own = self.labels[:, None]
+        return wrong.scatter_add(1, own, -torch.ones_like(own, dtype=wrong.dtype)) / len(wrong)
 
 
 def curvatures(images: Tensor, cosines: Tensor) -> tuple[float, Tensor]:

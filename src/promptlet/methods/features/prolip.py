@@ -136,7 +136,7 @@ def squared_norm(*factors: Tensor) -> Tensor:
 def _start(name: str, shape: tuple[int, int], seed: int) -> Tensor:
     """Zeros, but for the factor that is drawn: rows of length about 1."""
     if name != "down":
-        return torch.zeros(shape, dtype=torch.float32)
+        return torch.zeros(shape, dtype=torch.float32, device="cpu")
     return torch.from_numpy(rng.normal("prolip/down", seed, shape, shape[1] ** -0.5))
 
 

@@ -82,4 +82,5 @@ def dependence(classes: Tensor, anchor: Tensor) -> Tensor:
     """The Hilbert-Schmidt independence criterion, with linear kernels, of features (C, D) and (C, D'), each
     divided by its Frobenius norm: tr(H K H K') with H = I - 1/C, which is |W' H W|^2 without any (C, C)."""
     one, other = (each / torch.linalg.matrix_norm(each) for each in (classes, anchor))
-    return ((one - one.mean(0)).T @ other).square().sum()
+    together: Tensor = (one - one.mean(0)).T @ other
+    return together.square().sum()
