@@ -87,7 +87,9 @@ def test_a_context_for_each_layer_belongs_to_no_class(tiny_backbone: Backbone, t
     assert other.fit(pictures, ["cat", "cow"] * 2).started_.new == ("cow",)
 
 
-@pytest.mark.parametrize("method", ["zero_shot", "linear_probe", "tip_adapter", "tip_adapter_f"])
+@pytest.mark.parametrize(
+    "method", ["zero_shot", "linear_probe", "tip_adapter", "tip_adapter_f", "gda", "clap"]
+)
 def test_what_begins_at_its_images_cannot_go_on(method: str, tiny_backbone: Backbone, tmp_path: Path) -> None:
     x, y = toy_arrays(tiny_backbone)
     PromptClassifier(tiny_backbone, method, epochs=1).fit(x, y).save(tmp_path / "a.prompt")

@@ -27,6 +27,9 @@ NO_MATRIX = {
     "linear_probe": "its weights are not of length 1",
     "tip_adapter": "it compares an image with every training image",
     "tip_adapter_f": "it compares an image with every training image",
+    "gda": "it adds a logit of each class's Gaussian",
+    "lp_pp": "its weights are not of length 1",
+    "prolip": "it changes image features before it compares them; a folder with the image tower",
     "clip_adapter": "it changes image features before it compares them; a folder with the image tower",
 }
 OF_IMAGES = [name for name, method in METHODS.items() if method.info.reads == IMAGES]

@@ -66,6 +66,8 @@ CASES = [
     Case("cocoop", 2 * 32 + (16 + 1) * 3 + (3 + 1) * 32, {"n_ctx": 2, "hidden": 3}, cosines=False),
     Case("kgcoop", 4 * 32),
     Case("kgcoop", 4 + 32, {"rank": 1, "template": "the {} of a dog.", "weight": 0.5}, pure=False),
+    Case("dekg", 4 * 32, pure=False),
+    Case("dekg", 4 + 32, {"rank": 1, "independence": 0.5}, pure=False),
     Case("prograd", 4 * 32),
     Case("prograd", 2 * (4 + 32), {"rank": 2, "dropout": 0.1, "temperature": 2.0, "weight": 0.3}),
     Case("dip_do", 4 * 32, {"k": 2}, pure=False),
@@ -92,6 +94,14 @@ CASES = [
     Case("tip_adapter", 0, cosines=False, from_data=True, stored=len(NAMES) * 4 * 16),
     Case("tip_adapter_f", len(NAMES) * 4 * 16, cosines=False, from_data=True),
     Case("linear_probe", len(NAMES) * 17, cosines=False, from_data=True, refuses="knows only its 5 classes"),
+    Case("gda", 0, cosines=False, from_data=True, stored=len(NAMES) * 17),
+    Case("gda", 0, {"alpha": 2.0}, cosines=False, from_data=True, stored=len(NAMES) * 17),
+    Case("zs_lp", len(NAMES) * 16),
+    Case("zs_lp", len(NAMES) * 16, {"length": 0.0}, drop=0.01),
+    Case("clap", len(NAMES) * 16),
+    Case("lp_pp", len(NAMES) * 17, cosines=False, from_data=True, stored=(len(NAMES) + 1) * 17),
+    Case("prolip", 16 * 16),
+    Case("prolip", 2 * 2 * 16, {"r": 2, "weight": 0.0}, drop=0.01),
     Case("clip_lora", 3 * 3 * 2 * (32 + 32) + 2 * 3 * 2 * (32 + 32)),
     Case("clip_lora", 2 * 3 * 2 * (32 + 32), {"towers": "image", "dropout": 0.0}),
     Case("clip_lora", 3 * 3 * 1 * (32 + 32), {"r": 1, "towers": "text", "dropout": 0.0}),
@@ -402,7 +412,7 @@ def test_info_tells_the_constructors_options_and_defaults(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_info_is_complete(name: str) -> None:
     info = METHODS[name].info
-    assert info.paper.startswith("arXiv ")
+    assert info.paper.startswith(("arXiv ", "ICLR "))
     assert info.bibtex.startswith("@")
     assert info.bibtex.count("{") == info.bibtex.count("}")
     assert info.title
@@ -426,7 +436,11 @@ def test_each_file_keeps_to_one_method(name: str) -> None:
     [
         ("coopp", {}, "method='coopp' is not known; allowed: zero_shot, .*coop, .*Did you mean 'coop'"),
         ("rlp", {"rnak": 2}, "method 'rlp' has no option 'rnak'; it has: rank, .*Did you mean 'rank'"),
-        ("coop", {"rank": 2}, "method 'coop' has no option 'rank'.* It is an option of kgcoop, prograd, rlp"),
+        (
+            "coop",
+            {"rank": 2},
+            "method 'coop' has no option 'rank'.* It is an option of kgcoop, dekg, prograd, rlp",
+        ),
         ("rlp", {"rank": 9}, r"rank=9 is outside 1\.\.4"),
         ("kgcoop", {"rank": 5}, r"rank=5 is outside 1\.\.4"),
         ("kgcoop", {"rank": 1.5}, r"rank=1.5 is not allowed; give a whole number"),

@@ -63,6 +63,7 @@ def learned(name: str, backbone: Any, inputs: Tensor, labels: Tensor, **options:
 
 def test_there_are_methods_of_both_kinds() -> None:
     adapters = {"clip_adapter", "tip_adapter", "tip_adapter_f", "linear_probe"}
+    adapters |= {"gda", "zs_lp", "clap", "lp_pp", "prolip"}
     assert set(ON_FEATURES) == {"zero_shot", "zero_shot_ensemble", *adapters}
     assert {"coop", "rlp", "kgcoop", "prograd", "dip_do", "qcoop", "cocoop"} < set(IN_A_TOWER)
     assert {"vpt", "ivlp", "maple", "clip_lora"} < set(IN_A_TOWER)

@@ -22,11 +22,16 @@ LEARN = [
     ("coop", {"per_class": True}),
     ("rlp", {}),
     ("kgcoop", {}),
+    ("dekg", {}),
     ("prograd", {"weight": 0.5, "temperature": 2.0}),
     ("dip_do", {}),
     ("qcoop", {}),
     ("clip_adapter", {}),
     ("tip_adapter_f", {}),
+    ("zs_lp", {}),
+    ("clap", {}),
+    ("prolip", {}),
+    ("prolip", {"r": 2}),
 ]
 learning = pytest.mark.parametrize(("name", "options"), LEARN, ids=lambda value: str(value))
 

@@ -153,6 +153,7 @@ def test_every_prompt_at_the_text_side_has_the_choice(name: str, tiny_backbone: 
         ("cocoop", "it has no class features of its own: they depend on the image"),
         ("linear_probe", "it knows only the classes it was trained on"),
         ("tip_adapter", "its class features are zero-shot already"),
+        ("clap", "it answers names that were not taught zero-shot already"),
         ("maple", "it changes how the image tower reads images"),
     ],
 )

@@ -31,6 +31,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("prograd", {}),
     ("maple", {}),
     ("tip_adapter_f", {}),
+    ("clap", {}),
+    ("prolip", {"r": 2}),
 ]
 
 

@@ -196,6 +196,8 @@ def test_records_and_checkpoints_of_all_classes_are_as_they_were() -> None:
     ("name", "why"),
     [
         ("clip_adapter", "once"),
+        ("clap", "once"),
+        ("prolip", "once"),
         ("tip_adapter", "once"),
         ("tip_adapter_f", "once"),
         ("linear_probe", "once"),

@@ -106,6 +106,8 @@ def why_no_matrix(method: Method) -> str:
         "linear_probe": "its weights are not of length 1, and each class has a bias of its own",
         "tip_adapter": "it compares an image with every training image",
         "tip_adapter_f": "it compares an image with every training image",
+        "gda": "it adds a logit of each class's Gaussian, with a bias, to that of the text",
+        "lp_pp": "its weights are not of length 1",
     }
     if info.name not in own and isinstance(method, TextPrompt):  # but for `Decoupled`, it has a matrix
         return (

@@ -17,12 +17,17 @@ from promptlet.methods.both_towers.maple import MaPLe
 from promptlet.methods.both_towers.mmlop import MMLoP
 from promptlet.methods.both_towers.promptsrc import PromptSRC
 from promptlet.methods.both_towers.vpt import VPT
+from promptlet.methods.features.clap import ClassAdaptiveProbe, ZeroShotLinearProbe
 from promptlet.methods.features.clip_adapter import ClipAdapter
+from promptlet.methods.features.gda import GaussianDiscriminant
 from promptlet.methods.features.linear_probe import LinearProbe
+from promptlet.methods.features.lp_pp import BlendedProbe
+from promptlet.methods.features.prolip import LinearAdapter
 from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF
 from promptlet.methods.method import Method, MethodInfo, constructor_options
 from promptlet.methods.text.cocoop import CoCoOp
 from promptlet.methods.text.coop import CoOp
+from promptlet.methods.text.dekg import DeKg
 from promptlet.methods.text.dip import DirectOptimisation, PositionalPenalty
 from promptlet.methods.text.kgcoop import KgCoOp
 from promptlet.methods.text.prograd import ProGrad
@@ -38,6 +43,7 @@ METHODS: dict[str, type[Method]] = {
     "coop": CoOp,
     "cocoop": CoCoOp,
     "kgcoop": KgCoOp,
+    "dekg": DeKg,
     "prograd": ProGrad,
     "rlp": RLP,
     "dip_do": DirectOptimisation,
@@ -52,6 +58,11 @@ METHODS: dict[str, type[Method]] = {
     "tip_adapter": TipAdapter,
     "tip_adapter_f": TipAdapterF,
     "linear_probe": LinearProbe,
+    "gda": GaussianDiscriminant,
+    "zs_lp": ZeroShotLinearProbe,
+    "clap": ClassAdaptiveProbe,
+    "lp_pp": BlendedProbe,
+    "prolip": LinearAdapter,
     "clip_lora": ClipLora,
 }
 OURS = frozenset(METHODS)

@@ -35,7 +35,8 @@ from promptlet.methods.method import IMAGES, NOTHING, Method, MethodInfo
 
 LEARNED, BLEND, ZERO_SHOT = "learned", "blend", "zero-shot"
 RULES = (LEARNED, BLEND, ZERO_SHOT)
-ADAPTERS = ("clip_adapter", "tip_adapter", "tip_adapter_f")
+ADAPTERS = ("clip_adapter", "tip_adapter", "tip_adapter_f", "gda", "lp_pp", "prolip")
+PROBES = ("zs_lp", "clap")
 BLEND_WEIGHT = 0.7
 """The share of zero-shot features in a blend where it is not said: chosen on validation classes."""
 
@@ -86,6 +87,8 @@ def why_not(info: MethodInfo) -> str:
         return "it has no class features of its own: they depend on the image"
     if info.name in ADAPTERS:
         return "its class features are zero-shot already"
+    if info.name in PROBES:
+        return "it answers names that were not taught zero-shot already"
     return "its own options do not name it"
 
 
