@@ -57,6 +57,7 @@ KINDS: Mapping[str, Whole | Finite] = MappingProxyType(
         "momentum": Finite(0.0, or_least=True),
         "weight_decay": Finite(0.0, or_least=True),
         "least_agreement": Finite(0.0, or_least=True, most=100.0, words="a percentage: 98 for 98 %"),
+        "share_right": Finite(0.0, most=1.0, words="a share: 0.9 for 90 %"),
         "threshold": Finite(0.0, or_least=True, most=1.0, words="a probability: 0.6 for 60 %"),
     }
 )

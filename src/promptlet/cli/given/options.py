@@ -11,11 +11,12 @@ import typer
 from promptlet.numbers import check_number
 
 
-def allowed(name: str) -> Any:
-    """What the shell checks a number with while it reads the command, before anything else is read."""
+def allowed(name: str, kind: str = "") -> Any:
+    """What the shell checks a number with while it reads the command, before anything else is read. kind: of
+    `promptlet.numbers.KINDS`, where it is not ``name``."""
 
     def check(value: Any) -> Any:
-        return check_number(f"--{name.replace('_', '-')}", value, name)
+        return check_number(f"--{name.replace('_', '-')}", value, kind or name)
 
     return check
 

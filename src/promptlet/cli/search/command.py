@@ -59,6 +59,7 @@ def command(
     precision: Annotated[
         float | None,
         typer.Option(
+            callback=allowed("precision", "share_right"),
             help="Instead of --top, all that there are with this share of them right, such as 0.9: of one "
             "--prompt, with --taught.",
             show_default=False,
