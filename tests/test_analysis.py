@@ -29,7 +29,7 @@ from promptlet.protocols.planning import Settings, parse_methods
 from promptlet.protocols.run.datasets import FeatureSource, open_dataset
 
 ROOT = Path(__file__).parents[1]
-AT_INPUT = ("coop", "kgcoop", "prograd", "rlp", "dip_do", "dip_pp", "qcoop")
+AT_INPUT = ("coop", "kgcoop", "dekg", "prograd", "rlp", "dip_do", "dip_pp", "qcoop")
 DEEP = ("ivlp", "maple", "promptsrc", "mmlop")
 
 

@@ -15,6 +15,7 @@ from benchmarks.own_images import markdown as own_images_tables
 from benchmarks.rejection.page import page as rejection_page
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows
+from benchmarks.search.page import page as search_page
 
 from promptlet import PromptClassifier
 from promptlet.protocols import RunStore
@@ -44,6 +45,11 @@ def test_the_page_on_real_clip_features_is_that_of_the_packed_records() -> None:
 def test_the_page_on_none_of_these_is_that_of_its_rows() -> None:
     page = (ROOT / "docs" / "results" / "rejection.md").read_text(encoding="utf-8")
     assert page.endswith(rejection_page(json.loads((RESULTS / "rejection.json").read_text(encoding="utf-8"))))
+
+
+def test_the_page_on_search_is_that_of_its_rows() -> None:
+    page = (ROOT / "docs" / "results" / "search.md").read_text(encoding="utf-8")
+    assert page.endswith(search_page(json.loads((RESULTS / "search.json").read_text(encoding="utf-8"))))
 
 
 @pytest.mark.parametrize(

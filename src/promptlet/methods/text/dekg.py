@@ -40,7 +40,6 @@ class DeKg(AnchoredPrompt):
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=frozen(epochs=100, batch_size=128),
         bibtex=bibtex("dekg"),
         notes="weight 8 and independence 6 are official, the same for every data set. With sampled classes "

@@ -9,6 +9,7 @@ const METHODS = [
   ["coop", "CoOp"],
   ["cocoop", "CoCoOp"],
   ["kgcoop", "KgCoOp"],
+  ["dekg", "DeKg"],
   ["prograd", "ProGrad"],
   ["dip_do", "DIP (DO)"],
   ["dip_pp", "DIP (PP)"],
@@ -16,12 +17,17 @@ const METHODS = [
   ["clip_adapter", "CLIP-Adapter"],
   ["tip_adapter", "Tip-Adapter"],
   ["tip_adapter_f", "Tip-Adapter-F"],
+  ["gda", "GDA"],
+  ["zs_lp", "ZS-LP"],
+  ["clap", "CLAP"],
+  ["lp_pp", "LP++"],
+  ["prolip", "RLA (ProLIP)"],
   ["linear_probe", "Linear probe"],
   ["zero_shot", "Zero-shot"],
   ["zero_shot_ensemble", "Zero-shot, templates averaged"],
 ];
 const SCHEDULES = ["fast", "official", "coop", "adamw"];
-const RANKED = new Set(["rlp", "kgcoop", "prograd", "qcoop"]);
+const RANKED = new Set(["rlp", "kgcoop", "dekg", "prograd", "qcoop"]);
 
 /** @param {import("../app/state.js").Project} project */
 export function expertPart(project) {
