@@ -188,11 +188,17 @@ FOREIGN = (
 )
 
 
+def _kept(page: Page) -> dict[str, Any]:
+    """A project but for how far its images are read, which goes on by itself."""
+    state: dict[str, Any] = page.ask("GET", "/v1/projects/pets").json()
+    return {key: value for key, value in state.items() if key != "encoded"}
+
+
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_no_other_page_changes_anything_though_the_cookie_is_sent(
     page: Page, headers: dict[str, str]
 ) -> None:
-    before = page.ask("GET", "/v1/projects/pets").json()
+    before = _kept(page)
     forms: list[dict[str, Any]] = [
         {"json": {"action": "delete-class", "name": "cat"}},
         {"content": b'{"action": "delete-class", "name": "cat"}', "headers": {"Content-Type": "text/plain"}},
@@ -209,7 +215,7 @@ def test_no_other_page_changes_anything_though_the_cookie_is_sent(
         ("POST", "/v1/projects/pets/training"),
     ):
         problem(page.browse(method, path, headers), "foreign-page")
-    assert page.ask("GET", "/v1/projects/pets").json() == before
+    assert _kept(page) == before
 
 
 def test_the_page_itself_may(page: Page) -> None:
