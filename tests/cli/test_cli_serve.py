@@ -214,7 +214,7 @@ def make_parts(settings, tokens):
     bank = Some(listed=lambda: [Some(name="pets", state="ready", reason="")], close=lambda: None)
     return parts.Parts(backbone, bank, Encoder(), meters, tokens, parts.backbone_facts(backbone))
 
-def make_app(settings, made, names, reason):
+def make_app(settings, made, names, reason, added=None):
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
             await receive()

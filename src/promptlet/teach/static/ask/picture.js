@@ -36,8 +36,7 @@ export function picturePart(asking, main) {
     type: "file",
     accept: "image/*,.heic,.heif",
     multiple: true,
-    class: "hidden",
-    tabindex: "-1",
+    hidden: true,
     "aria-label": t("ask.choose"),
     onchange: () => {
       take(input.files);

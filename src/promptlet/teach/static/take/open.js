@@ -11,8 +11,7 @@ export function openPart(project) {
   const input = el("input", {
     type: "file",
     accept: ".prompt,.zip",
-    class: "hidden",
-    tabindex: "-1",
+    hidden: true,
     "aria-label": t("take.open.choose"),
     onchange: () => void chosen(),
   });
