@@ -27,10 +27,10 @@ from promptlet.errors import (
 )
 from promptlet.serve.http import connections
 from promptlet.serve.http.bodies import Limits
-from promptlet.serve.http.described import AT_THE_DOOR, OR
 from promptlet.serve.http.limits import HeldBytes, RequestId, layers
+from promptlet.serve.http.openapi.described import AT_THE_DOOR, OR
+from promptlet.serve.http.openapi.schemas import ProblemDocument
 from promptlet.serve.http.problems import KINDS
-from promptlet.serve.http.schemas import ProblemDocument
 from promptlet.serve.settings import ServeSettings
 
 OPERATIONS = [one for one in ROUTES if one[0] != "/openapi.json"]

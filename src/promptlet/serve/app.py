@@ -17,11 +17,11 @@ from starlette.routing import Route as Matched
 
 from promptlet import __version__
 from promptlet.errors import PromptletError, did_you_mean
-from promptlet.serve.http import described, schemas
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.features import GiveFeatures
 from promptlet.serve.http.health import Health
 from promptlet.serve.http.kinds import ADDRESS
+from promptlet.serve.http.openapi import described, schemas
 from promptlet.serve.http.predict import Predict
 from promptlet.serve.http.problems import Problem, problem_of, request_id_of
 from promptlet.serve.http.prompts import Prompts

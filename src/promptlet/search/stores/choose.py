@@ -18,7 +18,7 @@ WRITERS: dict[str, Callable[[Stored, Path, str], None]] = {
     "pgvector": pgvector.write_script,
     "npz": npz.write,
 }
-NEEDED: dict[str, Callable[[], object]] = {"faiss": faiss.library, "qdrant": qdrant.library}
+NEEDED: dict[str, Callable[[], object]] = {"faiss": faiss.installed, "qdrant": qdrant.installed}
 NAME = "photos"
 """Of the table or collection where none is given."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")

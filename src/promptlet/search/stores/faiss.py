@@ -20,7 +20,7 @@ from promptlet.search.stores.names import storable
 from promptlet.search.stores.whole import whole
 
 
-def library() -> Any:
+def installed() -> Any:
     """The faiss package. Raises MissingExtraError."""
     try:
         import faiss
@@ -38,7 +38,7 @@ def paths_file(path: Path) -> Path:
 
 def write(stored: Stored, path: Path, _name: str = "") -> None:
     """Both files. Raises OptionError, MissingExtraError."""
-    faiss = library()
+    faiss = installed()
     kind = faiss.ScalarQuantizer.QT_fp16
     index = faiss.IndexScalarQuantizer(stored.dim, kind, faiss.METRIC_INNER_PRODUCT)
     index.is_trained = True  # float16 has nothing to learn

@@ -30,7 +30,7 @@ def is_address(out: str) -> bool:
     return out.startswith(ADDRESSES)
 
 
-def library() -> Any:
+def installed() -> Any:
     """The psycopg package, and that pgvector is beside it. Raises MissingExtraError."""
     try:
         import pgvector.psycopg  # noqa: F401
@@ -61,7 +61,7 @@ def write_script(stored: Stored, path: Path, name: str) -> None:
 
 def check(address: str, name: str, force: bool) -> None:
     """Raise OptionError where the database cannot be used, or has a table of this name; MissingExtraError."""
-    psycopg = library()
+    psycopg = installed()
     with _told(psycopg), psycopg.connect(address) as connection:
         found = connection.execute("SELECT to_regclass(%s)", (f'"{name}"',)).fetchone()
         known = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone()
@@ -78,7 +78,7 @@ def check(address: str, name: str, force: bool) -> None:
 
 def write_database(stored: Stored, address: str, name: str, force: bool) -> str:
     """A table, in one transaction; where it is, in words. Raises OptionError."""
-    psycopg = library()
+    psycopg = installed()
     from pgvector.psycopg import register_vector
 
     with _told(psycopg), psycopg.connect(address) as connection:

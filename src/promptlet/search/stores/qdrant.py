@@ -17,7 +17,7 @@ POINTS = 4096
 """That are written at a time."""
 
 
-def library() -> Any:
+def installed() -> Any:
     """The qdrant_client package. Raises MissingExtraError."""
     try:
         import qdrant_client
@@ -30,7 +30,7 @@ def library() -> Any:
 
 def write(stored: Stored, path: Path, name: str) -> None:
     """A folder with the collection ``name``. Raises OptionError, MissingExtraError."""
-    package = library()
+    package = installed()
     models, facts = package.models, stored.facts
     about = {"backbone": facts.backbone, "fingerprint": facts.fingerprint, "folder": facts.folder}
     with whole(path, 4 * stored.features.nbytes) as draft:

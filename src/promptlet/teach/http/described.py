@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from promptlet.serve.http import described
+from promptlet.serve.http.openapi import described
 from promptlet.teach.http import schemas
 from promptlet.teach.http.images import GESTURE, LONGEST_GESTURE, MOST
 from promptlet.teach.http.schemas import IMAGE

@@ -11,9 +11,9 @@ from promptlet.methods.new_names import RULES
 from promptlet.numbers import KINDS as NUMBERS
 from promptlet.numbers import Whole
 from promptlet.promptfile import SHARES
-from promptlet.serve.http import schemas
 from promptlet.serve.http.bodies import Limits
 from promptlet.serve.http.fields import LONGEST
+from promptlet.serve.http.openapi import schemas
 from promptlet.serve.http.problems import KINDS, MEDIA_TYPE
 from promptlet.serve.http.prompts import NPY, PAGE
 
