@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from promptlet.cli.inspect.prompt import listed_names
+from promptlet.cli.inspect.prompt import listed_names, thresholds
 from promptlet.exported import Exported, Graph, Vectors, open_exported, read_vectors
-from promptlet.exported.described import described
+from promptlet.exported.facts import facts_of
 
 Told = tuple[Mapping[str, Any], Mapping[str, str]]
 
@@ -71,22 +71,13 @@ def _graph_facts(graph: Graph) -> dict[str, Any]:
 
 
 def _facts(vectors: Vectors) -> dict[str, Any]:
-    spec, rejection = vectors.preprocessing, vectors.rejection
+    """As the file tells them, but for what is long; names as of a prompt file."""
+    told = facts_of(vectors)
+    own = ("format", "version", "names", "rejection", "sha256")
     return {
-        "method": vectors.method,
-        "class_names": list(vectors.names),
-        "taught": list(vectors.taught),
-        "dim": vectors.dim,
-        "logit_scale": vectors.logit_scale,
-        "logit_bias": vectors.logit_bias,
-        "backbone": vectors.backbone,
-        "fingerprint": vectors.fingerprint,
-        "tower": vectors.tower,
-        "preprocessing": None if spec is None else described(spec),
-        "none_of_these": None
-        if rejection is None
-        else {f"{share:g}": threshold for share, threshold in rejection.thresholds.items()},
-        "promptlet": vectors.version,
+        "class_names": told["names"],
+        **{key: value for key, value in told.items() if key not in own},
+        "none_of_these": thresholds(vectors.rejection),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptlet.promptfile import PromptFile
+    from promptlet.promptfile import PromptFile, Rejection
 
 SHOWN_NAMES = 8
 
@@ -84,17 +84,17 @@ def _facts(path: Path, prompt: PromptFile) -> dict[str, Any]:
         "training": dict(prompt.training),
         "options": dict(prompt.options),
         "new_names": _new_names(prompt),
-        "none_of_these": _thresholds(prompt),
+        "none_of_these": thresholds(prompt.rejection),
         "format": prompt.format_version,
         "protected": prompt.is_protected,
     }
 
 
-def _thresholds(prompt: PromptFile) -> dict[str, float] | None:
-    """By the percentage of own images that is accepted; None where the file does not tell none of these."""
-    if prompt.rejection is None:
+def thresholds(rejection: Rejection | None) -> dict[str, float] | None:
+    """By the percentage of own images that is accepted; None where none of these cannot be told."""
+    if rejection is None:
         return None
-    return {f"{share:g}": threshold for share, threshold in prompt.rejection.thresholds.items()}
+    return {f"{share:g}": threshold for share, threshold in rejection.thresholds.items()}
 
 
 def _new_names(prompt: PromptFile) -> str | None:

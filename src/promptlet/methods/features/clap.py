@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import check_rows
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.many import HELD, over_images
 from promptlet.methods.method import Method, MethodInfo, frozen
@@ -93,13 +93,9 @@ class _ZeroShotProbe(Method):
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Take the prototypes (C, D) of the classes of now."""
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        wanted = {"prototypes": (len(self.class_names), self.backbone.feature_dim)}
-        if given != wanted or not self.class_names:
-            raise OptionError(
-                f"the learned tensors have shapes {given}, but {len(self.class_names)} class names need "
-                f"{wanted}; give the class names of the training, in its order"
-            )
+        check_rows(
+            tensors, {"prototypes": (len(self.class_names), self.backbone.feature_dim)}, self.class_names
+        )
         if self.class_names != self.learned_names:
             self._begin()
         with torch.no_grad():

@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import BesideZeroShot
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.many import over_images
-from promptlet.methods.method import Method, MethodInfo, frozen
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.papers import bibtex
 
 
 @final
-class ClipAdapter(Method):
+class ClipAdapter(BesideZeroShot):
     """Image features norm(a * adapter(x) + (1 - a) * x), a = ``ratio``; the class features stay hand-written.
 
     adapter(x) = ReLU(ReLU(x down^T) up^T) with ``down`` (H, D), ``up`` (D, H) and H = D // ``reduction``.
@@ -58,15 +59,6 @@ class ClipAdapter(Method):
 
     def extra_repr(self) -> str:
         return f"template={self.template!r}, reduction={self.reduction}, ratio={self.ratio}"
-
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._classes: Tensor | None = None
-
-    def class_features(self) -> Tensor:
-        if self._classes is None:
-            self._classes = hand_written(self.backbone, self.template, self.class_names)
-        return self._classes
 
     def image_features(self, inputs: Tensor) -> Tensor:
         return self._adapted(inputs, self.down, self.up)

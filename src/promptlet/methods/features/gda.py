@@ -13,9 +13,10 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import BesideZeroShot, check_rows
 from promptlet.methods.inputs import TrainingData, every_view
-from promptlet.methods.method import AT_ONCE, Method, MethodInfo
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.method import AT_ONCE, MethodInfo
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import check_weight
 from promptlet.papers import bibtex
 
@@ -26,7 +27,7 @@ EQUAL = 1e-9
 
 
 @final
-class GaussianDiscriminant(Method):
+class GaussianDiscriminant(BesideZeroShot):
     """Logits of an image x: zero-shot ones plus alpha * (x w_c + b_c).
 
     w_c = P m_c and b_c = -m_c P m_c / 2: what Bayes' rule makes of Gaussian classes with means m_c, one
@@ -72,16 +73,6 @@ class GaussianDiscriminant(Method):
     def extra_repr(self) -> str:
         return f"template={self.template!r}, alpha={self.alpha}"
 
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._classes: Tensor | None = None
-
-    def class_features(self) -> Tensor:
-        """Those of zero-shot."""
-        if self._classes is None:
-            self._classes = hand_written(self.backbone, self.template, self.class_names)
-        return self._classes
-
     def _columns(self) -> list[int]:
         """Where the classes of now stand among the fitted ones; behind them those that were not trained."""
         row_of = {name: row for row, name in enumerate(self.fitted_names)}
@@ -116,13 +107,9 @@ class GaussianDiscriminant(Method):
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Take the weights (C, D + 1) of the classes of now."""
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        wanted = {"weight": (len(self.class_names), self.backbone.feature_dim + 1)}
-        if given != wanted or not self.class_names:
-            raise OptionError(
-                f"the learned tensors have shapes {given}, but {len(self.class_names)} class names need "
-                f"{wanted}; give the class names of the training, in its order"
-            )
+        check_rows(
+            tensors, {"weight": (len(self.class_names), self.backbone.feature_dim + 1)}, self.class_names
+        )
         self._take(torch.from_numpy(np.array(tensors["weight"], dtype=np.float32)))
 
     def stored_options(self) -> dict[str, str | int | float | bool]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError, TrainingError, did_you_mean
+from promptlet.methods.features.by_class import check_rows
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, Method, MethodInfo
 from promptlet.papers import bibtex
@@ -124,13 +125,9 @@ class LinearProbe(Method):
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Take the weights (C, D + 1) of the classes of now."""
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        wanted = {"weight": (len(self.class_names), self.backbone.feature_dim + 1)}
-        if given != wanted or not self.class_names:
-            raise OptionError(
-                f"the learned tensors have shapes {given}, but {len(self.class_names)} class names need "
-                f"{wanted}; give the class names of the training, in its order"
-            )
+        check_rows(
+            tensors, {"weight": (len(self.class_names), self.backbone.feature_dim + 1)}, self.class_names
+        )
         self._take(torch.from_numpy(np.array(tensors["weight"], dtype=np.float32)))
 
 

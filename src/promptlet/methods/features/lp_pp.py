@@ -12,9 +12,10 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import BesideZeroShot, check_rows
 from promptlet.methods.inputs import TrainingData, every_view
-from promptlet.methods.method import AT_ONCE, Method, MethodInfo
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.method import AT_ONCE, MethodInfo
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import check_weight
 from promptlet.numbers import LARGEST
 from promptlet.papers import bibtex
@@ -24,7 +25,7 @@ START = 25.0
 
 
 @final
-class BlendedProbe(Method):
+class BlendedProbe(BesideZeroShot):
     """Logits x (w_c + a_c t_c) of an image x, with t_c the hand-written prompt's feature (section 3).
 
     Both blocks, w (C, D) and a (C), learn from all images at once by majorise-minimise: in turn each goes
@@ -75,16 +76,6 @@ class BlendedProbe(Method):
     def extra_repr(self) -> str:
         return f"template={self.template!r}, iterations={self.iterations}, start={self.start}"
 
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._classes: Tensor | None = None
-
-    def class_features(self) -> Tensor:
-        """Those of zero-shot."""
-        if self._classes is None:
-            self._classes = hand_written(self.backbone, self.template, self.class_names)
-        return self._classes
-
     def _blended(self) -> Tensor:
         """w_c + a_c t_c (C, D) of the classes of now."""
         row_of = {name: row for row, name in enumerate(self.fitted_names)}
@@ -122,13 +113,9 @@ class BlendedProbe(Method):
 
     def load_state(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Take the weights (C + 1, D + 1) of the C classes of now and of new names."""
-        given = {name: tuple(np.shape(array)) for name, array in tensors.items()}
-        wanted = {"weight": (len(self.class_names) + 1, self.backbone.feature_dim + 1)}
-        if given != wanted or not self.class_names:
-            raise OptionError(
-                f"the learned tensors have shapes {given}, but {len(self.class_names)} class names need "
-                f"{wanted}; give the class names of the training, in its order"
-            )
+        check_rows(
+            tensors, {"weight": (len(self.class_names) + 1, self.backbone.feature_dim + 1)}, self.class_names
+        )
         self._take(torch.from_numpy(np.array(tensors["weight"], dtype=np.float32)), self.class_names)
 
     def stored_options(self) -> dict[str, str | int | float | bool]:

@@ -13,17 +13,18 @@ from torch import Tensor, nn
 from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import BesideZeroShot
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.many import over_images
-from promptlet.methods.method import Method, MethodInfo, frozen
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.method import MethodInfo, frozen
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import check_weight
 from promptlet.numbers import check_number
 from promptlet.papers import bibtex
 
 
 @final
-class LinearAdapter(Method):
+class LinearAdapter(BesideZeroShot):
     """Image features norm(x + x M), the class features stay hand-written; the loss adds ``weight`` * |M|^2.
 
     x (I + M) is the map of the paper, which starts at I and is held to it by the squared Frobenius norm of
@@ -70,16 +71,6 @@ class LinearAdapter(Method):
 
     def extra_repr(self) -> str:
         return f"template={self.template!r}, weight={self.given}, r={self.r}"
-
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._classes: Tensor | None = None
-
-    def class_features(self) -> Tensor:
-        """Those of zero-shot."""
-        if self._classes is None:
-            self._classes = hand_written(self.backbone, self.template, self.class_names)
-        return self._classes
 
     def image_features(self, inputs: Tensor) -> Tensor:
         return self._mapped(inputs, *self.trainables().values())

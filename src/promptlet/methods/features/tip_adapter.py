@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
+from promptlet.methods.features.by_class import BesideZeroShot
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.many import HELD, in_parts, over_images
-from promptlet.methods.method import AT_ONCE, Method, MethodInfo, frozen
-from promptlet.methods.templates import TEMPLATE, check_template, hand_written
+from promptlet.methods.method import AT_ONCE, MethodInfo, frozen
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import check_weight
 from promptlet.papers import bibtex
 
@@ -34,7 +35,7 @@ NOTES = (
 )
 
 
-class _Cache(Method):
+class _Cache(BesideZeroShot):
     """Logits of an image x: zero-shot ones plus alpha * sum over a class's keys k of exp(-beta (1 - x k)).
 
     keys (C, K, D): K training images of each class, as unit vectors; where a class has fewer, zeros follow,
@@ -71,16 +72,6 @@ class _Cache(Method):
     @abstractmethod
     def _put(self, keys: Tensor) -> None:
         """Make ``keys`` the cache."""
-
-    def set_classes(self, class_names: Sequence[str]) -> None:
-        super().set_classes(class_names)
-        self._classes: Tensor | None = None
-
-    def class_features(self) -> Tensor:
-        """Those of zero-shot."""
-        if self._classes is None:
-            self._classes = hand_written(self.backbone, self.template, self.class_names)
-        return self._classes
 
     def class_keys(self) -> Tensor:
         """Keys (C, K, D) of the classes of now; those of a name that was not trained do not count."""
