@@ -13,7 +13,8 @@ from typing import Any
 from tools.page.measures import frames, loading, share, tab_mib
 from tools.page.person import Person
 from tools.page.pictures import Material, many
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 WINDOW = {"width": 1280, "height": 860}
 PATIENCE = 600_000

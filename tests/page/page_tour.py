@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tools.page.person import Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 
 def tour(person: Person, server: Teach, material: Material) -> Iterator[str]:

@@ -10,7 +10,8 @@ from loopback import Asked, Reply, listening
 from page_axe import violations
 from tools.page.person import Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 ATTACK = """<!doctype html><html lang="en"><title>other</title><h1>other</h1>

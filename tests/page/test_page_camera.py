@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tools.page.person import LONG, Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tools.page.person import LONG, Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator

@@ -9,7 +9,8 @@ import pytest
 from page_files import images_of, strays
 from tools.page.person import LONG, Person
 from tools.page.pictures import Material, many
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 COUNT = 200

@@ -13,7 +13,8 @@ from page_files import images_of, strays
 from tools.page.measures import tab_mib
 from tools.page.person import Person
 from tools.page.pictures import Material, large_picture, many, troubled
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 EVIL = "<img src=x onerror=attacked=1>"

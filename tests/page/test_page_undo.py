@@ -8,7 +8,8 @@ import pytest
 from page_files import images_of
 from tools.page.person import Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 

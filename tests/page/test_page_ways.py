@@ -13,7 +13,8 @@ from page_files import images_of
 from PIL import Image
 from tools.page.person import LONG, Person
 from tools.page.pictures import Material
-from tools.page.server import Teach, wait_until
+from tools.page.server import Teach
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.page
 PASTE = """([name, type, data]) => {

@@ -82,7 +82,7 @@ def check_opened(person: Person, server: Teach, saved: dict[str, Path], material
 
 
 def wait_for(server: Teach, is_so: Callable[[], bool]) -> None:
-    from tools.page.server import wait_until
+    from tools.watching import wait_until
 
     wait_until(is_so, 30, f"it does not come about\n{server.log()}")
 

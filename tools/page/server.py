@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tools.watching import reading, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS, END_SECONDS = 90.0, 30.0
@@ -61,8 +62,8 @@ class Teach:
         )
         assert self.process.stdout is not None and self.process.stderr is not None
         self.readers = [
-            _reading(self.process.stderr, self.lines.append),
-            _reading(self.process.stdout, self._take),
+            reading(self.process.stderr, self.lines.append),
+            reading(self.process.stdout, self._take),
         ]
         wait_until(lambda: bool(self.told) or process.poll() is not None, START_SECONDS, "it does not start")
         assert self.told, f"the server did not start:\n{self.log()}"
@@ -160,22 +161,3 @@ def free_port() -> int:
     with closing(socket.socket()) as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
-
-
-def _reading(stream: IO[str], take: Callable[[str], None]) -> threading.Thread:
-    def read() -> None:
-        for line in stream:
-            take(line)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
-
-
-def wait_until(is_so: Callable[[], bool], within: float, otherwise: str) -> float:
-    """Seconds until it was so."""
-    began = time.monotonic()
-    while not is_so():
-        assert time.monotonic() < began + within, f"after {within:g} s: {otherwise}"
-        time.sleep(0.05)
-    return time.monotonic() - began

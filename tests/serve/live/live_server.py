@@ -11,13 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from tools.watching import reading, wait_until
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS, END_SECONDS = 90.0, 60.0
@@ -177,7 +177,7 @@ def serving(
     live = Live(process, token=token)
     STARTED.append(live)
     assert process.stdout is not None and process.stderr is not None
-    readers = [_reading(process.stderr, live.lines.append), _reading(process.stdout, _taking(live))]
+    readers = [reading(process.stderr, live.lines.append), reading(process.stdout, _taking(live))]
     try:
         wait_until(lambda: bool(live.told) or process.poll() is not None, START_SECONDS, "it does not start")
         assert live.told, f"the server did not start:\n{live.log()}"
@@ -204,25 +204,6 @@ def _taking(live: Live) -> Callable[[str], None]:
             live.told.update(json.loads(line))
 
     return take
-
-
-def _reading(stream: IO[str], take: Callable[[str], None]) -> threading.Thread:
-    def read() -> None:
-        for line in stream:
-            take(line)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
-
-
-def wait_until(is_so: Callable[[], bool], within: float, otherwise: str) -> float:
-    """Seconds until it was so."""
-    began = time.monotonic()
-    while not is_so():
-        assert time.monotonic() < began + within, f"after {within:g} s: {otherwise}"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 def multipart(images: Sequence[bytes], **fields: str | Sequence[str]) -> tuple[bytes, str]:

@@ -18,7 +18,8 @@ from typing import Any
 import live_material as material
 import pytest
 from bank_prompts import fitted
-from live_server import Live, multipart, predicting, request, serving, wait_until
+from live_server import Live, multipart, predicting, request, serving
+from tools.watching import wait_until
 
 pytestmark = pytest.mark.slow
 PATIENCE = 4

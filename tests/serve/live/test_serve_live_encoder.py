@@ -13,7 +13,8 @@ from typing import Any
 import live_material as material
 import pytest
 from bank_prompts import fitted
-from live_server import Live, Reply, serving, wait_until
+from live_server import Live, Reply, serving
+from tools.watching import wait_until
 
 from promptlet.promptfile import dumps
 

@@ -20,7 +20,8 @@ import live_material as material
 import pytest
 from bank_prompts import NAMES, drawn, learner_of, place
 from live_clients import Connection, run, together
-from live_server import Live, predicting, serving, wait_until
+from live_server import Live, predicting, serving
+from tools.watching import wait_until
 
 from promptlet.promptfile import dumps
 from promptlet.serve.access.keeping import add_token

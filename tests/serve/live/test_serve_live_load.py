@@ -14,7 +14,8 @@ import live_material as material
 import pytest
 from bank_prompts import fitted
 from live_clients import Connection, LostError, Told, after, asking, run, together
-from live_server import Live, predicting, serving, wait_until
+from live_server import Live, predicting, serving
+from tools.watching import wait_until
 
 from promptlet.promptfile import dumps
 

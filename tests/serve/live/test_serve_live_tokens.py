@@ -16,7 +16,8 @@ import live_material as material
 import pytest
 from bank_prompts import drawn, fitted
 from live_clients import Told, after, asking, run, together
-from live_server import Live, Reply, multipart, predicting, serving, wait_until
+from live_server import Live, Reply, multipart, predicting, serving
+from tools.watching import wait_until
 
 from promptlet.promptfile import dumps
 from promptlet.serve.access.keeping import add_token

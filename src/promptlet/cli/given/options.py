@@ -40,6 +40,10 @@ Inspected = Annotated[
         show_default=False,
     ),
 ]
+Port = Annotated[
+    str | None,
+    typer.Option(metavar="PORT", help="Else 8080; 0 takes a free one and says which.", show_default=False),
+]
 License = Annotated[
     str | None,
     typer.Option(

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from promptlet.cli.given.options import BACKBONES
-from promptlet.cli.shell import Json, examples
+from promptlet.cli.given.options import BACKBONES, Port
+from promptlet.cli.shell import Device, Dtype, Json, examples
 from promptlet.errors import MissingExtraError, OptionError, shown
 
 EXAMPLES = examples(
@@ -45,11 +45,8 @@ def command(
         str | None,
         typer.Option(help=f"{BACKBONES}; else the one that the prompt files name.", show_default=False),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda, cuda:1, mps; else CUDA, mps, or the CPU.", show_default=False),
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="As in predict; else auto.", show_default=False)] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     host: Annotated[
         str | None,
         typer.Option(
@@ -57,12 +54,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    port: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PORT", help="Else 8080; 0 takes a free one and says which.", show_default=False
-        ),
-    ] = None,
+    port: Port = None,
     token_file: Annotated[
         Path | None,
         typer.Option(help="Hashes of tokens, as promptlet serve-token writes them.", show_default=False),

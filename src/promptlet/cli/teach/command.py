@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from promptlet.cli.given.options import BACKBONES, DEFAULT_BACKBONE
+from promptlet.cli.given.options import BACKBONES, DEFAULT_BACKBONE, Port
 from promptlet.cli.serve.command import check_extra
-from promptlet.cli.shell import Json, examples
+from promptlet.cli.shell import Device, Dtype, Json, examples
 
 EXAMPLES = examples("teach", "teach --projects photos --backbone mini", "teach --port 0 --no-browser --json")
 FOLDER = Path("promptlet-projects")
@@ -29,17 +29,9 @@ def command(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda, cuda:1, mps; else CUDA, mps, or the CPU.", show_default=False),
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="As in predict; else auto.", show_default=False)] = None,
-    port: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PORT", help="Else 8080; 0 takes a free one and says which.", show_default=False
-        ),
-    ] = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    port: Port = None,
     host: Annotated[
         str | None,
         typer.Option(help="Where to listen; else 127.0.0.1, for this machine alone.", show_default=False),
