@@ -25,9 +25,9 @@ test: $(TESTS)  ## the tests: offline, CPU, on up to four cores
 test-slow: $(TESTS)  ## the tests that take minutes
 	$(PY) -m pytest -m slow -n auto --maxprocesses 2
 
-test-page: $(TESTS)  ## the page of `promptlet teach`, driven in Chromium, which is installed where it is missing
-	bash tests/page/needs.sh .venv
-	$(PY) -m pytest tests/page -m page -n auto --maxprocesses 2
+test-page: $(TESTS)  ## pages (of `promptlet teach`, of examples/browser) in Chromium, installed where it is missing
+	bash tools/page/needs.sh .venv
+	$(PY) -m pytest tests/page tests/browser -m page -n auto --maxprocesses 2
 
 check: $(TESTS)  ## format, lint, types, import directions
 	.venv/bin/ruff format --check

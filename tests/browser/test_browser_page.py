@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
 from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from chromium_pipe import CHROMIUM, Page, browsing
 from PIL import Image
+from tools.page.chromium import CHROMIUM, chromium
 
 import promptlet as pl
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
-RUNTIME = EXAMPLE / "vendor" / "ort.wasm.min.mjs"
+RUNTIME = Path(sys.prefix) / "onnxruntime-web"
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+    pytest.mark.page,
     pytest.mark.skipif(
-        not RUNTIME.exists(),
-        reason="needs onnxruntime-web in examples/browser/vendor (docs/how-to/in-the-browser.md)",
+        CHROMIUM is None or not RUNTIME.is_dir(), reason="needs Chromium and onnxruntime-web: make test-page"
     ),
 ]
+ENDED = "[data-answered], [data-failed]"
 CATS = ("<b>cat</b>", "dog & co")
 
 
@@ -55,7 +58,8 @@ def site(classifier: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     from promptlet.export.folder import export_folder
 
     root = tmp_path_factory.mktemp("site") / "browser"
-    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("exported"))
+    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("exported", "vendor"))
+    shutil.copytree(RUNTIME, root / "vendor")
     export_folder(classifier, root / "exported")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -68,15 +72,16 @@ def site(classifier: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as there:
-        yield there
+def page() -> Iterator[Page]:
+    with chromium() as browser:
+        yield browser.new_page()
 
 
 def opened(page: Page, address: str) -> str:
     """The page once it has answered, or failed."""
-    page.go(address)
-    return page.until("data-answered", "data-failed")
+    page.goto(address)
+    page.wait_for_selector(ENDED, state="attached", timeout=60_000)
+    return page.content()
 
 
 def state(page: str) -> str:

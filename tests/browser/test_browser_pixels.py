@@ -20,8 +20,8 @@ from promptlet.preprocessing.spec import ImageSpec
 EXAMPLE = Path(__file__).parents[2] / "examples" / "browser"
 NODE = shutil.which("node")
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(NODE is None, reason="needs Node, which runs the example's modules without a browser"),
+    pytest.mark.page,
+    pytest.mark.skipif(NODE is None, reason="needs Node, which comes with npm: make test-page"),
     pytest.mark.skipif(
         int(PIL.__version__.split(".")[0]) < 13, reason="the example resizes as Pillow 13 does: in this order"
     ),
