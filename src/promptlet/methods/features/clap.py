@@ -32,7 +32,7 @@ NOTES = (
 
 
 class _ZeroShotProbe(Method):
-    """Logits are scaled cosines of image features and learned prototypes, one a class (section 4.1).
+    """Logits are scaled cosines of image features and learned prototypes, one a class (section 4).
 
     prototypes (C, D) start at the hand-written prompts' features, all brought to ``length``, and belong to
     ``learned_names`` (C), whatever the classes of now are.
@@ -113,7 +113,7 @@ class ZeroShotLinearProbe(_ZeroShotProbe):
         name="zs_lp",
         title="ZS-LP",
         summary="one vector a class, from the hand-written prompt's features on, learned with cross-entropy",
-        paper="arXiv 2312.12730, section 4.1",
+        paper="arXiv 2312.12730, section 4",
         trains="C x D numbers",
         unseen_classes=True,
         by_class=True,
@@ -128,7 +128,7 @@ class ZeroShotLinearProbe(_ZeroShotProbe):
 class ClassAdaptiveProbe(_ZeroShotProbe):
     """Cross-entropy plus the mean over classes c of a_c |w_c - t_c|^2, t_c the start of the prototype w_c.
 
-    a_c is the mean zero-shot probability of their own class over c's training images (section 4.2): a class
+    a_c is the mean zero-shot probability of their own class over c's training images (section 4): a class
     that zero-shot knows is held to it. It stays as it is in training.
     """
 
@@ -136,7 +136,7 @@ class ClassAdaptiveProbe(_ZeroShotProbe):
         name="clap",
         title="CLAP",
         summary="ZS-LP held to zero-shot, each class by how well zero-shot knows its training images",
-        paper="arXiv 2312.12730, section 4.2",
+        paper="arXiv 2312.12730, section 4",
         trains="C x D numbers",
         unseen_classes=True,
         by_class=True,

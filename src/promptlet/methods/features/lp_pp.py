@@ -26,7 +26,7 @@ START = 25.0
 
 @final
 class BlendedProbe(BesideZeroShot):
-    """Logits x (w_c + a_c t_c) of an image x, with t_c the hand-written prompt's feature (section 3).
+    """Logits x (w_c + a_c t_c) of an image x, with t_c the hand-written prompt's feature.
 
     Both blocks, w (C, D) and a (C), learn from all images at once by majorise-minimise: in turn each goes
     down the gradient of the cross-entropy by the step that the curvature allows, 1 / `curvatures`, so that
@@ -38,7 +38,7 @@ class BlendedProbe(BesideZeroShot):
         name="lp_pp",
         title="LP++",
         summary="a linear probe with a learned share of the hand-written prompt in each class's weights",
-        paper="arXiv 2404.02285, section 3",
+        paper="arXiv 2404.02285",
         trains="C x (D + 1) numbers",
         unseen_classes=True,
         learns=AT_ONCE,

@@ -36,7 +36,7 @@ class DeKg(AnchoredPrompt):
         name="dekg",
         title="DeKg",
         summary="KgCoOp whose class features shall also depend less on the hand-written ones",
-        paper="ICLR 2025 (openreview 6wOmHdwCC4), equation 5",
+        paper="ICLR 2025 (openreview 6wOmHdwCC4)",
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
