@@ -126,7 +126,7 @@ def run(
         if given.get("backbone") == MINI:
             raise
         raise BackboneError(
-            f"{error}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
+            f"{str(error).rstrip('.')}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
             "the package and knows drawn pictures alone"
         ) from error
     finally:
