@@ -126,8 +126,8 @@ def run(
         if given.get("backbone") == MINI:
             raise
         raise BackboneError(
-            f"{str(error).rstrip('.')}. To look around without it: promptlet teach --backbone {MINI}, a small one that is in "
-            "the package and knows drawn pictures alone"
+            f"{str(error).rstrip('.')}. To look around without it: promptlet teach --backbone {MINI}, a "
+            "small one that is in the package and knows drawn pictures alone"
         ) from error
     finally:
         shelf.close()
