@@ -31,18 +31,21 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_signal_interrupts_once_and_its_repetition_does_not_cut_the_end_short(
     number: signal.Signals,
 ) -> None:
-    before = signal.getsignal(number)
-    with stopping.stoppable():
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-            time.sleep(1)
-        os.kill(os.getpid(), number)  # while things are put away
-        assert stopping.exit_code() == 128 + number and number.name in stopping.word()
-        stopping._first[0] = (number, time.monotonic() - stopping.GRACE - 1)
-        with pytest.raises(KeyboardInterrupt):  # somebody means it
-            os.kill(os.getpid(), number)
-            time.sleep(1)
-    assert signal.getsignal(number) == before
+    before = signal.signal(number, signal.SIG_DFL)  # these tests may have been started by nohup
+    try:
+        with stopping.stoppable():
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+                time.sleep(1)
+            os.kill(os.getpid(), number)  # while things are put away
+            assert stopping.exit_code() == 128 + number and number.name in stopping.word()
+            stopping._first[0] = (number, time.monotonic() - stopping.GRACE - 1)
+            with pytest.raises(KeyboardInterrupt):  # somebody means it
+                os.kill(os.getpid(), number)
+                time.sleep(1)
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_is_ignored_stays_ignored_and_ctrl_c_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
