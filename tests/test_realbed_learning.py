@@ -45,6 +45,7 @@ def test_zero_shot_is_what_the_readme_says(backbone: Any, halves: tuple[Half, Ha
     assert (round(base, 1), round(new, 1)) == (65.4, 50.1)
 
 
+@pytest.mark.slow
 def test_rlp_raises_base_and_keeps_new(backbone: Any, halves: tuple[Half, Half]) -> None:
     clf = PromptClassifier(backbone, method="rlp", seed=1).fit(*halves[0][:2])
     base, new = accuracies(clf, halves)

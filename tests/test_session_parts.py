@@ -36,6 +36,7 @@ MAKERS = {
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
+@pytest.mark.slow
 def test_every_tensor_names_its_dtype_and_its_device() -> None:
     unnamed = []
     for path in Path(promptlet.__file__).parent.rglob("*.py"):

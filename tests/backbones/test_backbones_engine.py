@@ -279,6 +279,7 @@ def test_towers_of_one_layer(heads: int, layers: int) -> None:
         assert_same(text, make_context(text, placement), NAMES, kind(placement))
 
 
+@pytest.mark.slow
 def test_towers_of_the_real_size() -> None:
     """A text tower of ViT-B/16's size, random weights: 12 layers, d = 512, 8 heads, both activations."""
     size = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 8}
@@ -289,6 +290,7 @@ def test_towers_of_the_real_size() -> None:
     assert_same(text, context, names, "input")
 
 
+@pytest.mark.slow
 def test_open_clip_tower_of_the_real_size() -> None:
     open_clip = pytest.importorskip("open_clip")
     from promptlet.backbones.libraries.open_clip import wrap_open_clip
@@ -325,6 +327,7 @@ def test_backward_inside_autocast(tiny_backbone: Backbone) -> None:
     assert context.grad is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "open_clip:"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_low_precision(request: pytest.FixtureRequest, prefix: str, dtype: str) -> None:

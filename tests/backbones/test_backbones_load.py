@@ -193,6 +193,7 @@ def test_models_that_are_no_dual_encoder(copied: Path, tmp_path: Path) -> None:
     refused(copied, "is a siglip_text_model .*model")
 
 
+@pytest.mark.slow
 def test_tokenizers_of_another_model(copied: Path, siglip_folder: Path) -> None:
     edit(copied / "config.json", lambda c: c["text_config"].update(vocab_size=100))
     refused(copied, "weights|tokenizer")

@@ -22,6 +22,7 @@ def backbone(realbed: Path) -> Backbone:
     return load_backbone(realbed / "model", device="cpu")
 
 
+@pytest.mark.slow
 def test_loads_with_an_identity(backbone: Backbone, realbed: Path) -> None:
     assert len(backbone.fingerprint) == 38
     assert (backbone.text.dim, backbone.text.depth, backbone.feature_dim) == (256, 4, 512)

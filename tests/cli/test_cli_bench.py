@@ -237,6 +237,7 @@ def test_what_is_wrong_is_told_before_anything_runs(
     assert "is a file, no folder" in shell.refuses(*given, "--dry-run")
 
 
+@pytest.mark.slow
 def test_what_a_folder_lacks_is_found_before_any_run(shell: Any, pictures: Path, tmp_path: Path) -> None:
     """A folder of images per class without test images, beside one that has them."""
     lacking = tmp_path / "lacking"
@@ -499,6 +500,7 @@ def test_results_of_another_schema_are_not_replaced(shell: Any, bench: Any, tmp_
     assert "has schema 0, this version" in shell.run("bench", "report", tmp_path / "runs").stdout
 
 
+@pytest.mark.slow
 def test_a_study_is_run_and_shown(shell: Any, bench: Any, tmp_path: Path) -> None:
     result = shell.run(*bench("--study", "dropout", "--seeds", 1))
     assert "14 run, 0 there before" in result.stdout and "toy, base-to-new, 2 shots" in result.stdout

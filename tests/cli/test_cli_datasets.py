@@ -108,6 +108,7 @@ def test_list_tells_counts_and_sources(shell: Any, tmp_path: Path) -> None:
     assert rows["eurosat"]["split_source"].startswith("https://drive.google.com/")
 
 
+@pytest.mark.slow
 @pytest.mark.realbed
 def test_the_real_caltech101(shell: Any, realbed: Path) -> None:
     text = shell.run("datasets", "doctor", "caltech101", "--root", realbed / "data").stdout

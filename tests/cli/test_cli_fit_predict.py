@@ -33,6 +33,7 @@ def test_fit_tells_what_it_did(shell: Any, pictures: Path, clip_folder: Path, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shapes.prompt"]  # no checkpoint is left
 
 
+@pytest.mark.slow
 def test_fit_twice_gives_the_same_numbers(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_fit_a_table_and_a_method_that_learns_nothing(
     assert "zero_shot: nothing to learn" in shell.run(*command, "--method", "zero_shot").stdout
 
 
+@pytest.mark.slow
 def test_fit_refuses_early(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     def error(*words: object, exit_code: int = 2) -> str:
         # a backbone that is not there: whatever is told was told before it was loaded

@@ -76,6 +76,7 @@ def test_every_option_is_explained(words: tuple[str, ...]) -> None:
         assert parameter.help or parameter.name == "help", parameter.name
 
 
+@pytest.mark.slow
 def test_the_reference_page_is_fresh() -> None:
     assert (DOCS / "reference" / "cli.md").read_text(encoding="utf-8") == reference.page(), (
         "run: python -m promptlet.cli.reference > docs/reference/cli.md"

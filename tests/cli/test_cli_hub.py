@@ -113,6 +113,7 @@ def fit(pictures: Path, clip_folder: Path, out: Path) -> tuple[Any, ...]:
     return ("fit", pictures, "--out", out, "--backbone", clip_folder, "--epochs", 1, "--push", "jane/pets")
 
 
+@pytest.mark.slow
 def test_fit_pushes_what_it_learned_with_its_accuracy(
     shell: Any, hub: Hub, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_what_would_be_refused_is_told_before_anything_is_learned(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_push_that_fails_leaves_the_prompt_and_says_how_to_go_on(
     shell: Any, hub: Hub, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:

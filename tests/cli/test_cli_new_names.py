@@ -24,6 +24,7 @@ def fitted(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> Any
     return fit
 
 
+@pytest.mark.slow
 def test_fit_stores_the_rule_and_predict_keeps_it(
     shell: Any, fitted: Any, pictures: Path, clip_folder: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
     )
 
 
+@pytest.mark.slow
 def test_inspect_tells_the_rule(shell: Any, fitted: Any) -> None:
     own, old = fitted(), fitted("--new-names", "learned")
     assert "names that were not taught are answered zero-shot" in shell.run("inspect", own).output

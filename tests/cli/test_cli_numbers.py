@@ -35,6 +35,7 @@ def numeric() -> list[tuple[str, str, bool]]:
     ]
 
 
+@pytest.mark.slow
 def test_they_are_found() -> None:
     options = {option for _, option, _ in numeric()}
     assert {

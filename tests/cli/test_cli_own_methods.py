@@ -68,6 +68,7 @@ def test_it_is_benchmarked_beside_the_others(shell: Any, words: Any, tmp_path: P
     assert "| toy | near_coop |" in text
 
 
+@pytest.mark.slow
 def test_changed_code_is_run_again(shell: Any, words: Any, file: Path, tmp_path: Path) -> None:
     given = words("--methods", "near_coop", "--epochs", 20, "--lr", 0.1)
     first = shell.json(*given)

@@ -30,6 +30,7 @@ def fail(folder: Path) -> str:
     return run.key
 
 
+@pytest.mark.slow
 def test_reports_of_a_pack_are_those_of_the_folder(shell: Any, runs: Path, tmp_path: Path) -> None:
     packed = tmp_path / "runs.jsonl.gz"
     said = shell.run("bench", "pack", runs, "-o", packed).stdout

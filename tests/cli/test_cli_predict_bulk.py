@@ -148,6 +148,7 @@ def test_what_was_made_otherwise_is_not_gone_on_with(
     assert "class_name_2" in table(out)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_model")
 def test_wrong_usage_is_told_before_a_model_is_loaded(
     shell: Any, pictures: Path, predict: Predict, tmp_path: Path
@@ -221,6 +222,7 @@ def test_classes_of_a_file_and_a_list_on_standard_input(
     assert [error["path"] for error in document["errors"]] == ["not there.png"]
 
 
+@pytest.mark.slow
 def test_bad_images_can_be_skipped(shell: Any, pictures: Path, predict: Predict, tmp_path: Path) -> None:
     shutil.copy(pictures / "test" / "cat" / "test0.png", tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
@@ -258,6 +260,7 @@ def test_pictures_of_the_web(
     assert told[broken].startswith(f"{broken}: this is not an image") and "/tmp" not in told[broken]
 
 
+@pytest.mark.slow
 def test_a_relative_folder_of_a_backbone_is_no_id_of_the_hub(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ def test_answers_are_those_of_the_file(
     assert len(there) == 18 and close(there, here)
 
 
+@pytest.mark.slow
 def test_every_form_of_output(
     shell: Any, far: Words, near: Words, pictures: Path, tmp_path: Path, server: Loopback
 ) -> None:
@@ -165,6 +166,7 @@ def test_going_on_asks_only_what_is_left(
     assert "another --top" in shell.refuses(*far(pictures, "--out", out, "--resume", "--top", 2))
 
 
+@pytest.mark.slow
 def test_a_prompt_that_was_replaced_meanwhile_is_noticed(
     shell: Any, far: Words, pictures: Path, server: Loopback, answering: Answering, tmp_path: Path
 ) -> None:
@@ -276,6 +278,7 @@ def test_what_the_server_refuses_is_told(shell: Any, far: Words, pictures: Path,
     assert "did you mean http://127.0.0.1:8080?" in error
 
 
+@pytest.mark.slow
 def test_nothing_of_torch_is_loaded(server: Loopback, pictures: Path, tmp_path: Path) -> None:
     code = (
         "import sys, atexit\n"

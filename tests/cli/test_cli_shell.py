@@ -154,6 +154,7 @@ def test_a_terminal_has_bars_and_no_lines_of_theirs(clock: Clock, monkeypatch: p
     assert "training" not in text[text.rindex("encoding") :]
 
 
+@pytest.mark.slow
 def test_a_long_training_is_told_in_a_log_and_not_beside_json(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

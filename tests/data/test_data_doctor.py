@@ -277,6 +277,7 @@ def test_the_real_caltech101(realbed: Path, tmp_path: Path) -> None:
     assert "split_zhou_Caltech101.json, CoOp's split: https://" in texts(by_rule, "missing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dtd", "oxford_flowers"])
 def test_real_split_files_over_trees_of_their_names(name: str, coop_splits: Path, tmp_path: Path) -> None:
     spec = DATASETS[name]

@@ -69,6 +69,7 @@ def test_base_and_new_halves(spec: DatasetSpec, file: Path) -> None:
     assert base.rule == split.rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_coops_draws(spec: DatasetSpec, file: Path, seed: int) -> None:
     split, again = read_coop_split(file), read_coop_split(file)
@@ -128,6 +129,7 @@ def rebuild(spec: DatasetSpec, file: Path, root: Path) -> None:
             known_trees.touch(folder / "2750", names_of)
 
 
+@pytest.mark.slow
 def test_the_rule_gives_other_parts_of_the_same_sizes(spec: DatasetSpec, file: Path, tmp_path: Path) -> None:
     """Names, labels, pools and sizes are CoOp's to the image; only the draw within a class is not."""
     rebuild(spec, file, tmp_path)

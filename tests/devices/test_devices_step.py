@@ -129,6 +129,7 @@ def waits_of(case: str, backbone: Backbone) -> tuple[dict[str, int], dict[str, i
     return a_step, {kind: count for kind, count in with_epoch.items() if count}, ledger.kernels
 
 
+@pytest.mark.slow
 @every_case
 def test_no_step_waits_for_the_host(case: str, card_of: Backbone) -> None:
     """And an epoch is read twice: its losses, and its hits. All that runs there, Apple's devices have."""

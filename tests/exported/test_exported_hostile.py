@@ -134,6 +134,7 @@ def bomb(path: Path, shape: tuple[int, ...], told: int) -> None:
         archive.writestr("classes.npy", head.getvalue() + bytes(told))
 
 
+@pytest.mark.slow
 def test_memory_is_not_taken_for_what_a_file_tells(tmp_path: Path) -> None:
     bomb(tmp_path / "shape.npz", (1 << 40, 1 << 20), 320)
     bomb(tmp_path / "unpacks.npz", (5, 16), 1 << 28)

@@ -46,6 +46,7 @@ def test_large_files_go_their_own_way(hub: Hub, fitted: Any, way: str) -> None:
     assert np.array_equal(again.class_features(), fitted[0].class_features())
 
 
+@pytest.mark.slow
 def test_a_second_push_is_a_second_version_and_the_same_again_is_none(hub: Hub, fitted: Any) -> None:
     first = fitted[0].push_to_hub("jane/pets")
     second = fitted[0].push_to_hub("jane/pets", license="mit")

@@ -40,6 +40,7 @@ def logits(backbone: Any, name: str, schedule: Schedule, seed: int | None) -> Te
     return method.scorer()(features[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "schedule", "within"),
     [

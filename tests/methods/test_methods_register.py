@@ -97,6 +97,7 @@ def fitted(backbone: Backbone, features: np.ndarray, **options: Any) -> Any:
     return PromptClassifier(backbone, "shift", method_options=options).fit(features, ["cat", "dog"] * 4)
 
 
+@pytest.mark.slow
 def test_a_prompt_file_holds_all_that_was_learned_and_all_options(
     tiny_backbone: Backbone, tmp_path: Path
 ) -> None:

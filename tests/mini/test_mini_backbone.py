@@ -80,6 +80,7 @@ def check(rows: list[dict[str, Any]]) -> None:
         assert (row["classes"], row["images"]) == (expected["classes"], expected["images"])
 
 
+@pytest.mark.slow
 def test_as_accurate_as_recorded(mini: Backbone) -> None:
     from tools.mini_backbone.evaluate import zero_shot_row
 

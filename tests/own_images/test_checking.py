@@ -310,6 +310,7 @@ def made(
     return Material(tuple(sources), targets, np.array(names), names, tuple(hashes), features[None], shares)
 
 
+@pytest.mark.slow
 def test_a_fit_and_a_check_doubt_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the method, and however many readings of each image it was taught."""
     backbone = load_backbone("mini")

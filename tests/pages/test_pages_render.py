@@ -58,6 +58,7 @@ def test_what_is_given_is_text_wherever_it_stands(made: Made) -> None:
     assert all(not name.startswith("on") and name != "style" for one in root.iter() for name in one.attrib)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=st.text(st.characters(), min_size=1).filter(str.strip))
 def test_any_text_makes_a_well_formed_page(made: Made, text: str) -> None:

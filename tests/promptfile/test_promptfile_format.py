@@ -278,6 +278,7 @@ def prompts(draw: st.DrawFn) -> PromptFile:
     )
 
 
+@pytest.mark.slow
 @given(prompts(), st.sampled_from(EVERY_PRECISION))
 @settings(max_examples=200, deadline=None)
 def test_round_trip(prompt: PromptFile, precision: str) -> None:
@@ -312,6 +313,7 @@ def methods(draw: st.DrawFn) -> PromptFile:
     )
 
 
+@pytest.mark.slow
 @given(methods(), st.sampled_from(EVERY_PRECISION))
 @settings(max_examples=300, deadline=None)
 def test_round_trip_of_any_tensors(prompt: PromptFile, precision: str) -> None:
@@ -324,6 +326,7 @@ def test_round_trip_of_any_tensors(prompt: PromptFile, precision: str) -> None:
         np.testing.assert_array_equal(x, back.tensors[name], strict=True)
 
 
+@pytest.mark.slow
 @given(prompts() | methods(), st.sampled_from(["fp32", "fp16", *KMEANS]), st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_what_was_loaded_is_saved_as_the_same_bytes(

@@ -507,6 +507,7 @@ def test_much_damage_never_raises_anything_else(data: bytes) -> None:
     stays_safe(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "golden", [*GOLDEN.values(), *GOLDEN_4.values()], ids=[*GOLDEN, *(f"4-{name}" for name in GOLDEN_4)]
 )

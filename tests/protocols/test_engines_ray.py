@@ -257,6 +257,7 @@ def count_hashing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+@slow
 def test_a_file_is_hashed_once_to_look_it_up_and_once_on_its_node(
     tiny_backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ def captions(book: Any) -> dict[str, list[str]]:
         return {title: [one.caption for one in own] for title, own in gallery(summarise(book.store)).items()}
 
 
+@pytest.mark.slow
 def test_base_to_new_on_the_embedded_suite(book: Any) -> None:
     fill(book, ("zero_shot", "rlp", "coop"), ("mini-flowers", "mini-land"))
     [points, bars, numbers] = captions(book)["base-to-new, 16 shots"]
@@ -199,6 +200,7 @@ def test_base_to_new_on_the_embedded_suite(book: Any) -> None:
     )
 
 
+@pytest.mark.slow
 def test_all_names_ranks_by_the_accuracy_among_all(book: Any, drawn: list[Any]) -> None:
     for method, among_all in (("zero_shot", 50.0), ("rlp", 60.0), ("coop", 55.0)):
         for dataset in ("mini-flowers", "mini-land"):
@@ -215,6 +217,7 @@ def test_all_names_ranks_by_the_accuracy_among_all(book: Any, drawn: list[Any]) 
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_figures_of_h_say_what_their_whiskers_are(book: Any, drawn: list[Any]) -> None:
     for dataset, spread in (("a", 1.0), ("b", 3.0)):
         for seed, sign in ((1, -1), (2, 1)):
@@ -295,6 +298,7 @@ def test_one_number_of_shots_has_no_lines(book: Any) -> None:
     assert dots == "Accuracy on pets, 16 shots. Whiskers: deviation over seeds."
 
 
+@pytest.mark.slow
 def test_many_methods_have_panels_instead_of_bars(book: Any) -> None:
     names = ("zero_shot", *(f"method{i}" for i in range(6)))
     fill(book, names, ("a", "b"))

@@ -238,6 +238,7 @@ def test_other_protocols_compare_accuracies(protocol: str, tmp_path: Path) -> No
     assert Image.open(io.BytesIO(study_figure(result))).format == "PNG"
 
 
+@pytest.mark.slow
 def test_all_names_compares_the_accuracy_among_all(tmp_path: Path, drawn: list[Any]) -> None:
     store = RunStore(tmp_path)
     for setting, among_all in ((COOP, 50.0), (RLP[0], 52.5)):

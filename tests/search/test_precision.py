@@ -163,6 +163,7 @@ def shown(photos: Path, tmp_path: Path) -> tuple[Path, Path, str]:
     return folder, data, str(file)
 
 
+@pytest.mark.slow
 def test_those_are_kept_of_which_so_many_are_right(shown: tuple[Path, Path, str], backbone: Backbone) -> None:
     folder, data, file = shown
     own = Index.build(folder, backbone)

@@ -85,6 +85,7 @@ async def ask(
         found.append((one.digest, names, one))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_answer_is_that_of_the_version_it_names(
     seed: int, tiny_backbone: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture

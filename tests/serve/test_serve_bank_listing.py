@@ -291,6 +291,7 @@ def test_what_is_taken_away_is_gone(tiny_backbone: Any, tmp_path: Path) -> None:
     assert bank.listed() == []
 
 
+@pytest.mark.slow
 def test_little_is_kept_of_what_is_only_listed(tiny_backbone: Any, tmp_path: Path) -> None:
     names = tuple(f"{word} {number}" for word in ("red", "blue") for number in range(50))
     file = drawn(tiny_backbone, 1, names)

@@ -339,6 +339,7 @@ def test_a_cancelled_request_for_many_leaves_nothing_behind(
     assert gate.calls == 3
 
 
+@pytest.mark.slow
 def test_two_threads_encode_as_one_does(tiny_backbone: Any, tmp_path: Path) -> None:
     names = {
         seed: tuple(f"{word} {seed} {n}" for n in range(12) for word in ("red", "blue")) for seed in range(16)

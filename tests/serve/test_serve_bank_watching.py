@@ -101,6 +101,7 @@ def test_a_store_is_listed_again(tiny_backbone: Any) -> None:
     run(story())
 
 
+@pytest.mark.slow
 def test_what_was_being_written_is_settled_without_another_change(
     tiny_backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,7 @@ def made(tiny_backbone: Any, gate: Gate) -> Iterator[Any]:
         asyncio.run(world.encoder.close(0))
 
 
+@pytest.mark.slow
 def test_each_way_to_end_is_counted_once(made: Any, gate: Gate) -> None:
     world: World = made(1.0, queue_images=4, tenant_share=1.0)
     first, second = picture(1), picture(2)

@@ -228,6 +228,7 @@ def problems_in(value: Any) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_what_goes_wrong_is_what_is_declared(
     path: str, method: str, described: dict[str, Any], monkeypatch: pytest.MonkeyPatch

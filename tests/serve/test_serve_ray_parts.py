@@ -130,6 +130,7 @@ def serving(backbone: Backbone, folder: Path, work: Any, **given: Any) -> Any:
     return run(both())
 
 
+@pytest.mark.slow
 def test_a_front_answers_as_the_library_does(tiny_backbone: Backbone, tmp_path: Path) -> None:
     folder, image = tmp_path / "prompts", picture(3)
     folder.mkdir()
@@ -168,6 +169,7 @@ def test_a_front_that_ends_closes_its_bank(
     assert closed == [1]
 
 
+@pytest.mark.slow
 def test_two_fronts_of_a_node_share_a_port_and_one_that_ends_finishes(
     tiny_backbone: Backbone, tmp_path: Path
 ) -> None:

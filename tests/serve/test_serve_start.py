@@ -175,6 +175,7 @@ def get(url: str, **headers: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+@pytest.mark.slow
 def test_it_begins_says_how_to_ask_and_ends(world: World) -> None:
     before = signal.getsignal(signal.SIGTERM)
     answers: list[tuple[int, str]] = []

@@ -110,6 +110,7 @@ def test_what_can_be_undone_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyP
     assert image(0) in project.seen().images
 
 
+@pytest.mark.slow
 def test_every_route_of_five_thousand_images_is_quick(tmp_path: Path) -> None:
     ids = many(tmp_path / "many")
     with page_over(tmp_path) as page:

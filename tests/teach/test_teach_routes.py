@@ -306,6 +306,7 @@ def followed(page: Page, acts: Callable[[], object]) -> list[tuple[str, str]]:
     return re.findall(r"event: (\w+)\ndata: (.*)\n\n", answer.text)
 
 
+@pytest.mark.slow
 def test_events_tell_of_changes_and_end_with_the_server(pets: Page) -> None:
     events = followed(
         pets, lambda: pets.ask("POST", f"{P}/changes", json={"action": "delete-class", "name": "cat"})
@@ -313,11 +314,13 @@ def test_events_tell_of_changes_and_end_with_the_server(pets: Page) -> None:
     assert events[0] == ("hello", '{"revision":4}') and ("state", '{"revision":5}') in events
 
 
+@pytest.mark.slow
 def test_events_tell_of_images_that_are_encoded(pets: Page) -> None:
     events = followed(pets, lambda: pets.upload("pets", [80, 81], "cat"))
     assert ("encoding", '{"done":8,"total":8}') in events
 
 
+@pytest.mark.slow
 def test_events_tell_of_changes_by_hand(pets: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     def act() -> None:
         (pets.shelf.root / "pets" / "cat" / "mine.png").write_bytes(photo(90))
@@ -326,6 +329,7 @@ def test_events_tell_of_changes_by_hand(pets: Page, monkeypatch: pytest.MonkeyPa
     assert ("state", '{"revision":5}') in followed(pets, act)
 
 
+@pytest.mark.slow
 def test_events_end_where_the_project_goes(pets: Page) -> None:
     events = followed(pets, lambda: pets.ask("DELETE", P))
     assert events[-1] == ("gone", "{}")

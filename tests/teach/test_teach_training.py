@@ -82,6 +82,7 @@ def test_auto_takes_the_usual_one_where_a_class_has_few_photos(
     assert "“red” has 1 photo" in result["why"] or "“blue” has 1 photo" in result["why"]
 
 
+@pytest.mark.slow
 def test_auto_takes_the_usual_one_where_a_comparison_would_take_long(
     learning: Learning, colours: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +175,7 @@ def test_copies_are_told_with_a_repair(learning: Learning, colours: Project) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_leaves_the_former_prompt(
     learning: Learning, colours: Project, shelf: Shelf, told: Told
 ) -> None:

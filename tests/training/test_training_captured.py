@@ -72,6 +72,7 @@ def test_replayed_steps_learn_the_same(
         assert (mine == theirs).all()
 
 
+@pytest.mark.slow
 def test_what_a_graph_reads_by_address_stays_while_other_names_are_encoded(clip_folder: Path) -> None:
     backbone = load_backbone(clip_folder, "cpu", "float32")
     engine = backbone.text.engine
