@@ -81,12 +81,44 @@ def test_a_stop_waits_for_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert signal.getsignal(signal.SIGALRM) == before and signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-def test_an_error_that_a_library_made_of_a_stop_is_one(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+class Finalized:
+    """Told to stop while it goes: Python drops what is raised there."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+
+def test_a_stop_that_was_lost_is_raised_again_and_one_on_its_way_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stopping, "LATER", 0.1)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    put_away = []
+    try:
+        with stopping.stoppable(), pytest.raises(stopping.Stopped):
+            _ = Finalized()
+            del _
+            try:
+                time.sleep(10)
+            finally:
+                time.sleep(0.5)
+                put_away.append("whole")
+        assert put_away == ["whole"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("error", [BackboneError, RuntimeError])
+def test_an_error_that_a_library_made_of_a_stop_is_one(
+    error: type[Exception], shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def swallowed(*_: object, **__: object) -> None:
         try:
             stopping._stop(signal.SIGTERM, None)
         except BaseException:
-            raise BackboneError("CLIPModel could not be imported") from None
+            raise error("CLIPModel could not be imported") from None
 
     monkeypatch.setattr(TyperGroup, "invoke", swallowed)
     said = shell.fails("methods", "rlp", exit_code=143)

@@ -107,6 +107,10 @@ class ErrorsInWords(Suggesting):
             if "--json" in sys.argv:
                 _emit(error)
             raise typer.Exit(_exit_code(error)) from None
+        except Exception:
+            if is_stopped():
+                self._stopped(AGAIN)
+            raise
 
     def _stopped(self, hint: str) -> NoReturn:
         self._told = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ class Interrupted(KeyboardInterrupt):
     """The command was stopped; with a line saying how to go on."""
 
 
-SOON = 0.05
-"""Seconds after which a stop that had to wait is tried again."""
+SOON, LATER = 0.05, 1.0
+"""Seconds after which a stop that had to wait is tried again, and after which it is looked whether one that
+was raised still is."""
 _can_wait = threading.Event()
 _first: list[tuple[int, float]] = []
 """The signal that stopped the command, and when."""
@@ -57,11 +59,11 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def _alarm() -> Iterator[None]:
-    """Inside, a stop can wait, where the system has an alarm that nobody uses."""
+    """Inside, a stop can wait and is not lost, where the system has an alarm that nobody uses."""
     if not hasattr(signal, "setitimer") or signal.getsignal(signal.SIGALRM) != signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGALRM, _stop_outside_imports)
+    signal.signal(signal.SIGALRM, _look_again)
     _can_wait.set()
     try:
         yield
@@ -84,10 +86,29 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _stop_outside_imports(_number: int, frame: FrameType | None) -> None:
     """Raise `Stopped`, or wait until a module is imported: libraries take whatever is raised meanwhile for a
     module that is missing, say so, or go on without it."""
-    if _can_wait.is_set() and _is_importing(frame):
-        signal.setitimer(signal.ITIMER_REAL, SOON)
-        return
+    if _can_wait.is_set():
+        is_importing = _is_importing(frame)
+        signal.setitimer(signal.ITIMER_REAL, SOON if is_importing else LATER)
+        if is_importing:
+            return
     raise Stopped
+
+
+def _look_again(number: int, frame: FrameType | None) -> None:
+    """What was raised can be lost: compiled code that calls Python makes an error of its own of it, a
+    finalizer drops it. So it is raised again, unless it is on its way: what puts things away is not cut."""
+    if _is_ending():
+        signal.setitimer(signal.ITIMER_REAL, LATER)
+    else:
+        _stop_outside_imports(number, frame)
+
+
+def _is_ending() -> bool:
+    """Whether a `Stopped` is handled now, or what was made of it."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None
 
 
 def _is_importing(frame: FrameType | None) -> bool:

@@ -28,6 +28,11 @@ class BesideZeroShot(Method):
         return self._classes
 
 
+def images_a_class(labels: Tensor, classes: int) -> float:
+    """The images of a class, of labels (N,): the mean over those of the classes that have some."""
+    return len(labels) / max(1, int((labels.bincount(minlength=classes) > 0).sum()))
+
+
 def check_rows(
     tensors: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]], class_names: Sequence[str]
 ) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
-from promptlet.methods.features.by_class import BesideZeroShot, check_rows
+from promptlet.methods.features.by_class import BesideZeroShot, check_rows, images_a_class
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, MethodInfo
 from promptlet.methods.templates import TEMPLATE, check_template
@@ -96,7 +96,7 @@ class GaussianDiscriminant(BesideZeroShot):
     def end_training(self, data: TrainingData) -> None:
         views = every_view(data.inputs)
         weight = discriminant(views.flatten(0, 1), data.labels.repeat(len(views)), len(self.class_names))
-        self.alpha = usual_alpha(data.labels) if self.given is None else self.given
+        self.alpha = usual_alpha(data.labels, len(self.class_names)) if self.given is None else self.given
         self._take((self.alpha * weight).to(self.weight.dtype))
 
     def _take(self, weight: Tensor) -> None:
@@ -122,9 +122,9 @@ def gaussians(weight: Tensor, inputs: Tensor) -> Tensor:
     return torch.cat([own, own.logsumexp(1, keepdim=True) - math.log(len(weight))], dim=1)
 
 
-def usual_alpha(labels: Tensor) -> float:
-    """The blend where none is given, of the images a class (labels (N,)) of classes that have some."""
-    images = len(labels) / max(1, int((labels.bincount() > 0).sum()))
+def usual_alpha(labels: Tensor, classes: int) -> float:
+    """The blend where none is given, of the images a class (labels (N,))."""
+    images = images_a_class(labels, classes)
     return float(min(1.0, images / USUAL) * images / USUAL)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from promptlet import rng
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
-from promptlet.methods.features.by_class import BesideZeroShot
+from promptlet.methods.features.by_class import BesideZeroShot, images_a_class
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
@@ -96,7 +96,7 @@ class LinearAdapter(BesideZeroShot):
     def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
         if self.given is None:
-            self.weight = max(1, int((data.labels.bincount() > 0).sum())) / max(1, len(data.labels))
+            self.weight = 1 / max(1.0, images_a_class(data.labels, len(self.class_names)))
 
     def state(self) -> dict[str, np.ndarray]:
         return {name: p.detach().cpu().numpy().copy() for name, p in self.trainables().items()}
