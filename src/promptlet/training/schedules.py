@@ -14,6 +14,7 @@ from torch import nn
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import MethodInfo
 from promptlet.methods.method import BY_STEPS
+from promptlet.methods.official import Chosen, Where, choose_row
 from promptlet.numbers import check_number
 from promptlet.training.optimizers import SGD, AdamW, Optimizer
 from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
@@ -23,6 +24,8 @@ OPTIMIZERS = ("sgd", "adamw", "lbfgs")
 NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr", "sampled_classes")
 NO_RATES: Mapping[str, float] = MappingProxyType({})
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+OWN = Where()
+"""A person's own images."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ FAST = "fast"
 ADAMW = "adamw"
 """``fast`` without `MethodInfo.fast_whole`, under its own name: records from before that keep their keys."""
 OFFICIAL = "official"
-"""The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
+"""The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`), by
+protocol."""
 SCHEDULE_NAMES = (*SCHEDULES, ADAMW, OFFICIAL)
 
 
@@ -138,17 +142,21 @@ def method_schedule(
     *,
     options: Mapping[str, Any] = NO_OPTIONS,
     views: int = 1,
+    where: Where = OWN,
     **changes: Any,
 ) -> Schedule:
     """`resolve_schedule` with what the method itself changes in a schedule by name.
 
-    ``options`` of the method and ``views`` decide which form of ``fast`` it is: see `is_the_same_loss`.
-    Raises OptionError for "official" where the method's official settings are not public.
+    ``options`` of the method and ``views`` decide which form of ``fast`` it is: see `is_the_same_loss`;
+    ``where`` decides about "official". Raises OptionError for that where `choose_official` does.
     """
     if isinstance(schedule, str):
         check_option("schedule", schedule, SCHEDULE_NAMES)
         if schedule == OFFICIAL:
-            schedule = _official(info)
+            chosen = choose_official(info, where)
+            schedule = replace(
+                SCHEDULES["coop"], name=OFFICIAL, **(chosen.changes.schedule if chosen else {})
+            )
         elif schedule in (FAST, ADAMW):
             is_whole = schedule == FAST and is_the_same_loss(options, views, changes)
             schedule = replace(SCHEDULES[FAST], **{**info.fast, **(info.fast_whole if is_whole else {})})
@@ -162,11 +170,21 @@ def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[st
     return views == 1 and not any(varied) and not options.get("per_class")
 
 
-def _official(info: MethodInfo) -> Schedule:
-    if info.official is None and info.learns == BY_STEPS:
-        others = ", ".join((*SCHEDULES, ADAMW))
+def choose_official(info: MethodInfo, where: Where) -> Chosen | None:
+    """The official settings of a method there; None for one that takes no steps and has none.
+
+    Raises OptionError where the settings are not public, or not for this protocol.
+    """
+    chosen = choose_row(info.official, where)
+    if chosen is not None or info.learns != BY_STEPS:
+        return chosen
+    others = f"use one of {', '.join((*SCHEDULES, ADAMW))}"
+    if not info.official:
         raise OptionError(
             f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
-            f"number of epochs (see: promptlet methods {info.name}); use one of {others}"
+            f"number of epochs (see: promptlet methods {info.name}); {others}"
         )
-    return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))
+    raise OptionError(
+        f"method {info.name!r} has no official settings for {where.protocol}: none are public. It has them "
+        f"for {', '.join(info.official)} (see: promptlet methods {info.name}); {others}"
+    )
