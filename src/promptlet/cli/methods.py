@@ -46,7 +46,7 @@ def command(
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
         table(HEAD, [_row(info) for info in infos])
-        say("official: whether --schedule official knows its code's settings. More: promptlet methods NAME")
+        say("official: where --schedule official knows its code's settings. More: promptlet methods NAME")
     else:
         _show(infos[0])
 
@@ -55,7 +55,7 @@ def _row(info: MethodInfo) -> tuple[str, ...]:
     """A line of the list, under `HEAD`."""
     options = " ".join(name for name in info.options if name != "seed")
     unseen = "yes" if info.unseen_classes else "no"
-    official = "-" if info.learns != "by steps" else "yes" if info.official else "no"
+    official = "-" if info.learns != "by steps" else " ".join(info.official) or "no"
     return info.name, info.summary, info.trains, options, unseen, official, _source(info)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from promptlet.methods import MethodInfo
 from promptlet.methods.official import PROTOCOLS, Chosen, Where
-from promptlet.training.schedules import Schedule, method_schedule, official_of
+from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
 NOT_COMPARED = ("seed", "template")
 OF_A_RUN = ("name",)
@@ -28,7 +28,7 @@ def notes_on_official(
     name: of the schedule; settings: all of it. template: that of the data set, where it is known. Nothing
     for other schedules.
     """
-    chosen = official_of(info, name, where)
+    chosen = named_row(info, name, where) if is_official(name) else None
     if chosen is None:
         return ()
     notes = []
@@ -42,19 +42,19 @@ def notes_on_official(
     official = _complete(info, chosen, template)
     given = {**options, **settings}
     instead = [
-        f"{key}={given[key]} ({value})"
+        f"{key}={given[key]} (official: {value})"
         for key, value in official.items()
         if key in given and given[key] != value
     ]
     if instead:
-        notes.append(f"given in place of its official settings for {chosen.protocol}: {', '.join(instead)}")
+        notes.append(f"not as its official settings for {chosen.protocol}: {', '.join(instead)}")
     return tuple(notes)
 
 
 def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[str, Any]:
     """Every official setting: options, and fields of the schedule."""
     where = replace(chosen.where, protocol=chosen.protocol)
-    schedule: Schedule = method_schedule(info, "official", where=where)
+    schedule: Schedule = method_schedule(info, OFFICIAL, where=where)
     options = {key: value for key, value in info.options.items() if key not in NOT_COMPARED}
     if "template" in info.options:
         told = info.options["template"] if info.own_template else template

@@ -19,7 +19,6 @@ def tell_plan(bench: Bench, json: bool) -> None:
     """What would be run, how long it may take, and what cannot be run."""
     from promptlet.protocols.plan.estimate import estimate
     from promptlet.protocols.records.store import BESIDE
-
     from promptlet.protocols.run.official import notes_of_runs
 
     runs, store = bench.runs, bench.store

@@ -40,8 +40,8 @@ OFFICIAL = frozen(
                 warmup_lr=None,
             ),
             cases=(Case(schedule=frozen(epochs=100), datasets=("eurosat",)),),
-            told="the epoch that is best on test images is kept there, here it is the last; alpha, beta and "
-            "their range differ by data set there, and are SUN397's here",
+            told="the epoch that is best on test images is kept there, here it is the last; alpha, beta, "
+            "their range and perhaps further epochs differ by data set there, here they are SUN397's",
         )
     }
 )
@@ -214,8 +214,7 @@ class TipAdapterF(_Cache):
         official=OFFICIAL,
         bibtex=bibtex("tip_adapter_f"),
         notes=f"{NOTES}. The official cosine falls at each step, here after each epoch; AdamW has eps "
-        "1e-4 there, 1e-8 here; EuroSAT is trained for 100 epochs there; the released code keeps the epoch "
-        "that is best on test images, here it is the last",
+        "1e-4 there, 1e-8 here",
     )
 
     def _put(self, keys: Tensor) -> None:

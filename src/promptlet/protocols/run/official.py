@@ -10,13 +10,14 @@ from promptlet.methods import METHODS
 from promptlet.methods.official import Where
 from promptlet.protocols.records.runs import Run
 from promptlet.training.official import notes_on_official
-from promptlet.training.schedules import official_of
+from promptlet.training.schedules import is_official, named_row
 
 
 def official_facts(run: Run) -> dict[str, Any]:
     """The row that a run was trained by, for its record: protocol, source, and the names of what is chosen
     for its data set alone. Nothing for another schedule."""
-    chosen = official_of(METHODS[run.method].info, _schedule(run), _where(run))
+    name = _schedule(run)
+    chosen = named_row(METHODS[run.method].info, name, _where(run)) if is_official(name) else None
     if chosen is None:
         return {}
     by_dataset = list(chosen.by_dataset)
