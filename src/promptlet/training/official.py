@@ -35,10 +35,8 @@ def notes_on_official(
     if where.protocol not in PROTOCOLS or where.protocol != chosen.protocol:
         notes.append(f"official settings of {chosen.protocol}: {_words(chosen)}; from {chosen.row.source}")
     if chosen.by_dataset:
-        notes.append(
-            f"of its official settings for {chosen.protocol}, {', '.join(chosen.by_dataset)} are chosen per "
-            "data set"
-        )
+        names = ", ".join(chosen.by_dataset)
+        notes.append(f"of its official settings for {chosen.protocol}, {names}: chosen per data set")
     official = _complete(info, chosen, template)
     given = {**options, **settings}
     instead = [

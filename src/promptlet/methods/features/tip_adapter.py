@@ -29,7 +29,7 @@ SEARCHED_AT_ONCE = 512  # validation images
 OFFICIAL = frozen(
     **{
         FEW_SHOT: Official(
-            "Tip-Adapter's repository, main.py and configs/",
+            "Tip-Adapter's repository, configs/",
             schedule=frozen(
                 optimizer="adamw",
                 lr=0.001,
