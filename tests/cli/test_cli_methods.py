@@ -54,6 +54,7 @@ def test_the_page_has_every_row_and_no_other() -> None:
     assert [line for line in lines if line.startswith("| `")] == expected
 
 
+@pytest.mark.slow
 def test_a_benchmark_tells_before_what_is_not_official(shell: Any, tmp_path: Path) -> None:
     words = ("bench", "run", "--datasets", "mini-flowers", "--backbone", "mini", "--out", tmp_path / "r")
     words += ("--methods", "coop:n_ctx=4", "--protocol", "few-shot", "--schedule", "official", "--dry-run")

@@ -10,6 +10,7 @@ import pytest
 from protocol_toys import write_toy
 
 from promptlet.backbones import Backbone
+from promptlet.data import DATASETS
 from promptlet.errors import OptionError
 from promptlet.protocols import RunStore
 from promptlet.protocols.bench import open_bench
@@ -47,7 +48,7 @@ def toys(tmp_path: Path) -> dict[str, BenchDataset]:
 
 def named(toys: dict[str, BenchDataset], name: str) -> None:
     """The toy under the name of a known data set."""
-    toys["toy"] = replace(toys["toy"], name=name)
+    toys["toy"] = replace(toys["toy"], name=name, template=DATASETS[name].template)
 
 
 def plan(

@@ -55,7 +55,7 @@ def _row(info: MethodInfo) -> tuple[str, ...]:
     """A line of the list, under `HEAD`."""
     options = " ".join(name for name in info.options if name != "seed")
     unseen = "yes" if info.unseen_classes else "no"
-    official = "-" if info.learns != "by steps" else " ".join(info.official) or "no"
+    official = "-" if info.learns != "by steps" else "yes" if info.official else "no"
     return info.name, info.summary, info.trains, options, unseen, official, _source(info)
 
 

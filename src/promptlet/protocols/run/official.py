@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from promptlet.data import DATASETS
 from promptlet.methods import METHODS
 from promptlet.methods.official import Where
 from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import template_of
 from promptlet.training.official import notes_on_official
 from promptlet.training.schedules import is_official, named_row
 
@@ -27,11 +27,8 @@ def official_facts(run: Run) -> dict[str, Any]:
 
 def official_notes(run: Run) -> tuple[str, ...]:
     """What must be known of its numbers, as sentences."""
-    where = _where(run)
-    known = DATASETS.get(where.dataset or "")
-    template = None if known is None else known.template
-    info = METHODS[run.method].info
-    return notes_on_official(info, _schedule(run), where, run.options, run.settings, template)
+    info, template = METHODS[run.method].info, template_of(run.source or run.dataset)
+    return notes_on_official(info, _schedule(run), _where(run), run.options, run.settings, template)
 
 
 def notes_of_runs(runs: Sequence[Run]) -> list[str]:
