@@ -167,7 +167,7 @@ def check_official(info: MethodInfo) -> None:
                 f"{info.name}: official settings {protocol!r}: {row!r} are not known; give, for one of "
                 f"{', '.join(PROTOCOLS)}, an Official of promptlet.methods.official"
             )
-        for option in [name for part in (row, *row.cases) for name in part.options]:
+        for option in (*row.options, *(name for case in row.cases for name in case.options)):
             if option not in info.options:
                 raise OptionError(
                     f"{info.name}: its official settings for {protocol} have the option {option!r}, which "

@@ -182,8 +182,8 @@ def _run(
         )
     where = Where(protocol, (source or dataset).name, draw[0])
     official = official_of(info, settings.schedule, where)
-    own = {**info.options, **(official.changes.options if official else {})}
-    complete = {**own, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
+    usual = {**info.options, **(official.changes.options if official else {})}
+    complete = {**usual, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
     complete = _settled(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
