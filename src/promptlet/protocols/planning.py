@@ -13,6 +13,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
+from promptlet.methods.official import Where
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -20,6 +21,7 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import Schedule, method_schedule
 from promptlet.training.sampled import check_sampled
+from promptlet.training.schedules import official_of
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
@@ -178,7 +180,10 @@ def _run(
         raise OptionError(
             f"method {method!r} takes no option {unknown[0]!r} in a benchmark{reason}; it takes: {own}"
         )
-    complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
+    where = Where(protocol, (source or dataset).name, draw[0])
+    official = official_of(info, settings.schedule, where)
+    usual = {**info.options, **(official.changes.options if official else {})}
+    complete = {**usual, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
     complete = _settled(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
@@ -189,6 +194,7 @@ def _run(
         settings.schedule,
         options=complete,
         views=settings.views,
+        where=where,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,
