@@ -11,7 +11,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.templates import TEMPLATE
-from promptlet.methods.text_prompt import TextPrompt, resolve_init
+from promptlet.methods.text_prompt import TextPrompt, class_starts, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
@@ -31,8 +31,9 @@ class CoOp(TextPrompt):
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=frozen(epochs=200),
         bibtex=bibtex("coop"),
-        notes="with per_class=True the classes are fixed at fit: other names are refused; "
-        "class_token_position: where the name stands, end, middle or front of the context",
+        notes="with per_class=True the classes are fixed at fit, and other names are refused; "
+        "each has a random start of its own, and words are the same start for all; class_token_position: where "
+        "the name stands, end, middle or front of the context; between: frozen words before the name",
     )
 
     def __init__(
@@ -41,6 +42,7 @@ class CoOp(TextPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         per_class: bool = False,
         class_token_position: ClassToken = "end",
         new_names: str = LEARNED,
@@ -50,14 +52,14 @@ class CoOp(TextPrompt):
         check_option("class_token_position", str(class_token_position), CLASS_TOKENS)
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         if per_class:
-            start = start.expand(len(class_names), *start.shape)
+            start = class_starts(start, init, len(class_names))
             if check_rule(new_names) != LEARNED:
                 raise OptionError(
                     f"new_names={new_names!r} is not possible with per_class=True, which knows only the "
                     "classes it was made for; leave new_names out"
                 )
         self._fitted_names: tuple[str, ...] | None = None
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template, between)
         self.per_class = per_class
         self.samples_classes = not per_class
         self.placement = "per_class" if per_class else "input"

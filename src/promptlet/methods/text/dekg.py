@@ -53,6 +53,7 @@ class DeKg(AnchoredPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 8.0,
         independence: float = 6.0,
         template: str = TEMPLATE,
@@ -67,7 +68,7 @@ class DeKg(AnchoredPrompt):
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         self.weight = check_weight("weight", weight)
         self.independence = check_weight("independence", independence)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

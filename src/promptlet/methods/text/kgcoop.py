@@ -48,6 +48,7 @@ class KgCoOp(AnchoredPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 8.0,
         template: str = TEMPLATE,
         new_names: str = LEARNED,
@@ -60,7 +61,7 @@ class KgCoOp(AnchoredPrompt):
         low_rank = LowRank(rank, dropout, init_std, v_rate)
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         self.weight = check_weight("weight", weight)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

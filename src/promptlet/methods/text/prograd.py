@@ -60,6 +60,7 @@ class ProGrad(AnchoredPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 1.0,
         temperature: float = 1.0,
         template: str = TEMPLATE,
@@ -76,7 +77,7 @@ class ProGrad(AnchoredPrompt):
             raise OptionError(f"temperature={temperature!r} must be a number above 0 and finite")
         self.weight = check_weight("weight", weight)
         self.temperature = temperature
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
         self._general: dict[str, Tensor] = {}
 
