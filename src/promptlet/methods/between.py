@@ -1,4 +1,4 @@
-"""Words between a learned context and the class name: they stay as they are, frozen, as ProGrad's code has it.
+"""Words between a learned context and the class name, which stay as they are, as in ProGrad's code.
 
 A prompt is then ``[start] context, words between, class name "." [end]``.
 """

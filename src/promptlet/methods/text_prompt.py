@@ -38,9 +38,9 @@ LOW_RANK_V_RATE = 10.0
 class TextPrompt(Method):
     """A method that learns a context at the text input and nothing else.
 
-    ``init`` says how the context starts: ``words:a photo of a``, ``seed:1``, or ``zeros:a photo of a`` with zeros
-    before the words. ``new_names``: how names that were not taught are answered (`new_names`); ``template``:
-    the hand-written prompt of zero-shot features; ``between``: frozen words before the class name (`between`).
+    ``init`` says how the context starts: ``words:a photo of a``, ``seed:1``, or ``zeros:a photo of a`` with
+    zeros before the words. ``new_names``: how names that were not taught are answered (`new_names`);
+    ``template``: the hand-written prompt of zero-shot features; ``between``: words before the name.
     """
 
     new_names: str
@@ -234,7 +234,7 @@ def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str
 
 
 def class_starts(start: Tensor, init: str, classes: int) -> Tensor:
-    """The starts (C, n_ctx, d) of a context for each class: where it is random, a draw of its own for each."""
+    """The starts (C, n_ctx, d) of a context for each class: a draw of its own where the start is random."""
     if not init.startswith(SEED):
         return start.expand(classes, *start.shape)
     n_ctx, dim = start.shape

@@ -13,6 +13,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
+from promptlet.methods.text_prompt import TextPrompt
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -146,8 +147,11 @@ def default_source(names: Sequence[str]) -> str:
 
 
 def _settled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """With the rule for new names as it is stored, and without a template that nothing reads."""
+    """With the rule for new names as it is stored, and without a template that nothing reads. Without words
+    before the name, where there are none: a run from before there was that option is the same run."""
     kept = dict(options)
+    if issubclass(METHODS[method], TextPrompt) and not kept.get("between"):
+        kept.pop("between", None)
     if "new_names" in kept:
         kept["new_names"] = check_rule(kept["new_names"])
         if kept["new_names"] == LEARNED and not getattr(METHODS[method], "reads_template", True):
@@ -183,7 +187,7 @@ def _run(
     complete = _settled(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
         trained_on = dataset if source is None or info.learns == NOTHING else source
-        complete["template"] = trained_on.template
+        complete["template"] = trained_on.template_for(info)
     schedule = method_schedule(
         info,
         settings.schedule,

@@ -32,7 +32,7 @@ class CoOp(TextPrompt):
         official=frozen(epochs=200),
         bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit, and other names are refused; "
-        "each has a random start of its own, and words are the same start for all; class_token_position: where "
+        "each has a random start of its own, and words are one start for all; class_token_position: where "
         "the name stands, end, middle or front of the context; between: frozen words before the name",
     )
 

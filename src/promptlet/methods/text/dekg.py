@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.anchored import AnchoredPrompt
+from promptlet.methods.anchored import TEXTURES, AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.templates import TEMPLATE
@@ -41,10 +41,11 @@ class DeKg(AnchoredPrompt):
         unseen_classes=True,
         in_text_tower=True,
         official=frozen(epochs=100, batch_size=128),
+        templates=TEXTURES,
         bibtex=bibtex("dekg"),
-        notes="weight 8 and independence 6 are official, the same for every data set. With sampled classes "
-        "the dependence is that of the classes of a step. rank, dropout, init_std, v_rate: RLP's low-rank "
-        "context, our defaults",
+        notes="weight 8 and independence 6 are official, the same for every data set; on DTD the anchor is "
+        "KgCoOp's own, as in its code. With sampled classes the dependence is that of the classes of a step. "
+        "rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
     )
 
     def __init__(

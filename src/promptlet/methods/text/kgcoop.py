@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.anchored import AnchoredPrompt
+from promptlet.methods.anchored import TEXTURES, AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.templates import TEMPLATE
@@ -38,8 +38,10 @@ class KgCoOp(AnchoredPrompt):
         in_text_tower=True,
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=frozen(epochs=100, batch_size=128),
+        templates=TEXTURES,
         bibtex=bibtex("kgcoop"),
-        notes="weight 8 is official; rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
+        notes="weight 8 is official; on DTD the anchor is its code's own, not CoOp's; rank, dropout, "
+        "init_std and v_rate make RLP's low-rank context, our defaults",
     )
 
     def __init__(

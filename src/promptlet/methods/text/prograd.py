@@ -21,11 +21,12 @@ from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
-from promptlet.methods.templates import TEMPLATE
+from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
+    ZEROS,
     check_weight,
     make_context,
 )
@@ -33,6 +34,16 @@ from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
 TINY = 1e-12
+OF_TEMPLATE = "template"
+"""The start at the words of the hand-written prompt, as in the official code: see `template_start`."""
+TEMPLATES = frozen(
+    oxford_pets="a type of pet, a photo of a {}.",
+    oxford_flowers="a type of flower, a photo of a {}.",
+    food101="a type of food, a photo of {}.",
+    fgvc_aircraft="a type of aircraft, a photo of a {}.",
+    dtd="a texture of {}.",
+)
+"""The hand-written prompts of the official code that are not CoOp's."""
 
 
 @final
@@ -48,10 +59,13 @@ class ProGrad(AnchoredPrompt):
         unseen_classes=True,
         in_text_tower=True,
         official=frozen(epochs=100),
+        templates=TEMPLATES,
         bibtex=bibtex("prograd"),
         notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
-        "official start (16 vectors, the last ones words) is not the default here; two backward passes of "
-        "the text tower a step; rank, dropout, init_std and v_rate make RLP's low-rank context, our defaults",
+        "official start is n_ctx=16, ctx_init=template (zeros, then as many tokens of the hand-written "
+        "prompt as it has words before the name; what is left over is frozen: between), not the default here; two "
+        "backward passes of the text tower a step; rank, dropout, init_std and v_rate make RLP's low-rank "
+        "context, our defaults",
     )
 
     def __init__(
@@ -72,6 +86,9 @@ class ProGrad(AnchoredPrompt):
         seed: int = 1,
     ) -> None:
         low_rank = LowRank(rank, dropout, init_std, v_rate)
+        if ctx_init == OF_TEMPLATE:
+            ctx_init, left_over = template_start(backbone, check_template(template))
+            between = left_over if between is None else between
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         if not 0.0 < temperature < float("inf"):
             raise OptionError(f"temperature={temperature!r} must be a number above 0 and finite")
@@ -109,6 +126,31 @@ class ProGrad(AnchoredPrompt):
             if parameter.grad is not None and name in self._general:
                 parameter.grad = aligned(parameter.grad, self._general[name], self.weight)
         self._general = {}
+
+
+def template_start(backbone: Backbone, template: str) -> tuple[str, str]:
+    """Of a template that ends in the name: the start of a context, and the words left over before the name.
+
+    The official code counts words by the spaces between them, and learns so many *tokens*: "a type of pet, a
+    photo of a {}." has eight words and nine tokens before the name, so that the last "a" stays as it is.
+    Where no whole words have that many tokens, as with other tokenizers than CLIP's, it is the most whole
+    words that do not have more. Raises OptionError for another template.
+    """
+    text, _, rest = template.partition(" {}")
+    words = text.split()
+    if rest != "." or not words:
+        raise OptionError(
+            f"ctx_init={OF_TEMPLATE!r} starts at the words before the name of a template that ends in "
+            f"' {{}}.', and template={template!r} is no such; give another one, or ctx_init in words"
+        )
+    for count in range(len(words), 0, -1):
+        head = " ".join(words[:count])
+        if len(backbone.text.embed_words(head)) <= len(words):
+            return f"{ZEROS}{head}", " ".join(words[count:])
+    raise OptionError(
+        f"ctx_init={OF_TEMPLATE!r} is not possible here: the first word of template={template!r} alone has "
+        "more tokens for this backbone than the template has words; give ctx_init in words"
+    )
 
 
 def aligned(gradient: Tensor, general: Tensor, weight: float) -> Tensor:
