@@ -63,9 +63,9 @@ class ProGrad(AnchoredPrompt):
         bibtex=bibtex("prograd"),
         notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
         "official start is n_ctx=16, ctx_init=template (zeros, then as many tokens of the hand-written "
-        "prompt as it has words before the name; what is left over is frozen: between), not the default here; two "
-        "backward passes of the text tower a step; rank, dropout, init_std and v_rate make RLP's low-rank "
-        "context, our defaults",
+        "prompt as it has words before the name; what is left over is frozen: between), not the default; "
+        "two backward passes of the text tower a step; rank, dropout, init_std and v_rate make RLP's "
+        "low-rank context, our defaults",
     )
 
     def __init__(
