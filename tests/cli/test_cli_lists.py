@@ -98,7 +98,7 @@ def test_methods(shell: Any) -> None:
     coop = shell.run("methods", "coop").stdout
     assert "lbfgs\n          with several views, batches, per_class or sampled classes: as it is\n" in coop
     own = shell.run("methods", "prograd").stdout
-    assert "templates food101: a type of food, a photo of {}.\n" in own
+    assert "templates oxford_pets: a type of pet, a photo of a {}.\n" in own
     assert "          dtd: a texture of {}.\n          elsewhere the data set's own\n" in own
     assert shell.json("methods", "kgcoop")["methods"][0]["templates"] == {
         "dtd": "a photo of a {}, a type of texture."

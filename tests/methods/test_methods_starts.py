@@ -166,6 +166,11 @@ def test_each_class_has_a_random_start_of_its_own(seed: int, tiny_backbone: Any)
     one: Any = build_method("coop", tiny_backbone, NAMES, **options)
     assert torch.equal(starts[0], one.context.merged())
     assert own.init == one.init == f"seed:{seed}"
+    options["ctx_init"] = "each"
+    said: Any = build_method("coop", tiny_backbone, NAMES, per_class=True, **options)
+    assert torch.equal(said.context.merged(), starts)
+    with pytest.raises(OptionError, match="a random start for each class, needs per_class=True"):
+        build_method("coop", tiny_backbone, NAMES, **options)
 
 
 def test_words_are_one_start_for_all_classes(tiny_backbone: Any) -> None:

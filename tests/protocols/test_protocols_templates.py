@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,27 @@ def test_a_template_of_its_own_is_no_change_to_a_method(tmp_path: Path) -> None:
     [run] = planned(tmp_path, "dtd", "kgcoop")
     dataset: Any = open_dataset(str(tmp_path / "dtd.npz"))
     assert label_of(run, dataset.template_for(METHODS["kgcoop"].info)) == "kgcoop"
+
+
+@pytest.mark.parametrize(
+    ("options", "start"),
+    [
+        ("n_ctx=16", "each"),
+        ("n_ctx=4", None),
+        ("n_ctx=4,ctx_init=random", "each"),
+        ("n_ctx=4,ctx_init=each", "each"),
+        ("n_ctx=4,ctx_init=seed:3", "seed:3"),
+        ("n_ctx=16,ctx_init=zeros:a photo of a", "zeros:a photo of a"),
+    ],
+)
+def test_a_start_for_each_class_is_another_run_than_one_for_all(
+    options: str, start: Any, tmp_path: Path
+) -> None:
+    """As it was before, under the name of the option that was given then."""
+    [run], [generic] = (planned(tmp_path, "toy", f"coop:{options}{more}") for more in (",per_class=true", ""))
+    assert run.options["ctx_init"] == start
+    before = replace(run, options={**run.options, "ctx_init": generic.options["ctx_init"]})
+    assert (run.key != before.key) == (start != generic.options["ctx_init"])
 
 
 @pytest.mark.parametrize("method", ["coop", "kgcoop", "dekg", "prograd", "rlp", "qcoop", "dip_do", "dip_pp"])

@@ -27,8 +27,10 @@ from promptlet.session import without_autocast
 
 WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
+RANDOM, EACH = "random", "each"
+"""A random start; and one of its own for each class, which is what a context for each class has."""
 SEED, ZEROS = "seed:", "zeros:"
-"""A start at random; and one at words with zeros before them, as ProGrad's code has it."""
+"""A random start from this seed; and words with zeros before them, as ProGrad's code has it."""
 LOW_RANK_DROPOUT = 0.0
 LOW_RANK_STD = 0.02
 LOW_RANK_V_RATE = 10.0
@@ -188,16 +190,15 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
     n_ctx words of "a photo of a", and a random start for longer contexts.
     """
     n_ctx = check_number("n_ctx", n_ctx)
-    words = DEFAULT_WORDS.split()
     if ctx_init == WORDS:
         ctx_init = repeated_words(n_ctx)
     if ctx_init is None:
-        ctx_init = " ".join(words[:n_ctx]) if n_ctx <= len(words) else "random"
+        ctx_init = RANDOM if is_random(None, n_ctx) else " ".join(DEFAULT_WORDS.split()[:n_ctx])
     if not isinstance(ctx_init, str):
         raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'words', 'random', or None")
-    if ctx_init == "random" and seed < 0:
+    if ctx_init == RANDOM and seed < 0:
         raise OptionError(f"seed={seed} is outside 0 and more, as a random start needs it")
-    if ctx_init == "random":
+    if ctx_init == RANDOM:
         ctx_init = f"{SEED}{seed}"
     device = backbone.text.device
     if ctx_init.startswith(SEED):
@@ -217,6 +218,11 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
             f"n_ctx={start.shape[0]}, or give other words, or ctx_init='random'"
         )
     return start, f"words:{text}"
+
+
+def is_random(ctx_init: str | None, n_ctx: int) -> bool:
+    """Whether a start is drawn from the method's own seed: where it is said, or the usual words are too few."""
+    return n_ctx > len(DEFAULT_WORDS.split()) if ctx_init is None else ctx_init in (RANDOM, EACH)
 
 
 def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str]:

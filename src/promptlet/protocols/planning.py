@@ -13,7 +13,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
-from promptlet.methods.text_prompt import TextPrompt
+from promptlet.methods.text_prompt import EACH, TextPrompt, is_random
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -152,6 +152,8 @@ def _settled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(options)
     if issubclass(METHODS[method], TextPrompt) and not kept.get("between"):
         kept.pop("between", None)
+    if kept.get("per_class") and is_random(kept["ctx_init"], kept["n_ctx"]):
+        kept["ctx_init"] = EACH  # said, since before version 0.2.0 all classes shared one start
     if "new_names" in kept:
         kept["new_names"] = check_rule(kept["new_names"])
         if kept["new_names"] == LEARNED and not getattr(METHODS[method], "reads_template", True):
