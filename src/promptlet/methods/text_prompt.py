@@ -48,6 +48,7 @@ class TextPrompt(Method):
     new_names: str
     placement: Placement = "input"
     class_token: ClassToken = "end"
+    between: str = ""
     samples_classes = True
     reads_template: ClassVar[bool] = False
     """Whether the hand-written prompt matters in training, and not for names that were not taught alone."""
@@ -221,7 +222,7 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
 
 
 def is_random(ctx_init: str | None, n_ctx: int) -> bool:
-    """Whether a start is drawn from the method's own seed: where it is said, or the usual words are too few."""
+    """Whether a start is drawn from the seed: where that is said, and where the usual words are too few."""
     return n_ctx > len(DEFAULT_WORDS.split()) if ctx_init is None else ctx_init in (RANDOM, EACH)
 
 

@@ -32,6 +32,7 @@ OF_ANSWERS = {"new_names", "template"}  # options of a context: how names that w
 OF_CONTEXT = {*OF_ANSWERS, "between", "class_token_position"}  # and where it stands beside the name
 _METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INIT = re.compile(r"(words|zeros):.*\S.*|seed:(0|[1-9][0-9]{0,15})", re.DOTALL)
+ZEROS, ZEROS_SINCE = "zeros:", 3  # a kind of init, and the first format with it
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,95}")
 _FINGERPRINT = re.compile(r"[0-9A-Za-z]{4,40}(-[0-9A-Za-z]{4,40}){2}")
 
@@ -135,6 +136,8 @@ def _check_init(prompt: PromptFile) -> None:
         raise PromptFileError(f"init must be 'none' where n_ctx is 0, not {shorten(prompt.init)}")
     if prompt.is_context or prompt.init != NO_INIT:
         _check_match("init", prompt.init, _INIT, "'words:a photo of a', 'zeros:a photo of a' or 'seed:7'")
+    if prompt.init.startswith(ZEROS) and prompt.format_version < ZEROS_SINCE:
+        raise PromptFileError(f"init must be words or a seed in format {prompt.format_version}, not zeros")
 
 
 def _check_rejection(prompt: PromptFile) -> None:
