@@ -141,7 +141,7 @@ class TextPrompt(Method):
     def stored_options(self) -> dict[str, str | int | float | bool]:
         words = {"between": self.between} if self.between else {}
         rule = {"new_names": self.new_names, "template": self.template}
-        return words if self.new_names == LEARNED else {**rule, **words}
+        return {**({} if self.new_names == LEARNED else rule), **words}
 
     def state(self) -> dict[str, np.ndarray]:
         return {name: t.detach().cpu().float().numpy().copy() for name, t in self.context.tensors().items()}
