@@ -10,6 +10,7 @@ import pytest
 from protocol_toys import write_toy
 
 from promptlet.analysis.measuring import label_of
+from promptlet.errors import OptionError
 from promptlet.methods import METHODS
 from promptlet.protocols.planning import parse_methods, plan_runs
 from promptlet.protocols.records.runs import Run
@@ -116,7 +117,22 @@ def test_a_start_for_each_class_is_another_run_than_one_for_all(
 def test_no_words_between_are_no_part_of_a_run(method: str, tmp_path: Path) -> None:
     """A run from before there was that option has the same key."""
     [run], [none] = (planned(tmp_path, "toy", spec) for spec in (method, f"{method}:between=none"))
+    assert planned(tmp_path, "toy", f"{method}:between=") == [run]
     [some] = planned(tmp_path, "toy", f"{method}:between=a")
     assert run.key == none.key != some.key
     assert "between" not in run.options
     assert some.options == {**run.options, "between": "a"}
+
+
+def test_no_words_are_other_than_what_prograds_template_leaves_over(tmp_path: Path) -> None:
+    spec = "prograd:n_ctx=16,ctx_init=template"
+    [run], [none] = (planned(tmp_path, "oxford_pets", f"{spec}{more}") for more in ("", ",between="))
+    assert "between" not in run.options and none.options["between"] == ""
+    assert run.key != none.key
+
+
+def test_a_length_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    dataset = open_dataset(str(write_toy(tmp_path / "toy.npz")))
+    spec = ("coop", {"per_class": True, "n_ctx": "many"})
+    with pytest.raises(OptionError, match="n_ctx='many'"):
+        plan_runs("few-shot", [dataset], [spec], [2], [1], "f")

@@ -29,6 +29,8 @@ WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
 RANDOM, EACH = "random", "each"
 """A random start; and one of its own for each class, which is what a context for each class has."""
+OF_TEMPLATE = "template"
+"""ProGrad's own start, at the words of the hand-written prompt: see `promptlet.methods.text.prograd`."""
 SEED, ZEROS = "seed:", "zeros:"
 """A random start from this seed; and words with zeros before them, as ProGrad's code has it."""
 LOW_RANK_DROPOUT = 0.0
@@ -223,7 +225,9 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
 
 def is_random(ctx_init: str | None, n_ctx: int) -> bool:
     """Whether a start is drawn from the seed: where that is said, and where the usual words are too few."""
-    return n_ctx > len(DEFAULT_WORDS.split()) if ctx_init is None else ctx_init in (RANDOM, EACH)
+    if ctx_init is None:
+        return check_number("n_ctx", n_ctx) > len(DEFAULT_WORDS.split())
+    return ctx_init in (RANDOM, EACH)
 
 
 def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str]:

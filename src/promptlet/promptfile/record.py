@@ -50,9 +50,7 @@ class PromptFile:
     n_ctx: int  # context tokens; 0 for a method without a context
     dim: int  # token width d
     rank: int | None  # None: a full context, or none
-    init: (
-        str  # how P0 is made: 'words:a photo of a', 'zeros:...', 'seed:7'; 'none' where nothing starts at P0
-    )
+    init: str  # how P0 is made: 'words:a photo of a', 'zeros:a photo', 'seed:7'; 'none' where there is none
     backbone: str  # name as the user gave it, or "" if left out; the fingerprint decides
     fingerprint: str  # text-tokenizer-image
     class_names: tuple[str, ...]  # may be empty: named later

@@ -26,6 +26,7 @@ from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
     LOW_RANK_STD,
     LOW_RANK_V_RATE,
+    OF_TEMPLATE,
     ZEROS,
     check_weight,
     make_context,
@@ -34,8 +35,6 @@ from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
 TINY = 1e-12
-OF_TEMPLATE = "template"
-"""The start at the words of the hand-written prompt, as in the official code: see `template_start`."""
 TEMPLATES = frozen(
     oxford_pets="a type of pet, a photo of a {}.",
     oxford_flowers="a type of flower, a photo of a {}.",
