@@ -226,7 +226,7 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
 def is_random(ctx_init: str | None, n_ctx: int) -> bool:
     """Whether a start is drawn from the seed: where that is said, and where the usual words are too few."""
     if ctx_init is None:
-        return check_number("n_ctx", n_ctx) > len(DEFAULT_WORDS.split())
+        return bool(check_number("n_ctx", n_ctx) > len(DEFAULT_WORDS.split()))
     return ctx_init in (RANDOM, EACH)
 
 
