@@ -16,10 +16,13 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
+from promptlet.methods.official import Where
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
 from promptlet.training.captured import check_captured
+from promptlet.training.official import notes_on_official
 from promptlet.training.sampled import check_sampled
+from promptlet.training.schedules import official_of
 
 
 class Parameters(Protocol):
@@ -40,6 +43,12 @@ class Parameters(Protocol):
     new_names: str | None
     method_options: Mapping[str, Any] | None
     capture: bool
+
+
+class FittedBy(Parameters, Protocol):
+    """With the method that was trained by them."""
+
+    method_: Method
 
 
 def whole(given: Parameters, name: str) -> Any:
@@ -67,11 +76,17 @@ def schedule_of(given: Parameters) -> Schedule:
         given.schedule,
         options=options,
         views=whole(given, "views"),
+        where=own_images(given),
         lr=given.lr,
         **changes,
     )
     check_sampled(METHODS[given.method], schedule, options)
     return schedule
+
+
+def own_images(given: Parameters) -> Where:
+    """Where the official settings are looked up."""
+    return Where(shots=whole(given, "shots"))
 
 
 def checked_schedule(given: Parameters, backbone: Backbone, method: Method | None = None) -> Schedule:
@@ -94,7 +109,7 @@ def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]
         "rank": whole(given, "rank"),
         "new_names": given.new_names,
     }
-    options = {name: value for name, value in shared.items() if value is not None}
+    options = {**_official(given), **{name: value for name, value in shared.items() if value is not None}}
     if "seed" in own:
         options["seed"] = whole(given, "seed")
     if not isinstance(given.method_options, Mapping | None):
@@ -105,7 +120,23 @@ def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]
     twice = sorted({*shared, "seed"} & set(further))
     if twice:
         raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
-    return build_method(given.method, backbone, class_names, **options, **further)
+    return build_method(given.method, backbone, class_names, **{**options, **further})
+
+
+def _official(given: Parameters) -> dict[str, Any]:
+    """Options that the schedule "official" brings."""
+    if given.method not in METHODS:
+        return {}
+    chosen = official_of(METHODS[given.method].info, given.schedule, own_images(given))
+    return dict(chosen.changes.options) if chosen else {}
+
+
+def official_notes(fitted: FittedBy) -> tuple[str, ...]:
+    """What must be known of a fit by official settings."""
+    if not isinstance(fitted.schedule, str):
+        return ()
+    method, where, settings = fitted.method_, own_images(fitted), schedule_of(fitted).facts()
+    return notes_on_official(method.info, fitted.schedule, where, method.options, settings)
 
 
 def validation(

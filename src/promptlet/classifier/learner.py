@@ -15,7 +15,14 @@ from promptlet.backbones import DEFAULT_BACKBONE, Backbone
 from promptlet.classifier.answers.answering import answered, probabilities
 from promptlet.classifier.features_in import FEATURES_IN, check_columns, features_in
 from promptlet.classifier.fitted import check_fitted
-from promptlet.classifier.fitting import checked_schedule, draw_of, new_method, training_record, validation
+from promptlet.classifier.fitting import (
+    checked_schedule,
+    draw_of,
+    new_method,
+    official_notes,
+    training_record,
+    validation,
+)
 from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
 from promptlet.classifier.given.take import labelled, take
 from promptlet.classifier.inputs import Images, as_names, asked_names, draw_rows
@@ -170,7 +177,8 @@ class PromptLearner(LearnedPrompt):
         self.history_, self.rejection_ = result.history, rejection
         self.training_ = training_record(self, method, schedule, len(targets))
         if LOGGER.isEnabledFor(logging.INFO):
-            LOGGER.info("%s", told_in_words(self))
+            for line in (told_in_words(self), *official_notes(self)):
+                LOGGER.info("%s", line)
         return self
 
     def _reader(self, method: Method, watch: Watch) -> Reader:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptlet.methods import MethodInfo
+    from promptlet.methods.official import Case, Official
 
 HEAD = ("method", "what it is", "learns", "options", "unseen names", "official", "paper")
 READS = {
@@ -45,7 +46,7 @@ def command(
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
         table(HEAD, [_row(info) for info in infos])
-        say("official: whether --schedule official knows its code's settings. More: promptlet methods NAME")
+        say("official: where --schedule official knows its code's settings. More: promptlet methods NAME")
     else:
         _show(infos[0])
 
@@ -54,7 +55,7 @@ def _row(info: MethodInfo) -> tuple[str, ...]:
     """A line of the list, under `HEAD`."""
     options = " ".join(name for name in info.options if name != "seed")
     unseen = "yes" if info.unseen_classes else "no"
-    official = "-" if info.learns != "by steps" else "no" if info.official is None else "yes"
+    official = "-" if info.learns != "by steps" else "yes" if info.official else "no"
     return info.name, info.summary, info.trains, options, unseen, official, _source(info)
 
 
@@ -79,11 +80,27 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "templates": dict(info.templates),
         "fast": dict(info.fast),
         "fast_whole": dict(info.fast_whole),
-        "official": None if info.official is None else dict(info.official),
+        "official": {protocol: _row_document(row) for protocol, row in info.official.items()},
         "paper": info.paper,
         "bibtex": info.bibtex,
         "notes": info.notes,
     }
+
+
+def _row_document(row: Official) -> dict[str, Any]:
+    return {
+        "source": row.source,
+        **_changes(row),
+        "cases": [
+            {"datasets": list(case.datasets), "shots": case.shots and list(case.shots), **_changes(case)}
+            for case in row.cases
+        ],
+        "told": row.told,
+    }
+
+
+def _changes(of: Official | Case) -> dict[str, Any]:
+    return {"schedule": dict(of.schedule), "options": dict(of.options)}
 
 
 def _show(info: MethodInfo) -> None:
@@ -93,14 +110,13 @@ def _show(info: MethodInfo) -> None:
     say(f"reads     {READS[info.reads]}")
     say(f"needs     {NEEDS[info.in_text_tower, info.reads == 'images']}")
     say(f"unseen    {'answers among names it was not trained on' if info.unseen_classes else 'refused'}")
-    forms = (("fast", "fast", info.fast_whole or info.fast), ("official", "coop", info.official))
-    for name, schedule, changes in forms:
-        if changes:
-            say(f"{name:9} schedule {schedule} with {_in_words(changes)}")
-        if name == "fast" and info.fast_whole:
-            varied = [option for option in ("dropout", "per_class") if option in info.options]
-            when = ", ".join(["several views", "batches", *varied])
-            say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
+    if info.fast_whole or info.fast:
+        say(f"fast      schedule fast with {_in_words(info.fast_whole or info.fast)}")
+    if info.fast_whole:
+        varied = [option for option in ("dropout", "per_class") if option in info.options]
+        when = ", ".join(["several views", "batches", *varied])
+        say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
+    _show_official(info)
     lines = [f"{dataset}: {template}" for dataset, template in info.templates.items()]
     for number, line in enumerate([*lines, "elsewhere the data set's own"] if lines else []):
         say(f"{'' if number else 'templates':9} {line}")
@@ -108,6 +124,32 @@ def _show(info: MethodInfo) -> None:
     if info.notes:
         say(f"note      {info.notes}")
     emit_document(f"\n{visible_lines(info.bibtex)}\n")
+
+
+def _show_official(info: MethodInfo) -> None:
+    """The table of official settings, or that there is none."""
+    if not info.official and info.learns == "by steps":
+        say("official  none: the settings are not public, or are no number of epochs")
+    for place, (protocol, row) in enumerate(info.official.items()):
+        say(f"{'' if place else 'official':9} {protocol}: {_told(row)}")
+        for case in row.cases:
+            say(f"{'':12}{_when(case)}: {_told(case)}")
+        say(f"{'':12}from {row.source}")
+        if row.told:
+            say(f"{'':12}{row.told}")
+
+
+def _told(of: Official | Case) -> str:
+    return _in_words({**of.schedule, **of.options})
+
+
+def _when(case: Case) -> str:
+    """For which data sets and shots a case is."""
+    shots = ""
+    if case.shots is not None:
+        least, most = case.shots
+        shots = f"{least} to {most} shots" if least < most else f"{most} shot{'s' if most > 1 else ''}"
+    return " at ".join(filter(None, (", ".join(case.datasets), shots)))
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:

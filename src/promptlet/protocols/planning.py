@@ -13,6 +13,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
+from promptlet.methods.official import Where
 from promptlet.methods.text_prompt import EACH, OF_TEMPLATE, TextPrompt, is_random
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
@@ -21,6 +22,7 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import Schedule, method_schedule
 from promptlet.training.sampled import check_sampled
+from promptlet.training.schedules import official_of
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
@@ -194,7 +196,10 @@ def _run(
         raise OptionError(
             f"method {method!r} takes no option {unknown[0]!r} in a benchmark{reason}; it takes: {own}"
         )
-    complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
+    where = Where(protocol, (source or dataset).name, draw[0])
+    official = official_of(info, settings.schedule, where)
+    usual = {**info.options, **(official.changes.options if official else {})}
+    complete = {**usual, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
     complete.pop("seed", None)  # the run's own
     complete = _settled(method, complete)
     if "template" in complete and "template" not in options and not info.own_template:
@@ -205,6 +210,7 @@ def _run(
         settings.schedule,
         options=complete,
         views=settings.views,
+        where=where,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,
