@@ -15,8 +15,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "official.md"
 
 def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
     told = shell.run("methods", "prograd").stdout
-    assert "official  base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
-    assert "few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
+    assert (
+        "official  schedule coop with, and further options, by protocol:\n          base-to-new: epo" in told
+    )
+    assert "          base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
+    assert (
+        "          few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
+    )
     assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
     assert "            from ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml\n" in told
     assert "published for RN50 from 4 shots of ImageNet" in told
