@@ -19,10 +19,12 @@ def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
         "official  schedule coop with, and further options, by protocol:\n          base-to-new: epo" in told
     )
     assert "          base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
-    assert "          few-shot: epochs=200, n_ctx=16\n            1 shot: epochs=50\n" in told
+    assert (
+        "          few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
+    )
     assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
     assert "            from ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml\n" in told
-    assert "Its own start is not taken over" in told
+    assert "published for RN50 from 4 shots of ImageNet" in told
     assert "cross-dataset" not in told
     assert "official  none: the settings are not public" in shell.run("methods", "rlp").stdout
     assert "official " not in shell.run("methods", "gda").stdout
