@@ -1,0 +1,89 @@
+"""Rows whose settings were chosen for their data set, or on images that they are tested on: what records tell.
+
+Two things that differ between data sets belong to the field's protocols and are no such choice: hand-written
+templates, and fewer epochs on ImageNet, for its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from promptlet.data.catalog import RULES
+from promptlet.protocols.records.measures import TRANSFERS
+from promptlet.report.statistics.comparisons import (
+    AVERAGE,
+    OWN_TO_A_DATASET,
+    Row,
+    comparison_of,
+    differing,
+    grouped,
+    method_of,
+    settings_of,
+)
+
+PER_DATASET, ON_TEST = "per_dataset", "on_test"
+KINDS = (PER_DATASET, ON_TEST)
+SEARCHED = "searched on validation images of each data set"
+SEARCHED_ON_TEST = "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
+SEARCHED_ON_SOURCE = "searched on test images of the source; the accuracy on the source is of these"
+DIFFERENT = "other settings on other data sets"
+LARGE = "imagenet"
+"""A data set that may have epochs of its own."""
+
+
+class Choice(TypedDict):
+    """kind: one of `KINDS`. why: in words, within a sentence."""
+
+    kind: str
+    why: str
+
+
+def of_records(records: Sequence[Mapping[str, Any]]) -> list[Choice]:
+    """What the records of a row, one of each seed, tell of how its settings were chosen."""
+    searched = [record for record in records if _is_searched(record)]
+    tests_on_val = any(str(record.get("rule", "")).startswith(RULES["imagenet"]) for record in searched)
+    found: list[Choice] = []
+    if searched and searched[0]["protocol"] not in TRANSFERS:  # there the source is searched for all targets
+        found.append(Choice(kind=PER_DATASET, why=SEARCHED))
+    if tests_on_val:
+        on_source = searched[0]["protocol"] in TRANSFERS
+        found.append(Choice(kind=ON_TEST, why=SEARCHED_ON_SOURCE if on_source else SEARCHED_ON_TEST))
+    return found
+
+
+def _is_searched(record: Mapping[str, Any]) -> bool:
+    """Whether something was tuned on validation images: they are told where a method looks at them."""
+    return bool(record.get("val_samples")) and bool(record["options"].get("search", True))
+
+
+def mark_different(rows: Sequence[dict[str, Any]]) -> None:
+    """Add `DIFFERENT` to rows of a method that has other settings on other data sets of a comparison: to all
+    of them where none of its settings is there on every data set that the method is."""
+    own = [row for row in rows if row["dataset"] != AVERAGE]
+    for alike in grouped(own, lambda row: (comparison_of(row), row["method"], row["schedule"])):
+        if _is_different(alike):
+            for row in alike:
+                row["chosen"] = together([row["chosen"], [Choice(kind=PER_DATASET, why=DIFFERENT)]])
+
+
+def _is_different(rows: Sequence[Row]) -> bool:
+    series = grouped(rows, method_of)
+    datasets = {row["dataset"] for row in rows}
+    if any({row["dataset"] for row in one} == datasets for one in series):
+        return False
+    others = grouped((row for row in rows if row["dataset"] != LARGE), method_of)
+    names = set(differing([settings_of(row) for row in rows])).difference(OWN_TO_A_DATASET)
+    return len(others) > 1 or names != {"epochs"}
+
+
+def together(choices: Iterable[Iterable[Choice]]) -> list[Choice]:
+    """All of them, each once."""
+    every = [one for own in choices for one in own]
+    return [one for i, one in enumerate(every) if one not in every[:i]]
+
+
+def kinds_of(choices: Iterable[Choice]) -> tuple[str, ...]:
+    """Their kinds, each once, in the order of `KINDS`."""
+    found = {one["kind"] for one in choices}
+    return tuple(kind for kind in KINDS if kind in found)
