@@ -1,4 +1,4 @@
-"""Rows whose settings were chosen for their data set, or on images that they are tested on: what records tell.
+"""Rows whose settings were chosen for their data set, or on images they are tested on: what records tell.
 
 Two things that differ between data sets belong to the field's protocols and are no such choice: hand-written
 templates, and fewer epochs on ImageNet, for its size.
@@ -25,7 +25,9 @@ from promptlet.report.statistics.comparisons import (
 PER_DATASET, ON_TEST = "per_dataset", "on_test"
 KINDS = (PER_DATASET, ON_TEST)
 SEARCHED = "searched on validation images of each data set"
-SEARCHED_ON_TEST = "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
+SEARCHED_ON_TEST = (
+    "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
+)
 SEARCHED_ON_SOURCE = "searched on test images of the source; the accuracy on the source is of these"
 DIFFERENT = "other settings on other data sets"
 LARGE = "imagenet"

@@ -90,7 +90,7 @@ def _protocol(name: str, summary: Summary, beside: Sequence[PublishedTable]) -> 
     return {
         "name": name,
         "results": _results(name, summary),
-        "explained": explained(name),
+        "explained": explained(name, summary),
         "published": [_published(one) for one in beside if one.protocol == name],
     }
 

@@ -20,7 +20,7 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     lines = []
     for protocol, rows in tables(summary).items():
         lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
-        lines += [line for told in explained(protocol) for line in (told, "")]
+        lines += [line for told in explained(protocol, summary) for line in (told, "")]
     lines += [f"- failed: {words}" for words in _failures(summary)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     lines += _differences(summary, against)

@@ -1,0 +1,38 @@
+"""Marks of rows whose settings were chosen for their data set or on test images, and the legend of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, Choice, kinds_of
+
+SIGNS: Mapping[str, str] = {PER_DATASET: "†", ON_TEST: "‡"}
+IN_LATEX: Mapping[str, str] = {PER_DATASET: r"$^{\dagger}$", ON_TEST: r"$^{\ddagger}$"}
+TOLD: Mapping[str, str] = {
+    PER_DATASET: "Settings of its own for a data set",
+    ON_TEST: "Chosen on images that it is tested on",
+}
+UNMARKED = (
+    "A row without a mark has the same settings on every data set, as far as is known here; where a mark is, "
+    "the comparison with it is uneven."
+)
+
+
+def marked(name: str, choices: Iterable[Choice]) -> str:
+    """``tip_adapter †``; the name alone where nothing is to be marked."""
+    return " ".join([name, *(SIGNS[kind] for kind in kinds_of(choices))])
+
+
+def legend(rows: Iterable[tuple[str, Sequence[Choice]]], signs: Mapping[str, str] = SIGNS) -> list[str]:
+    """A line for each mark that rows bear, by their names, with the reasons; one more on what bears none."""
+    lines = []
+    every = list(rows)
+    for kind in KINDS:
+        of: dict[str, dict[str, None]] = {}
+        for name, choices in every:
+            for one in choices:
+                if one["kind"] == kind:
+                    of.setdefault(one["why"], {})[name] = None
+        reasons = [f"{', '.join(names)} ({why})" for why, names in of.items()]
+        lines += [f"{signs[kind]} {TOLD[kind]}: {'; '.join(reasons)}."] if reasons else []
+    return [*lines, UNMARKED] if lines else []
