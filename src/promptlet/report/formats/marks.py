@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from promptlet.report.published.tables import PublishedTable
 from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, Choice, kinds_of
 
 SIGNS: Mapping[str, str] = {PER_DATASET: "†", ON_TEST: "‡"}
@@ -36,3 +37,15 @@ def legend(rows: Iterable[tuple[str, Sequence[Choice]]], signs: Mapping[str, str
         reasons = [f"{', '.join(names)} ({why})" for why, names in of.items()]
         lines += [f"{signs[kind]} {TOLD[kind]}: {'; '.join(reasons)}."] if reasons else []
     return [*lines, UNMARKED] if lines else []
+
+
+def published_rows(table: PublishedTable) -> list[tuple[str, ...]]:
+    """The rows of a table of published numbers, their methods marked."""
+    rows = zip(table.rows, table.chosen, strict=True)
+    return [(place, marked(name, chosen), *rest) for (place, name, *rest), chosen in rows]
+
+
+def published_legend(table: PublishedTable) -> list[str]:
+    """The legend of such a table."""
+    names = [name for _, name, *_ in table.rows]
+    return legend(zip(names, table.chosen, strict=True))
