@@ -17,9 +17,11 @@ from promptlet.report.figures.charts import (
 )
 from promptlet.report.figures.drawing import plain_names
 from promptlet.report.figures.numbers import Point, accuracy_by_numbers
+from promptlet.report.published.chosen import choices_of
 from promptlet.report.published.counts import Counted, counted
 from promptlet.report.published.numbers import VIT_B16, Published
 from promptlet.report.published.tables import averages_the_same, is_of
+from promptlet.report.statistics.chosen import marked, together
 from promptlet.report.statistics.comparisons import (
     AVERAGE,
     OWN_TO_A_DATASET,
@@ -94,8 +96,14 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _names(family: Sequence[Comparison], last: Comparison) -> dict[str, str]:
-    """By name of a series, in the order of the page: what a figure can hold of it."""
-    return plain_names(series.name for one in (last, *family) for series in one.series)
+    """By name of a series, in the order of the page: what a figure can hold of it, and its marks."""
+    every = [series for one in (last, *family) for series in one.series]
+    names = plain_names(series.name for series in every)
+    rows = [(series.name, row["chosen"]) for series in every for row in series.rows]
+    return {
+        name: marked(plain, together(chosen for other, chosen in rows if other == name))
+        for name, plain in names.items()
+    }
 
 
 def _drawable(rows: Sequence[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -199,7 +207,10 @@ def _by_numbers(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
         Point(row["label"], int(row["trainable"]), float(row[measure]), spread_of(row, measure))
         for row in rows
     ]
-    theirs = [Point(one.published.name, one.numbers, one.published.value) for one in shown]
+    theirs = [
+        Point(marked(one.published.name, choices_of(one.published)), one.numbers, one.published.value)
+        for one in shown
+    ]
     same = bool(shown) and is_of(comparison, VIT_B16) and _same_data(comparison, shown[0].published)
     [where] = plain_names([_short(comparison.backbone)]).values()
     here = f"measured here, {where}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.report.formats import spreads
-from promptlet.report.formats.marks import marked
+from promptlet.report.statistics.chosen import marked
 from promptlet.report.statistics.comparisons import AVERAGE
 from promptlet.report.statistics.differences import Difference, Differences, Interval
+from promptlet.report.statistics.seeds import seeds_in_words
 
 EXPLAINED = (
     "Each cell is a mean of paired differences in percentage points: a run minus the run of the method "
@@ -49,7 +50,7 @@ def table_of(rows: Sequence[Difference]) -> tuple[tuple[str, ...], list[tuple[st
 
 def _cells(row: Difference) -> tuple[str, ...]:
     average = row.dataset == AVERAGE
-    seeds = spreads.seeds_in_words(row.seeds, row.results)
+    seeds = seeds_in_words(row.seeds, row.results)
     pairs = f"{len(row.datasets)} data sets" if average else f"seeds {seeds}"
     return (row.dataset, marked(row.name, row.chosen), pairs, *map(in_words, row.measures.values()))
 

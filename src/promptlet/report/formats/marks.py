@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from promptlet.report.formats import spreads
 from promptlet.report.published.tables import PublishedTable
-from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, Choice, kinds_of
+from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, SIGNS, Choice, marked
+from promptlet.report.statistics.studies import StudyResult, study_table
 
-SIGNS: Mapping[str, str] = {PER_DATASET: "†", ON_TEST: "‡"}
 IN_LATEX: Mapping[str, str] = {PER_DATASET: r"$^{\dagger}$", ON_TEST: r"$^{\ddagger}$"}
 TOLD: Mapping[str, str] = {
     PER_DATASET: "Settings of its own for a data set",
     ON_TEST: "Chosen on images that it is tested on",
 }
 UNMARKED = (
-    "A row without a mark has the same settings on every data set, as far as is known here; where a mark is, "
-    "the comparison with it is uneven."
+    "Rows without a mark have the same settings on every data set, as far as is known here; a comparison of "
+    "the two is uneven."
 )
-
-
-def marked(name: str, choices: Iterable[Choice]) -> str:
-    """``tip_adapter †``; the name alone where nothing is to be marked."""
-    return " ".join([name, *(SIGNS[kind] for kind in kinds_of(choices))])
 
 
 def legend(rows: Iterable[tuple[str, Sequence[Choice]]], signs: Mapping[str, str] = SIGNS) -> list[str]:
@@ -49,3 +45,19 @@ def published_legend(table: PublishedTable) -> list[str]:
     """The legend of such a table."""
     names = [name for _, name, *_ in table.rows]
     return legend(zip(names, table.chosen, strict=True))
+
+
+def study_rows(result: StudyResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """`study_table` with its methods marked."""
+    head, lines = study_table(result)
+    rows = [row for _, row, _ in result.lines]
+    return head, [
+        (marked(name, row["chosen"] if row is not None else ()), *rest)
+        for (name, *rest), row in zip(lines, rows, strict=True)
+    ]
+
+
+def study_notes(result: StudyResult) -> list[str]:
+    """What stands below such a table: its marks, and what its seeds tell."""
+    rows = [row for row in result.rows if row is not None]
+    return [*legend((row["method"], row["chosen"]) for row in rows), *spreads.explained(rows)]

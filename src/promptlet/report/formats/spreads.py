@@ -14,12 +14,6 @@ REPEATED = (
 )
 
 
-def seeds_in_words(seeds: Sequence[int], effective: int) -> str:
-    """``1,2,3``; with how many results they gave, where some repeat others: ``1,2,3 (1 result)``."""
-    told = ",".join(map(str, seeds))
-    return told if effective >= len(seeds) else f"{told} ({effective} result{'s' * (effective > 1)})"
-
-
 def explained(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Sentences on the seeds of rows that are shown together; none where each has one seed."""
     several = [row for row in rows if len(row["seeds"]) > 1]
@@ -32,11 +26,17 @@ def explained(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _of_spread(counts: Iterable[int]) -> str:
-    shares = [f"{100 * within_spread(count):.0f} of 100 times for {count} seeds" for count in sorted(counts)]
     return (
         "± is the population deviation over seeds, and no interval: a mean ± it holds what all seeds would "
-        f"give on average {joined(shares)}, if results are normal."
+        f"give on average {shares(counts)}."
     )
+
+
+def shares(counts: Iterable[int]) -> str:
+    """``50 of 100 times for 2 seeds and 71 of 100 times for 3, if results are normal``."""
+    words = [f"{100 * within_spread(count):.0f} of 100 times for {count}" for count in sorted(counts)]
+    told = [f"{words[0]} seeds", *words[1:]] if words else []
+    return f"{joined(told)}, if results are normal"
 
 
 def _same_images(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

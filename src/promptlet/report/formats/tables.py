@@ -7,8 +7,10 @@ from typing import Any
 
 from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.formats import spreads
-from promptlet.report.formats.marks import legend, marked
+from promptlet.report.formats.marks import legend
+from promptlet.report.statistics.chosen import marked
 from promptlet.report.statistics.comparisons import scores_of, spread_of
+from promptlet.report.statistics.seeds import seeds_in_words
 from promptlet.report.statistics.summary import Summary
 
 NUMBER_COLUMNS = 5
@@ -72,7 +74,7 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         marked(row["label"], row["chosen"]),
         row["schedule"] or "-",
         str(row["shots"]),
-        spreads.seeds_in_words(row["seeds"], row["effective_seeds"]),
+        seeds_in_words(row["seeds"], row["effective_seeds"]),
         *_measured(row),
         f"{row['trainable']:,}",
         f"{row['file_bytes']:,}",

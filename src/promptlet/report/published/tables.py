@@ -61,9 +61,11 @@ def is_of(comparison: Comparison, backbone: str) -> bool:
 
 
 def _belongs(one: Published, comparison: Comparison) -> bool:
-    """Whether a published number is of a method, data set and number of shots of a comparison."""
+    """Whether a published number is of a method, data set and number of shots of a comparison; of methods
+    that are not here, averages alone."""
     methods = {series.method for series in comparison.series}
-    if one.method not in methods or one.shots not in (0, comparison.shots):
+    is_foreign_average = one.method is None and one.dataset == AVERAGE
+    if not (one.method in methods or is_foreign_average) or one.shots not in (0, comparison.shots):
         return False
     if comparison.protocol in TRANSFERS and comparison.source != SOURCE_DATASET:
         return False

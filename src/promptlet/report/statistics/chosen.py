@@ -24,6 +24,7 @@ from promptlet.report.statistics.comparisons import (
 
 PER_DATASET, ON_TEST = "per_dataset", "on_test"
 KINDS = (PER_DATASET, ON_TEST)
+SIGNS: Mapping[str, str] = {PER_DATASET: "†", ON_TEST: "‡"}
 SEARCHED = "searched on validation images of each data set"
 SEARCHED_ON_TEST = (
     "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
@@ -89,3 +90,8 @@ def kinds_of(choices: Iterable[Choice]) -> tuple[str, ...]:
     """Their kinds, each once, in the order of `KINDS`."""
     found = {one["kind"] for one in choices}
     return tuple(kind for kind in KINDS if kind in found)
+
+
+def marked(name: str, choices: Iterable[Choice]) -> str:
+    """``tip_adapter †``; the name alone where nothing is to be marked."""
+    return " ".join([name, *(SIGNS[kind] for kind in kinds_of(choices))])

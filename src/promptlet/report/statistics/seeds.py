@@ -26,6 +26,12 @@ def effective_seeds(keys: Sequence[str], runs: Mapping[str, Record]) -> int:
     return len(set(by_seed(keys, runs).values()))
 
 
+def seeds_in_words(seeds: Sequence[int], effective: int) -> str:
+    """``1,2,3``; with how many results they gave, where some repeat others: ``1,2,3 (1 result)``."""
+    told = ",".join(map(str, seeds))
+    return told if effective >= len(seeds) else f"{told} ({effective} result{'s' * (effective > 1)})"
+
+
 def by_seed(keys: Sequence[str], runs: Mapping[str, Record]) -> dict[int, tuple[Any, ...]]:
     """Everything that is measured, on every data set of a row, by seed."""
     found: dict[int, list[Any]] = {}
