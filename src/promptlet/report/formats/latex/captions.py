@@ -35,7 +35,7 @@ def _marks(table: Table) -> list[str]:
     rows = [(method.name, row["chosen"]) for method in table.methods for row in method.rows.values()]
     names = {sign: IN_LATEX[kind] for kind, sign in SIGNS.items()}
     lines = legend(rows)
-    return [f"{names[line[0]]}{escaped(line[1:])}" if line[0] in names else escaped(line) for line in lines]
+    return [f"{names[line[0]]} {escaped(line[1:])}" if line[0] in names else escaped(line) for line in lines]
 
 
 def _schedules(table: Table) -> list[str]:
