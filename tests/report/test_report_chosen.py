@@ -93,6 +93,40 @@ def test_templates_and_the_epochs_of_imagenet_belong_to_the_protocol(book: Any) 
     assert {label.split()[0] for (_, label), own in kinds(book).items() if own} == {"coop", "kgcoop"}
 
 
+def official(book: Any, dataset: str, *by_dataset: str, epochs: int = 50, **options: Any) -> None:
+    """A run by official settings, some of which are there because it is this data set."""
+    settings = {"name": "official", "lr": 0.002, "epochs": epochs}
+    told = {"official": {"protocol": "few-shot", "source": "README.md", "by_dataset": list(by_dataset)}}
+    book.write("prograd", 1, 80.0, dataset=dataset, options=options, settings=settings, more=told)
+
+
+def test_official_values_for_single_data_sets_are_told_and_averaged(book: Any) -> None:
+    official(book, "pets", weight=1.0)
+    official(book, "dtd", "weight", weight=0.8)
+    official(book, "imagenet", "epochs", epochs=20, weight=1.0)
+    asked = book.run("prograd", 2, "few-shot", "pets", options={"weight": 1.0})
+    book.store.write_plan([{**asked.describe(), "settings": {"name": "official", "lr": 0.002, "epochs": 50}}])
+    summary = summarise(book.store)
+    assert {
+        (row["dataset"], row["label"]): [one["kind"] for one in row["chosen"]] for row in summary.rows
+    } == {
+        ("dtd", "prograd"): [PER_DATASET],
+        ("pets", "prograd"): [],
+        ("imagenet", "prograd"): [],
+        ("average", "prograd"): [PER_DATASET],
+    }
+    assert summary.rows[0]["chosen"][0]["why"] == "official values for this data set: weight"
+    assert summary.problems == []
+    [head] = [line for line in render(summary, "latex").splitlines() if "Data set" in line]
+    assert head.count("prograd") == 1
+
+
+def test_official_values_of_the_source_are_the_same_for_all_targets(book: Any) -> None:
+    told = {"official": {"by_dataset": ["weight"]}}
+    book.write("prograd", 1, 80.0, protocol="cross-dataset", more=told)
+    assert kinds(book) == {("pets", "prograd"): []}
+
+
 def filled(book: Any) -> Any:
     for dataset, more in (("pets", SEARCHED), ("imagenet", ON_IMAGENET)):
         book.write("tip_adapter", 1, 80.0, dataset=dataset, more=more)

@@ -14,7 +14,7 @@ from promptlet.errors import OptionError
 from promptlet.papers import PAPER_OF
 from promptlet.report import render, summarise
 from promptlet.report.published.counts import COUNT_OF, counted
-from promptlet.report.published.numbers import METHOD_OF, VIT_B16, published
+from promptlet.report.published.numbers import METHOD_OF, PROTOCOL_OF, VIT_B16, origin, published
 from promptlet.report.published.tables import published_tables
 
 SHIPPED = Path(promptlet.report.__file__).parent / "published"
@@ -51,6 +51,24 @@ def test_every_line_of_a_protocol_is_there_under_our_names(protocol: str, theirs
     assert [one.source for one in found] == [line["source"] for line in own]
     assert {one.dataset for one in found} <= {*DATASETS, "average"}
     assert {one.method for one in published(protocol)} - {None} <= set(PAPER_OF)
+
+
+def test_a_later_file_adds_rows_and_gives_notes_to_those_it_repeats() -> None:
+    first = sum(line["protocol"] in PROTOCOL_OF for line in lines())
+    added = [one for protocol in PROTOCOL_OF.values() for one in published(protocol)]
+    assert len(added) == first + 4
+    later = [one for one in added if one.source.startswith(("mrflogs/ICLR24", "ZjjConan/VLM-LwEIB"))]
+    assert [(one.name, one.metric, one.value) for one in later] == [
+        *(("LwEIB", "H", 81.21), ("GDA", "base", 83.96), ("GDA", "new", 74.53), ("GDA", "H", 78.97)),
+    ]
+    [anchor] = [one for one in added if (one.name, one.metric) == ("CoOp+AnchorOPT", "base")]
+    assert anchor.source == "zhengli97/ATPrompt README"
+    assert anchor.note == "loss weights and temperature per data set; uses texts of a language model"
+    seen = [
+        (one.protocol, one.name, one.dataset, one.metric, one.backbone, one.shots, origin(one.source))
+        for one in added
+    ]
+    assert len(set(seen)) == len(seen)  # so no cell of a table stands for two numbers
 
 
 def test_names_of_methods_are_those_of_the_file_and_re_runs_stay_apart() -> None:
@@ -122,8 +140,25 @@ def test_the_average_stands_beside_all_eleven_data_sets_alone(book: Any) -> None
     assert "average" not in {row[0] for row in published_tables(summarise(book.store))[0].rows}
     book.write("coop", 1, 80.0, 70.0, dataset=ELEVEN[-1], more=CLIP)
     [table] = published_tables(summarise(book.store))
-    assert ("average", "CoOp", "16", "82.69", "63.22", "71.66") in [row[:6] for row in table.rows]
+    found = [row[:6] for row in table.rows]
+    assert ("average", "CoOp", "16", "82.69", "63.22", "71.66") in found
+    # of methods that are not here: averages alone
+    assert ("average", "HiCroPL", "16", "85.89", "77.99", "81.75") in found
+    assert ("average", "LwEIB", "16", "-", "-", "81.21") in found
+    assert {row[1] for row in found if row[0] == "dtd"} == {"CoOp", "CoOp (DePT re-run)"}
+    assert "KgCoOp" not in {row[1] for row in found}  # ours, and not of this report
     assert table.warning == ""
+
+
+def test_base_new_and_h_of_one_log_are_one_row(book: Any) -> None:
+    for dataset in ELEVEN:
+        book.write("gda", 1, 80.0, 70.0, dataset=dataset, more=CLIP)
+    [table] = published_tables(summarise(book.store))
+    found = [(row[:6], row[6].count("[")) for row in table.rows if row[1] == "GDA"]
+    assert found == [
+        (("average", "GDA", "16", "83.96", "74.53", "78.72"), 1),
+        (("average", "GDA", "16", "83.96", "74.53", "78.97"), 4),  # two sources, two notes
+    ]
 
 
 def test_another_backbone_is_another_table(book: Any) -> None:

@@ -31,7 +31,8 @@ SEARCHED_ON_TEST = (
 )
 SEARCHED_ON_SOURCE = "searched on test images of the source; the accuracy on the source is of these"
 DIFFERENT = "other settings on other data sets"
-LARGE = "imagenet"
+OFFICIAL = "official values for this data set: {names}"
+LARGE, EPOCHS = "imagenet", "epochs"
 """A data set that may have epochs of its own."""
 
 
@@ -47,12 +48,24 @@ def of_records(records: Sequence[Mapping[str, Any]]) -> list[Choice]:
     searched = [record for record in records if _is_searched(record)]
     tests_on_val = any(str(record.get("rule", "")).startswith(RULES["imagenet"]) for record in searched)
     found: list[Choice] = []
-    if searched and searched[0]["protocol"] not in TRANSFERS:  # there the source is searched for all targets
-        found.append(Choice(kind=PER_DATASET, why=SEARCHED))
+    if (
+        records[0]["protocol"] not in TRANSFERS
+    ):  # there what is chosen for the source is the same for all targets
+        names = [name for name in by_dataset(records) if (records[0]["dataset"], name) != (LARGE, EPOCHS)]
+        found += [Choice(kind=PER_DATASET, why=SEARCHED)] if searched else []
+        found += [Choice(kind=PER_DATASET, why=OFFICIAL.format(names=", ".join(names)))] if names else []
     if tests_on_val:
         on_source = searched[0]["protocol"] in TRANSFERS
         found.append(Choice(kind=ON_TEST, why=SEARCHED_ON_SOURCE if on_source else SEARCHED_ON_TEST))
     return found
+
+
+def by_dataset(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of official settings that records have because it is their data set."""
+    names = dict.fromkeys(
+        name for record in records for name in record.get("official", {}).get("by_dataset", ())
+    )
+    return list(map(str, names))
 
 
 def _is_searched(record: Mapping[str, Any]) -> bool:

@@ -81,6 +81,7 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     done = [cast("Done", record) for record in records if is_done(record)]
     rows = [_row(group) for group in grouped(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
     _label(rows)
+    _share(rows)
     chosen.mark_different(rows)
     averages, without = _averages(rows)
     _tell_apart(averages)
@@ -127,6 +128,7 @@ def _row(group: Sequence[Done]) -> dict[str, Any]:
         **({"code": first["code"]} if first.get("code") else {}),
         "backbone": backbone_of(first),
         "chosen": chosen.of_records(group),
+        **({"by_dataset": own} if (own := chosen.by_dataset(group)) else {}),
         "keys": [record["key"] for record in group],
     }
 
@@ -176,6 +178,14 @@ def _label(rows: Sequence[dict[str, Any]]) -> None:
         for row, flat in zip(group, flats, strict=True):
             telling = ", ".join(f"{name}={flat.get(name)}" for name in names)
             row["label"] = f"{row['method']} ({telling})" if telling else row["method"]
+
+
+def _share(rows: Sequence[dict[str, Any]]) -> None:
+    """Tell of each row what any row of its method and schedule has by data set: so they have one average."""
+    for group in grouped(rows, lambda row: (comparison_of(row), row["method"], row["schedule"])):
+        names = dict.fromkeys(name for row in group for name in row.get("by_dataset", ()))
+        for row in group:
+            row |= {"by_dataset": list(names)} if names else {}
 
 
 def _methods(rows: Sequence[Row]) -> set[str]:

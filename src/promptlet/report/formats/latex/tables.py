@@ -115,6 +115,7 @@ def _as_row(entry: Row, rows: Sequence[Row]) -> dict[str, Any]:
         "trainable": 0,
         "source_data": source,
         "code": told_by("code", "method"),
+        "by_dataset": told_by("by_dataset", "protocol", "method", "schedule"),
         "backbone": told_by("backbone", "fingerprint"),
     }
 
