@@ -10,10 +10,10 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from promptlet.protocols.records.measures import MEASURES
-from promptlet.protocols.records.shapes import Record, score
+from promptlet.protocols.records.shapes import Done, Record, score
 
 DIGITS = 3
 """Of percentage points, that results are told apart by: two machines may differ in more of them."""
@@ -45,7 +45,7 @@ def draws(keys: Sequence[str], runs: Mapping[str, Record]) -> int | None:
     """How many different sets of training images the seeds of a row drew; None where records do not tell."""
     found: dict[int, list[str]] = {}
     for key in keys:
-        samples = runs[key].get("samples")
+        samples = cast("Done", runs[key]).get("samples")
         if samples is None:
             return None
         text = json.dumps(sorted(map(str, samples)))
