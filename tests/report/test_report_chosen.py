@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
 
 from promptlet.data.catalog import DATASETS, RULES
 from promptlet.protocols.plan.studies import Setting, Study
+from promptlet.protocols.records.measures import BASE_TO_NEW
 from promptlet.report import render, summarise
 from promptlet.report.formats.html.study import study_html
 from promptlet.report.formats.markdown.study import study_markdown
@@ -155,14 +157,14 @@ def test_markdown_marks_rows_and_explains_it(book: Any) -> None:
     assert "| imagenet | tip_adapter † ‡ | seeds 1 | +10.00 - |" in differences
 
 
-def test_a_report_without_such_rows_has_neither_marks_nor_legend(book: Any) -> None:
+def test_a_report_without_such_rows_has_neither_marks_nor_legend(book: Any, no_figures: None) -> None:
     book.write("coop", 1, 80.0)
     for format in ("markdown", "html", "latex"):
         text = render(summarise(book.store), format)
         assert not any(sign in text for sign in ("†", "‡", "dagger", "without a mark"))
 
 
-def test_html_marks_and_explains_it(book: Any) -> None:
+def test_html_marks_and_explains_it(book: Any, no_figures: None) -> None:
     text = render(filled(book), "html")
     assert "tip_adapter † ‡" in text
     for line in LEGEND:
@@ -203,22 +205,52 @@ def test_csv_and_json_tell_it(book: Any) -> None:
     ]
 
 
-def test_studies_mark_it_too(book: Any) -> None:
+def test_studies_mark_it_too(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tuple(Setting(name, {"n_ctx": 4}, "", name, name) for name in ("tip_adapter", "coop"))
     study = Study("toy", "How?", "", (), settings, settings[1])
     filled(book)
     summary = summarise_study(book.store, study)
     text = study_markdown(summary, study)
     assert "| tip_adapter † ‡ |" in text and "| coop |" in text and LEGEND[0] in text
-    assert "tip_adapter † ‡" in study_html(summary, study)
+    monkeypatch.setattr(
+        "promptlet.report.formats.html.study.study_figure", lambda result: b"\x89PNG\r\n\x1a\n"
+    )
+    page = study_html(summary, study)
+    assert "tip_adapter † ‡" in page and LEGEND[0] in page
 
 
+def words_in(drawn: list[Any]) -> set[str]:
+    from matplotlib.text import Text
+
+    return {text.get_text() for figure in drawn for text in figure.findobj(Text)}
+
+
+@pytest.mark.slow
 def test_figures_bear_the_marks(book: Any, drawn: list[Any]) -> None:
-    render(filled(book), "html")
-    words = {
-        text.get_text() for figure in drawn for text in figure.findobj(lambda one: hasattr(one, "get_text"))
-    }
+    page = render(filled(book), "html")
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
+    assert captions and all(
+        "† Settings of its own for a data set. ‡ Chosen on images that it is tested on." in one
+        for one in captions
+    )
+    words = words_in(drawn)
     assert "tip_adapter † ‡" in words and "coop" in words
+
+
+@pytest.mark.slow
+def test_published_points_in_figures_bear_them_too(
+    book: Any, drawn: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KNOWN[BASE_TO_NEW], "CoOp", KNOWN[BASE_TO_NEW]["CoPrompt"])
+    for method in ("coop", "rlp"):
+        book.write(method, 1, 80.0, 70.0, dataset="caltech101")
+    page = render(summarise(book.store), "html")
+    assert "† Settings of its own for a data set." not in page  # CoPrompt's is of Food101
+    monkeypatch.setitem(KNOWN[BASE_TO_NEW], "CoOp", KNOWN[BASE_TO_NEW]["GDA"][:1])
+    page = render(summarise(book.store), "html")
+    assert "† Settings of its own for a data set." in page
+    words = words_in(drawn)
+    assert any(word.startswith("CoOp †") for word in words)
 
 
 def one_of(protocol: str, name: str, **own: Any) -> Published:
@@ -267,7 +299,7 @@ def test_every_fact_is_of_a_published_row_and_names_its_source() -> None:
                 assert set(fact.datasets) <= set(DATASETS) and fact.source
 
 
-def test_tables_of_published_numbers_are_marked(book: Any) -> None:
+def test_tables_of_published_numbers_are_marked(book: Any, no_figures: None) -> None:
     for method in ("tip_adapter", "clip_adapter"):
         book.write(method, 1, 80.0, dataset="caltech101", shots=4)
     for text in (render(summarise(book.store), published=True), render(summarise(book.store), "html")):

@@ -63,7 +63,7 @@ def test_a_deviation_holds_the_mean_as_often_as_told() -> None:
     assert holds.mean() == pytest.approx(within_spread(3), abs=0.005)
 
 
-def test_pages_say_what_so_few_seeds_tell(book: Any) -> None:
+def test_pages_say_what_so_few_seeds_tell(book: Any, no_figures: None) -> None:
     for seed in (1, 2, 3):
         book.write("zero_shot", seed, 60.0)
         book.write("coop", seed, 70.0 + seed)
@@ -83,7 +83,7 @@ def test_pages_say_what_so_few_seeds_tell(book: Any) -> None:
     assert r"All seeds give the same for zero\_shot." in latex and "71 of 100 times for 3" in latex
 
 
-def test_one_seed_needs_no_words(book: Any) -> None:
+def test_one_seed_needs_no_words(book: Any, no_figures: None) -> None:
     book.write("coop", 1, 70.0)
     book.write("zero_shot", 1, 60.0)
     for format in ("markdown", "html", "latex"):

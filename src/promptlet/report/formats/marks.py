@@ -6,14 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from promptlet.report.formats import spreads
 from promptlet.report.published.tables import PublishedTable
-from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, SIGNS, Choice, marked
+from promptlet.report.statistics.chosen import KINDS, ON_TEST, PER_DATASET, SIGNS, TOLD, Choice, marked
 from promptlet.report.statistics.studies import StudyResult, study_table
 
 IN_LATEX: Mapping[str, str] = {PER_DATASET: r"$^{\dagger}$", ON_TEST: r"$^{\ddagger}$"}
-TOLD: Mapping[str, str] = {
-    PER_DATASET: "Settings of its own for a data set",
-    ON_TEST: "Chosen on images that it is tested on",
-}
 UNMARKED = (
     "Rows without a mark have the same settings on every data set, as far as is known here; a comparison of "
     "the two is uneven."

@@ -25,6 +25,10 @@ from promptlet.report.statistics.comparisons import (
 PER_DATASET, ON_TEST = "per_dataset", "on_test"
 KINDS = (PER_DATASET, ON_TEST)
 SIGNS: Mapping[str, str] = {PER_DATASET: "†", ON_TEST: "‡"}
+TOLD: Mapping[str, str] = {
+    PER_DATASET: "Settings of its own for a data set",
+    ON_TEST: "Chosen on images that it is tested on",
+}
 SEARCHED = "searched on validation images of each data set"
 SEARCHED_ON_TEST = (
     "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
@@ -108,3 +112,8 @@ def kinds_of(choices: Iterable[Choice]) -> tuple[str, ...]:
 def marked(name: str, choices: Iterable[Choice]) -> str:
     """``tip_adapter †``; the name alone where nothing is to be marked."""
     return " ".join([name, *(SIGNS[kind] for kind in kinds_of(choices))])
+
+
+def meaning(choices: Iterable[Choice]) -> str:
+    """What the marks that they are shown by mean, within a caption: `` † Settings of its own ...``."""
+    return "".join(f" {SIGNS[kind]} {TOLD[kind]}." for kind in kinds_of(choices))
