@@ -169,6 +169,8 @@ def test_html_marks_and_explains_it(book: Any, no_figures: None) -> None:
     assert "tip_adapter † ‡" in text
     for line in LEGEND:
         assert line.replace("'", "&#39;") in text
+    assert "chosen: searched on validation images of each data set" in text  # at the runs behind the row
+    assert "different results of its seeds: 1; different draws of images: not told" in text
 
 
 def test_latex_marks_names_and_what_is_of_one_number_alone(book: Any) -> None:
