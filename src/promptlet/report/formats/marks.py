@@ -16,7 +16,7 @@ UNMARKED = (
 )
 
 
-def legend(rows: Iterable[tuple[str, Sequence[Choice]]], signs: Mapping[str, str] = SIGNS) -> list[str]:
+def legend(rows: Iterable[tuple[str, Sequence[Choice]]]) -> list[str]:
     """A line for each mark that rows bear, by their names, with the reasons; one more on what bears none."""
     lines = []
     every = list(rows)
@@ -27,7 +27,7 @@ def legend(rows: Iterable[tuple[str, Sequence[Choice]]], signs: Mapping[str, str
                 if one["kind"] == kind:
                     of.setdefault(one["why"], {})[name] = None
         reasons = [f"{', '.join(names)} ({why})" for why, names in of.items()]
-        lines += [f"{signs[kind]} {TOLD[kind]}: {'; '.join(reasons)}."] if reasons else []
+        lines += [f"{SIGNS[kind]} {TOLD[kind]}: {'; '.join(reasons)}."] if reasons else []
     return [*lines, UNMARKED] if lines else []
 
 

@@ -33,7 +33,7 @@ SEARCHED = "searched on validation images of each data set"
 SEARCHED_ON_TEST = (
     "searched on validation images that are test images, too, as ImageNet's are in CoOp's parts"
 )
-SEARCHED_ON_SOURCE = "searched on test images of the source; the accuracy on the source is of these"
+SEARCHED_ON_SOURCE = "searched on images that the accuracy on the source is measured on, too"
 DIFFERENT = "other settings on other data sets"
 OFFICIAL = "official values for this data set: {names}"
 LARGE, EPOCHS = "imagenet", "epochs"
@@ -52,14 +52,12 @@ def of_records(records: Sequence[Mapping[str, Any]]) -> list[Choice]:
     searched = [record for record in records if _is_searched(record)]
     tests_on_val = any(str(record.get("rule", "")).startswith(RULES["imagenet"]) for record in searched)
     found: list[Choice] = []
-    if (
-        records[0]["protocol"] not in TRANSFERS
-    ):  # there what is chosen for the source is the same for all targets
+    on_source = records[0]["protocol"] in TRANSFERS  # what is chosen there is the same for all targets
+    if not on_source:
         names = [name for name in by_dataset(records) if (records[0]["dataset"], name) != (LARGE, EPOCHS)]
         found += [Choice(kind=PER_DATASET, why=SEARCHED)] if searched else []
         found += [Choice(kind=PER_DATASET, why=OFFICIAL.format(names=", ".join(names)))] if names else []
     if tests_on_val:
-        on_source = searched[0]["protocol"] in TRANSFERS
         found.append(Choice(kind=ON_TEST, why=SEARCHED_ON_SOURCE if on_source else SEARCHED_ON_TEST))
     return found
 
@@ -94,7 +92,7 @@ def _is_different(rows: Sequence[Row]) -> bool:
         return False
     others = grouped((row for row in rows if row["dataset"] != LARGE), method_of)
     names = set(differing([settings_of(row) for row in rows])).difference(OWN_TO_A_DATASET)
-    return len(others) > 1 or names != {"epochs"}
+    return len(others) > 1 or names != {EPOCHS}
 
 
 def together(choices: Iterable[Iterable[Choice]]) -> list[Choice]:
