@@ -68,7 +68,7 @@ def test_a_search_on_the_source_is_none_on_the_targets(book: Any) -> None:
         book.write("tip_adapter", 1, 80.0, dataset=dataset, protocol="cross-dataset", more=more)
     rows = {row["dataset"]: row["chosen"] for row in summarise(book.store).rows}
     assert rows["pets"] == [] and [one["kind"] for one in rows["cars"]] == [ON_TEST]
-    assert "of the source" in rows["cars"][0]["why"]
+    assert "on the source" in rows["cars"][0]["why"]
 
 
 def test_settings_that_differ_between_data_sets_are_told(book: Any) -> None:
