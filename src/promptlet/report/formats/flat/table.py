@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.records.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.report.statistics.chosen import kinds_of
 from promptlet.report.statistics.comparisons import scores_of
 from promptlet.report.statistics.summary import Summary
 
@@ -24,6 +25,7 @@ FIRST = {
     "schedule": TEXT,
     "shots": WHOLE,
     "seeds": WHOLES,
+    "effective_seeds": WHOLE,
 }
 COSTS = {"trainable": WHOLE, "file_bytes": WHOLE, "seconds": NUMBER, "peak_memory": WHOLE}
 TRACED = {
@@ -36,6 +38,9 @@ TRACED = {
     "fingerprint": TEXT,
     "data": TEXT,
     "source_data": TEXT,
+    "draws": WHOLE,
+    "chosen": TEXTS,
+    "chosen_why": TEXT,
     "options": TEXT,
     "settings": TEXT,
     "keys": TEXTS,
@@ -57,7 +62,7 @@ def flat_summary(summary: Summary) -> Flat:
 
     state: ``done``, ``missing`` or ``failed``. A column that is not of a row's protocol is None there.
     method is the row's label, as in the tables. options and settings are JSON objects; those of an average
-    are of its first data set.
+    are of its first data set. chosen: kinds of `promptlet.report.statistics.chosen`, and why.
     """
     every = [*summary.rows, *summary.incomplete]
     columns = {
@@ -66,7 +71,7 @@ def flat_summary(summary: Summary) -> Flat:
         **COSTS,
         **TRACED,
     }
-    rows = [{**row, "method": row["label"], "state": "done"} for row in summary.rows]
+    rows = [_done(row) for row in summary.rows]
     for entry in summary.incomplete:
         rows += _lacking(entry)
     return Flat(columns, tuple(tuple(_told(row.get(name)) for name in columns) for row in rows))
@@ -94,6 +99,12 @@ def _measures(protocols: Sequence[str]) -> dict[str, str]:
         names = [*scores, *(f"{name}_std" for name in scores), *MEASURES[protocol].extras]
         own |= {**({"source": TEXT} if protocol in TRANSFERS else {}), **dict.fromkeys(names, NUMBER)}
     return own
+
+
+def _done(row: Mapping[str, Any]) -> dict[str, Any]:
+    why = "; ".join(one["why"] for one in row["chosen"]) or None
+    told = {"chosen": list(kinds_of(row["chosen"])), "chosen_why": why}
+    return {**row, **told, "method": row["label"], "state": "done"}
 
 
 def _lacking(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
