@@ -19,7 +19,7 @@ from learning_toys import NAMES, noise
 from torch import Tensor
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.libraries.peft_lora import StepDropout, add_lora
+from promptlet.backbones.libraries.changed.lora import StepDropout, add_lora
 from promptlet.errors import BackboneError, DataError, MissingExtraError, OptionError
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.methods.templates import hand_written
