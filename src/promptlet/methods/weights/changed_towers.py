@@ -77,13 +77,22 @@ class ChangedTowers(Method):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what builds it again: the towers' weights belong to the backbone."""
-        told = {"taught": self.taught, "options": dict(self.options), "started_from": self.started_from}
-        parts = (self.backbone, self.class_names, self.built_with(), self.state(), self.training)
-        return built_again, (type(self), *parts), told
+        parts = (self.backbone, self.built_for(), self.built_with(), self.state(), self.training)
+        return built_again, (type(self), *parts), self.told()
 
     def built_with(self) -> dict[str, Any]:
         """The options that build it again."""
         return self.stored_options()
+
+    def built_for(self) -> tuple[str, ...]:
+        """The class names that it is built for."""
+        return self.class_names
+
+    def told(self) -> dict[str, Any]:
+        """What a copy is told beside that."""
+        cached = {"_ids": None, "_frozen": None}
+        names = {"class_names": self.class_names, "taught": self.taught, "started_from": self.started_from}
+        return {**cached, **names, "options": dict(self.options)}
 
     def _by_name(self) -> dict[str, nn.Parameter]:
         """What is learned inside the towers by names such as ``text.0.q.A``: tower, layer, place."""
