@@ -100,7 +100,7 @@ def clip_tower(backbone: Backbone, side: str, what: str, packed: str = "") -> An
     cannot hold it. Raises BackboneError for other kinds."""
     refused = f"{what} cannot be put into {backbone.name!r}"
     if backbone.framework != "transformers":
-        why = packed or "is built of other layers"
+        why = packed or "names its layers otherwise"
         raise BackboneError(f"{refused}: {backbone.framework} {why}. {_advice()}")
     name, kind = SIDES[side]
     tower: Any = getattr(backbone.model, name)
