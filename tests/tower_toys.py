@@ -1,4 +1,4 @@
-"""What tests of methods inside the towers share: pictures in memory, and the library model's own forward pass."""
+"""What tests of methods inside the towers share: pictures in memory, the library model's own features."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_numbers_by_hand(tiny_backbone: Any) -> None:
 
 
 def test_published_share_of_0_04_percent_in_vit_b_16() -> None:
-    """Of the numbers of the model with U, s and V in the place of each matrix, as the official code prints it."""
+    """Of all numbers of the model with U, s and V in the place of each matrix, as its code prints."""
     from transformers import CLIPConfig, CLIPModel
 
     with torch.device("meta"):

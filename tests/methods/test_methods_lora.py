@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import copy
-import hashlib
 import math
 import pickle
 from collections.abc import Iterator
@@ -40,6 +39,7 @@ from promptlet.training import Schedule, train
 pytest.importorskip("peft", reason="peft is not installed: pip install 'promptlet[lora]'")
 
 SCHEDULE = Schedule("short", lr=0.02, epochs=2, batch_size=6, warmup_lr=None, optimizer="adamw")
+
 
 def trained(backbone: Any, **options: Any) -> ClipLora:
     method = ClipLora(backbone, NAMES, **options)

@@ -85,10 +85,8 @@ def test_images_by_the_model_with_these_norms_and_classes_by_the_classifier(
 
 
 @pytest.mark.parametrize("choice", ["layers", "all"])
-def test_other_names_are_answered_by_the_text_tower_as_it_has_become(
-    choice: str, tiny_backbone: Any
-) -> None:
-    """Selective inference: rows of the classifier for trained names, in any order, the tower for the others."""
+def test_other_names_are_answered_by_the_text_tower_as_it_has_become(choice: str, tiny_backbone: Any) -> None:
+    """Selective inference: rows of the classifier for trained names, in any order; the tower for others."""
     method = filled(TwoStages(tiny_backbone, NAMES, norms=choice))
     head = features(method)[0]
     with torch.no_grad():
@@ -139,9 +137,7 @@ def test_training_is_two_trainings_of_adamw(share: float, first: int, tiny_backb
 
 def test_each_stage_has_its_own_rates(tiny_backbone: Any) -> None:
     schedule = Schedule("warm", lr=0.01, epochs=10, batch_size=None, optimizer="adamw")
-    history = train(
-        TwoStages(tiny_backbone, NAMES), Pictures(pixels()[None]), LABELS, schedule
-    ).history
+    history = train(TwoStages(tiny_backbone, NAMES), Pictures(pixels()[None]), LABELS, schedule).history
     cosine = [[0.01 / 2 * (1 + math.cos(math.pi * e / n)) for e in range(n - 1)] for n in (6, 4)]
     assert [one.lr for one in history] == pytest.approx([1e-5, *cosine[0], 1e-5, *cosine[1]])
 

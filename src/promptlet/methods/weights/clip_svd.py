@@ -37,13 +37,13 @@ class ClipSvd(ChangedTowers):
         reads=IMAGES,
         fast=frozen(epochs=5, batch_size=32, weight_decay=0.01),
         bibtex=bibtex("clip_svd"),
-        notes="needs a CLIP model of transformers. Queries, keys, values and output of the attention, and both "
-        "matrices of the MLP, each taken apart on its own, as in the official code. Its few-shot run trains 200 "
-        "x shots steps of 32 images (AdamW, lr 5e-4, weight decay 0.01, cosine to 1e-6) whatever the number of "
-        "classes; its base-to-new run 10 or 20 epochs by data set at 4e-4, with a cosine that is as many steps "
-        "long as there are epochs, and so falls and rises again and again: neither is a schedule that can be "
-        "written down here. Its 0.04 % are of the numbers of U, s and V together. A prompt file holds s; U and "
-        "V are computed from the backbone again",
+        notes="needs a CLIP model of transformers. Queries, keys, values and output of the attention, and "
+        "both matrices of the MLP, each taken apart on its own, as in the official code. Its few-shot run "
+        "trains 200 x shots steps of 32 images (AdamW, lr 5e-4, weight decay 0.01, cosine to 1e-6) whatever "
+        "the number of classes; its base-to-new run 10 or 20 epochs by data set at 4e-4, with a cosine of as "
+        "many steps as there are epochs, which falls and rises again and again: neither is a schedule that "
+        "can be written down here. Its 0.04 % are of the numbers of U, s and V together. A prompt file holds "
+        "s; U and V are computed from the backbone again",
     )
 
     def __init__(
@@ -56,9 +56,7 @@ class ClipSvd(ChangedTowers):
         self.template = check_template(template)
         self.towers = check_option("towers", towers, TOWERS)
         super().__init__(backbone, class_names)
-        self._text, self._image = both_or_one(
-            backbone, towers, lambda _: learn_singular_values, WHAT, PACKED
-        )
+        self._text, self._image = both_or_one(backbone, towers, lambda _: learn_singular_values, WHAT, PACKED)
         self.singular = by_place(self._text, self._image)
 
     @property

@@ -37,7 +37,7 @@ SHARE = 0.6
 
 @final
 class TwoStages(ChangedTowers):
-    """First ``share`` of the epochs: the towers' layer norms learn against the hand-written prompts. Then they
+    """For ``share`` of the epochs the towers' layer norms learn against the hand-written prompts. Then they
     stay, and a classifier learns: a vector a class, from the text tower's features of then on.
 
     At last the classes of the training are answered by the classifier, and other names by the text tower. The
@@ -58,11 +58,11 @@ class TwoStages(ChangedTowers):
         fast=frozen(epochs=10, batch_size=32, weight_decay=0.01),
         bibtex=bibtex("two_sfs"),
         notes="needs a CLIP model of transformers. share and template are the official code's. "
-        "norms=layers are those inside the layers, which alone learn in the official code: the ones before and "
-        "behind the layers (norms=all: 65,536 numbers in ViT-B/16) are in its optimiser, but frozen. It trains "
-        "300 x shots steps of 32 images (AdamW, lr 2e-4, weight decay 0.01, in each stage a cosine to 1e-6) "
-        "whatever the number of classes: 9600 / classes epochs, so that no official schedule can be written "
-        "down. Here a stage is whole epochs",
+        "norms=layers are those inside the layers, which alone learn in the official code: the ones before "
+        "and behind the layers (norms=all: 65,536 numbers in ViT-B/16) are in its optimiser, but frozen. It "
+        "trains 300 x shots steps of 32 images (AdamW, lr 2e-4, weight decay 0.01, in each stage a cosine to "
+        "1e-6) whatever the number of classes: 9600 / classes epochs, so that no official schedule can be "
+        "written down. Here a stage is whole epochs",
     )
 
     def __init__(
@@ -154,7 +154,9 @@ class TwoStages(ChangedTowers):
         self.in_first = epoch < self.first_epochs
 
     def end_training(self, data: TrainingData) -> None:
-        if self.first_epochs >= data.epochs:  # no second stage; of one that was taken up at its end nothing is seen
+        if (
+            self.first_epochs >= data.epochs
+        ):  # no second stage; of one that was taken up at its end nothing is seen
             self._begin_head()
         self.in_first = False
 

@@ -42,7 +42,7 @@ them once."""
 
 
 class SingularLinear(nn.Module):
-    """``U diag(s) V x + b``: a linear layer whose singular values s (k,) learn, float32; the rest is frozen."""
+    """``U diag(s) V x + b``: a linear layer whose singular values s (k,), float32, learn alone."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def learn_singular_values(tower: Any) -> dict[str, nn.Parameter]:
-    """Put a `SingularLinear` in the place of each matrix of the layers, in place. They are named ``0.fc1``."""
+    """Put a `SingularLinear` in the place of each matrix of the layers. They are named ``0.fc1``."""
     learned = {}
     for name, owner, attribute in list(_linears(tower)):
         linear = SingularLinear(getattr(owner, attribute))
