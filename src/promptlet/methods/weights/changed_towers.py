@@ -32,6 +32,7 @@ class ChangedTowers(Method):
 
     template: str
     towers: str
+    asks_host = "its towers run by the library's own forward pass, which no card has recorded yet"
     _text: ChangedTower | None
     _image: ChangedTower | None
 

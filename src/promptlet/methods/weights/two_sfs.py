@@ -163,7 +163,7 @@ class TwoStages(ChangedTowers):
     @torch.no_grad()
     def _begin_head(self) -> None:
         """The classifier starts at the text tower's features, normalised."""
-        self.head.copy_(self._written(self.class_names))
+        self.head.copy_(super().class_features())
 
     def state(self) -> dict[str, np.ndarray]:
         return {**super().state(), "head": self.head.detach().cpu().numpy().copy()}
