@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tower_toys import IMAGE_LAYERS, LABELS, TEXT_LAYERS, WIDTH, Pictures, digest, model_features, pixels
 
 from promptlet.backbones import load_backbone
+from promptlet.backbones.libraries.changed.towers import changed_image_tower
 from promptlet.errors import BackboneError, OptionError
 from promptlet.methods import Method
 from promptlet.methods.templates import hand_written
@@ -171,6 +172,16 @@ def test_at_the_start_it_is_zero_shot(tiny_backbone: Any) -> None:
     classes, images = features(TwoStages(tiny_backbone, NAMES).eval())
     torch.testing.assert_close(classes, hand_written(tiny_backbone, "a photo of a {}.", NAMES))
     torch.testing.assert_close(images, F.normalize(tiny_backbone.images.encode(pixels(3)), dim=-1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "mixed"])
+def test_untrained_norms_change_no_bit_of_the_librarys_own(dtype: str, clip_folder: Path) -> None:
+    backbone = load_backbone(clip_folder, device="cpu", dtype=dtype)
+    plain = TwoStages(backbone, NAMES, towers="image", norms="layers").eval()
+    assert plain._image is not None
+    found = plain._image.encode(pixels(3))
+    frozen = changed_image_tower(backbone, lambda _: {}, "nothing").encode(pixels(3))
+    assert torch.equal(found, frozen)
 
 
 def test_numbers_by_hand_and_names_in_a_prompt_file(tiny_backbone: Any) -> None:

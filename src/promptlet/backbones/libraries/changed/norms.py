@@ -21,13 +21,14 @@ class LearnedNorm(nn.Module):
 
     def __init__(self, norm: nn.LayerNorm) -> None:
         super().__init__()
-        self.shape, self.eps = norm.normalized_shape, norm.eps
+        self.shape, self.eps, self.dtype = norm.normalized_shape, norm.eps, norm.weight.dtype
         self.weight = nn.Parameter(norm.weight.detach().float().clone())
         self.bias = nn.Parameter(norm.bias.detach().float().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """As `nn.LayerNorm`, in the dtype of ``x``."""
-        return F.layer_norm(x, self.shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+        """As the norm that it replaces, in that one's dtype."""
+        weight, bias = self.weight.to(self.dtype), self.bias.to(self.dtype)
+        return F.layer_norm(x, self.shape, weight, bias, self.eps)
 
 
 def learn_norms(tower: Any, around: bool) -> dict[str, nn.Parameter]:
