@@ -35,7 +35,7 @@ class ClipSvd(ChangedTowers):
         unseen_classes=True,
         in_text_tower=True,
         reads=IMAGES,
-        fast=frozen(epochs=5, batch_size=32, weight_decay=0.01),
+        fast=frozen(lr=0.005, epochs=10, batch_size=32, weight_decay=0.01),
         bibtex=bibtex("clip_svd"),
         notes="needs a CLIP model of transformers. Queries, keys, values and output of the attention, and "
         "both matrices of the MLP, each taken apart on its own, as in the official code. Its few-shot run "

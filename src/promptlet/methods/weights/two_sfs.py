@@ -55,7 +55,7 @@ class TwoStages(ChangedTowers):
         reads=IMAGES,
         own_template=True,
         by_class=True,
-        fast=frozen(epochs=10, batch_size=32, weight_decay=0.01),
+        fast=frozen(lr=0.002, epochs=10, batch_size=32, weight_decay=0.01),
         bibtex=bibtex("two_sfs"),
         notes="needs a CLIP model of transformers. share and template are the official code's. "
         "norms=layers are those inside the layers, which alone learn in the official code: the ones before "
