@@ -57,6 +57,8 @@ IMAGE = (
     "promptsrc:rank=1",
     "mmlop",
     "clip_lora",
+    "clip_svd",
+    "two_sfs",
 )
 GROUPS = {"text": TEXT, "image": IMAGE}
 HEAD = ("method", "base", "new", "H", "numbers", "bytes", "seconds", "MiB")

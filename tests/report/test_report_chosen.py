@@ -279,6 +279,8 @@ def one_of(protocol: str, name: str, **own: Any) -> Published:
         ("base-to-new", "CoPrompt", {"dataset": "average"}, {PER_DATASET}),
         ("base-to-new", "CoPrompt", {"dataset": "dtd"}, set()),
         ("base-to-new", "DePT+AnchorOPT", {}, {PER_DATASET}),
+        ("base-to-new", "CLIP-SVD", {"dataset": "average"}, {PER_DATASET}),
+        ("few-shot", "CLIP-SVD", {}, set()),
         ("base-to-new", "PromptKD (ViT-L/14 teacher, unlabeled target images)", {}, {PER_DATASET}),
         ("cross-dataset", "PromptKD (transductive)", {}, {PER_DATASET}),
         ("base-to-new", "CoOp", {}, set()),

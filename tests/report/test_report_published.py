@@ -13,7 +13,7 @@ from promptlet.data import DATASETS
 from promptlet.errors import OptionError
 from promptlet.papers import PAPER_OF
 from promptlet.report import render, summarise
-from promptlet.report.published.counts import COUNT_OF, counted
+from promptlet.report.published.counts import COMPUTED, COUNT_OF, counted
 from promptlet.report.published.numbers import METHOD_OF, PROTOCOL_OF, VIT_B16, origin, published
 from promptlet.report.published.tables import published_tables
 
@@ -103,11 +103,12 @@ def test_counts_are_those_of_the_official_shapes() -> None:
         "MaPLe": 9 * (2 * context + context * wide + wide),
         "PromptSRC": 9 * (4 * context + 4 * wide),
         "MMLoP": 11_500,
+        "CLIP-SVD": sum(12 * (4 * min(d, d) + 2 * min(d, 4 * d)) for d in (context, wide)),
     }
     assert {name: one.numbers for name, one in found.items()} == shapes
     assert [name for name, one in found.items() if one.is_quoted] == ["MMLoP"]
     assert (found["MaPLe"].published.value, found["MMLoP"].published.value) == (78.55, 79.7)
-    for protocol, names in COUNT_OF.items():
+    for protocol, names in (*COUNT_OF.items(), *COMPUTED.items()):
         assert set(names) <= {one.name for one in published(protocol)}
     assert [one.published.name for one in counted("few-shot", "average")] == ["Zero-shot CLIP"]
 

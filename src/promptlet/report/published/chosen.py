@@ -71,12 +71,19 @@ PROMPTKD = Known(
 COPROMPT = Known(
     PER_DATASET, "tested after 5 epochs on Food101, 8 elsewhere", "ShuvenduRoy/CoPrompt", ("food101",)
 )
+CLIP_SVD = Known(
+    PER_DATASET,
+    "20 epochs on Caltech101, DTD, EuroSAT and OxfordPets, 10 elsewhere",
+    "configs/base2new of HealthX-Lab/CLIP-SVD",
+    ("caltech101", "dtd", "eurosat", "oxford_pets"),
+)
 ANCHOROPT = Known(PER_DATASET, "loss weights and temperature differ between data sets", "zhengli97/ATPrompt")
 
 KNOWN: Mapping[str, Mapping[str, tuple[Known, ...]]] = {
     BASE_TO_NEW: {
         "GDA": GDA,
         "CoPrompt": (COPROMPT,),
+        "CLIP-SVD": (CLIP_SVD,),
         "PromptKD (ViT-L/14 teacher, unlabeled target images)": (PROMPTKD,),
         "CoOp+AnchorOPT": (ANCHOROPT,),
         "CoCoOp+AnchorOPT": (ANCHOROPT,),

@@ -83,6 +83,8 @@ METHOD_OF: Mapping[str, str] = {
     "CLIP-LoRA": "clip_lora",
     "GDA": "gda",
     "LP++": "lp_pp",
+    "CLIP-SVD": "clip_svd",
+    "2SFS": "two_sfs",
 }
 """The same method under other settings keeps its published name. Of RLP and DIP only gains could be
 collected, no accuracy; so no published number stands for them."""
