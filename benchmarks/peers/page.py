@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.runs import CURVES, FEW, HALVES, IN_TEXT, ON_FEATURES, SHOTS
+from benchmarks.peers.runs import CURVES, FEW, HALVES, IN_TEXT, IN_WEIGHTS, ON_FEATURES, SHOTS
 from promptlet.evaluation import harmonic_mean
 from promptlet.methods import METHODS
 from promptlet.report.statistics.chosen import marked, of_records, together
@@ -58,7 +58,7 @@ def halves(records: Sequence[Record]) -> str:
     """Methods by H, largest first; H is that of the means, and in a mean of data sets the mean of theirs."""
     found = grouped(records)
     rows = []
-    for method in (*ON_FEATURES, *IN_TEXT):
+    for method in (*ON_FEATURES, *IN_TEXT, *IN_WEIGHTS):
         if method not in found:
             continue
         base, new, at_once, seconds = means(found[method], *SCORES, "seconds")

@@ -27,6 +27,8 @@ ON_FEATURES = (
     "prolip:r=4",
 )
 IN_TEXT = ("coop", "kgcoop", "dekg", "rlp")
+IN_WEIGHTS = ("two_sfs", "clip_svd")
+"""They change a CLIP of transformers, which of the beds the embedded suite alone has."""
 CURVES = ("zero_shot", "linear_probe", *ON_FEATURES[2:9])
 SHOTS = (1, 2, 4, 8, 16)
 
@@ -52,7 +54,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "clip": _parts("caltech101_vitb16_with_text", in_text=()),
     "realbed": _parts("caltech101"),
     "realclip": _parts("caltech101", "oxford_pets", "ucf101"),
-    "mini": _parts("mini"),
+    "mini": (*_parts("mini"), Part(HALVES, ("mini",), IN_WEIGHTS)),
 }
 
 
