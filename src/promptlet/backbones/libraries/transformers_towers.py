@@ -33,7 +33,7 @@ OLDER_VIT_PARTS = (  # transformers 5.0
 
 
 def causal_tower(text_model: Any, projection: Any, config: Any, is_plain: bool) -> CausalTower | None:
-    """CLIP's text tower or MetaCLIP 2's, or None where its activation is not known, or a layer is not plain."""
+    """CLIP's text tower, MetaCLIP 2's, or None where its activation is not known, or a layer is not plain."""
     if not is_plain or config.hidden_act not in ACTIVATIONS:
         return None
     return CausalTower(

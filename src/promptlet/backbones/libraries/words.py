@@ -34,8 +34,8 @@ def words_of(tokenizer: Any, config: Any) -> Tokenizer:
         pad = end if pad is None else pad
     if kind.hides_padding and pad != text_config.pad_token_id:
         raise BackboneError(
-            f"the text tower hides the padding token {text_config.pad_token_id} and the tokenizer's is {pad}: "
-            "they do not belong together. Save the model's own tokenizer beside it."
+            f"the text tower hides the padding token {text_config.pad_token_id} and the tokenizer's is "
+            f"{pad}: they do not belong together. Save the model's own tokenizer beside it."
         )
     tokens = Tokenizer(
         words,
