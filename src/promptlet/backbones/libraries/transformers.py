@@ -1,4 +1,4 @@
-"""Dual encoders of transformers: CLIP and its kin, whatever their text towers see (`text_kinds`).
+"""Dual encoders of transformers: CLIP and its kin, whatever their text towers see (`texts.kinds`).
 
 SigLIP 2 of fixed resolution has SigLIP's own model type. Its NaFlex variants ("siglip2") read patches of
 images of any aspect. The library pads those to one length and masks the padding; here the images of a batch
@@ -23,7 +23,7 @@ from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.refusal import REASON, reason, refusing
-from promptlet.backbones.libraries.text_kinds import (
+from promptlet.backbones.libraries.texts.kinds import (
     BESIDE_ANY_EYES,
     forward_of,
     layers_of,
@@ -31,11 +31,11 @@ from promptlet.backbones.libraries.text_kinds import (
     text_type,
     token_embedding,
 )
+from promptlet.backbones.libraries.texts.words import words_of
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.transformers_towers import CLIP_EYES, causal_tower, image_tower
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.backbones.libraries.whole_weights import check_no_adapter, check_not_quantised
-from promptlet.backbones.libraries.words import words_of
 from promptlet.backbones.parts import Towers, freeze, settle
 from promptlet.backbones.sound import bias_of, scale_of, scale_of_temperature
 from promptlet.backbones.text.encoder import TextEncoder

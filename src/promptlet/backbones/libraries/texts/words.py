@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from promptlet.backbones.libraries.text_kinds import room, text_kind
+from promptlet.backbones.libraries.texts.kinds import room, text_kind
 from promptlet.backbones.text.tokenizer import PROBE, Tokenizer, split_special
 from promptlet.errors import BackboneError
 
