@@ -8,34 +8,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tiny_kinds import ALIGN_PIXELS, CHINESE_PIXELS, MADE, save_kind
+from tiny_kinds import MADE
 from torch import Tensor
 
-from promptlet import PromptClassifier
 from promptlet.backbones import Backbone, load_backbone
 from promptlet.backbones.text.tokenizer import Tokenizer
-from promptlet.errors import BackboneError, DataError, OptionError
-from promptlet.features import encode_images
-from promptlet.preprocessing.libraries import spec_from_transformers
+from promptlet.errors import BackboneError, DataError
 
 NAMES = ["dog", "cat house", "the House of 7 dogs", "café!", "a", "一只狗", "Bad-Dog: no. 2"]
 TEXTS = ["dog.", "a photo of a dog", "A Photo, of the CAT!", "照片", "7"]
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder of each kind, made once."""
-    return {kind: save_kind(kind, tmp_path_factory.mktemp(kind)) for kind in MADE}
-
-
 @pytest.fixture(params=MADE)
-def backbone(request: pytest.FixtureRequest, folders: dict[str, Path]) -> Backbone:
+def backbone(request: pytest.FixtureRequest, kind_folders: dict[str, Path]) -> Backbone:
     """Each kind, loaded."""
-    return load_backbone(folders[request.param], device="cpu")
+    return load_backbone(kind_folders[request.param], device="cpu")
 
 
 def told(backbone: Backbone, texts: list[str]) -> Any:
@@ -53,8 +42,8 @@ def official(backbone: Backbone, texts: list[str]) -> Tensor:
     return features if isinstance(features, Tensor) else features.pooler_output
 
 
-def test_which_kinds_share(backbone: Backbone, folders: dict[str, Path]) -> None:
-    causal = backbone.name == str(folders["metaclip_2"])
+def test_which_kinds_share(backbone: Backbone, kind_folders: dict[str, Path]) -> None:
+    causal = backbone.name == str(kind_folders["metaclip_2"])
     assert backbone.text.exact_sharing == causal
     assert backbone.text.tokenizer.hides_padding != causal
 
@@ -192,9 +181,9 @@ def test_the_longest_name_that_fits(backbone: Backbone) -> None:
         backbone.text.encode(context, [longest + "z"])
 
 
-def test_names_with_special_tokens_are_refused(folders: dict[str, Path]) -> None:
+def test_names_with_special_tokens_are_refused(kind_folders: dict[str, Path]) -> None:
     """The padding's too, where it is hidden: a tower would pass over a part of the name."""
-    bert = load_backbone(folders["chinese_clip"], device="cpu").text
+    bert = load_backbone(kind_folders["chinese_clip"], device="cpu").text
     for name in ("dog [PAD] cat", "[CLS]", "dog [SEP]"):
         with pytest.raises(DataError, match="special or unknown token"):
             bert.encode(torch.zeros(2, 32), [name])
@@ -208,8 +197,8 @@ def test_low_precision(backbone: Backbone, kind: str) -> None:
     assert float(torch.cosine_similarity(sharp, rough).min()) > 0.99
 
 
-def test_what_is_not_theirs_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(folders["dual_bert"], tmp_path / "copy"))
+def test_what_is_not_theirs_is_refused(kind_folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(kind_folders["dual_bert"], tmp_path / "copy"))
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["model_type"] = "distilbert"
     (folder / "config.json").write_text(json.dumps(config))
@@ -225,9 +214,9 @@ def test_what_is_not_theirs_is_refused(folders: dict[str, Path], tmp_path: Path)
     ],
 )
 def test_tokens_that_do_not_belong_to_the_tower(
-    kind: str, field: str, value: int, said: str, folders: dict[str, Path], tmp_path: Path
+    kind: str, field: str, value: int, said: str, kind_folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(folders[kind], tmp_path / "copy"))
+    folder = Path(shutil.copytree(kind_folders[kind], tmp_path / "copy"))
     config = json.loads((folder / "config.json").read_text())
     config["text_config"][field] = value
     (folder / "config.json").write_text(json.dumps(config))
@@ -235,11 +224,11 @@ def test_tokens_that_do_not_belong_to_the_tower(
         load_backbone(folder, device="cpu")
 
 
-def test_a_temperature_is_one_above_a_scale(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_temperature_is_one_above_a_scale(kind_folders: dict[str, Path], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    assert load_backbone(folders["align"], device="cpu").logit_scale == pytest.approx(20)
-    folder = Path(shutil.copytree(folders["align"], tmp_path / "copy"))
+    assert load_backbone(kind_folders["align"], device="cpu").logit_scale == pytest.approx(20)
+    folder = Path(shutil.copytree(kind_folders["align"], tmp_path / "copy"))
     weights = load_file(folder / "model.safetensors")
     for value in (0.0, -0.05, 1e6):
         weights["temperature"] = torch.tensor(value)
@@ -248,11 +237,11 @@ def test_a_temperature_is_one_above_a_scale(folders: dict[str, Path], tmp_path: 
             load_backbone(folder, device="cpu")
 
 
-def test_align_as_older_versions_saved_it(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_align_as_older_versions_saved_it(kind_folders: dict[str, Path], tmp_path: Path) -> None:
     """Its parts under the names of what they were made of."""
-    folder = Path(shutil.copytree(folders["align"], tmp_path / "copy"))
+    folder = Path(shutil.copytree(kind_folders["align"], tmp_path / "copy"))
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["model_type"], config["vision_config"]["model_type"] = "bert", "efficientnet"
     (folder / "config.json").write_text(json.dumps(config))
-    fingerprints = {load_backbone(one, device="cpu").fingerprint for one in (folder, folders["align"])}
+    fingerprints = {load_backbone(one, device="cpu").fingerprint for one in (folder, kind_folders["align"])}
     assert len(fingerprints) == 1
