@@ -23,7 +23,7 @@ PE = {
     "custom_text": True,
     "text_cfg": {**TEXT, "context_length": 32},
     "vision_cfg": {
-        "image_size": 32,
+        "image_size": 384,
         "timm_model_name": "vit_pe_core_tiny_patch16_384",
         "timm_model_pretrained": False,
         "timm_pool": "map",

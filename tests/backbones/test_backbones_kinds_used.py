@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +72,7 @@ def test_another_kind_is_another_backbone(kind_folders: dict[str, Path], tmp_pat
 
 @pytest.mark.parametrize("method", IMAGE_TOWER)
 def test_methods_of_the_image_tower(method: str, backbone: Backbone, tmp_path: Path) -> None:
-    """They learn in CLIP's own image tower and in ViT's; ALIGN's convolutions are refused, with the reason."""
+    """They learn in CLIP's own image tower and in ViT's; ALIGN's convolutions are refused, with reason."""
     shown, labels = pictures(), ["dog", "cat", "dog", "cat"]
     clf = PromptClassifier(backbone, method=method, epochs=1, n_ctx=2)
     if not backbone.images.has_tokens:

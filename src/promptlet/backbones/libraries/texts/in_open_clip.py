@@ -63,8 +63,8 @@ def sizes_of(tower: Any, source: str) -> dict[str, Any]:
     kind = found.get("model_type")
     if kind not in KINDS:
         raise BackboneError(
-            f"{source!r} has a text tower of transformers of kind {str(kind)[:40]!r} ({str(tower)[:80]}), which "
-            f"is not known; known are {', '.join(KINDS)}, and open_clip's own text transformers"
+            f"{source!r} has a text tower of transformers of kind {str(kind)[:40]!r} ({str(tower)[:80]}), "
+            f"which is not known; known are {', '.join(KINDS)}, and open_clip's own text transformers"
         )
     numbers = {name: found[name] for name in SIZES if isinstance(found.get(name), int | float)}
     words = {name: found[name] for name in WORDS if isinstance(found.get(name), str)}

@@ -1,4 +1,4 @@
-"""The kinds of text towers that are known of transformers: what they see, and where their features are read."""
+"""Text towers of transformers by their kind: what they see, and where their features are read."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def text_kind(config: Any) -> TextKind:
 def room(kind: TextKind, text_config: Any, tokenizer: Any) -> int:
     """How many tokens a text may have with its special ones.
 
-    Towers that hide the padding are asked for what their tokenizer says, too: their positions may be more than
-    they were trained for.
+    Where padding is hidden, the tokenizer may say less than there are positions: for how many a tower was
+    trained.
     """
     positions = int(text_config.max_position_embeddings)
     if kind.from_padding:
