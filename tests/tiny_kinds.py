@@ -125,9 +125,12 @@ def align() -> tuple[Any, Any, dict[str, Any]]:
 
 
 def dual(kind: str) -> tuple[Any, Any, dict[str, Any]]:
-    """A VisionTextDualEncoder of a ViT beside the library's own text tower of this kind."""
+    """A VisionTextDualEncoder of the library's own text tower of this kind beside a ViT, or CLIP's own tower
+    (BERT)."""
     from transformers import (
         BertConfig,
+        CamembertConfig,
+        CLIPVisionConfig,
         RobertaConfig,
         VisionTextDualEncoderConfig,
         VisionTextDualEncoderModel,
@@ -139,11 +142,13 @@ def dual(kind: str) -> tuple[Any, Any, dict[str, Any]]:
         "bert": (BertConfig, bert_tokenizer(), BERT),
         "roberta": (RobertaConfig, roberta_tokenizer(), ROBERTA),
         "xlm-roberta": (XLMRobertaConfig, xlm_tokenizer(), ROBERTA),
+        "camembert": (CamembertConfig, xlm_tokenizer(), ROBERTA),
     }
     make, tokenizer, sizes = makes[kind]
     text = make(**{**sizes, "vocab_size": len(tokenizer)})
-    both = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(**EYES), text, projection_dim=16)
-    return shaken(VisionTextDualEncoderModel(both), 15), tokenizer, SIGLIP_PIXELS
+    eyes = CLIPVisionConfig(**EYES) if kind == "bert" else ViTConfig(**EYES)
+    both = VisionTextDualEncoderConfig.from_vision_text_configs(eyes, text, projection_dim=16)
+    return shaken(VisionTextDualEncoderModel(both), 15 + len(kind)), tokenizer, SIGLIP_PIXELS
 
 
 MADE: dict[str, Callable[[], tuple[Any, Any, dict[str, Any]]]] = {
@@ -154,6 +159,7 @@ MADE: dict[str, Callable[[], tuple[Any, Any, dict[str, Any]]]] = {
     "dual_bert": lambda: dual("bert"),
     "dual_roberta": lambda: dual("roberta"),
     "dual_xlm": lambda: dual("xlm-roberta"),
+    "dual_camembert": lambda: dual("camembert"),
 }
 
 

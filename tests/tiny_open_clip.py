@@ -78,13 +78,24 @@ TOWERS: dict[str, tuple[str, dict[str, Any], Any, dict[str, Any]]] = {
     "coca_roberta": ("roberta", ROBERTA, roberta_tokenizer, {"output_tokens": True}),
 }
 """By name: transformers' kind of the tower, its sizes, its tokenizer, what open_clip is told of it."""
-MADE = ("coca", "pe", *TOWERS)
+MADE = ("coca", "pe", "worldwide", *TOWERS)
+
+
+def _worldwide(folder: Path) -> Path:
+    """MetaCLIP 2: open_clip's own causal tower, with XLM-V's tokens, read at the end token 2."""
+    tokenizer = xlm_tokenizer()
+    tokenizer.save_pretrained(folder)
+    text = {**TEXT, "vocab_size": len(tokenizer), "hf_tokenizer_name": "local"}
+    text |= {"context_length": 48, "pool_type": "eos", "eos_id": 2}
+    return save_open_clip(folder, {**OPEN_CLIP, "quick_gelu": True, "text_cfg": text}, {}, seed=23)
 
 
 def save_open_kind(kind: str, folder: Path) -> Path:
     """A folder for ``open_clip:FOLDER`` with a small model of one of the kinds in `MADE`."""
     if kind in ("coca", "pe"):
         return save_open_clip(folder, COCA if kind == "coca" else PE, {}, seed=21)
+    if kind == "worldwide":
+        return _worldwide(folder)
     name, sizes, make, told = TOWERS[kind]
     tokenizer = make()
     tokenizer.save_pretrained(folder)

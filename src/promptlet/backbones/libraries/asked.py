@@ -29,6 +29,8 @@ BOUNDS = {
     **dict.fromkeys(("num_hidden_layers", "layers", "depth", "depths", "num_layers"), LAYERS),
     **dict.fromkeys(("hidden_size", "hidden_sizes", "intermediate_size", "width", "embed_dim"), WIDTH),
     **dict.fromkeys(("projection_dim", "projection_size", "num_patches", "attn_pooler_queries"), WIDTH),
+    **dict.fromkeys(("num_block_repeats",), LAYERS),
+    **dict.fromkeys(("in_channels", "out_channels"), WIDTH),
     **dict.fromkeys(("encoder_layers", "decoder_layers", "num_decoder_layers"), LAYERS),
     **dict.fromkeys(("d_model", "d_ff", "encoder_ffn_dim", "decoder_ffn_dim"), WIDTH),
     **dict.fromkeys(("num_attention_heads", "heads", "head_width", "attn_pooler_heads"), LENGTH),
