@@ -137,7 +137,8 @@ def test_images_and_scale(folder: Path, backbone: Backbone) -> None:
 
 
 def test_what_shares(folder: Path, backbone: Backbone) -> None:
-    """PE's and MetaCLIP 2's text towers are causal; CoCa reads a token behind the text, the others look both ways."""
+    """PE's and MetaCLIP 2's text towers are causal; CoCa reads a token behind the text, the others look both
+    ways."""
     kind = folder.name.rstrip("0123456789")
     assert backbone.text.exact_sharing == (kind in ("pe", "worldwide"))
     assert backbone.text.tokenizer.hides_padding == (kind not in ("pe", "worldwide", "coca"))
