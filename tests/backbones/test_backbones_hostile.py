@@ -17,6 +17,7 @@ import pytest
 import torch
 from damaged_folders import edit, refused
 from tiny_models import OPEN_CLIP
+from tiny_open_clip import save_open_kind
 
 from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
@@ -27,6 +28,7 @@ from promptlet.errors import BackboneError, DataError
 
 SLOW_COUNT, PARTS = 2000, 2
 MOST_SECONDS, MOST_MEGABYTES = 5, 500
+OTHERS = ("chinese_clip", "altclip", "align", "dual_roberta")
 KINDS = ("clip", "gelu", "dual", "siglip", "siglip_naflex", "open_clip", "open_siglip")
 
 
@@ -38,6 +40,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     root = tmp_path_factory.mktemp("hostile")
     for kind in KINDS:
         shutil.copytree(request.getfixturevalue(f"{kind}_folder"), root / "sound" / kind)
+    for kind in OTHERS:
+        shutil.copytree(request.getfixturevalue("kind_folders")[kind], root / "sound" / kind)
+    (root / "sound" / "open_roberta").mkdir()
+    save_open_kind("roberta", root / "sound" / "open_roberta")
     (root / "toy-ViT.json").write_text(json.dumps(OPEN_CLIP))
     weights = load_file(root / "sound" / "open_clip" / "open_clip_model.safetensors")
     (root / "sound" / "checkpoint").mkdir()
