@@ -22,7 +22,7 @@ from tiny_open_clip import save_open_kind
 from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.refusal import REASON, refusing
-from promptlet.backbones.libraries.texts.in_open_clip import built_from_sizes
+from promptlet.backbones.libraries.texts.in_open_clip import built_from_sizes, config_of
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.errors import BackboneError, DataError
 
@@ -156,9 +156,10 @@ def test_the_weights_that_are_looked_at_are_those_that_are_read(copied: Path) ->
 
 def test_a_text_tower_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
+    config = config_of({"hf_model_name": str(tmp_path)})
     with (
         pytest.raises(BackboneError, match=r"config\.json is no plain file"),
-        built_from_sizes({"hf_model_name": str(tmp_path)}, "toy"),
+        built_from_sizes({}, config, "toy"),
     ):
         pass
 
@@ -278,7 +279,7 @@ def test_text_towers_of_transformers_are_looked_at_first(
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", None)
     page = tmp_path / "config.json"
     page.write_text(json.dumps({"model_type": "xlm-roberta", "num_hidden_layers": 10**7}))
-    monkeypatch.setattr("promptlet.backbones.libraries.texts.in_open_clip._config_of", lambda _name: page)
+    monkeypatch.setattr("promptlet.backbones.libraries.open_clip.config_of", lambda _text: page)
     torch.save({"logit_scale": torch.ones(())}, tmp_path / "w.pt")
     name = "xlm-roberta-base-ViT-B-32"
     for weights in ("laion5b_s13b_b90k", str(tmp_path / "w.pt")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,22 @@ NAMES = ["dog", "cat house", "the House of 7 dogs", "café!", "a", "一只狗", 
 TEXTS = ["dog.", "a photo of a dog", "A Photo, of the CAT!", "照片", "7"]
 
 
-@pytest.fixture(params=MADE)
+@pytest.fixture(scope="module", params=MADE)
 def backbone(request: pytest.FixtureRequest, kind_folders: dict[str, Path]) -> Backbone:
     """Each kind, loaded."""
     return load_backbone(kind_folders[request.param], device="cpu")
 
 
-def told(backbone: Backbone, texts: list[str]) -> Any:
-    """What the model's own tokenizer makes of texts of different lengths: ids and the mask of the padding."""
+@cache
+def own_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(backbone.name)(texts, padding=True, return_tensors="pt")
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def told(backbone: Backbone, texts: list[str]) -> Any:
+    """What the model's own tokenizer makes of texts of different lengths: ids and the mask of the padding."""
+    return own_tokenizer(backbone.name)(texts, padding=True, return_tensors="pt")
 
 
 def official(backbone: Backbone, texts: list[str]) -> Tensor:

@@ -19,7 +19,7 @@ IMAGE_TOWER = ("vpt", "maple")
 NO_TOKENS = ("align",)
 
 
-@pytest.fixture(params=MADE)
+@pytest.fixture(scope="module", params=MADE)
 def backbone(request: pytest.FixtureRequest, kind_folders: dict[str, Path]) -> Backbone:
     """Each kind, loaded."""
     return load_backbone(kind_folders[request.param], device="cpu")

@@ -24,6 +24,7 @@ from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.backbones.libraries.texts.in_open_clip import (
     TextParts,
     built_from_sizes,
+    config_of,
     forget_the_place,
     parts_of,
 )
@@ -57,7 +58,7 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
     with quiet(), no_foreign_code(source), own_building(), refusing(source, fails):
         if address.file is not None:
             known = read_as(address, source, open_clip)
-            model = _from_cache_first(partial(_from_file, address.file, known, source, open_clip))
+            model = _from_file(address.file, known, source, open_clip)
             tokenizer = _from_cache_first(lambda: open_clip.get_tokenizer(known.name))
             return wrap_open_clip(model, tokenizer, source, device, dtype, known.remarks)
         model, tokenizer = _from_known_place(address, source, open_clip)
@@ -67,8 +68,9 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
 def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
     text = open_clip.get_model_config(known.name)["text_cfg"]
     check_text(text, source)
+    config = _from_cache_first(partial(config_of, text))
     weights = check_weights([file], source)
-    with no_larger_than(weights, source), built_from_sizes(text, source) as built:
+    with no_larger_than(weights, source), built_from_sizes(text, config, source) as built:
         return open_clip.create_model(
             known.name,
             pretrained=str(file),
@@ -83,7 +85,8 @@ def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
 def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[Any, Any]:
     def create() -> tuple[Any, Any]:
         weights, text = _checked(address.name, source, open_clip)
-        with no_larger_than(weights, source), built_from_sizes(text, source) as built:
+        config = _from_cache_first(partial(config_of, text))
+        with no_larger_than(weights, source), built_from_sizes(text, config, source) as built:
             model = open_clip.create_model(
                 address.name,
                 pretrained=address.pretrained,

@@ -39,44 +39,48 @@ WORDS = ("hidden_act", "activation_function", "feed_forward_proj")
 """Names of activations, which transformers has a list of."""
 
 
-@contextmanager
-def built_from_sizes(text: Mapping[str, Any], source: str) -> Iterator[dict[str, Any]]:
-    """Around what builds a model with this ``text_cfg``: options for `open_clip.create_model`.
-
-    Raises BackboneError for a tower that is not known, and OSError where its configuration is not there.
-    """
+def config_of(text: Mapping[str, Any]) -> Path | None:
+    """The configuration of the tower that a ``text_cfg`` names, in a folder or of the hub; None where the
+    tower is open_clip's own. Raises OSError where it is not there."""
     tower = text.get("hf_model_name")
     if tower is None:
+        return None
+    if Path(str(tower)).is_dir():
+        return Path(tower) / CONFIG
+    from transformers.utils import cached_file
+
+    return Path(cached_file(str(tower), CONFIG))
+
+
+@contextmanager
+def built_from_sizes(text: Mapping[str, Any], config: Path | None, source: str) -> Iterator[dict[str, Any]]:
+    """Around what builds a model with this ``text_cfg``: options for `open_clip.create_model`.
+
+    config: of the tower (`config_of`). Raises BackboneError for one that is not known.
+    """
+    if config is None:
         yield {}
         return
-    sizes = sizes_of(tower, source)
+    sizes = sizes_of(config, source)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / CONFIG).write_text(json.dumps(sizes), encoding="utf-8")
         yield {"text_cfg": {**text, "hf_model_name": folder, "hf_model_pretrained": False}}
 
 
-def sizes_of(tower: Any, source: str) -> dict[str, Any]:
-    """What is taken of the configuration of a tower, a hub id or a folder."""
-    found = read_asked(_config_of(str(tower)), source)
+def sizes_of(config: Path, source: str) -> dict[str, Any]:
+    """What is taken of the configuration of a tower."""
+    found = read_asked(config, source)
     if "auto_map" in found:
         raise foreign_code(source)
     kind = found.get("model_type")
     if kind not in KINDS:
         raise BackboneError(
-            f"{source!r} has a text tower of transformers of kind {str(kind)[:40]!r} ({str(tower)[:80]}), "
-            f"which is not known; known are {', '.join(KINDS)}, and open_clip's own text transformers"
+            f"{source!r} has a text tower of transformers of kind {str(kind)[:40]!r}, which is not "
+            f"known; known are {', '.join(KINDS)}, and open_clip's own text transformers"
         )
     numbers = {name: found[name] for name in SIZES if isinstance(found.get(name), int | float)}
     words = {name: found[name] for name in WORDS if isinstance(found.get(name), str)}
     return {"model_type": kind, **numbers, **words}
-
-
-def _config_of(tower: str) -> Path:
-    if Path(tower).is_dir():
-        return Path(tower) / CONFIG
-    from transformers.utils import cached_file
-
-    return Path(cached_file(tower, CONFIG))
 
 
 def forget_the_place(text: Any) -> None:
