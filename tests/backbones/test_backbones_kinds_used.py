@@ -13,7 +13,8 @@ from tiny_kinds import MADE
 
 from promptlet import PromptClassifier
 from promptlet.backbones import Backbone, load_backbone
-from promptlet.errors import BackboneError, WrongBackboneError
+from promptlet.errors import BackboneError, OptionError, WrongBackboneError
+from promptlet.methods.text_prompt import resolve_init
 
 IMAGE_TOWER = ("vpt", "maple")
 NO_TOKENS = ("align",)
@@ -44,6 +45,18 @@ def test_what_is_learned_answers_alike_from_its_file(method: str, backbone: Back
         )
     shown = pictures()
     np.testing.assert_allclose(back.predict_proba(shown), clf.predict_proba(shown), atol=1e-6)
+
+
+def test_where_a_context_starts(kind_folders: dict[str, Path]) -> None:
+    """At words where each is a token, else at the seed's vectors; what a person gives is taken or refused."""
+    words, pieces = (
+        load_backbone(kind_folders[kind], device="cpu") for kind in ("dual_bert", "dual_roberta")
+    )
+    assert resolve_init(words, None, 3, 7)[1] == "words:a photo of"
+    start, told = resolve_init(pieces, None, 3, 7)
+    assert told == "seed:7" and start.shape == (3, 32)
+    with pytest.raises(OptionError, match=r"'a photo of' has .* tokens for this backbone, but n_ctx=3"):
+        resolve_init(pieces, "a photo of", 3, 7)
 
 
 def test_learning_learns(backbone: Backbone) -> None:

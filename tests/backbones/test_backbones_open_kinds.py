@@ -175,7 +175,7 @@ def test_a_pooler_that_open_clip_cannot_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"model_type": "distilbert"}, "of kind 'distilbert', which is not known; known are bert, roberta, xlm-roberta"),
+        ({"model_type": "distilbert"}, "of kind 'distilbert', which is not known; known are bert, roberta"),
         ({"auto_map": {"AutoModel": "evil.Model"}}, "comes with Python code of its own"),
         ({"num_hidden_layers": 10**7}, "config.json: num_hidden_layers is 10000000"),
         ({"vocab_size": 10**6}, "asks for a model of over"),
