@@ -195,7 +195,7 @@ def test_names_with_special_tokens_are_refused(kind_folders: dict[str, Path]) ->
             bert.encode(torch.zeros(2, 32), [name])
 
 
-@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 def test_low_precision(backbone: Backbone, kind: str) -> None:
     low = load_backbone(backbone.name, device="cpu", dtype=kind)
     assert low.fingerprint == backbone.fingerprint
@@ -230,6 +230,7 @@ def test_tokens_that_do_not_belong_to_the_tower(
         load_backbone(folder, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_temperature_is_one_above_a_scale(kind_folders: dict[str, Path], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 

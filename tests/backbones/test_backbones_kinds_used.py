@@ -31,7 +31,10 @@ def pictures(count: int = 4) -> list[Image.Image]:
     return [Image.fromarray(draw.integers(0, 256, (40, 50, 3), dtype=np.uint8)) for _ in range(count)]
 
 
-@pytest.mark.parametrize("method", ["rlp", "kgcoop", "cocoop", "clip_adapter"])
+SLOWER = (pytest.param(method, marks=pytest.mark.slow) for method in ("kgcoop", "cocoop", "clip_adapter"))
+
+
+@pytest.mark.parametrize("method", ["rlp", *SLOWER])
 def test_what_is_learned_answers_alike_from_its_file(method: str, backbone: Backbone, tmp_path: Path) -> None:
     features, labels = toy_arrays(backbone, per_class=2)
     clf = PromptClassifier(backbone, method=method, epochs=2).fit(features, labels)
@@ -73,6 +76,7 @@ def _loss(clf: PromptClassifier, features: np.ndarray, labels: np.ndarray) -> fl
     return float(-np.log(np.clip(chosen, 1e-12, None)).mean())
 
 
+@pytest.mark.slow
 def test_another_kind_is_another_backbone(kind_folders: dict[str, Path], tmp_path: Path) -> None:
     """No two of them are taken for each other."""
     backbones = [load_backbone(folder, device="cpu") for folder in kind_folders.values()]
