@@ -22,7 +22,7 @@ from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.read_as import ReadAs, read_as
 from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.backbones.libraries.texts.in_open_clip import (
-    TextParts,
+    TowerParts,
     built_from_sizes,
     config_of,
     forget_the_place,
@@ -170,7 +170,7 @@ def wrap_open_clip(
     _check_pooling(text, model, tokens, name)
 
     def forward(ids: Tensor) -> Tensor:
-        features: Tensor = model.encode_text(ids, normalize=False)  # CoCa would
+        features: Tensor = model.encode_text(ids, normalize=False)  # CoCa does it else
         return features
 
     def forward_images(pixels: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def wrap_open_clip(
     )
 
 
-def _parts(text: Any, tokenizer: Any, name: str) -> TextParts:
+def _parts(text: Any, tokenizer: Any, name: str) -> TowerParts:
     if type(text).__name__ == "HFTextEncoder":
         forget_the_place(text)
         return parts_of(text, int(tokenizer.context_length))
@@ -208,7 +208,7 @@ def _parts(text: Any, tokenizer: Any, name: str) -> TextParts:
     transformer, embedding = text.transformer, text.token_embedding
     batch_first = bool(getattr(transformer, "batch_first", True))
     length, vocabulary = int(text.context_length), len(embedding.weight)
-    return TextParts(embedding, list(transformer.resblocks), batch_first, length, vocabulary)
+    return TowerParts(embedding, list(transformer.resblocks), batch_first, length, vocabulary)
 
 
 class _TextParts(nn.Module):
@@ -249,7 +249,7 @@ def _check_activation(name: str, tag: str, source: str, open_clip: Any) -> None:
         )
 
 
-def _tokenizer(tokenizer: Any, parts: TextParts, name: str) -> Tokenizer:
+def _tokenizer(tokenizer: Any, parts: TowerParts, name: str) -> Tokenizer:
     length, vocabulary, hidden = parts.length, parts.vocabulary, parts.hidden_pad
     if hasattr(tokenizer, "sot_token_id"):  # SimpleTokenizer, CLIP's own
 

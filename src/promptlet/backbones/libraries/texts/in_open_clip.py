@@ -90,7 +90,7 @@ def forget_the_place(text: Any) -> None:
 
 
 @dataclass(frozen=True)
-class TextParts:
+class TowerParts:
     """Where tokens enter a text tower of open_clip, its layers, and what its tokenizer must know: how long a
     text may be, for how many tokens there are vectors, and which token is padding that none sees, if any."""
 
@@ -102,7 +102,7 @@ class TextParts:
     hidden_pad: int | None = None
 
 
-def parts_of(text: Any, context_length: int) -> TextParts:
+def parts_of(text: Any, context_length: int) -> TowerParts:
     """The parts of a tower of transformers. context_length: as the tokenizer is told."""
     tower, config = text.transformer, text.config
     kind, pad = str(config.model_type), int(config.pad_token_id)
@@ -115,4 +115,6 @@ def parts_of(text: Any, context_length: int) -> TextParts:
     else:
         embedding, layers = tower.embeddings.word_embeddings, tower.encoder.layer
         room = int(config.max_position_embeddings) - (pad + 1 if kind in FROM_PADDING else 0)
-    return TextParts(embedding, list(layers), True, min(context_length, room), embedding.weight.shape[0], pad)
+    return TowerParts(
+        embedding, list(layers), True, min(context_length, room), embedding.weight.shape[0], pad
+    )
