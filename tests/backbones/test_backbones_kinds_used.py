@@ -102,7 +102,8 @@ def test_methods_of_the_image_tower(method: str, backbone: Backbone, tmp_path: P
     np.testing.assert_allclose(back.predict_proba(shown), clf.predict_proba(shown), atol=1e-6)
 
 
-def test_lora_is_for_clip_alone(backbone: Backbone) -> None:
+@pytest.mark.parametrize("method", ["clip_lora", "clip_svd", "two_sfs"])
+def test_changed_weights_are_for_clip_alone(method: str, backbone: Backbone) -> None:
     pytest.importorskip("peft")
-    with pytest.raises(BackboneError, match="LoRA cannot be put into"):
-        PromptClassifier(backbone, method="clip_lora", epochs=1).fit(pictures(), ["dog", "cat"] * 2)
+    with pytest.raises(BackboneError, match=r"cannot be put into .* is a .*, not CLIP's\. .* such as rlp"):
+        PromptClassifier(backbone, method=method, epochs=1).fit(pictures(), ["dog", "cat"] * 2)
