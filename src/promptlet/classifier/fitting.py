@@ -12,14 +12,17 @@ from torch import Tensor
 import promptlet
 from promptlet.backbones import Backbone
 from promptlet.classifier.inputs import Images, as_list, checked_labels
+from promptlet.classifier.reading import are_vectors
 from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.augmentation import method_views
 from promptlet.training.captured import check_captured
 from promptlet.training.sampled import check_sampled
+from promptlet.views import Views, check_views
 
 
 class Parameters(Protocol):
@@ -30,7 +33,7 @@ class Parameters(Protocol):
     n_ctx: int | None
     ctx_init: str | None
     shots: int | None
-    views: int
+    views: Views | None
     schedule: str | Schedule
     epochs: int | None
     lr: float | None
@@ -48,14 +51,23 @@ def whole(given: Parameters, name: str) -> Any:
     return check_number(name, getattr(given, name))
 
 
-def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
-    """Shots, seed and views. Raises OptionError for any number among the parameters that is none or out of
-    bounds: before images or a backbone are read."""
-    names = ("shots", "seed", "views", "rank", "n_ctx", "epochs", "lr", "batch_size", "sampled_classes")
-    shots, seed, views, *_ = (whole(given, name) for name in names)
+def draw_of(given: Parameters) -> tuple[Any, Any]:
+    """Shots and seed. Raises OptionError for any number among the parameters that is none or out of bounds:
+    before images or a backbone are read."""
+    names = ("shots", "seed", "rank", "n_ctx", "epochs", "lr", "batch_size", "sampled_classes")
+    shots, seed, *_ = (whole(given, name) for name in names)
+    check_views("views", given.views)
     if isinstance(given.method_options, Mapping):
         check_numbers(given.method_options)
-    return shots, seed, views
+    return shots, seed
+
+
+def views_of(given: Parameters, schedule: Schedule, sources: Sequence[Any]) -> Views:
+    """Which readings of each of these images the method is trained on: of features, the one that is given."""
+    if are_vectors(sources):
+        return 1
+    asked = check_views("views", given.views)
+    return method_views(METHODS[given.method].info, asked, schedule.epochs)
 
 
 def schedule_of(given: Parameters) -> Schedule:
@@ -66,7 +78,7 @@ def schedule_of(given: Parameters) -> Schedule:
         METHODS[given.method].info,
         given.schedule,
         options=options,
-        views=whole(given, "views"),
+        views=check_views("views", given.views) or 1,
         lr=given.lr,
         **changes,
     )
@@ -132,13 +144,15 @@ def validation(
     )
 
 
-def training_record(given: Parameters, method: Method, schedule: Schedule, images: int) -> dict[str, Any]:
+def training_record(
+    given: Parameters, method: Method, schedule: Schedule, images: int, views: Views
+) -> dict[str, Any]:
     """How a prompt was trained, as its file tells: plain values."""
     record = {
         "images": images,
         "shots": whole(given, "shots"),
         "seed": whole(given, "seed"),
-        "views": whole(given, "views"),
+        "views": views,
         "version": promptlet.__version__,
     }
     if method.info.learns == BY_STEPS:

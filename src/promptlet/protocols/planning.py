@@ -19,20 +19,23 @@ from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.augmentation import method_views
 from promptlet.training.sampled import check_sampled
+from promptlet.views import Views
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of a plan share. None keeps the method's or the schedule's own value."""
+    """What all runs of a plan share. None keeps the method's or the schedule's own value; views: as in
+    `promptlet.views`."""
 
     schedule: str | Schedule = "fast"
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
-    views: int = 1
+    views: Views | None = None
     sampler: str = "coop"
     sampled_classes: int | None = None
 
@@ -188,7 +191,7 @@ def _run(
         info,
         settings.schedule,
         options=complete,
-        views=settings.views,
+        views=settings.views or 1,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,
@@ -205,7 +208,7 @@ def _run(
         shots=draw[0],
         seed=draw[1],
         settings=schedule.facts() if learns else {},
-        views=1 if info.learns == NOTHING else settings.views,
+        views=method_views(info, settings.views, schedule.epochs),
         sampler=settings.sampler,
         fingerprint=backbone[0],
         dtype=backbone[1],

@@ -17,6 +17,7 @@ from promptlet.methods.method import BY_STEPS
 from promptlet.numbers import check_number
 from promptlet.training.optimizers import SGD, AdamW, Optimizer
 from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
+from promptlet.views import Views, count_of
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw", "lbfgs")
@@ -137,7 +138,7 @@ def method_schedule(
     schedule: str | Schedule,
     *,
     options: Mapping[str, Any] = NO_OPTIONS,
-    views: int = 1,
+    views: Views = 1,
     **changes: Any,
 ) -> Schedule:
     """`resolve_schedule` with what the method itself changes in a schedule by name.
@@ -155,11 +156,11 @@ def method_schedule(
     return resolve_schedule(schedule, **changes)
 
 
-def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[str, Any]) -> bool:
+def is_the_same_loss(options: Mapping[str, Any], views: Views, changes: Mapping[str, Any]) -> bool:
     """Whether every step of ``fast`` has one loss, of not too many numbers to remember many gradients of: of
     all images, as they are, over all classes, without dropout. `MethodInfo.fast_whole` is for such."""
     varied = (changes.get("batch_size"), changes.get("sampled_classes"), options.get("dropout"))
-    return views == 1 and not any(varied) and not options.get("per_class")
+    return count_of(views) == 1 and not any(varied) and not options.get("per_class")
 
 
 def _official(info: MethodInfo) -> Schedule:
