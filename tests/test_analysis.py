@@ -185,6 +185,7 @@ def test_profile_is_what_the_functions_say() -> None:
     assert found["effective_rank"] == pytest.approx(2**1.75)
 
 
+@pytest.mark.slow
 def test_points_from_the_start_to_the_protocols_own_result(tiny_backbone: Backbone, tmp_path: Path) -> None:
     path = write_toy(tmp_path / "toy.npz")
     dataset, source = open_dataset(str(path)), FeatureSource(tiny_backbone)
@@ -230,6 +231,7 @@ def test_deep_contexts_are_measured_layer_by_layer(tiny_backbone: Backbone) -> N
     torch.testing.assert_close(text_contexts(method), method.text.merged())
 
 
+@pytest.mark.slow
 def test_direct_optimisation_raises_density(tiny_backbone: Backbone, tmp_path: Path) -> None:
     plain, dense = measured(
         tiny_backbone, write_toy(tmp_path / "toy.npz"), "dip_do:weight=0.0,dip_do:weight=10.0", epochs=40

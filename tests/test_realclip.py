@@ -26,6 +26,7 @@ def records(file: Path, out: Path, protocol: str, methods: str) -> dict[str, dic
     return {record["method"]: record for record in outcome.records}
 
 
+@pytest.mark.slow
 def test_zero_shot_is_what_numpy_says(file: Path, tmp_path: Path) -> None:
     with np.load(file) as arrays:
         texts, labels = arrays["text_features"], arrays["labels"]

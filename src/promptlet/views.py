@@ -95,6 +95,6 @@ def kind_of(views: Views) -> str | None:
 
 
 def in_words(views: Views) -> str:
-    """``16 crops``, ``4 views``."""
+    """``16 crops``, ``4 views``; those by default where no number is given."""
     kind = kind_of(views) or "views"
     return f"{count_of(views)} {kind.replace('-', ' ')}"

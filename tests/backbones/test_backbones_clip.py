@@ -145,6 +145,7 @@ def tokenizers(made_folders: dict[str, Path]) -> list[tuple[Any, Any]]:
 
 @settings(max_examples=400, deadline=None)
 @given(WORDS)
+@pytest.mark.slow
 def test_ids_are_the_librarys_for_every_text(tokenizers: list[tuple[Any, Any]], text: str) -> None:
     for ours, theirs in tokenizers:
         for special in (False, True):

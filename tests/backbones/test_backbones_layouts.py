@@ -38,12 +38,14 @@ class TestLayouts:
         monkeypatch.setattr(Slots, "mask", mask)
         return made
 
+    @pytest.mark.slow
     def test_of_many_chunks_each_is_made_once(self, text: TextEncoder, made: list[int]) -> None:
         first = text.encode_texts(self.MANY)
         assert len(made) > 2 * 64
         made.clear()
         assert torch.equal(text.encode_texts(self.MANY), first) and not made
 
+    @pytest.mark.slow
     def test_those_beyond_the_bound_are_made_at_each_step(
         self, text: TextEncoder, made: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:

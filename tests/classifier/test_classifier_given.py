@@ -122,6 +122,7 @@ def test_bytes_are_known_again_as_their_file(paths: list[str]) -> None:
     assert content_hash(Path(paths[0]).read_bytes()) == content_hash(paths[0])
 
 
+@pytest.mark.slow
 def test_folder_table_pairs_and_data_that_is_read(
     quick: Any, folder: Path, paths: list[str], words: list[str], expected: np.ndarray, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def listed(boxes: Path) -> tuple[list[Path], list[str]]:
 # -- pictures -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_paths_pictures_arrays_and_features_give_the_same(
     quick: Any, boxes: Path, tiny_backbone: Any
 ) -> None:

@@ -23,6 +23,7 @@ def words(clip_folder: Path, toy: Callable[..., Path], tmp_path: Path) -> Callab
     return make
 
 
+@pytest.mark.slow
 def test_from_nothing_to_tables_and_a_figure(shell: Any, words: Any, tmp_path: Path) -> None:
     figure, tables = tmp_path / "density.png", tmp_path / "density.md"
     result = shell.run(*words("--figure", figure, "--markdown", tables))
@@ -39,6 +40,7 @@ def test_from_nothing_to_tables_and_a_figure(shell: Any, words: Any, tmp_path: P
     assert record["versions"] and record["date"] and record["samples"]
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_trained(
     shell: Any, words: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_the_same_command_gives_the_same_numbers(shell: Any, bench: Any) -> None
     assert first[0]["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
     ran = shell.json(*bench("--methods", "zero_shot,rlp:rank=2,rlp", "--seeds", "1"))
     folder = tmp_path / "runs"
@@ -73,6 +74,7 @@ def test_report_and_list(shell: Any, bench: Any, tmp_path: Path) -> None:
         assert "no such folder of results" in shell.fails("bench", command, tmp_path / "absent")
 
 
+@pytest.mark.slow
 def test_all_names_is_run_listed_and_reported(shell: Any, bench: Any, tmp_path: Path) -> None:
     words = bench("--protocol", "all-names", "--methods", "zero_shot,coop,linear_probe", "--seeds", "1,2")
     result = shell.run(*words, exit_code=1)
@@ -165,6 +167,7 @@ def test_failures_are_kept_and_the_others_go_on(
     assert "is no .npz file" in shell.run("bench", "report", tmp_path / "runs").stdout
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_is_told_before_and_after_and_leaves_nothing(
     shell: Any, bench: Any, tmp_path: Path
 ) -> None:
@@ -214,6 +217,7 @@ def test_a_loss_that_is_not_finite_is_a_failed_run(shell: Any, bench: Any) -> No
     assert "the loss became nan" in shell.run(*words, exit_code=1).stderr
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_before_anything_runs(
     shell: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -262,6 +266,7 @@ def test_what_a_folder_lacks_is_found_before_any_run(shell: Any, pictures: Path,
     assert "0 of 9" in shell.run(*transfer, "--dry-run").stdout
 
 
+@pytest.mark.slow
 def test_few_shot(shell: Any, bench: Any, tmp_path: Path) -> None:
     words = ("--protocol", "few-shot", "--shots", "1,2", "--seeds", "1,2", "--methods", "linear_probe,rlp")
     result = shell.run(*bench(*words))
@@ -288,6 +293,7 @@ def transfer(toy: Callable[..., Path], clip_folder: Path, out: Path, *more: obje
     return ["bench", "run", *map(str, [*given, "--backbone", clip_folder, "--out", out, *QUICK, *more])]
 
 
+@pytest.mark.slow
 def test_all_protocols_in_one_folder(
     shell: Any, bench: Any, toy: Callable[..., Path], clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -524,6 +530,7 @@ def test_a_study_is_run_and_shown(shell: Any, bench: Any, tmp_path: Path) -> Non
     assert len(again["kept"]) == 1 and again["done"] == []
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_is_no_traceback(shell: Any, bench: Any, tmp_path: Path) -> None:
     shell.run(*bench("--methods", "zero_shot", "--seeds", 1))
     command = f"{sys.executable} -m promptlet bench list {tmp_path / 'runs'} --json | head -c 1"

@@ -37,6 +37,7 @@ def test_csv_has_every_image(shell: Any, given: tuple[object, ...], pictures: Pa
     assert all((row["label"] == row["predicted"]) is (row["right"] == "yes") for row in rows)
 
 
+@pytest.mark.slow
 def test_it_writes_a_page_over_an_older_one(
     shell: Any, given: tuple[object, ...], pictures: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_read(
     )
 
 
+@pytest.mark.slow
 def test_other_names_are_answered_and_strangers_told(
     shell: Any, given: tuple[object, ...], pictures: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_other_names_are_answered_and_strangers_told(
     assert "is not known; allowed: prompt, data" in shell.refuses(*given, "nowhere", "--names", "dta")
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_told_and_the_others_are_judged(
     shell: Any, given: tuple[object, ...], pictures: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def test_what_it_is(shell: Any, texts: str) -> None:
     assert "cannot be read" in shell.fails("backbones", "features:absent.npz")
 
 
+@pytest.mark.slow
 def test_fit_features_and_predict(
     shell: Any, texts: str, toy: Callable[..., Path], pictures: Path, tmp_path: Path
 ) -> None:

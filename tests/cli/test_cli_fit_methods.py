@@ -17,6 +17,7 @@ def fit(shell: Any, pictures: Path, clip_folder: Path, out: Path, *words: object
 @pytest.mark.parametrize(
     "method", ["maple:depth=1,n_ctx=3", "cocoop", "tip_adapter_f", "linear_probe", "clip_lora"]
 )
+@pytest.mark.slow
 def test_fit_and_predict(method: str, shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.prompt"
     document = fit(shell, pictures, clip_folder, out, "--method", method)
@@ -29,6 +30,7 @@ def test_fit_and_predict(method: str, shell: Any, pictures: Path, clip_folder: P
     assert method.split(":")[0] in told
 
 
+@pytest.mark.slow
 def test_a_low_rank_prompt_in_another_method(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -55,6 +57,7 @@ def test_what_was_learned_is_told(
     assert words in shell.run("fit", pictures, "--out", out, *given).output
 
 
+@pytest.mark.slow
 def test_a_file_of_under_300_bytes(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.prompt"
     small = ("--precision", "kmeans1", "--compact")
@@ -70,6 +73,7 @@ def test_a_file_of_under_300_bytes(shell: Any, pictures: Path, clip_folder: Path
     assert "not named" in shell.run("inspect", out).stdout
 
 
+@pytest.mark.slow
 def test_the_precision_is_the_methods_own_unless_asked_for(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from promptlet.promptfile import load_prompt_file
 QUICK = ("--epochs", 3)
 
 
+@pytest.mark.slow
 def test_fit_tells_what_it_did(shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "shapes.prompt"
     text = shell.run("fit", pictures, "--out", out, "--backbone", clip_folder, *QUICK).output
@@ -142,6 +143,7 @@ def test_fit_says_what_is_wrong_with_options(
     assert "device='nowhere' is not known" in shell.refuses(*command, "--device", "nowhere")
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_resume(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

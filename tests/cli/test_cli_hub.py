@@ -29,6 +29,7 @@ def files(hub: Hub) -> dict[str, bytes]:
     return hub.repositories["jane/pets"].files()
 
 
+@pytest.mark.slow
 def test_a_prompt_is_pushed_and_asked_where_it_is(
     shell: Any, hub: Hub, prompt: Path, pictures: Path, clip_folder: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_prompt_is_pushed_and_asked_where_it_is(
     assert judged["images"] == 6
 
 
+@pytest.mark.slow
 def test_a_prompt_of_the_hub_is_gone_on_from(
     shell: Any, hub: Hub, prompt: Path, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_prompt_of_the_hub_is_gone_on_from(
     assert facts["started"]["numbers"] == load_prompt_file(prompt).tensors["U"].size + 2 * 32
 
 
+@pytest.mark.slow
 def test_push_tells_the_same_as_json(shell: Any, hub: Hub, prompt: Path) -> None:
     told = shell.json("push", prompt, "jane/pets", "--message", "the first")
     assert told["id"] == "jane/pets" and told["url"] == f"{hub.url}/jane/pets" and not told["kept_card"]
@@ -78,6 +81,7 @@ def test_a_dry_run_asks_nobody(shell: Any, hub: Hub, prompt: Path) -> None:
     assert hub.asked == [] and "license: mit" not in told["card"]
 
 
+@pytest.mark.slow
 def test_what_push_refuses(shell: Any, hub: Hub, prompt: Path, tmp_path: Path) -> None:
     assert "is no id of the hub" in shell.refuses("push", prompt, "pets")
     assert "none of the hub's" in shell.refuses("push", prompt, "jane/pets", "--license", "apache2")

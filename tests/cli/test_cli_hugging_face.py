@@ -45,6 +45,7 @@ def test_the_numbers_are_those_of_the_images_in_folders(
     assert record["rule"] == "its splits train, test"
 
 
+@pytest.mark.slow
 def test_fit_and_cache(shell: Any, saved: Path, clip_folder: Path, tmp_path: Path, own_cache: Path) -> None:
     for source in (f"hf:{saved}", saved.with_name("train.parquet")):
         words = ("--backbone", clip_folder, "--out", tmp_path / f"{Path(str(source)).stem}.prompt", *QUICK)

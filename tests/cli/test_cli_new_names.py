@@ -43,6 +43,7 @@ def test_fit_stores_the_rule_and_predict_keeps_it(
             assert one["probability"] == pytest.approx(expected[one["class_name"]], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_predict_can_choose_another_rule(shell: Any, fitted: Any, pictures: Path, clip_folder: Path) -> None:
     file, image = fitted(), next(pictures.rglob("*.png"))
 
@@ -55,6 +56,7 @@ def test_predict_can_choose_another_rule(shell: Any, fitted: Any, pictures: Path
     assert "new_names='maybe' is not allowed; give one of learned, blend, zero-shot" in wrong
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_tell_answers_as_learned_and_says_so(
     shell: Any, fitted: Any, pictures: Path, clip_folder: Path
 ) -> None:

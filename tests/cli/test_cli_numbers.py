@@ -52,6 +52,7 @@ def test_they_are_found() -> None:
 
 
 @pytest.mark.parametrize(("command", "option", "is_float"), numeric(), ids=str)
+@pytest.mark.slow
 def test_no_number_is_believed(command: str, option: str, is_float: bool, shell: Any) -> None:
     for value in HOSTILE:
         if is_float and value == str(10**30):

@@ -87,6 +87,7 @@ def test_changed_code_is_run_again(shell: Any, words: Any, file: Path, tmp_path:
     assert all(row["label"].startswith("near_coop (code=") for row in report)
 
 
+@pytest.mark.slow
 def test_it_is_listed_and_fitted(
     shell: Any, file: Path, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def same(left: str, right: str) -> bool:
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_answers_are_those_of_the_file(
     shell: Any, far: Words, near: Words, pictures: Path, words: tuple[object, ...]
 ) -> None:
@@ -144,6 +145,7 @@ def test_every_form_of_output(
     assert not any("authorization" in one.headers for one in server.asked)
 
 
+@pytest.mark.slow
 def test_going_on_asks_only_what_is_left(
     shell: Any, far: Words, pictures: Path, tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +219,7 @@ def test_pictures_of_the_web_are_loaded_here(
     assert digests == {hashlib.sha256(good.read_bytes()).hexdigest()}
 
 
+@pytest.mark.slow
 def test_the_token_comes_from_a_file_or_the_environment(
     shell: Any, far: Words, pictures: Path, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

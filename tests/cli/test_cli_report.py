@@ -95,6 +95,7 @@ def test_html_and_csv_go_to_a_pipe(shell: Any, runs: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_parquet(shell: Any, runs: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     shell.run("bench", "report", runs, "-o", tmp_path / "a.parquet")

@@ -186,6 +186,7 @@ def test_indexes_are_shown_and_removed(shell: Any, photos: Path) -> None:
     assert "one at a time" in shell.refuses("cache", "clear", "--indexes", "--datasets")
 
 
+@pytest.mark.slow
 def test_how_many_are_right_is_told_by_what_taught_the_prompt(shell: Any, photos: Path, prompt: Path) -> None:
     asked = ("search", photos, "--prompt", f"{prompt}:red", "--precision", "0.3", "--taught", photos)
     assert "the folder may hold other things" in " ".join(shell.fails(*asked).split())

@@ -104,6 +104,7 @@ def test_bench_in_python(damaged: Path, tmp_path: Path) -> None:
     assert without == bench.runs[0].data  # as if they were not there
 
 
+@pytest.mark.slow
 def test_parts_are_told(shell: Any, pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "pets"
     shutil.copytree(pictures / "train", root / "Training")
@@ -113,6 +114,7 @@ def test_parts_are_told(shell: Any, pictures: Path, tmp_path: Path) -> None:
     assert "none is learned from. Call that part test to have them tested" in result.stderr
 
 
+@pytest.mark.slow
 def test_heic_photos_that_are_passed_over(
     shell: Any, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_heic_photos_that_are_passed_over(
     assert f"{photo}: this is a HEIC photo, which is read with the extra 'heic': pip install" in said
 
 
+@pytest.mark.slow
 def test_heic_photos_are_taken_with_the_extra(shell: Any, pictures: Path, tmp_path: Path) -> None:
     plugin = pytest.importorskip("pillow_heif")
     root = tmp_path / "pets"
@@ -140,6 +143,7 @@ def test_heic_photos_are_taken_with_the_extra(shell: Any, pictures: Path, tmp_pa
     assert str(root / "cat" / "IMG_1.HEIC") in [row["path"] for row in found]
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_there_is_said_once(shell: Any, pictures: Path, tmp_path: Path) -> None:
     shell.run("fit", pictures, "--out", tmp_path / "a.prompt", *FEW)
     for given in ("nosuchfolder/", "nosuch.jpg", "./nosuch/../x"):

@@ -112,6 +112,7 @@ def test_a_folder_that_cannot_be_used(shell: Any, given: Given, tmp_path: Path) 
     assert given.settings
 
 
+@pytest.mark.slow
 def test_a_backbone_that_cannot_be_loaded_names_the_one_that_can(shell: Any, given: Given) -> None:
     given.error = BackboneError("nothing is there")
     said = shell.fails("teach", "--no-browser")

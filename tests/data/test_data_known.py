@@ -116,6 +116,7 @@ def test_flowers_keep_the_order_of_the_labels(tmp_path: Path) -> None:
     assert {item.path for item in train[:5]} < {folder / f"jpg/image_{i:05d}.jpg" for i in range(1, 11)}
 
 
+@pytest.mark.slow
 def test_imagenet_serves_val_twice_and_tells_its_twins_apart(tmp_path: Path) -> None:
     build("imagenet", tmp_path)
     split = load("imagenet", tmp_path)

@@ -43,6 +43,7 @@ def per_class(split: Split) -> list[list[int]]:
     return [[count[label] for count in counts] for label in range(len(split.class_names))]
 
 
+@pytest.mark.slow
 def test_the_facts_of_the_catalog(spec: DatasetSpec, file: Path) -> None:
     split = read_coop_split(file)
     assert (split.name, split.rule) == (spec.name, f"split file {spec.split_file}")
@@ -52,6 +53,7 @@ def test_the_facts_of_the_catalog(spec: DatasetSpec, file: Path) -> None:
     assert split.train[0].path.is_relative_to(file.parent / spec.image_folder)
 
 
+@pytest.mark.slow
 def test_the_sizes_follow_the_rule(spec: DatasetSpec, file: Path) -> None:
     for train, val, test in per_class(read_coop_split(file)):
         if spec.rule == "pool":
@@ -61,6 +63,7 @@ def test_the_sizes_follow_the_rule(spec: DatasetSpec, file: Path) -> None:
             assert val == round(0.2 * (train + val))
 
 
+@pytest.mark.slow
 def test_base_and_new_halves(spec: DatasetSpec, file: Path) -> None:
     split = read_coop_split(file)
     base, new = base_new(split)

@@ -55,6 +55,7 @@ def test_coop_draws_what_dassl_draws(
 
 @pytest.mark.realbed
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.slow
 def test_coop_draws_what_dassl_draws_on_caltech101(realbed: Path, seed: int) -> None:
     split = read_coop_split(realbed / "data" / "caltech-101" / "split_zhou_Caltech101.json")
     for shots in (1, 16, 40):

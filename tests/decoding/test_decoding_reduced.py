@@ -127,6 +127,7 @@ def test_photos_of_several_pictures_are_read_as_their_first(tmp_path: Path) -> N
     check_near(*both(path.read_bytes()))
 
 
+@pytest.mark.slow
 def test_views_are_the_same_cuts_and_small_cuts_keep_more_of_the_photo() -> None:
     data = jpeg(drawn(1601, 1203), 6)
     found = set()

@@ -173,6 +173,7 @@ def test_only_products_of_towers_are_in_low_precision(
 
 
 @pytest.mark.parametrize(("case", "waits"), [("rlp", {TO_CARD: 1}), ("vpt", {})])
+@pytest.mark.slow
 def test_a_plain_text_tower_waits_at_each_step(
     case: str, waits: dict[str, int], librarys_card: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_licence_that_is_none(hub: Hub, license: str) -> None:
     assert hub.repositories == {}
 
 
+@pytest.mark.slow
 def test_the_licence_of_a_card_that_is_there_is_kept(hub: Hub) -> None:
     assert check_push("jane/pets") is None
     push("jane/pets", FILES)

@@ -14,6 +14,7 @@ import promptlet as pl
 from promptlet.hub import CARD, CONFIG, PROMPT, HubPlace, fetch
 
 
+@pytest.mark.slow
 def test_what_is_pushed_answers_the_same_when_it_is_read(hub: Hub, fitted: Any) -> None:
     classifier, images = fitted
     pushed = classifier.push_to_hub("jane/pets", license="mit")
@@ -56,6 +57,7 @@ def test_a_second_push_is_a_second_version_and_the_same_again_is_none(hub: Hub, 
     assert before.commit == first.commit and fetch(HubPlace("jane/pets")).commit == second.commit
 
 
+@pytest.mark.slow
 def test_a_tag_and_a_commit_can_be_asked_for(hub: Hub, fitted: Any) -> None:
     first = fitted[0].push_to_hub("jane/pets").commit
     hub.repositories["jane/pets"].tags["v1.0"] = first
@@ -74,6 +76,7 @@ def test_a_private_prompt_needs_a_token(hub: Hub, fitted: Any, monkeypatch: pyte
     assert pl.PromptClassifier.from_pretrained("jane/pets", token="hf_read") is not None
 
 
+@pytest.mark.slow
 def test_a_card_that_somebody_edited_stays(hub: Hub, fitted: Any) -> None:
     fitted[0].push_to_hub("jane/pets")
     card = hub.repositories["jane/pets"].files()[CARD]
@@ -84,6 +87,7 @@ def test_a_card_that_somebody_edited_stays(hub: Hub, fitted: Any) -> None:
     assert b"our clinic" not in hub.repositories["jane/pets"].files()[CARD]
 
 
+@pytest.mark.slow
 def test_no_place_on_a_disk_is_told(hub: Hub, fitted: Any, tmp_path: Path) -> None:
     import shutil
 

@@ -232,6 +232,7 @@ def official_search(backbone: Any, keys: Any, labels: Any, x: Tensor, y: Tensor)
     return found
 
 
+@pytest.mark.slow
 def test_the_search_is_the_official_one(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptlet.methods.features.tip_adapter.SEARCHED_AT_ONCE", 8)
     features, labels = problem(tiny_backbone, drop=1)

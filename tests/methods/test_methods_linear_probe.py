@@ -54,6 +54,15 @@ def test_it_minimises_cross_entropy_with_a_penalty_on_the_weights(tiny_backbone:
     assert float(gradient.abs().max()) < 0.01
 
 
+def test_one_image_a_class_is_no_regression(tiny_backbone: Any) -> None:
+    """Of which scikit-learn warns; nobody who has one photo of each wants to hear of it."""
+    names = tuple(f"thing {i}" for i in range(30))
+    method = LinearProbe(tiny_backbone, names)
+    features, labels = toy_problem(tiny_backbone, names=names, per_class=1)
+    train(method, features, labels, SCHEDULE)
+    assert method.state()["weight"].shape == (30, 17)
+
+
 def lpclip(x: Any, y: Any, val_x: Any, val_y: Any) -> float:
     """The search of CoOp's lpclip/linear_probe.py as it is told there: every model fitted anew."""
 

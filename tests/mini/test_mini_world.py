@@ -157,6 +157,7 @@ def test_patterns_stay_inside_their_shape(pattern: str) -> None:
     assert 0.1 < share < 0.9
 
 
+@pytest.mark.slow
 def test_sketching_pens_use_two_colours() -> None:
     canvas = new_canvas((9, 9, 9))
     Pen(canvas, sketch=True).rect(0, 0, 1, 1, (255, 0, 0))

@@ -209,6 +209,7 @@ def test_the_page_of_none_wrong_lists_none(photos: Path, classifier: PromptClass
     assert "No image was answered wrongly." in page and 'aria-label="Images answered wrongly"' not in page
 
 
+@pytest.mark.slow
 def test_the_page_of_many_classes_folds_the_matrix(tiny_backbone: Backbone) -> None:
     draw = np.random.default_rng(0)
     names = [f"kind {word}" for word in "abcdefghijklmnopqrstuvwxyz"] + [

@@ -64,6 +64,7 @@ def test_down_before_across_is_the_same_picture(
         assert np.abs(other - plain).max() <= 2
 
 
+@pytest.mark.slow
 def test_ordinary_pictures_go_pillows_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resized whole, then cropped, to the bit, up to an aspect of 300 for models of 224 pixels."""
     monkeypatch.setattr(resize, "_part_alone", None)

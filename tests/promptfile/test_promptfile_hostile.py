@@ -496,6 +496,7 @@ def odd_headers(draw: st.DrawFn) -> bytes:
 
 @given(mutated() | odd_headers() | st.binary(max_size=200))
 @settings(max_examples=500, deadline=None)
+@pytest.mark.slow
 def test_damage_never_raises_anything_else(data: bytes) -> None:
     stays_safe(data)
 

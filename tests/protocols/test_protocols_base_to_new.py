@@ -161,6 +161,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_go_on(tiny_backbone: Backbo
 
 
 @pytest.mark.realbed
+@pytest.mark.slow
 def test_the_real_images_features_give_the_known_zero_shot_numbers(realbed: Path) -> None:
     from promptlet.backbones import load_backbone
 

@@ -169,6 +169,7 @@ def test_names_of_data_sets_are_what_the_disk_says(
 
 
 @pytest.mark.parametrize("case", ["inf64.npz", "bighdr.npz"])
+@pytest.mark.slow
 def test_small_inputs_that_went_wrong(case: str, cases: Path, tmp_path: Path) -> None:
     paths = [str(cases / case), "mini-flowers"]
     out = tmp_path / "runs"

@@ -120,6 +120,7 @@ def test_a_claim_excludes_others_and_dies_with_its_process(tmp_path: Path) -> No
         assert ours
 
 
+@pytest.mark.slow
 def test_a_run_held_elsewhere_is_waited_for(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD.replace("60", "0.5"), str(tmp_path), RUN.key]
     events: list[str] = []

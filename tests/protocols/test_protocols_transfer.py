@@ -189,6 +189,7 @@ def test_a_linear_probe_is_asked_about_the_shifted_classes_among_themselves(
     assert not set(scores.argmax(1)) <= set(columns)  # among all five it would have answered otherwise
 
 
+@pytest.mark.slow
 def test_who_cannot_do_it_is_refused_before_training_and_the_others_go_on(
     tiny_backbone: Backbone, toys: dict[str, BenchDataset], tmp_path: Path, trainings: list[str]
 ) -> None:

@@ -72,6 +72,7 @@ def test_numbers_stand_on_a_logarithmic_axis() -> None:
     assert ay > by > cy and (ay - by) / (by - cy) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_published_points_are_hollow_grey_and_apart_unless_they_are_of_the_same() -> None:
     ours = [Point("rlp", 516, 90.0), Point("coop", 2048, 88.0)]
     theirs = [Point("CoOp", 2048, 71.7), Point("MaPLe", 3_555_072, 78.6)]
@@ -156,6 +157,7 @@ def test_trained_numbers_have_whiskers_and_bands(drawn: list[Any]) -> None:
     assert low < 48.0 and high > 60.0
 
 
+@pytest.mark.slow
 def test_methods_of_one_number_stand_side_by_side(drawn: list[Any]) -> None:
     points = [Point("a", 10, 50.0, 1.0), *(Point(f"m{i}", 500, 60.0, 1.0) for i in range(30))]
     accuracy_by_numbers(points, [], "H", "here")
@@ -235,12 +237,14 @@ def test_figures_of_h_say_what_their_whiskers_are(book: Any, drawn: list[Any]) -
     assert "Whiskers and bands: the mean" in captions(book)["base-to-new, 16 shots"][2]
 
 
+@pytest.mark.slow
 def test_the_same_backbone_and_data_sets_share_a_panel(book: Any) -> None:
     fill(book, ("zero_shot", "coop"), ELEVEN, more=CLIP)
     [*_, numbers] = captions(book)["base-to-new, 16 shots"]
     assert "published" in numbers and "cannot be compared" not in numbers
 
 
+@pytest.mark.slow
 def test_the_same_backbone_on_other_data_sets_does_not(book: Any) -> None:
     fill(book, ("zero_shot", "coop"), ELEVEN[:3], more=CLIP)
     [*_, numbers] = captions(book)["base-to-new, 16 shots"]

@@ -110,6 +110,7 @@ def test_every_table_scrolls_in_a_region_of_its_own_name(page: str) -> None:
     assert all(one.find("table") is not None and one.get("tabindex") == "0" for one in regions)
 
 
+@pytest.mark.slow
 def test_what_files_say_is_text(book: Any) -> None:
     more = {"backbone": {"name": HOSTILE}, "device": HOSTILE, "versions": {HOSTILE: HOSTILE}, "date": HOSTILE}
     for dataset in (HOSTILE, "b"):
@@ -127,6 +128,7 @@ def test_what_files_say_is_text(book: Any) -> None:
     ElementTree.fromstring(page.split("\n", 1)[1])
 
 
+@pytest.mark.slow
 def test_all_names_explains_its_columns_and_names_its_paper(book: Any) -> None:
     for method in ("zero_shot", "coop"):
         book.write(method, 1, 65.0, 40.0, 90.0, 70.0)

@@ -424,6 +424,7 @@ def test_nothing_to_tell(book: Any) -> None:
     assert latex(book) == f"{HEAD}\n% no results yet\n"
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_markdown_tables() -> None:
     from promptlet.protocols import RunStore
 

@@ -68,6 +68,7 @@ def few_shot_rows(methods: dict[str, float], shots: tuple[int, ...] = (1, 2, 4))
     ]
 
 
+@pytest.mark.slow
 def test_accuracy_against_shots_is_the_mean_over_data_sets() -> None:
     rows = few_shot_rows({"coop": 40.0})
     means = [

@@ -148,6 +148,7 @@ def test_some_of_the_names_in_any_order_and_no_others(photos: list[Path], tmp_pa
         classifier.predict(photos, "boat")
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_read_are_named_together(photos: list[Path], tmp_path: Path) -> None:
     classifier = Classifier(folder(tmp_path / "out"), batch_size=2)
     (tmp_path / "text.jpg").write_text("no image")

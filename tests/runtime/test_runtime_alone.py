@@ -95,6 +95,7 @@ def test_nothing_heavy_is_imported_for_answers(place: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [["--json", "--wide"], ["--csv"], ["--out", "answers.jsonl"], ["--reject"]])
+@pytest.mark.slow
 def test_the_command_answers_without_what_the_library_needs(
     form: list[str], place: Path, tmp_path: Path
 ) -> None:

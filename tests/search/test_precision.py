@@ -187,6 +187,7 @@ def test_those_are_kept_of_which_so_many_are_right(shown: tuple[Path, Path, str]
     assert "40 labelled images of other things tell that 84 % are right" in none.notes[0]
 
 
+@pytest.mark.slow
 def test_a_folder_that_labelled_images_say_nothing_of_is_refused(
     shown: tuple[Path, Path, str], backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

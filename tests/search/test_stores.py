@@ -31,6 +31,7 @@ def test_faiss_reads_it_and_finds_the_same(stored: Stored, asked: np.ndarray, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos.faiss", "photos.faiss.json"]
 
 
+@pytest.mark.slow
 def test_qdrant_reads_it_and_finds_the_same(stored: Stored, asked: np.ndarray, tmp_path: Path) -> None:
     package = pytest.importorskip("qdrant_client")
     out = tmp_path / "photos"

@@ -211,6 +211,7 @@ def test_who_asks_for_many_cold_prompts_does_not_delay_others(
     run(story())
 
 
+@pytest.mark.slow
 def test_prompts_without_room_or_turn_are_refused_and_counted(
     gate: Gate, tiny_backbone: Any, tmp_path: Path
 ) -> None:
@@ -259,6 +260,7 @@ def test_memory_is_bounded(tiny_backbone: Any, tmp_path: Path) -> None:
     assert came(meters)["computed"] > 12  # the first were gone
 
 
+@pytest.mark.slow
 def test_bytes_are_those_that_are_held(tiny_backbone: Any, tmp_path: Path) -> None:
     files = {method: fitted(tiny_backbone, method) for method in SERVED}
     for method, file in files.items():

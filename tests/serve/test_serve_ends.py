@@ -167,6 +167,7 @@ def test_each_way_to_end_is_counted_once(made: Any, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_after_any_mix_what_was_asked_for_has_ended(seed: int, made: Any, gate: Gate) -> None:
     """64 clients, more than there is room for; some go away, and the encoder is stuck now and then."""
     world: World = made(0.3, queue_images=20, tenant_share=1.0, most=4, wait_seconds=0.1, recent_bytes=4000)

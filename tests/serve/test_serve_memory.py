@@ -30,6 +30,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+@pytest.mark.slow
 def test_a_thread_fetches_fewer_pages() -> None:
     """24 MiB taken and freed 25 times are 150,000 pages where they are given back each time."""
 

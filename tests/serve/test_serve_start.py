@@ -215,6 +215,7 @@ def test_without_tokens_only_names_of_this_machine_are_answered_to(world: World)
     assert [status for status, _ in answers] == [421, 200]
 
 
+@pytest.mark.slow
 def test_it_is_not_ready_from_the_signal_on_and_finishes_what_it_took(world: World) -> None:
     answers: dict[str, tuple[int, str]] = {}
 

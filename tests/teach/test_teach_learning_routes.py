@@ -98,6 +98,7 @@ def test_from_nothing_to_an_answer_and_a_download(client: TestClient) -> None:
     assert changed.json()["stale"] is True
 
 
+@pytest.mark.slow
 def test_everything_can_be_taken_away(client: TestClient) -> None:
     trained(client, method="rlp", schedule="coop", shots=1)
     prompt = client.get(f"{P}/prompt")

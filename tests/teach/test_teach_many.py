@@ -45,6 +45,7 @@ def seconds(work: object) -> float:
     return perf_counter() - began
 
 
+@pytest.mark.slow
 def test_five_thousand_images_are_told_and_changed_in_a_moment(shelf: Shelf) -> None:
     ids = many(shelf.root / "many")
     project = shelf.get("many")

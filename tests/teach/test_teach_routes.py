@@ -359,6 +359,7 @@ def test_who_does_not_read_holds_the_newest_alone() -> None:
 # -- the page's files, and what is told of the routes -------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_s_files_are_sent_with_their_types(page: Page) -> None:
     types = {
         ".js": "text/javascript; charset=utf-8",

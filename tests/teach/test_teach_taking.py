@@ -72,6 +72,7 @@ def test_images_are_encoded_ahead_while_nobody_asks(
         assert monotonic() - began < 2.0
 
 
+@pytest.mark.slow
 def test_a_camera_that_asks_all_the_time_is_not_waited_for_for_ever(
     shelf: Shelf, colours: Project, tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

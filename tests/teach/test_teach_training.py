@@ -218,6 +218,7 @@ def test_a_disk_that_is_full_behind_the_prompt_says_what_is_kept(
     assert trained(learning)["method"] == "tip_adapter"
 
 
+@pytest.mark.slow
 def test_images_that_move_meanwhile_are_learned_as_they_were(
     learning: Learning, colours: Project, told: Told
 ) -> None:

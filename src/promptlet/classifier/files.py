@@ -14,6 +14,7 @@ from promptlet.errors import DataError, OptionError, PromptFileError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.catalog import OURS
 from promptlet.methods.new_names import LEARNED, check_rule
+from promptlet.methods.official import BASE_TO_NEW
 from promptlet.methods.templates import check_template
 from promptlet.methods.text_prompt import TextPrompt
 from promptlet.promptfile import (
@@ -27,8 +28,7 @@ from promptlet.promptfile import (
 )
 from promptlet.promptfile.record import OF_ANSWERS
 from promptlet.prompts import DEFAULT_WORDS
-from promptlet.training import SCHEDULE_NAMES
-from promptlet.training.schedules import ADAMW, FAST
+from promptlet.training.schedules import ADAMW, FAST, OFFICIAL, check_schedule_name
 
 
 def prompt_file_of(method: Method, class_names: tuple[str, ...], training: Mapping[str, Any]) -> PromptFile:
@@ -174,8 +174,8 @@ def parameters_of(file: PromptFile) -> dict[str, Any]:
     training = dict(file.training)
     kept = ("shots", "seed", "views", "epochs", "lr", "sampled_classes")
     told: dict[str, Any] = {key: training[key] for key in kept if key in training}
-    if training.get("schedule") in SCHEDULE_NAMES:
-        told["schedule"] = _schedule_of(METHODS[file.method].info, training)
+    if training.get("schedule"):
+        told |= _schedule_of(METHODS[file.method].info, training)
     options = options_of(file)
     main: dict[str, Any] = {
         name: options.pop(name) for name in ("rank", "n_ctx", "ctx_init", "new_names") if name in options
@@ -183,11 +183,19 @@ def parameters_of(file: PromptFile) -> dict[str, Any]:
     return {"method": file.method, "method_options": options or None, **main, **told}
 
 
-def _schedule_of(info: MethodInfo, training: Mapping[str, Any]) -> str:
-    """By its name. A file without an optimiser is from before ``fast`` had another one than AdamW."""
-    name = str(training["schedule"])
-    is_adamw = name == FAST and bool(info.fast_whole) and training.get("optimizer", ADAMW) == ADAMW
-    return ADAMW if is_adamw else name
+def _schedule_of(info: MethodInfo, training: Mapping[str, Any]) -> dict[str, str]:
+    """By its name, where that is known. A file without an optimiser is from before ``fast`` had another one
+    than AdamW; one that is "official" and does not say whose settings they are, of before there were others
+    than those of base-to-new."""
+    try:
+        name = check_schedule_name(str(training["schedule"]))
+    except OptionError:
+        return {}
+    if name == FAST and info.fast_whole and training.get("optimizer", ADAMW) == ADAMW:
+        name = ADAMW
+    if name == OFFICIAL and BASE_TO_NEW in info.official:
+        name = f"{OFFICIAL}:{BASE_TO_NEW}"
+    return {"schedule": name}
 
 
 def check_compact(method: str) -> None:

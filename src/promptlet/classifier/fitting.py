@@ -17,11 +17,14 @@ from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.inputs import Inputs
 from promptlet.methods.method import BY_STEPS
+from promptlet.methods.official import Where
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
 from promptlet.training.augmentation import method_views
 from promptlet.training.captured import check_captured
+from promptlet.training.official import notes_on_official
 from promptlet.training.sampled import check_sampled
+from promptlet.training.schedules import official_of
 from promptlet.views import Views, check_views
 
 
@@ -45,6 +48,13 @@ class Parameters(Protocol):
     capture: bool
 
 
+class FittedBy(Parameters, Protocol):
+    """With the method that was trained by them, and what its prompt file tells of that."""
+
+    method_: Method
+    training_: dict[str, Any]
+
+
 def whole(given: Parameters, name: str) -> Any:
     """A parameter as an int, or None; NumPy's integers count as such. Raises OptionError for others, and for
     what is out of bounds."""
@@ -66,8 +76,9 @@ def views_of(given: Parameters, schedule: Schedule, sources: Sequence[Any]) -> V
     """Which readings of each of these images the method is trained on: of features, the one that is given."""
     if are_vectors(sources):
         return 1
-    asked = check_views("views", given.views)
-    return method_views(METHODS[given.method].info, asked, schedule.epochs)
+    info, asked = METHODS[given.method].info, check_views("views", given.views)
+    official = official_of(info, given.schedule, own_images(given))
+    return method_views(info, asked, schedule.epochs, official)
 
 
 def schedule_of(given: Parameters) -> Schedule:
@@ -79,11 +90,17 @@ def schedule_of(given: Parameters) -> Schedule:
         given.schedule,
         options=options,
         views=check_views("views", given.views) or 1,
+        where=own_images(given),
         lr=given.lr,
         **changes,
     )
     check_sampled(METHODS[given.method], schedule, options)
     return schedule
+
+
+def own_images(given: Parameters) -> Where:
+    """Where the official settings are looked up."""
+    return Where(shots=whole(given, "shots"))
 
 
 def checked_schedule(given: Parameters, backbone: Backbone, method: Method | None = None) -> Schedule:
@@ -106,7 +123,7 @@ def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]
         "rank": whole(given, "rank"),
         "new_names": given.new_names,
     }
-    options = {name: value for name, value in shared.items() if value is not None}
+    options = {**_official(given), **{name: value for name, value in shared.items() if value is not None}}
     if "seed" in own:
         options["seed"] = whole(given, "seed")
     if not isinstance(given.method_options, Mapping | None):
@@ -117,7 +134,24 @@ def new_method(given: Parameters, backbone: Backbone, class_names: Sequence[str]
     twice = sorted({*shared, "seed"} & set(further))
     if twice:
         raise OptionError(f"method_options holds {twice[0]!r}; give it as {twice[0]}=... itself")
-    return build_method(given.method, backbone, class_names, **options, **further)
+    return build_method(given.method, backbone, class_names, **{**options, **further})
+
+
+def _official(given: Parameters) -> dict[str, Any]:
+    """Options that the schedule "official" brings."""
+    if given.method not in METHODS:
+        return {}
+    chosen = official_of(METHODS[given.method].info, given.schedule, own_images(given))
+    return dict(chosen.changes.options) if chosen else {}
+
+
+def official_notes(fitted: FittedBy) -> tuple[str, ...]:
+    """What must be known of a fit by official settings."""
+    if not isinstance(fitted.schedule, str):
+        return ()
+    method, where, settings = fitted.method_, own_images(fitted), schedule_of(fitted).facts()
+    given = {**settings, "views": fitted.training_["views"]}
+    return notes_on_official(method.info, fitted.schedule, where, method.options, given)
 
 
 def validation(

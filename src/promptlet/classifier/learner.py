@@ -19,6 +19,7 @@ from promptlet.classifier.fitting import (
     checked_schedule,
     draw_of,
     new_method,
+    official_notes,
     training_record,
     validation,
     views_of,
@@ -179,7 +180,8 @@ class PromptLearner(LearnedPrompt):
         self.history_, self.rejection_ = result.history, rejection
         self.training_ = training_record(self, method, schedule, len(targets), views)
         if LOGGER.isEnabledFor(logging.INFO):
-            LOGGER.info("%s", told_in_words(self))
+            for line in (told_in_words(self), *official_notes(self)):
+                LOGGER.info("%s", line)
         return self
 
     def _reader(self, method: Method, watch: Watch) -> Reader:

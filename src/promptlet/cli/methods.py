@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptlet.methods import MethodInfo
+    from promptlet.methods.official import Case, Official
 
 HEAD = ("method", "what it is", "learns", "options", "unseen names", "official", "paper")
 READS = {
@@ -54,7 +55,7 @@ def _row(info: MethodInfo) -> tuple[str, ...]:
     """A line of the list, under `HEAD`."""
     options = " ".join(name for name in info.options if name != "seed")
     unseen = "yes" if info.unseen_classes else "no"
-    official = "-" if info.learns != "by steps" else "no" if info.official is None else "yes"
+    official = "-" if info.learns != "by steps" else "yes" if info.official else "no"
     return info.name, info.summary, info.trains, options, unseen, official, _source(info)
 
 
@@ -78,11 +79,28 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "by_class": info.by_class,
         "fast": dict(info.fast),
         "fast_whole": dict(info.fast_whole),
-        "official": None if info.official is None else dict(info.official),
+        "official": {protocol: _row_document(row) for protocol, row in info.official.items()},
         "paper": info.paper,
         "bibtex": info.bibtex,
         "notes": info.notes,
     }
+
+
+def _row_document(row: Official) -> dict[str, Any]:
+    return {
+        "source": row.source,
+        **_changes(row),
+        "cases": [
+            {"datasets": list(case.datasets), "shots": case.shots and list(case.shots), **_changes(case)}
+            for case in row.cases
+        ],
+        "views": row.views,
+        "told": row.told,
+    }
+
+
+def _changes(of: Official | Case) -> dict[str, Any]:
+    return {"schedule": dict(of.schedule), "options": dict(of.options)}
 
 
 def _show(info: MethodInfo) -> None:
@@ -92,18 +110,55 @@ def _show(info: MethodInfo) -> None:
     say(f"reads     {READS[info.reads]}")
     say(f"needs     {NEEDS[info.in_text_tower, info.reads == 'images']}")
     say(f"unseen    {'answers among names it was not trained on' if info.unseen_classes else 'refused'}")
-    forms = (("fast", "fast", info.fast_whole or info.fast), ("official", "coop", info.official))
-    for name, schedule, changes in forms:
-        if changes:
-            say(f"{name:9} schedule {schedule} with {_in_words(changes)}")
-        if name == "fast" and info.fast_whole:
-            varied = [option for option in ("dropout", "per_class") if option in info.options]
-            when = ", ".join(["several views", "batches", *varied])
-            say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
+    if info.fast_whole or info.fast:
+        say(f"fast      schedule fast with {_in_words(info.fast_whole or info.fast)}")
+    if info.fast_whole:
+        varied = [option for option in ("dropout", "per_class") if option in info.options]
+        when = ", ".join(["several views", "batches", *varied])
+        say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
+    _show_official(info)
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")
     emit_document(f"\n{visible_lines(info.bibtex)}\n")
+
+
+def _show_official(info: MethodInfo) -> None:
+    """The table of official settings, or that there is none."""
+    if not info.official and info.learns == "by steps":
+        say("official  none: the settings are not public, or are no number of epochs")
+    for place, (protocol, row) in enumerate(info.official.items()):
+        say(f"{'' if place else 'official':9} {protocol}: {_told(row)}")
+        for case in row.cases:
+            say(f"{'':12}{_when(case)}: {_told(case)}")
+        say(f"{'':12}reads {_readings(row, info)}")
+        say(f"{'':12}from {row.source}")
+        if row.told:
+            say(f"{'':12}{row.told}")
+
+
+def _told(of: Official | Case) -> str:
+    return _in_words({**of.schedule, **of.options}) or "as schedule coop"
+
+
+def _readings(row: Official, info: MethodInfo) -> str:
+    """Of which readings of its images."""
+    from promptlet.views import CROPS, in_words
+
+    if info.learns == "nothing":
+        return "no training images"
+    if row.views != CROPS:
+        return f"{in_words(row.views)} of each image"
+    if info.reads == "images":
+        return "a new crop of each image in every epoch"
+    return f"{in_words(CROPS)} of each image in turn; its own code a new one in every epoch"
+
+
+def _when(case: Case) -> str:
+    """For which data sets and shots a case is."""
+    least, most = case.shots or (0, 0)
+    shots = f"{least} shots" if least == most else f"{least} to {most} shots"
+    return " at ".join([*([", ".join(case.datasets)] if case.datasets else []), *([shots] if most else [])])
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:

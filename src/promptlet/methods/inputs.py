@@ -42,12 +42,16 @@ class Inputs(Protocol):
 
 
 class FeatureInputs:
-    """Features (V, N, D) of V views of N images; normalised here, float32. lengths (V, N): before that."""
+    """Features (V, N, D) of V views of N images; normalised here, float32.
+
+    in_turn: whether the views are crops alone, which epochs take in turn. lengths (V, N): of each vector
+    before it was normalised, where they are; else none.
+    """
 
     def __init__(self, features: Tensor, device: torch.device | None = None, in_turn: bool = False) -> None:
         given = features.to(device or features.device)
         self.features, self.in_turn = unit(given), in_turn
-        self.lengths = given.float().norm(dim=-1)
+        self.lengths = given.float().norm(dim=-1) if in_turn else given.new_zeros(0)
 
     def to(self, device: torch.device) -> FeatureInputs:
         """The same there."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
+from promptlet.methods.official import Rows, plain_table
 from promptlet.prompts import Context
 from promptlet.session import own_arithmetic
 
@@ -42,8 +43,8 @@ class MethodInfo:
     by_class: whether what it stores belongs to its class names, in their order. in_text_tower: whether it
     learns inside the text tower, so that ready vectors of class names will not do.
     fast: what it changes in the ``fast`` schedule; fast_whole: and further where every step of that has the
-    same loss (`promptlet.training.schedules.is_the_same_loss`). official: what the official code's
-    base-to-new run changes in the ``coop`` schedule; None where no setting is public.
+    same loss (`promptlet.training.schedules.is_the_same_loss`). official: the public
+    settings of its own code, a row by protocol; none where nothing is public.
     options: with their defaults; where they are not given, those of the constructor, after backbone and class
     names.
     """
@@ -63,16 +64,13 @@ class MethodInfo:
     in_text_tower: bool = False
     fast: Mapping[str, Any] = field(default_factory=dict)
     fast_whole: Mapping[str, Any] = field(default_factory=dict)
-    official: Mapping[str, Any] | None = None
+    official: Rows = field(default_factory=dict)
     bibtex: str = ""
     notes: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, which knows no read-only tables: a worker's are plain ones."""
-        return {
-            name: dict(value) if isinstance(value, MappingProxyType) else value
-            for name, value in vars(self).items()
-        }
+        return {name: plain_table(value) for name, value in vars(self).items()}
 
 
 class Method(nn.Module, ABC):

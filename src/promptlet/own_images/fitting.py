@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from promptlet.classifier import PromptLearner
-from promptlet.classifier.fitting import checked_schedule, draw_of
+from promptlet.classifier.fitting import checked_schedule, draw_of, official_notes
 from promptlet.classifier.inputs import draw_rows
 from promptlet.classifier.reading import Reader
 from promptlet.classifier.rejection import usual_share
@@ -206,7 +206,7 @@ def _report(
         backbone=classifier.backbone_.name,
         fingerprint=classifier.backbone_.fingerprint,
         none_of_these=None if rejection is None else usual_share(rejection),
-        notes=tuple(method.notes()),
+        notes=(*method.notes(), *official_notes(classifier)),
         findings=judged.findings,
     )
 

@@ -13,6 +13,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
+from promptlet.methods.official import Where
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -21,6 +22,7 @@ from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import Schedule, method_schedule
 from promptlet.training.augmentation import method_views
 from promptlet.training.sampled import check_sampled
+from promptlet.training.schedules import official_of
 from promptlet.views import Views
 
 MethodSpec = tuple[str, Mapping[str, Any]]
@@ -181,24 +183,32 @@ def _run(
         raise OptionError(
             f"method {method!r} takes no option {unknown[0]!r} in a benchmark{reason}; it takes: {own}"
         )
-    complete = {**info.options, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
+    where = Where(protocol, (source or dataset).name, draw[0])
+    official = official_of(info, settings.schedule, where)
+    changed = official.changes.options if official else {}
+    complete = {
+        **info.options,
+        **changed,
+        **{n: _as_default(value, info.options[n]) for n, value in options.items()},
+    }
     complete.pop("seed", None)  # the run's own
     complete = _settled(method, complete)
-    if "template" in complete and "template" not in options and not info.own_template:
-        trained_on = dataset if source is None or info.learns == NOTHING else source
+    trained_on = dataset if source is None or info.learns == NOTHING else source
+    if "template" in complete and not info.own_template and "template" not in {**options, **changed}:
         complete["template"] = trained_on.template
     schedule = method_schedule(
         info,
         settings.schedule,
         options=complete,
         views=settings.views or 1,
+        where=where,
         epochs=settings.epochs,
         lr=settings.lr,
         batch_size=settings.batch_size,
         sampled_classes=settings.sampled_classes,
     )
     check_sampled(METHODS[method], schedule, complete)
-    learns = info.learns == BY_STEPS
+    learns, has_images = info.learns == BY_STEPS, trained_on.features is None
     return Run(
         protocol=protocol,
         dataset=dataset.name,
@@ -208,7 +218,7 @@ def _run(
         shots=draw[0],
         seed=draw[1],
         settings=schedule.facts() if learns else {},
-        views=method_views(info, settings.views, schedule.epochs),
+        views=method_views(info, settings.views, schedule.epochs, official if has_images else None),
         sampler=settings.sampler,
         fingerprint=backbone[0],
         dtype=backbone[1],

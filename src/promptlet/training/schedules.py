@@ -14,6 +14,7 @@ from torch import nn
 from promptlet.errors import OptionError, check_option
 from promptlet.methods import MethodInfo
 from promptlet.methods.method import BY_STEPS
+from promptlet.methods.official import OWN_IMAGES, PROTOCOLS, TRAINED_AS, Chosen, Where, choose_row
 from promptlet.numbers import check_number
 from promptlet.training.optimizers import SGD, AdamW, Optimizer
 from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
@@ -24,6 +25,8 @@ OPTIMIZERS = ("sgd", "adamw", "lbfgs")
 NUMBERS = ("epochs", "lr", "batch_size", "momentum", "weight_decay", "warmup_lr", "sampled_classes")
 NO_RATES: Mapping[str, float] = MappingProxyType({})
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+OWN = Where()
+"""A person's own images."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ FAST = "fast"
 ADAMW = "adamw"
 """``fast`` without `MethodInfo.fast_whole`, under its own name: records from before that keep their keys."""
 OFFICIAL = "official"
-"""The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`)."""
+"""The ``coop`` schedule with what the method's official code changes in it (`MethodInfo.official`): that of
+the protocol, or of the one that is named, as in "official:few-shot"."""
 SCHEDULE_NAMES = (*SCHEDULES, ADAMW, OFFICIAL)
 
 
@@ -139,19 +143,22 @@ def method_schedule(
     *,
     options: Mapping[str, Any] = NO_OPTIONS,
     views: Views = 1,
+    where: Where = OWN,
     **changes: Any,
 ) -> Schedule:
     """`resolve_schedule` with what the method itself changes in a schedule by name.
 
-    ``options`` of the method and ``views`` decide which form of ``fast`` it is: see `is_the_same_loss`.
-    Raises OptionError for "official" where the method's official settings are not public.
+    ``options`` of the method and ``views`` decide which form of ``fast`` it is: see `is_the_same_loss`;
+    ``where`` decides about "official". Raises OptionError for that where `official_of` does.
     """
     if isinstance(schedule, str):
-        check_option("schedule", schedule, SCHEDULE_NAMES)
-        if schedule == OFFICIAL:
-            schedule = _official(info)
-        elif schedule in (FAST, ADAMW):
-            is_whole = schedule == FAST and is_the_same_loss(options, views, changes)
+        kind = check_schedule_name(schedule).partition(":")[0]
+        if kind == OFFICIAL:
+            chosen = official_of(info, schedule, where)
+            own = chosen.changes.schedule if chosen else {}
+            schedule = replace(SCHEDULES["coop"], name=_official_name(chosen, where), **own)
+        elif kind in (FAST, ADAMW):
+            is_whole = kind == FAST and is_the_same_loss(options, views, changes)
             schedule = replace(SCHEDULES[FAST], **{**info.fast, **(info.fast_whole if is_whole else {})})
     return resolve_schedule(schedule, **changes)
 
@@ -163,11 +170,44 @@ def is_the_same_loss(options: Mapping[str, Any], views: Views, changes: Mapping[
     return count_of(views) == 1 and not any(varied) and not options.get("per_class")
 
 
-def _official(info: MethodInfo) -> Schedule:
-    if info.official is None and info.learns == BY_STEPS:
-        others = ", ".join((*SCHEDULES, ADAMW))
+def check_schedule_name(name: str) -> str:
+    """The name of a schedule, or OptionError with the names there are."""
+    kind, colon, protocol = name.partition(":")
+    check_option("schedule", kind if colon and kind == OFFICIAL else name, SCHEDULE_NAMES)
+    if colon:
+        check_option("protocol", protocol, PROTOCOLS)
+    return name
+
+
+def official_of(info: MethodInfo, schedule: str | Schedule, where: Where) -> Chosen | None:
+    """The official settings that a schedule by its name asks for; None for other schedules, and for a method
+    that takes no steps and has none.
+
+    Raises OptionError where the settings are not public, or not for this protocol.
+    """
+    if not isinstance(schedule, str) or schedule.partition(":")[0] != OFFICIAL:
+        return None
+    named = check_schedule_name(schedule).partition(":")[2]
+    where = replace(where, protocol=named or where.protocol)
+    chosen = choose_row(info.official, where)
+    if chosen is not None or info.learns != BY_STEPS:
+        return chosen
+    others = f"use one of {', '.join((*SCHEDULES, ADAMW))}"
+    if not info.official:
         raise OptionError(
             f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
-            f"number of epochs (see: promptlet methods {info.name}); use one of {others}"
+            f"number of epochs (see: promptlet methods {info.name}); {others}"
         )
-    return replace(SCHEDULES["coop"], name=OFFICIAL, **(info.official or {}))
+    raise OptionError(
+        f"method {info.name!r} has no official settings for {where.protocol}: none are public. It has them "
+        f"for {', '.join(info.official)} (see: promptlet methods {info.name}); {others}, or "
+        f"{OFFICIAL}:{next(iter(info.official))}"
+    )
+
+
+def _official_name(chosen: Chosen | None, where: Where) -> str:
+    """With the protocol, where that which is trained by does not tell whose settings they are."""
+    if chosen is None:
+        return OFFICIAL
+    is_told = chosen.protocol in TRAINED_AS.get(where.protocol, (where.protocol,))
+    return OFFICIAL if is_told and where.protocol != OWN_IMAGES else f"{OFFICIAL}:{chosen.protocol}"

@@ -19,6 +19,7 @@ def tell_plan(bench: Bench, json: bool) -> None:
     """What would be run, how long it may take, and what cannot be run."""
     from promptlet.protocols.plan.estimate import estimate
     from promptlet.protocols.records.store import BESIDE
+    from promptlet.protocols.run.official import notes_of_runs
 
     runs, store = bench.runs, bench.store
     records = store.read_all()[0] if store.exists() else []
@@ -31,7 +32,7 @@ def tell_plan(bench: Bench, json: bool) -> None:
         rows = [{**run.describe(), "state": state, "seconds": guesses.get(run.key)} for run, state in states]
         guessed = {"seconds": sum(known), "unknown": unknown}
         facts = {"runs": rows, "refused": refusals(bench), "unreadable": bench.unreadable, **guessed}
-        emit_json({**facts, "left_out": _left_out(bench)})
+        emit_json({**facts, "left_out": _left_out(bench), "notes": notes_of_runs(runs)})
         return
     labels = labels_of(runs)
     lines = [(labels[run.key], state, _guess(run, guesses), run.key) for run, state in states]
@@ -44,6 +45,8 @@ def tell_plan(bench: Bench, json: bool) -> None:
         say(f"about {sum(known):.0f} s for {len(known)} of them, as long as runs like them took, in a row")
     if unknown:
         say(f"unknown for {unknown} of them: no run like them is finished there")
+    for note in notes_of_runs(runs):
+        warn(f"note: {note}")
     for refused in bench.refused:
         say(refused.words)
     for name, problem in bench.unreadable.items():

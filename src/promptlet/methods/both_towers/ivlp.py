@@ -8,11 +8,22 @@ from typing import final
 from promptlet.backbones import Backbone
 from promptlet.methods.both_towers.deep_prompt import IndependentPrompt, depth_in_both
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, Official
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
 DEPTH = 12
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "MaPLe's repository, IVLP/vit_b16_c2_ep5_batch4_2+2ctx.yaml",
+            schedule=frozen(epochs=5, batch_size=4, lr=0.0035),
+            told="PromptSRC's repository runs IVLP with 4 vectors in 9 layers, 20 epochs at lr 0.0025: "
+            "n_ctx=4, depth=9",
+        )
+    }
+)
 
 
 @final
@@ -29,7 +40,7 @@ class IVLP(IndependentPrompt):
         in_text_tower=True,
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
-        official=frozen(epochs=5, batch_size=4, lr=0.0035),
+        official=OFFICIAL,
         bibtex=bibtex("ivlp"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 12 layers (depth None: 12, '
         "or all of a shallower tower); rank, dropout, init_std, v_rate make low-rank contexts, our defaults",

@@ -24,9 +24,27 @@ from promptlet.methods.both_towers.deep_prompt import (
     text_start,
 )
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, Official
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank, context_from
+
+FROM_IMAGENET = Official(
+    "MaPLe's repository, docs/RUN.md; MaPLe/vit_b16_c2_ep5_batch4_2ctx_cross_datasets.yaml",
+    schedule=frozen(epochs=2, batch_size=4, lr=0.0026),
+    options=frozen(depth=3),
+    told="published from 16 shots of ImageNet",
+)
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "MaPLe's repository, MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml",
+            schedule=frozen(epochs=5, batch_size=4, lr=0.0035),
+        ),
+        CROSS_DATASET: FROM_IMAGENET,
+        DOMAIN_SHIFT: FROM_IMAGENET,
+    }
+)
 
 
 @final
@@ -43,7 +61,7 @@ class MaPLe(TwoTowerPrompt):
         in_text_tower=True,
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
-        official=frozen(epochs=5, batch_size=4, lr=0.0035),
+        official=OFFICIAL,
         bibtex=bibtex("maple"),
         notes='official: 2 vectors ("a photo", with "of a" frozen behind them) in 9 layers (depth None: 9, '
         "or all of a shallower tower); rank makes the text contexts low-rank, the linear maps stay full: our "

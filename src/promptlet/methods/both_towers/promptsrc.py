@@ -26,9 +26,43 @@ from promptlet.methods.both_towers.consistency import (
 from promptlet.methods.both_towers.deep_prompt import DEPTH, IndependentPrompt, depth_in_both
 from promptlet.methods.inputs import TrainingData
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT, Case, Official
 from promptlet.methods.text_prompt import LOW_RANK_DROPOUT, LOW_RANK_STD, LOW_RANK_V_RATE
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
+
+FROM_IMAGENET = Official(
+    "PromptSRC's repository, docs/TRAIN.md; PromptSRC/vit_b16_c2_ep20_batch4_4+4ctx_cross_datasets.yaml",
+    schedule=frozen(epochs=20, batch_size=4, lr=0.0025),
+    options=frozen(depth=3, average_mean=0.3, average_std=0.5),
+    told="averaging 6 and 10 of 20 epochs; published from 16 shots of ImageNet",
+)
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "PromptSRC's repository, docs/TRAIN.md; PromptSRC/vit_b16_c2_ep20_batch4_4+4ctx.yaml",
+            schedule=frozen(epochs=20, batch_size=4, lr=0.0025),
+        ),
+        FEW_SHOT: Official(
+            "PromptSRC's repository, docs/TRAIN.md; PromptSRC/vit_b16_c2_ep50_batch4_4+4ctx_few_shot.yaml",
+            schedule=frozen(epochs=50, batch_size=4, lr=0.0025),
+            options=frozen(average_mean=0.6, average_std=0.6),
+            cases=(
+                Case(
+                    datasets=("imagenet", "caltech101", "oxford_pets", "food101", "ucf101", "sun397"),
+                    options=frozen(average_mean=0.6, average_std=0.6),
+                ),
+                Case(
+                    datasets=("stanford_cars", "oxford_flowers", "fgvc_aircraft", "dtd", "eurosat"),
+                    options=frozen(average_mean=0.9, average_std=0.1),
+                ),
+            ),
+            told="averaging is 30 and 30 of 50 epochs, or 45 and 5, by data set; others get the first",
+        ),
+        CROSS_DATASET: FROM_IMAGENET,
+        DOMAIN_SHIFT: FROM_IMAGENET,
+    }
+)
 
 
 @final
@@ -45,7 +79,7 @@ class PromptSRC(IndependentPrompt):
         in_text_tower=True,
         reads=IMAGES,
         fast=frozen(epochs=5, batch_size=32, lr=0.002),
-        official=frozen(epochs=20, batch_size=4, lr=0.0025),
+        official=OFFICIAL,
         bibtex=bibtex("promptsrc"),
         notes="weights and 4 vectors in 9 layers are official (depth None: 9, or all of a shallower tower). "
         "average_mean and average_std are shares of the epochs, 0 for no averaging: 0.75 and 0.05 are the "

@@ -14,11 +14,20 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.methods.both_towers.deep_prompt import DeepPrompt, current, image_start, resolve_depth
 from promptlet.methods.method import IMAGES, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, Official
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
 DEPTH = 12
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "MaPLe's repository, VPT/vit_b16_c2_ep5_batch4_4.yaml",
+            schedule=frozen(epochs=5, batch_size=4, lr=0.0025),
+        )
+    }
+)
 
 
 @final
@@ -35,7 +44,7 @@ class VPT(DeepPrompt):
         reads=IMAGES,
         fast=frozen(epochs=10, batch_size=32, lr=0.005),
         own_template=True,
-        official=frozen(epochs=5, batch_size=4, lr=0.0025),
+        official=OFFICIAL,
         bibtex=bibtex("vpt"),
         notes="settings of MaPLe's code: 8 vectors in 12 layers (depth None: 12, or all of a shallower "
         'tower); the prompt is "a photo of a {}." for every data set, unless another is given',

@@ -15,19 +15,26 @@ from promptlet.methods.features.by_class import check_rows
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.many import HELD, over_images
 from promptlet.methods.method import Method, MethodInfo, frozen
+from promptlet.methods.official import DOMAIN_SHIFT, FEW_SHOT, Official
 from promptlet.methods.templates import TEMPLATE, check_template, hand_written
 from promptlet.methods.text_prompt import check_weight
 from promptlet.papers import bibtex
 from promptlet.session import own_arithmetic, without_autocast
 
-OFFICIAL = frozen(lr=0.1, epochs=300, batch_size=256, weight_decay=0.0)
+FEW = Official(
+    "CLAP's repository, README.md; SGD_lr1e-1_B256_ep300.yaml",
+    schedule=frozen(lr=0.1, epochs=300, batch_size=256, weight_decay=0.0),
+    options=frozen(length=0.0),
+    views="crops:20",
+    told="an epoch's images are drawn there from 20 random crops of each; here the 20 are taken in turn",
+)
+OFFICIAL = frozen(**{FEW_SHOT: FEW, DOMAIN_SHIFT: FEW})
 FAST = frozen(weight_decay=0.0)
 LENGTH = 10.0
 NOTES = (
     "length: of each prototype at the start, on which hangs how far a step turns it, and how hard CLAP holds "
     "it. 10 is ours, from validation images, for text towers of any length; 0 takes the features as long as "
-    "the tower gives them, as the official code does. Names that were not trained are answered zero-shot. "
-    "The official code draws the images of an epoch from 20 augmented readings of each (views=20)"
+    "the tower gives them, as the official code does. Names that were not trained are answered zero-shot"
 )
 
 

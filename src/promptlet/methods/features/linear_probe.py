@@ -158,6 +158,7 @@ def _fit(x: Array, y: npt.NDArray[np.int64], strength: float) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of a large C; lpclip stops there, too
+        warnings.filterwarnings("ignore", "The number of unique classes")  # one or two images a class
         return LogisticRegression(C=strength, max_iter=MAX_ITER).fit(x, y)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -15,6 +16,7 @@ from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
 from promptlet.methods.method import Method, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, Official
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext, load_tensors
@@ -22,6 +24,15 @@ from promptlet.session import without_autocast
 
 REDUCTION = 16  # the hidden layer has a sixteenth of the image features' width
 PROMPTS = 16384  # encoded in one pass when answering: images x classes
+
+TEN_EPOCHS = Official(
+    "CoOp's repository, COCOOP.md; CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml",
+    schedule=frozen(epochs=10, batch_size=1),
+)
+FROM_IMAGENET = replace(TEN_EPOCHS, told="published from 16 shots of ImageNet")
+OFFICIAL = frozen(
+    **{BASE_TO_NEW: TEN_EPOCHS, CROSS_DATASET: FROM_IMAGENET, DOMAIN_SHIFT: FROM_IMAGENET},
+)
 
 
 @final
@@ -40,7 +51,7 @@ class CoCoOp(Method):
         unseen_classes=True,
         in_text_tower=True,
         fast=frozen(epochs=3, batch_size=8, lr=0.002),
-        official=frozen(epochs=10, batch_size=1),
+        official=OFFICIAL,
         bibtex=bibtex("cocoop"),
         notes="hidden None: D // 16, as official. An epoch takes one text pass per image, so that fast has 3 "
         "epochs in batches of 8 at lr 0.002, our choice on validation images: longer training lost held-out "

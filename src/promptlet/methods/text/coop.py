@@ -10,10 +10,45 @@ from promptlet.backbones.text.class_token import CLASS_TOKENS, ClassToken
 from promptlet.errors import OptionError, check_option
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED, check_rule
+from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT, Case, Official
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import TextPrompt, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
+
+IMAGENET = Case(schedule=frozen(epochs=50), datasets=("imagenet",))
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "CoOp's repository, CoOp/vit_b16_ctxv1.yaml; ImageNet: vit_b16_ep50_ctxv1.yaml",
+            schedule=frozen(epochs=200),
+            cases=(IMAGENET,),
+        ),
+        FEW_SHOT: Official(
+            "CoOp's repository, COOP.md, M=16, end; CoOp/vit_b16.yaml, vit_b16_ep100.yaml, vit_b16_ep50.yaml",
+            schedule=frozen(epochs=200),
+            options=frozen(n_ctx=16, ctx_init="random"),
+            cases=(
+                Case(schedule=frozen(epochs=50), shots=(1, 1)),
+                Case(schedule=frozen(epochs=100), shots=(2, 4)),
+                IMAGENET,
+            ),
+            told="published for 1, 2, 4, 8 and 16 shots; what lies between is run as the next of these, and "
+            "more as 16. It is also published with the name in the middle, and with contexts by class",
+        ),
+        CROSS_DATASET: Official(
+            "CoOp's repository, CoOp/vit_b16_ep50_ctxv1.yaml",
+            schedule=frozen(epochs=50),
+            told="published from 16 shots of ImageNet",
+        ),
+        DOMAIN_SHIFT: Official(
+            "CoOp's repository, COCOOP.md; CoOp/vit_b16_ep50_ctxv1.yaml",
+            schedule=frozen(epochs=50),
+            told="published from 16 shots of ImageNet. CoOp's first paper also has 16 vectors with a random "
+            "start here (COOP.md): n_ctx=16, ctx_init=random",
+        ),
+    }
+)
 
 
 @final
@@ -29,7 +64,7 @@ class CoOp(TextPrompt):
         unseen_classes=True,
         in_text_tower=True,
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
-        official=frozen(epochs=200),
+        official=OFFICIAL,
         bibtex=bibtex("coop"),
         notes="with per_class=True the classes are fixed at fit: other names are refused; "
         "class_token_position: where the name stands, end, middle or front of the context",

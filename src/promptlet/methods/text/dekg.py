@@ -12,6 +12,7 @@ from promptlet.backbones import Backbone
 from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
+from promptlet.methods.official import BASE_TO_NEW, Official
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
@@ -22,6 +23,10 @@ from promptlet.methods.text_prompt import (
 )
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
+
+OFFICIAL = frozen(
+    **{BASE_TO_NEW: Official("DeKg's repository", schedule=frozen(epochs=100, batch_size=128))},
+)
 
 
 @final
@@ -40,7 +45,7 @@ class DeKg(AnchoredPrompt):
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        official=frozen(epochs=100, batch_size=128),
+        official=OFFICIAL,
         bibtex=bibtex("dekg"),
         notes="weight 8 and independence 6 are official, the same for every data set. With sampled classes "
         "the dependence is that of the classes of a step. rank, dropout, init_std, v_rate: RLP's low-rank "

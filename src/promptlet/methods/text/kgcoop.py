@@ -12,6 +12,7 @@ from promptlet.backbones import Backbone
 from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
+from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, Official
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
@@ -22,6 +23,20 @@ from promptlet.methods.text_prompt import (
 )
 from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
+
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "KgCoOp's repository, KgCoOp/vit_b16_ep100_ctxv1.yaml",
+            schedule=frozen(epochs=100, batch_size=128),
+        ),
+        CROSS_DATASET: Official(
+            "KgCoOp's repository, KgCoOp/vit_b16_ep100_ctxv1.yaml and xd_train.sh",
+            schedule=frozen(epochs=100, batch_size=128),
+            told="the script takes 4 shots of ImageNet",
+        ),
+    }
+)
 
 
 @final
@@ -37,7 +52,7 @@ class KgCoOp(AnchoredPrompt):
         unseen_classes=True,
         in_text_tower=True,
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
-        official=frozen(epochs=100, batch_size=128),
+        official=OFFICIAL,
         bibtex=bibtex("kgcoop"),
         notes="weight 8 is official; rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
     )

@@ -21,6 +21,7 @@ from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
+from promptlet.methods.official import BASE_TO_NEW, DOMAIN_SHIFT, FEW_SHOT, Case, Official
 from promptlet.methods.templates import TEMPLATE
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
@@ -33,6 +34,43 @@ from promptlet.papers import bibtex
 from promptlet.prompts import LowRank
 
 TINY = 1e-12
+IMAGENET = Case(schedule=frozen(epochs=50), datasets=("imagenet",))
+START = (
+    "Its own start is not taken over: 16 vectors, zeros and behind them the words of the data set's template"
+)
+OFFICIAL = frozen(
+    **{
+        BASE_TO_NEW: Official(
+            "SkipTuning's repository for ViT-B/16 (100 epochs, a photo of a); ProGrad's for ImageNet",
+            schedule=frozen(epochs=100),
+            cases=(IMAGENET,),
+            told="ProGrad's own runs are RN50, 4 shots and 16 vectors, and as many epochs",
+        ),
+        FEW_SHOT: Official(
+            "ProGrad's repository, README.md; ProGrad/rn50.yaml, rn50_ep100.yaml, rn50_ep50.yaml",
+            schedule=frozen(epochs=200),
+            options=frozen(n_ctx=16),
+            cases=(
+                Case(schedule=frozen(epochs=50), shots=(1, 1)),
+                Case(schedule=frozen(epochs=100), shots=(2, 4)),
+                Case(
+                    options=frozen(weight=0.8),
+                    datasets=("oxford_flowers", "dtd", "eurosat"),
+                    shots=(8, 16),
+                ),
+                IMAGENET,
+            ),
+            told=f"published for RN50 and 1, 2, 4, 8 and 16 shots; what lies between is run as the next of "
+            f"these, and more as 16. {START}",
+        ),
+        DOMAIN_SHIFT: Official(
+            "ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml",
+            schedule=frozen(epochs=50),
+            options=frozen(n_ctx=16),
+            told=f"published for RN50 from 4 shots of ImageNet. {START}",
+        ),
+    }
+)
 
 
 @final
@@ -47,7 +85,7 @@ class ProGrad(AnchoredPrompt):
         trains="n_ctx x d numbers (rank x (n_ctx + d) with rank)",
         unseen_classes=True,
         in_text_tower=True,
-        official=frozen(epochs=100),
+        official=OFFICIAL,
         bibtex=bibtex("prograd"),
         notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
         "official start (16 vectors, the last ones words) is not the default here; two backward passes of "

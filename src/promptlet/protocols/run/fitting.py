@@ -17,6 +17,7 @@ from promptlet.methods.method import NOTHING
 from promptlet.promptfile import PromptFile
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource, names_of
+from promptlet.protocols.run.official import official_facts, official_notes
 from promptlet.training import SCHEDULES, EpochReport, Schedule, TrainingResult, train
 
 OnEpoch = Callable[[EpochReport], None]
@@ -130,11 +131,14 @@ def record_of(
     **rest: Any,
 ) -> dict[str, Any]:
     """What is stored of a finished run, in the order of every record."""
-    costs = {name: value for name, value in took.items() if name != "history"}
+    costs = {name: value for name, value in took.items() if name not in ("history", "notes")}
+    notes = [*took.get("notes", ()), *official_notes(run)]
     return {
         **run.describe(),
+        **official_facts(run),
         **scores,
         **costs,
+        **({"notes": notes} if notes else {}),
         "seconds_total": seconds_total,
         "history": took["history"],
         **drawn,

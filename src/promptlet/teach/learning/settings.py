@@ -10,7 +10,7 @@ from promptlet.errors import OptionError, check_option
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.numbers import check_number
-from promptlet.training import SCHEDULE_NAMES, method_schedule
+from promptlet.training import method_schedule
 
 AUTO: Final = "auto"
 USUAL: Final = "rlp"
@@ -47,6 +47,5 @@ def checked(settings: Mapping[str, Any], given: Mapping[str, Any]) -> Asked:
         raise OptionError(f"rank={rank} goes with methods such as rlp, not with {method!r}; leave one out")
     schedule = told["schedule"]
     if schedule is not None:
-        check_option("schedule", str(schedule), SCHEDULE_NAMES)
         method_schedule(METHODS[USUAL if method == AUTO else method].info, str(schedule))
     return Asked(method, rank, shots, schedule)

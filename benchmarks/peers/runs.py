@@ -1,0 +1,113 @@
+"""What is run on each bed, and the pack of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from promptlet import open_bench
+from promptlet.protocols import RunStore
+from promptlet.protocols.planning import Settings
+from promptlet.protocols.records.packing import write_pack
+from promptlet.protocols.records.packs import open_pack
+
+HALVES, FEW = "all-names", "few-shot"
+ON_FEATURES = (
+    "zero_shot",
+    "clip_adapter",
+    "tip_adapter",
+    "tip_adapter_f",
+    "gda",
+    "zs_lp",
+    "clap",
+    "lp_pp",
+    "prolip",
+    "prolip:r=4",
+)
+IN_TEXT = ("coop", "kgcoop", "dekg", "rlp")
+CURVES = ("zero_shot", "linear_probe", *ON_FEATURES[2:9])
+SHOTS = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs with one backbone: ``datasets`` x ``methods`` x ``shots`` x seeds 1 to 3."""
+
+    protocol: str
+    datasets: tuple[str, ...]
+    methods: tuple[str, ...]
+    shots: tuple[int, ...] = (16,)
+
+
+def _parts(*names: str, in_text: tuple[str, ...] = IN_TEXT) -> tuple[Part, ...]:
+    return (
+        Part(HALVES, names, (*ON_FEATURES, *in_text)),
+        Part(FEW, names, CURVES, SHOTS),
+    )
+
+
+PARTS: dict[str, tuple[Part, ...]] = {
+    "clip": _parts("caltech101_vitb16_with_text", in_text=()),
+    "realbed": _parts("caltech101"),
+    "realclip": _parts("caltech101", "oxford_pets", "ucf101"),
+    "mini": _parts("mini"),
+}
+
+
+def run(bed: str, folder: Path | None, work: Path, only: Sequence[str]) -> int:
+    """Make what is missing; 1 where a run failed."""
+    failed = 0
+    for part in PARTS[bed]:
+        methods = [name for name in part.methods if not only or name in only]
+        if not methods:
+            continue
+        sources, backbone = _where(bed, folder, part.datasets)
+        bench = open_bench(
+            sources,
+            ",".join(methods),
+            protocol=part.protocol,
+            backbone=backbone,
+            shots=part.shots,
+            seeds=(1, 2, 3),
+            settings=Settings("fast"),
+            out=work / bed,
+            device="cpu",
+        )
+        outcome = bench.run()
+        print(f"{bed} {part.protocol}: {len(outcome.done)} run, {len(outcome.kept)} there", flush=True)
+        for key, reason in outcome.failed.items():
+            print(f"failed: {key}: {reason}", flush=True)
+        failed += len(outcome.failed)
+    return int(failed > 0)
+
+
+def _where(bed: str, folder: Path | None, names: Sequence[str]) -> tuple[list[str], str]:
+    """The data sets and the backbone."""
+    if folder is None:
+        return list(names), "mini"
+    if bed == "clip":
+        file = folder / f"{names[0]}.npz"
+        return [str(file)], f"features:{file}"
+    return [str(folder / "features" / f"{name}.npz") for name in names], str(folder / "model")
+
+
+def pack(work: Path, out: Path) -> int:
+    """The finished records of all runs; of their histories the last epoch."""
+    records = [
+        {"bed": bed, **record, "history": record["history"][-1:]}
+        for bed in PARTS
+        if (work / bed).is_dir()
+        for record in RunStore(work / bed).read_all()[0]
+        if record["status"] == "done"
+    ]
+    write_pack(out, records)
+    print(f"{out}: {len(records)} records, {out.stat().st_size:,} bytes")
+    return 0
+
+
+def records_in(file: Path) -> list[dict[str, Any]]:
+    """The records of a pack that `pack` made, by bed."""
+    packed = open_pack(file)
+    return sorted(map(packed.record, packed.records), key=lambda record: (record["bed"], record["key"]))

@@ -1,0 +1,47 @@
+"""What records tell of official settings: whose they are, and how far they were kept to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from promptlet.data import DATASETS
+from promptlet.methods import METHODS
+from promptlet.methods.official import Where
+from promptlet.protocols.records.runs import Run
+from promptlet.training.official import notes_on_official
+from promptlet.training.schedules import official_of
+
+
+def official_facts(run: Run) -> dict[str, Any]:
+    """The row that a run was trained by, for its record: protocol, source, and the names of what is chosen
+    for its data set alone. Nothing for another schedule."""
+    chosen = official_of(METHODS[run.method].info, _schedule(run), _where(run))
+    if chosen is None:
+        return {}
+    by_dataset = list(chosen.by_dataset)
+    told = {"protocol": chosen.protocol, "source": chosen.row.source, "by_dataset": by_dataset}
+    return {"official": told}
+
+
+def official_notes(run: Run) -> tuple[str, ...]:
+    """What must be known of its numbers, as sentences."""
+    where = _where(run)
+    known = DATASETS.get(where.dataset or "")
+    template = None if known is None else known.template
+    info = METHODS[run.method].info
+    given = {**run.settings, "views": run.views}
+    return notes_on_official(info, _schedule(run), where, run.options, given, template)
+
+
+def notes_of_runs(runs: Sequence[Run]) -> list[str]:
+    """The same of many, each once, with the method that it is said of."""
+    return list(dict.fromkeys(f"{run.method}: {note}" for run in runs for note in official_notes(run)))
+
+
+def _schedule(run: Run) -> str:
+    return str(run.settings.get("name", ""))
+
+
+def _where(run: Run) -> Where:
+    return Where(run.protocol, run.source or run.dataset, run.shots)

@@ -1,0 +1,71 @@
+"""What must be known of numbers that a method got by its official settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from promptlet.methods import MethodInfo
+from promptlet.methods.official import PROTOCOLS, Chosen, Where
+from promptlet.training.augmentation import method_views, notes_on_views
+from promptlet.training.schedules import Schedule, method_schedule, official_of
+
+NOT_COMPARED = ("seed", "template")
+OF_A_RUN = ("name",)
+
+
+def notes_on_official(
+    info: MethodInfo,
+    name: str,
+    where: Where,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    template: str | None = None,
+) -> tuple[str, ...]:
+    """Whose settings they are where the protocol has none of its own, what is there for the data set alone,
+    and what was given in their place.
+
+    name: of the schedule; settings: all of it, and ``views``. template: that of the data set, where it is
+    known. Nothing for other schedules.
+    """
+    chosen = official_of(info, name, where)
+    if chosen is None:
+        return ()
+    notes = []
+    if where.protocol not in PROTOCOLS or where.protocol != chosen.protocol:
+        notes.append(f"official settings of {chosen.protocol}: {_words(chosen)}; from {chosen.row.source}")
+    if chosen.by_dataset:
+        notes.append(
+            f"of its official settings for {chosen.protocol}, {', '.join(chosen.by_dataset)} are chosen per "
+            "data set"
+        )
+    official = _complete(info, chosen, template)
+    official["views"] = method_views(info, None, settings["epochs"], chosen)
+    given = {**options, **settings}
+    instead = [
+        f"{key}={given[key]} ({value})"
+        for key, value in official.items()
+        if key in given and given[key] != value
+    ]
+    if instead:
+        notes.append(f"given in place of its official settings for {chosen.protocol}: {', '.join(instead)}")
+    notes += notes_on_views(chosen, settings["views"], settings["epochs"])
+    return tuple(notes)
+
+
+def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[str, Any]:
+    """Every official setting: options, and fields of the schedule."""
+    where = replace(chosen.where, protocol=chosen.protocol)
+    schedule: Schedule = method_schedule(info, "official", where=where)
+    options = {key: value for key, value in info.options.items() if key not in NOT_COMPARED}
+    if "template" in info.options:
+        told = info.options["template"] if info.own_template else template
+        options |= {} if told is None else {"template": told}
+    fields = {key: value for key, value in asdict(schedule).items() if key not in OF_A_RUN}
+    return {**options, **chosen.changes.options, **fields}
+
+
+def _words(chosen: Chosen) -> str:
+    changes = {**chosen.changes.schedule, **chosen.changes.options}
+    return ", ".join(f"{key}={value}" for key, value in changes.items())
