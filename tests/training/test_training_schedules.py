@@ -12,6 +12,7 @@ from torch import nn
 
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS
+from promptlet.methods.official import Where
 from promptlet.training import SCHEDULES, Schedule, method_schedule, resolve_schedule
 from promptlet.training.optimizers import SGD, AdamW
 
@@ -113,7 +114,7 @@ def test_what_cannot_run_is_refused(given: Any, changes: dict[str, Any], message
 def test_official_is_coop_as_the_methods_own_code_runs_it() -> None:
     coop = SCHEDULES["coop"]
     for name, epochs, batch in (("coop", 200, 32), ("kgcoop", 100, 128), ("prograd", 100, 32)):
-        official = method_schedule(METHODS[name].info, "official")
+        official = method_schedule(METHODS[name].info, "official", where=Where("base-to-new"))
         assert official == replace(coop, name="official", epochs=epochs, batch_size=batch)
     assert method_schedule(METHODS["coop"].info, "official", epochs=3).epochs == 3
     assert method_schedule(METHODS["zero_shot"].info, "official").name == "official"  # trains nothing anyway

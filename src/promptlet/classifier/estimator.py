@@ -29,8 +29,9 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
     shots : images per class drawn for training; None takes all that are given.
     views : readings of each image: 1 is the plain one, more add random crops, and "crops:16" is so many crops
         alone; None: 1, or what the method's own code takes with "official" (`promptlet.views`).
-    schedule : "fast" (few large steps), "adamw" (fast by AdamW alone), "coop", "official" (coop as the
-        method's own code runs it), or a `Schedule`.
+    schedule : "fast" (few large steps), "adamw" (fast by AdamW alone), "coop", "official" (as the
+        method's own code runs few-shot, or else base-to-new), "official:base-to-new" (as it runs another
+        protocol), or a `Schedule`.
     epochs, lr, batch_size : change the schedule; None keeps its own value.
     seed : for the draw of shots, the start and the order. 0 is a seed.
     new_names : how class names that were not taught are answered: "learned", "zero-shot" or "blend"

@@ -46,7 +46,7 @@ def command(
         emit_json({"methods": [_document(info) for info in infos]})
     elif name is None:
         table(HEAD, [_row(info) for info in infos])
-        say("official: whether --schedule official knows its code's settings. More: promptlet methods NAME")
+        say("official: where --schedule official knows its code's settings. More: promptlet methods NAME")
     else:
         _show(infos[0])
 
@@ -138,7 +138,7 @@ def _show_official(info: MethodInfo) -> None:
 
 
 def _told(of: Official | Case) -> str:
-    return _in_words({**of.schedule, **of.options}) or "as schedule coop"
+    return _in_words({**of.schedule, **of.options})
 
 
 def _readings(row: Official, info: MethodInfo) -> str:
@@ -156,9 +156,11 @@ def _readings(row: Official, info: MethodInfo) -> str:
 
 def _when(case: Case) -> str:
     """For which data sets and shots a case is."""
-    least, most = case.shots or (0, 0)
-    shots = f"{least} shots" if least == most else f"{least} to {most} shots"
-    return " at ".join([*([", ".join(case.datasets)] if case.datasets else []), *([shots] if most else [])])
+    shots = ""
+    if case.shots is not None:
+        least, most = case.shots
+        shots = f"{least} to {most} shots" if least < most else f"{most} shot{'s' if most > 1 else ''}"
+    return " at ".join(filter(None, (", ".join(case.datasets), shots)))
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:

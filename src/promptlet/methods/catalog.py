@@ -25,6 +25,7 @@ from promptlet.methods.features.lp_pp import BlendedProbe
 from promptlet.methods.features.prolip import LinearAdapter
 from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF
 from promptlet.methods.method import Method, MethodInfo, constructor_options
+from promptlet.methods.official import PROTOCOLS, Official
 from promptlet.methods.text.cocoop import CoCoOp
 from promptlet.methods.text.coop import CoOp
 from promptlet.methods.text.dekg import DeKg
@@ -96,6 +97,7 @@ def register(method: M) -> M:
         raise OptionError(f"the method {name!r} is one of Promptlet's own; give yours another name")
     method.take_options()
     check_options(method)
+    check_official(method.info)
     if METHODS.get(name) is method and name in _codes:  # its file may be another by now, but not the class
         return method
     METHODS[name], _codes[name] = method, _digest_of(method)
@@ -153,6 +155,24 @@ def check_options(method: type[Method]) -> None:
                 f"{name}: {option} is {default!r} in its info and {own!r} in its constructor; they must be "
                 "the same"
             )
+
+
+def check_official(info: MethodInfo) -> None:
+    """Raise OptionError unless ``info.official`` has rows by protocol, of options that the method has."""
+    if not isinstance(info.official, Mapping):
+        raise OptionError(f"{info.name}: info.official={info.official!r} is no table of rows by protocol")
+    for protocol, row in info.official.items():
+        if protocol not in PROTOCOLS or not isinstance(row, Official):
+            raise OptionError(
+                f"{info.name}: official settings {protocol!r}: {row!r} are not known; give, for one of "
+                f"{', '.join(PROTOCOLS)}, an Official of promptlet.methods.official"
+            )
+        for option in (*row.options, *(name for case in row.cases for name in case.options)):
+            if option not in info.options:
+                raise OptionError(
+                    f"{info.name}: its official settings for {protocol} have the option {option!r}, which "
+                    f"it does not have; it has: {', '.join(info.options) or 'none'}"
+                )
 
 
 def _digest_of(method: type[Method]) -> str:

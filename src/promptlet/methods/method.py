@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.inputs import TrainingData
-from promptlet.methods.official import Rows, plain_table
+from promptlet.methods.official import Rows, plain_tables
 from promptlet.prompts import Context
 from promptlet.session import own_arithmetic
 
@@ -70,7 +70,7 @@ class MethodInfo:
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, which knows no read-only tables: a worker's are plain ones."""
-        return {name: plain_table(value) for name, value in vars(self).items()}
+        return plain_tables(self)
 
 
 class Method(nn.Module, ABC):

@@ -20,20 +20,16 @@ TRAINED_AS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Whose row is taken, the first that is there, for what is none of `PROTOCOLS`."""
 
 
-class _Table:
-    """Pickled without read-only tables, which pickle does not know: a worker's are plain ones."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: plain_table(value) for name, value in vars(self).items()}
-
-
-def plain_table(value: Any) -> Any:
-    """A read-only table as a dict; everything else as it is."""
-    return dict(value) if isinstance(value, MappingProxyType) else value
+def plain_tables(facts: Any) -> dict[str, Any]:
+    """What an object holds, with dicts in the place of read-only tables."""
+    return {
+        name: dict(value) if isinstance(value, MappingProxyType) else value
+        for name, value in vars(facts).items()
+    }
 
 
 @dataclass(frozen=True)
-class Case(_Table):
+class Case:
     """What a row changes for some data sets, or for some numbers of shots.
 
     datasets: by name; none: for all. shots: the least and the most; None: for all. Without a number of shots,
@@ -45,6 +41,10 @@ class Case(_Table):
     datasets: tuple[str, ...] = ()
     shots: tuple[int, int] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle, which knows no read-only tables: a worker's are plain ones."""
+        return plain_tables(self)
+
     def is_for(self, dataset: str | None, shots: int | None) -> bool:
         """Whether it is about this data set and so many shots."""
         if self.datasets and dataset not in self.datasets:
@@ -55,7 +55,7 @@ class Case(_Table):
 
 
 @dataclass(frozen=True)
-class Official(_Table):
+class Official:
     """A row: the public settings of a method in one protocol.
 
     source: where they stand. schedule: what they change in the ``coop`` schedule; options: in the method's
@@ -71,12 +71,16 @@ class Official(_Table):
     views: Views = CROPS
     told: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As that of `Case`."""
+        return plain_tables(self)
+
     def of(self, dataset: str | None = None, shots: int | None = None) -> Case:
         """What it changes for one data set and so many shots, as one case."""
-        fitting = [case for case in self.cases if case.is_for(dataset, shots)]
+        parts: list[Official | Case] = [self, *(c for c in self.cases if c.is_for(dataset, shots))]
         return Case(
-            {key: value for part in (self, *fitting) for key, value in part.schedule.items()},
-            {key: value for part in (self, *fitting) for key, value in part.options.items()},
+            {key: value for part in parts for key, value in part.schedule.items()},
+            {key: value for part in parts for key, value in part.options.items()},
         )
 
     def by_dataset(self, dataset: str | None, shots: int | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from promptlet.methods import MethodInfo
 from promptlet.methods.official import PROTOCOLS, Chosen, Where
 from promptlet.training.augmentation import method_views, notes_on_views
-from promptlet.training.schedules import Schedule, method_schedule, official_of
+from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
 NOT_COMPARED = ("seed", "template")
 OF_A_RUN = ("name",)
@@ -29,27 +29,25 @@ def notes_on_official(
     name: of the schedule; settings: all of it, and ``views``. template: that of the data set, where it is
     known. Nothing for other schedules.
     """
-    chosen = official_of(info, name, where)
+    chosen = named_row(info, name, where) if is_official(name) else None
     if chosen is None:
         return ()
     notes = []
     if where.protocol not in PROTOCOLS or where.protocol != chosen.protocol:
         notes.append(f"official settings of {chosen.protocol}: {_words(chosen)}; from {chosen.row.source}")
     if chosen.by_dataset:
-        notes.append(
-            f"of its official settings for {chosen.protocol}, {', '.join(chosen.by_dataset)} are chosen per "
-            "data set"
-        )
+        names = ", ".join(chosen.by_dataset)
+        notes.append(f"of its official settings for {chosen.protocol}, {names}: chosen per data set")
     official = _complete(info, chosen, template)
     official["views"] = method_views(info, None, settings["epochs"], chosen)
     given = {**options, **settings}
     instead = [
-        f"{key}={given[key]} ({value})"
+        f"{key}={given[key]} (official: {value})"
         for key, value in official.items()
         if key in given and given[key] != value
     ]
     if instead:
-        notes.append(f"given in place of its official settings for {chosen.protocol}: {', '.join(instead)}")
+        notes.append(f"not as its official settings for {chosen.protocol}: {', '.join(instead)}")
     notes += notes_on_views(chosen, settings["views"], settings["epochs"])
     return tuple(notes)
 
@@ -57,7 +55,7 @@ def notes_on_official(
 def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[str, Any]:
     """Every official setting: options, and fields of the schedule."""
     where = replace(chosen.where, protocol=chosen.protocol)
-    schedule: Schedule = method_schedule(info, "official", where=where)
+    schedule: Schedule = method_schedule(info, OFFICIAL, where=where)
     options = {key: value for key, value in info.options.items() if key not in NOT_COMPARED}
     if "template" in info.options:
         told = info.options["template"] if info.own_template else template

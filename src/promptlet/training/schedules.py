@@ -152,13 +152,13 @@ def method_schedule(
     ``where`` decides about "official". Raises OptionError for that where `official_of` does.
     """
     if isinstance(schedule, str):
-        kind = check_schedule_name(schedule).partition(":")[0]
-        if kind == OFFICIAL:
+        check_schedule_name(schedule)
+        if is_official(schedule):
             chosen = official_of(info, schedule, where)
             own = chosen.changes.schedule if chosen else {}
             schedule = replace(SCHEDULES["coop"], name=_official_name(chosen, where), **own)
-        elif kind in (FAST, ADAMW):
-            is_whole = kind == FAST and is_the_same_loss(options, views, changes)
+        elif schedule in (FAST, ADAMW):
+            is_whole = schedule == FAST and is_the_same_loss(options, views, changes)
             schedule = replace(SCHEDULES[FAST], **{**info.fast, **(info.fast_whole if is_whole else {})})
     return resolve_schedule(schedule, **changes)
 
@@ -185,11 +185,9 @@ def official_of(info: MethodInfo, schedule: str | Schedule, where: Where) -> Cho
 
     Raises OptionError where the settings are not public, or not for this protocol.
     """
-    if not isinstance(schedule, str) or schedule.partition(":")[0] != OFFICIAL:
+    if not is_official(schedule):
         return None
-    named = check_schedule_name(schedule).partition(":")[2]
-    where = replace(where, protocol=named or where.protocol)
-    chosen = choose_row(info.official, where)
+    chosen = named_row(info, check_schedule_name(str(schedule)), where)
     if chosen is not None or info.learns != BY_STEPS:
         return chosen
     others = f"use one of {', '.join((*SCHEDULES, ADAMW))}"
@@ -198,11 +196,22 @@ def official_of(info: MethodInfo, schedule: str | Schedule, where: Where) -> Cho
             f"method {info.name!r} has no official schedule here: its settings are not public, or are no "
             f"number of epochs (see: promptlet methods {info.name}); {others}"
         )
+    protocol = str(schedule).partition(":")[2] or where.protocol
     raise OptionError(
-        f"method {info.name!r} has no official settings for {where.protocol}: none are public. It has them "
-        f"for {', '.join(info.official)} (see: promptlet methods {info.name}); {others}, or "
+        f"method {info.name!r} has no official settings for {protocol}: none are public. It has them for "
+        f"{', '.join(info.official)} (see: promptlet methods {info.name}); {others}, or "
         f"{OFFICIAL}:{next(iter(info.official))}"
     )
+
+
+def is_official(schedule: str | Schedule) -> bool:
+    """Whether it is "official", with a protocol or without."""
+    return isinstance(schedule, str) and schedule.partition(":")[0] == OFFICIAL
+
+
+def named_row(info: MethodInfo, name: str, where: Where) -> Chosen | None:
+    """The row that the name of an official schedule stands for there, if there is such."""
+    return choose_row(info.official, replace(where, protocol=name.partition(":")[2] or where.protocol))
 
 
 def _official_name(chosen: Chosen | None, where: Where) -> str:

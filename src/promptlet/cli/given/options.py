@@ -96,8 +96,8 @@ Seeds = Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")]
 ScheduleName = Annotated[
     str,
     typer.Option(
-        help="fast (few, large steps), adamw (fast by AdamW alone), coop, or official (coop as the method's "
-        "own code runs it)."
+        help="fast (few, large steps), adamw (fast by AdamW alone), coop, or official (as the method's own "
+        "code runs the protocol, or another one: official:few-shot)."
     ),
 ]
 Epochs = Annotated[

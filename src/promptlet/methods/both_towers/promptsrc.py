@@ -83,8 +83,8 @@ class PromptSRC(IndependentPrompt):
         bibtex=bibtex("promptsrc"),
         notes="weights and 4 vectors in 9 layers are official (depth None: 9, or all of a shallower tower). "
         "average_mean and average_std are shares of the epochs, 0 for no averaging: 0.75 and 0.05 are the "
-        "official 15 and 1 of 20; few-shot runs use 0.6 and 0.6, or 0.9 and 0.1. The frozen image tower "
-        "is run beside the prompted one. rank, dropout, init_std, v_rate: low-rank contexts, our defaults",
+        "official 15 and 1 of 20 epochs from base to new. The frozen image tower is run beside the "
+        "prompted one. rank, dropout, init_std, v_rate: low-rank contexts, our defaults",
     )
 
     def __init__(

@@ -26,8 +26,10 @@ from promptlet.papers import bibtex
 GRID = (200, 20)
 """Values of beta and of alpha that the official search tries."""
 SEARCHED_AT_ONCE = 512  # validation images
-SOURCE = "Tip-Adapter's repository, main.py and configs/"
-BY_DATASET = "alpha, beta and their range differ by data set there, and are SUN397's here"
+SOURCE = "Tip-Adapter's repository, configs/"
+BY_DATASET = (
+    "alpha, beta, their range and perhaps further epochs differ by data set there, here they are SUN397's"
+)
 IMAGENET = Case(options=frozen(template="select"), datasets=("imagenet",))
 CROPS = "large-crops:10"
 OFFICIAL = Official(SOURCE, cases=(IMAGENET,), views=CROPS, told=BY_DATASET)
@@ -217,8 +219,7 @@ class TipAdapterF(_Cache):
         official=frozen(**{FEW_SHOT: OFFICIAL_F}),
         bibtex=bibtex("tip_adapter_f"),
         notes=f"{NOTES}. The official cosine falls at each step, here after each epoch; AdamW has eps "
-        "1e-4 there, 1e-8 here; EuroSAT is trained for 100 epochs there; the released code keeps the epoch "
-        "that is best on test images, here it is the last",
+        "1e-4 there, 1e-8 here",
     )
 
     def _put(self, keys: Tensor) -> None:

@@ -60,8 +60,8 @@ OFFICIAL = frozen(
                 ),
                 IMAGENET,
             ),
-            told=f"published for RN50 and 1, 2, 4, 8 and 16 shots; what lies between is run as the next of "
-            f"these, and more as 16. {START}",
+            told="published for RN50 and 1, 2, 4, 8 and 16 shots; what lies between is run as the next of "
+            f"these, and more as 16; 200 epochs are those of CoOp's file of the name rn50.yaml. {START}",
         ),
         DOMAIN_SHIFT: Official(
             "ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml",
@@ -87,9 +87,8 @@ class ProGrad(AnchoredPrompt):
         in_text_tower=True,
         official=OFFICIAL,
         bibtex=bibtex("prograd"),
-        notes="official weight: 1 (0.8 for 8 and 16 shots of Flowers, DTD, EuroSAT), with temperature 1; the "
-        "official start (16 vectors, the last ones words) is not the default here; two backward passes of "
-        "the text tower a step; rank, dropout, init_std and v_rate make RLP's low-rank context, our defaults",
+        notes="weight 1 and temperature 1 are official; two backward passes of the text tower a step; rank, "
+        "dropout, init_std and v_rate make RLP's low-rank context, our defaults",
     )
 
     def __init__(

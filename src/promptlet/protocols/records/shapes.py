@@ -94,6 +94,14 @@ class Named(TypedDict, total=False):
     fingerprint: str
 
 
+class Official(TypedDict, total=False):
+    """The row of a method's official settings, and what of it is there for the data set alone."""
+
+    protocol: str
+    source: str
+    by_dataset: list[str]
+
+
 class Ended(Described):
     """What records of finished and of failed runs have alike."""
 
@@ -122,6 +130,7 @@ class Done(Cost, Machine, total=False):
     backbone: Named
     trained: Origin
     notes: list[str]
+    official: Official
     given: str
     source_given: str
     H: Percent

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from promptlet.data import DATASETS
 from promptlet.methods import METHODS
 from promptlet.methods.official import Where
 from promptlet.protocols.records.runs import Run
+from promptlet.protocols.run.datasets import template_of
 from promptlet.training.official import notes_on_official
-from promptlet.training.schedules import official_of
+from promptlet.training.schedules import is_official, named_row
 
 
 def official_facts(run: Run) -> dict[str, Any]:
     """The row that a run was trained by, for its record: protocol, source, and the names of what is chosen
     for its data set alone. Nothing for another schedule."""
-    chosen = official_of(METHODS[run.method].info, _schedule(run), _where(run))
+    name = _schedule(run)
+    chosen = named_row(METHODS[run.method].info, name, _where(run)) if is_official(name) else None
     if chosen is None:
         return {}
     by_dataset = list(chosen.by_dataset)
@@ -26,12 +27,9 @@ def official_facts(run: Run) -> dict[str, Any]:
 
 def official_notes(run: Run) -> tuple[str, ...]:
     """What must be known of its numbers, as sentences."""
-    where = _where(run)
-    known = DATASETS.get(where.dataset or "")
-    template = None if known is None else known.template
-    info = METHODS[run.method].info
+    info, template = METHODS[run.method].info, template_of(run.source or run.dataset)
     given = {**run.settings, "views": run.views}
-    return notes_on_official(info, _schedule(run), where, run.options, given, template)
+    return notes_on_official(info, _schedule(run), _where(run), run.options, given, template)
 
 
 def notes_of_runs(runs: Sequence[Run]) -> list[str]:
