@@ -28,7 +28,7 @@ MOST: Final = 10_000
 """Readings of an image."""
 _APART: Final = 1_000_000
 """Numbers of one kind of crop; those of the next begin behind."""
-CROP_WORD: Final = rf"^({'|'.join(KINDS)}):([1-9][0-9]{{0,3}}|{MOST})$"
+CROP_WORD: Final = rf"^({'|'.join(KINDS)}):([1-9][0-9]{{0,3}}|{MOST})\Z"
 """How crops alone are written in records, as a pattern."""
 _WORD = re.compile(r"([a-z-]+)(?::([0-9]{1,12}))?")
 _FIRST: Mapping[str, int] = MappingProxyType({kind: place * _APART + 1 for place, kind in enumerate(KINDS)})
@@ -96,5 +96,7 @@ def kind_of(views: Views) -> str | None:
 
 def in_words(views: Views) -> str:
     """``16 crops``, ``4 views``; those by default where no number is given."""
-    kind = kind_of(views) or "views"
-    return f"{count_of(views)} {kind.replace('-', ' ')}"
+    if views == 1:
+        return "1 plain reading"
+    kind, count = (kind_of(views) or "views").replace("-", " "), count_of(views)
+    return f"{count} {kind if count > 1 else kind.removesuffix('s')}"

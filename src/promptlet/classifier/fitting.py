@@ -25,7 +25,7 @@ from promptlet.training.captured import check_captured
 from promptlet.training.official import notes_on_official
 from promptlet.training.sampled import check_sampled
 from promptlet.training.schedules import official_of
-from promptlet.views import Views, check_views
+from promptlet.views import Views, check_views, kind_of
 
 
 class Parameters(Protocol):
@@ -74,9 +74,14 @@ def draw_of(given: Parameters) -> tuple[Any, Any]:
 
 def views_of(given: Parameters, schedule: Schedule, sources: Sequence[Any]) -> Views:
     """Which readings of each of these images the method is trained on: of features, the one that is given."""
-    if are_vectors(sources):
-        return 1
     info, asked = METHODS[given.method].info, check_views("views", given.views)
+    if are_vectors(sources):
+        if kind_of(asked or 1) is not None:
+            raise OptionError(
+                f"views={asked!r}: features are of one reading of each image; give the images, or leave the "
+                "views out"
+            )
+        return 1
     official = official_of(info, given.schedule, own_images(given))
     return method_views(info, asked, schedule.epochs, official)
 

@@ -21,6 +21,7 @@ READS = {
     "features": "features of images: each image is encoded once and cached",
     "images": "the images themselves, at every step: the image tower changes",
 }
+NO_TEXT = '""'
 NEEDS = {
     (False, False): "no tower: features of images and vectors of class names will do (features:FILE)",
     (True, False): "the text tower",
@@ -138,7 +139,7 @@ def _show_official(info: MethodInfo) -> None:
 
 
 def _told(of: Official | Case) -> str:
-    return _in_words({**of.schedule, **of.options})
+    return _in_words({**of.schedule, **of.options}) or "its defaults"
 
 
 def _readings(row: Official, info: MethodInfo) -> str:
@@ -164,4 +165,4 @@ def _when(case: Case) -> str:
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in changes.items())
+    return ", ".join(f"{key}={value if value != '' else NO_TEXT}" for key, value in changes.items())

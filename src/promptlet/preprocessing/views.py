@@ -81,8 +81,8 @@ def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int)
 
 
 def _random_box(width: int, height: int, draw: np.random.Generator, least: float) -> Box:
-    """A box of ``least`` (0.08: 8 %) to all of the area, aspect 3/4 to 4/3; the image's centre if ten draws
-    do not fit."""
+    """A box of ``least`` (0.08: 8 %) to all of the area, aspect 3/4 to 4/3; as much of the image's centre
+    as has such an aspect if ten draws do not fit, as in torchvision's RandomResizedCrop."""
     for _ in range(10):
         area = width * height * draw.uniform(least, 1.0)
         aspect = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
@@ -91,9 +91,9 @@ def _random_box(width: int, height: int, draw: np.random.Generator, least: float
             left = int(draw.integers(0, width - w + 1))
             top = int(draw.integers(0, height - h + 1))
             return left, top, left + w, top + h
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side
+    w, h = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
 
 
 def _resized_size(width: int, height: int, spec: ImageSpec) -> tuple[int, int]:

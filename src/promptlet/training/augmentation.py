@@ -20,11 +20,16 @@ def method_views(info: MethodInfo, views: Views | None, epochs: int, official: C
     return settled(chosen, min(epochs, MOST) if info.reads == IMAGES else None)
 
 
-def notes_on_views(official: Chosen, views: Views, epochs: int) -> tuple[str, ...]:
-    """What must be known of readings that official settings brought."""
+def notes_on_views(info: MethodInfo, official: Chosen, views: Views, epochs: int) -> tuple[str, ...]:
+    """What must be known of the readings that a method was trained on by these official settings."""
+    own = method_views(info, None, epochs, official)
+    if views != own:
+        return (
+            f"trained on {in_words(views)} of each image, not on {in_words(own)} as by its official settings",
+        )
     if kind_of(views) is None or views == official.row.views or count_of(views) >= epochs:
         return ()
     return (
-        f"{in_words(views)} of each image are encoded once and taken in turn; the official code makes a new "
+        f"{in_words(views)} of each image were encoded once and taken in turn; the official code makes a new "
         f"one in each of the {epochs} epochs",
     )

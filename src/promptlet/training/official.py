@@ -8,7 +8,7 @@ from typing import Any
 
 from promptlet.methods import MethodInfo
 from promptlet.methods.official import PROTOCOLS, Chosen, Where
-from promptlet.training.augmentation import method_views, notes_on_views
+from promptlet.training.augmentation import notes_on_views
 from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
 NOT_COMPARED = ("seed", "template")
@@ -39,7 +39,6 @@ def notes_on_official(
         names = ", ".join(chosen.by_dataset)
         notes.append(f"of its official settings for {chosen.protocol}, {names}: chosen per data set")
     official = _complete(info, chosen, template)
-    official["views"] = method_views(info, None, settings["epochs"], chosen)
     given = {**options, **settings}
     instead = [
         f"{key}={given[key]} (official: {value})"
@@ -48,7 +47,7 @@ def notes_on_official(
     ]
     if instead:
         notes.append(f"not as its official settings for {chosen.protocol}: {', '.join(instead)}")
-    notes += notes_on_views(chosen, settings["views"], settings["epochs"])
+    notes += notes_on_views(info, chosen, settings["views"], settings["epochs"])
     return tuple(notes)
 
 
