@@ -15,7 +15,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "official.md"
 
 def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
     told = shell.run("methods", "prograd").stdout
-    assert "official  base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
+    assert (
+        "official  schedule coop with, and further options, by protocol:\n          base-to-new: epo" in told
+    )
+    assert "          base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
     assert "          few-shot: epochs=200, n_ctx=16\n            1 shot: epochs=50\n" in told
     assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
     assert "            reads 16 crops of each image in turn; its own code a new one in every epoch\n" in told

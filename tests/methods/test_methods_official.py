@@ -12,6 +12,7 @@ import pytest
 
 from promptlet.errors import OptionError
 from promptlet.methods import METHODS, Method, register
+from promptlet.methods.both_towers.promptsrc import gaussian_weights
 from promptlet.methods.catalog import check_official
 from promptlet.methods.official import OWN_IMAGES, PROTOCOLS, Case, Official, Where, choose_row
 from promptlet.protocols.records.measures import MEASURES
@@ -159,6 +160,13 @@ def test_templates_on_imagenet() -> None:
     for method in ("tip_adapter", "tip_adapter_f"):
         assert options(method, FEW, "imagenet", 16)["template"] == "select"
         assert options(method, FEW, "caltech101", 16)["template"] == "a photo of a {}."
+
+
+@pytest.mark.parametrize(("epochs", "mean", "std"), [(20, 15, 1), (50, 30, 30), (50, 45, 5), (20, 6, 10)])
+def test_averaging_is_a_gaussian_over_the_published_epochs(epochs: int, mean: int, std: int) -> None:
+    heights = [math.exp(-((e - mean) ** 2) / (2 * std**2)) for e in range(1, epochs + 1)]
+    found = gaussian_weights(epochs, *shares(mean, std, epochs).values())
+    assert found == pytest.approx([height / sum(heights) for height in heights])
 
 
 def test_averaging_and_weight_by_data_set() -> None:

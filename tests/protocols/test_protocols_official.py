@@ -102,6 +102,9 @@ def test_the_source_decides_what_is_by_data_set(toys: dict[str, BenchDataset]) -
     assert run.options["weight"] == 0.8
     assert official_facts(run)["official"]["by_dataset"] == ["weight"]
     assert official_notes(run) == ("of its official settings for few-shot, weight: chosen per data set",)
+    [run] = plan(toys, "prograd:weight=1", "few-shot", shots=8)
+    assert official_facts(run)["official"]["by_dataset"] == []
+    assert official_notes(run) == ("not as its official settings for few-shot: weight=1.0 (official: 0.8)",)
     assert "weight" not in official_facts(plan(toys, "prograd", "few-shot")[0])["official"]["by_dataset"]
 
 

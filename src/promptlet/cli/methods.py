@@ -128,8 +128,10 @@ def _show_official(info: MethodInfo) -> None:
     """The table of official settings, or that there is none."""
     if not info.official and info.learns == "by steps":
         say("official  none: the settings are not public, or are no number of epochs")
-    for place, (protocol, row) in enumerate(info.official.items()):
-        say(f"{'' if place else 'official':9} {protocol}: {_told(row)}")
+    if info.official:
+        say("official  schedule coop with, and further options, by protocol:")
+    for protocol, row in info.official.items():
+        say(f"{'':10}{protocol}: {_told(row)}")
         for case in row.cases:
             say(f"{'':12}{_when(case)}: {_told(case)}")
         say(f"{'':12}reads {_readings(row, info)}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from promptlet.methods import MethodInfo
-from promptlet.methods.official import PROTOCOLS, Chosen, Where
+from promptlet.methods.official import Chosen, Where
 from promptlet.training.augmentation import notes_on_views
 from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
@@ -32,14 +32,14 @@ def notes_on_official(
     chosen = named_row(info, name, where) if is_official(name) else None
     if chosen is None:
         return ()
-    notes = []
-    if where.protocol not in PROTOCOLS or where.protocol != chosen.protocol:
+    notes, given = [], {**options, **settings}
+    if where.protocol != chosen.protocol:
         notes.append(f"official settings of {chosen.protocol}: {_words(chosen)}; from {chosen.row.source}")
-    if chosen.by_dataset:
-        names = ", ".join(chosen.by_dataset)
-        notes.append(f"of its official settings for {chosen.protocol}, {names}: chosen per data set")
+    if names := by_dataset(chosen, given):
+        notes.append(
+            f"of its official settings for {chosen.protocol}, {', '.join(names)}: chosen per data set"
+        )
     official = _complete(info, chosen, template)
-    given = {**options, **settings}
     instead = [
         f"{key}={given[key]} (official: {value})"
         for key, value in official.items()
@@ -49,6 +49,11 @@ def notes_on_official(
         notes.append(f"not as its official settings for {chosen.protocol}: {', '.join(instead)}")
     notes += notes_on_views(info, chosen, settings["views"], settings["epochs"])
     return tuple(notes)
+
+
+def by_dataset(chosen: Chosen, given: Mapping[str, Any]) -> list[str]:
+    """The names of options and fields of the schedule that are as they are since it is this data set."""
+    return [name for name, value in chosen.by_dataset.items() if given.get(name, value) == value]
 
 
 def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[str, Any]:

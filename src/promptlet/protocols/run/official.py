@@ -9,7 +9,7 @@ from promptlet.methods import METHODS
 from promptlet.methods.official import Where
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import template_of
-from promptlet.training.official import notes_on_official
+from promptlet.training.official import by_dataset, notes_on_official
 from promptlet.training.schedules import is_official, named_row
 
 
@@ -20,9 +20,8 @@ def official_facts(run: Run) -> dict[str, Any]:
     chosen = named_row(METHODS[run.method].info, name, _where(run)) if is_official(name) else None
     if chosen is None:
         return {}
-    by_dataset = list(chosen.by_dataset)
-    told = {"protocol": chosen.protocol, "source": chosen.row.source, "by_dataset": by_dataset}
-    return {"official": told}
+    names = by_dataset(chosen, {**run.options, **run.settings})
+    return {"official": {"protocol": chosen.protocol, "source": chosen.row.source, "by_dataset": names}}
 
 
 def official_notes(run: Run) -> tuple[str, ...]:
