@@ -496,6 +496,6 @@ def test_error_texts(options: dict[str, Any], message: str, tiny_backbone: Any) 
 
 def test_info_says_what_it_reads() -> None:
     info = ClipLora.info
-    assert (info.reads, info.learns, info.official) == (IMAGES, BY_STEPS, None)
+    assert (info.reads, info.learns, info.official) == (IMAGES, BY_STEPS, {})
     assert "rank" not in info.options
     assert not hasattr(ClipLora, "rank")
