@@ -202,7 +202,7 @@ def test_several_templates_are_the_normalised_mean(kind: Any, tiny_backbone: Any
     with pytest.raises(OptionError, match=r"must hold \{\} exactly once"):
         kind(tiny_backbone, NAMES, template="selct")
     with pytest.raises(OptionError, match=r"must hold \{\} exactly once"):
-        kind(tiny_backbone, NAMES, template="a {}.|b")
+        kind(tiny_backbone, NAMES, template="a {}.|b {} {}")
 
 
 def _data(features: Tensor, labels: Tensor) -> Any:

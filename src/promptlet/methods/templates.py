@@ -32,7 +32,7 @@ def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) 
 
     Never in the low precision of a training step that asks for them.
     """
-    if template in TEMPLATE_LISTS or BETWEEN in template:
+    if _is_several(template):
         return ensemble(backbone, several_templates(template), class_names)
     with without_autocast(backbone.device):
         return unit(backbone.encode_templates([template], class_names)[0])
@@ -56,10 +56,14 @@ def several_templates(templates: str) -> tuple[str, ...]:
 
 def check_templates(template: str) -> str:
     """The template itself: one, or several as `several_templates` takes them. Raises OptionError."""
-    if isinstance(template, str) and (template in TEMPLATE_LISTS or BETWEEN in template):
+    if isinstance(template, str) and _is_several(template):
         several_templates(template)
         return template
     return check_template(template)
+
+
+def _is_several(template: str) -> bool:
+    return template in TEMPLATE_LISTS or (BETWEEN in template and template.count("{}") > 1)
 
 
 @own_arithmetic()
