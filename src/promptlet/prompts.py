@@ -24,9 +24,13 @@ START_STD = 0.02  # CoOp's random start, and the scale of a CLIP token embedding
 DEFAULT_WORDS = "a photo of a"
 
 
-def start_from_seed(n_ctx: int, dim: int, seed: int) -> Tensor:
-    """A random start (n_ctx, d) of standard deviation 0.02, from the library's own generator."""
-    return torch.from_numpy(rng.normal("context", seed, (n_ctx, dim), START_STD))
+def start_from_seed(n_ctx: int, dim: int, seed: int, classes: int | None = None) -> Tensor:
+    """A random start (n_ctx, d) of standard deviation 0.02, from the library's own generator.
+
+    classes: (classes, n_ctx, d), one draw after the other, of which the first is that without ``classes``.
+    """
+    shape = (n_ctx, dim) if classes is None else (classes, n_ctx, dim)
+    return torch.from_numpy(rng.normal("context", seed, shape, START_STD))
 
 
 def deep_start(stream: str, seed: int, shape: tuple[int, int, int]) -> Tensor:

@@ -57,6 +57,11 @@ def test_inspect_other_kinds(shell: Any, tmp_path: Path) -> None:
     facts = shell.json("inspect", path)
     assert facts["singular_values"] == pytest.approx(np.linalg.svd(full, compute_uv=False).tolist(), rel=1e-4)
     assert "seed 7" in shell.run("inspect", path).stdout
+    options = {"between": "a", "new_names": "zero-shot", "template": "a type of pet, a photo of a {}."}
+    write_prompt(path, init="zeros:a type of pet, a photo", options=options)
+    text = shell.run("inspect", path).stdout
+    assert "zeros, and behind them the token embeddings of the words 'a type of pet, a photo'" in text
+    assert "between=a" in text and shell.json("inspect", path)["new_names"] == "zero-shot"
     names = tuple(f"class {i}" for i in range(20))
     write_prompt(path, method="zero_shot", rank=None, tensors={}, class_names=names, training={})
     text = shell.run("inspect", path).stdout
@@ -92,6 +97,12 @@ def test_methods(shell: Any) -> None:
     assert "with several views, batches, dropout or sampled classes: epochs=200\n" in one
     coop = shell.run("methods", "coop").stdout
     assert "lbfgs\n          with several views, batches, per_class or sampled classes: as it is\n" in coop
+    own = shell.run("methods", "prograd").stdout
+    assert "templates oxford_pets: a type of pet, a photo of a {}.\n" in own
+    assert "          dtd: a texture of {}.\n          elsewhere the data set's own\n" in own
+    assert shell.json("methods", "kgcoop")["methods"][0]["templates"] == {
+        "dtd": "a photo of a {}, a type of texture."
+    }
     assert "Did you mean 'rlp'?" in shell.refuses("methods", "rpl")
 
 

@@ -19,7 +19,9 @@ def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
         "official  schedule coop with, and further options, by protocol:\n          base-to-new: epo" in told
     )
     assert "          base-to-new: epochs=100\n            imagenet: epochs=50\n" in told
-    assert "          few-shot: epochs=200, n_ctx=16\n            1 shot: epochs=50\n" in told
+    assert (
+        "          few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
+    )
     assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
     assert "            reads 16 crops of each image in turn; its own code a new one in every epoch\n" in told
     assert (
@@ -27,7 +29,7 @@ def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
     )
     assert "            reads 10 large crops of each image\n" in shell.run("methods", "tip_adapter").stdout
     assert "            from ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml\n" in told
-    assert "Its own start is not taken over" in told
+    assert "published for RN50 from 4 shots of ImageNet" in told
     assert "cross-dataset" not in told
     assert "official  none: the settings are not public" in shell.run("methods", "rlp").stdout
     assert "official " not in shell.run("methods", "gda").stdout

@@ -72,6 +72,15 @@ def test_one_product_gives_what_the_library_answers(method: str, names: Any, tin
     assert (vectors.rejection is None) == (names is not None)
 
 
+def test_words_between_context_and_name_are_in_the_vectors(tiny_backbone: Any) -> None:
+    classifier = fitted(tiny_backbone, "prograd", method_options={"between": "of the"})
+    method: Any = classifier.method_
+    sentences = [f"of the {name}" for name in map(str, classifier.classes_)]
+    plain = tiny_backbone.text.encode_reference(method.context.merged(), sentences).numpy()
+    wanted = plain / np.linalg.norm(plain, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors_of(classifier).classes, wanted, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("method", NO_MATRIX)
 def test_methods_that_are_more_than_a_matrix_are_refused_with_the_reason(
     method: str, tiny_backbone: Any, tmp_path: Path

@@ -20,6 +20,7 @@ from promptlet.training import Schedule, method_schedule
 from promptlet.training.schedules import check_schedule_name, official_of
 
 B2N, FEW, XD, DG = "base-to-new", "few-shot", "cross-dataset", "domain-shift"
+OWN_START: dict[str, Any] = {"n_ctx": 16, "ctx_init": "template"}
 WORDS: dict[str, Any] = {"n_ctx": 4, "ctx_init": None}
 """Four vectors that start at "a photo of a"."""
 SRC = {"n_ctx": 4, "text_weight": 25.0, "image_weight": 10.0}
@@ -43,8 +44,8 @@ CELLS: list[tuple[str, str, tuple[int, float, int], dict[str, Any]]] = [
     ("kgcoop", XD, (100, 0.002, 128), {**WORDS, "weight": 8.0}),
     ("dekg", B2N, (100, 0.002, 128), {**WORDS, "weight": 8.0, "independence": 6.0}),
     ("prograd", B2N, (100, 0.002, 32), {**WORDS, "weight": 1.0, "temperature": 1.0}),
-    ("prograd", FEW, (200, 0.002, 32), {"n_ctx": 16, "weight": 1.0, "temperature": 1.0}),
-    ("prograd", DG, (50, 0.002, 32), {"n_ctx": 16, "weight": 1.0, "temperature": 1.0}),
+    ("prograd", FEW, (200, 0.002, 32), {**OWN_START, "weight": 1.0, "temperature": 1.0}),
+    ("prograd", DG, (50, 0.002, 32), {**OWN_START, "weight": 1.0, "temperature": 1.0}),
     ("vpt", B2N, (5, 0.0025, 4), {"n_ctx": 8, "depth": None}),
     ("ivlp", B2N, (5, 0.0035, 4), {"n_ctx": 2, "depth": None}),
     ("maple", B2N, (5, 0.0035, 4), {"n_ctx": 2, "depth": None}),
@@ -258,7 +259,7 @@ def test_every_row_says_where_it_stands_and_fits_its_method() -> None:
 def test_rows_are_pickled_with_their_method() -> None:
     info = METHODS["prograd"].info
     again = pickle.loads(pickle.dumps(info))
-    assert again == info and again.official[FEW].of("dtd", 16).options == {"n_ctx": 16, "weight": 0.8}
+    assert again == info and again.official[FEW].of("dtd", 16).options == {**OWN_START, "weight": 0.8}
 
 
 @pytest.fixture

@@ -224,8 +224,10 @@ def test_compact_leaves_out_what_can_be_given_later(precision: str) -> None:
     assert back.options == {"alpha": 2} and back.fingerprint == LOW_RANK.fingerprint
     again = replace(COMPACT, backbone="mini", class_names=("cat",), training=TRAINING)
     assert dumps(again, precision, compact=True) == dumps(COMPACT, precision)
-    names = loads(dumps(PER_CLASS, precision, compact=True)).class_names
-    assert names == PER_CLASS.class_names  # each context belongs to one
+    for options in ({}, {"between": "a"}, {"class_token_position": "front"}):
+        file = replace(PER_CLASS, options=options)
+        names = loads(dumps(file, precision, compact=True)).class_names
+        assert names == PER_CLASS.class_names  # each context belongs to one
 
 
 def test_options_come_back_as_they_were() -> None:
@@ -271,7 +273,7 @@ def prompts(draw: st.DrawFn) -> PromptFile:
         tensors,
         n_ctx=n_ctx,
         dim=dim,
-        init=draw(st.sampled_from(["seed:0", "seed:7", "words:a photo of a", "words:ein Foto:\n von"])),
+        init=draw(st.sampled_from(["seed:0", "seed:7", "words:a photo of a", "zeros:ein Foto:\n von"])),
         backbone=draw(texts),
         class_names=names,
         training=draw(trainings),
@@ -368,6 +370,10 @@ BAD_FIELDS = [
     ({"init": "words: "}, "init must be"),
     ({"init": "seed:-1"}, "init must be"),
     ({"init": "seed:01"}, "init must be"),
+    ({"init": "zeros: "}, "init must be"),
+    ({"init": "zeros:a", "format_version": 2}, "init must be words or a seed in format 2, not zeros"),
+    ({"options": {"between": "a"}, "dim": 4}, "need tensors of shapes"),
+    ({"options": {"class_token_position": "front"}, "rank": None}, "need tensors of shapes"),
     ({"backbone": None}, "backbone must be a text"),
     ({"backbone": "\ud800"}, "lone surrogate"),
     ({"fingerprint": "abc"}, "three parts"),

@@ -122,6 +122,14 @@ def test_what_is_given_wins_and_is_told(toys: dict[str, BenchDataset]) -> None:
     assert official_notes(plan(toys, "coop:n_ctx=8", "few-shot", schedule="coop")[0]) == ()
 
 
+def test_a_method_s_own_prompts_are_its_official_ones(toys: dict[str, BenchDataset]) -> None:
+    named(toys, "dtd")
+    for method, protocol in (("kgcoop", "base-to-new"), ("prograd", "few-shot")):
+        assert official_notes(plan(toys, method, protocol)[0]) == ()
+    [run] = plan(toys, "kgcoop:template={} texture.", "base-to-new")
+    assert "template={} texture. (official: a photo of a {}, a type of texture.)" in official_notes(run)[0]
+
+
 def test_a_template_in_place_of_the_data_sets_is_told(toys: dict[str, BenchDataset]) -> None:
     named(toys, "caltech101")
     assert official_notes(plan(toys, "kgcoop", "base-to-new")[0]) == ()

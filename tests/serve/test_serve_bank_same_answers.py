@@ -61,6 +61,23 @@ def test_the_same_probabilities(
 
 
 @pytest.mark.parametrize("names", [None, NEW, MIXED], ids=["own", "new", "mixed"])
+@pytest.mark.parametrize("rule", ["learned", "blend:0.4"])
+@pytest.mark.parametrize("method", ["rlp", "prograd"])
+def test_words_between_context_and_name(
+    method: str, rule: str, names: Any, tiny_backbone: Any, tmp_path: Path
+) -> None:
+    options = {"n_ctx": 3, "ctx_init": "zeros:a photo"}
+    words = ({"between": "of the"}, None)
+    files = [fitted(tiny_backbone, method, method_options=one, **options) for one in words]
+    features, own = queries(tiny_backbone), learner_of(files[0], tiny_backbone, tmp_path)
+    one = answered(tmp_path, tiny_backbone, files[0], names, rule)
+    wanted = own.predict_proba(features, names, rule)
+    np.testing.assert_allclose(probabilities(one, features), wanted, atol=1e-6, rtol=0)
+    other = learner_of(files[1], tiny_backbone, tmp_path).predict_proba(features, names, rule)
+    assert np.abs(other - wanted).max() > 1e-3
+
+
+@pytest.mark.parametrize("names", [None, NEW, MIXED], ids=["own", "new", "mixed"])
 @pytest.mark.parametrize("rule", ["learned", "blend:0.4", "zero-shot", "blend"])
 def test_each_rule_for_new_names(
     rule: str, names: Any, prompts: Any, tiny_backbone: Any, tmp_path: Path

@@ -129,7 +129,7 @@ def execute(
     method.eval()
     return {
         **run.describe(),
-        "label": label_of(run, dataset.template),
+        "label": label_of(run, dataset.template_for(METHODS[run.method].info)),
         "points": points,
         "trainable": method.trainable_count(),
         "seconds": result.seconds,

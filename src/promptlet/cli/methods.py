@@ -78,6 +78,7 @@ def _document(info: MethodInfo) -> dict[str, Any]:
         "learns": info.learns,
         "uses_val": info.uses_val,
         "by_class": info.by_class,
+        "templates": dict(info.templates),
         "fast": dict(info.fast),
         "fast_whole": dict(info.fast_whole),
         "official": {protocol: _row_document(row) for protocol, row in info.official.items()},
@@ -118,6 +119,9 @@ def _show(info: MethodInfo) -> None:
         when = ", ".join(["several views", "batches", *varied])
         say(f"          with {when} or sampled classes: {_in_words(info.fast) or 'as it is'}")
     _show_official(info)
+    lines = [f"{dataset}: {template}" for dataset, template in info.templates.items()]
+    for number, line in enumerate([*lines, "elsewhere the data set's own"] if lines else []):
+        say(f"{'' if number else 'templates':9} {line}")
     say(f"paper     {info.paper}")
     if info.notes:
         say(f"note      {info.notes}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from torch import Tensor
 
 from promptlet.methods.templates import hand_written
 from promptlet.methods.text_prompt import TextPrompt
+
+TEXTURES: Mapping[str, str] = MappingProxyType({"dtd": "a photo of a {}, a type of texture."})
+"""The anchors of KgCoOp's and DeKg's code that are not CoOp's hand-written prompts."""
 
 
 class AnchoredPrompt(TextPrompt):

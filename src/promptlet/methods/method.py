@@ -40,6 +40,7 @@ class MethodInfo:
     learns: "nothing", "at once" (from all images, without a schedule) or "by steps".
     uses_val: whether it tunes something on validation images, where there are any. own_template: whether its
     hand-written prompt is the same for every data set, as in its official code, unless another is given.
+    templates: the hand-written prompts of its official code by data set, where they are not CoOp's.
     by_class: whether what it stores belongs to its class names, in their order. in_text_tower: whether it
     learns inside the text tower, so that ready vectors of class names will not do.
     fast: what it changes in the ``fast`` schedule; fast_whole: and further where every step of that has the
@@ -60,6 +61,7 @@ class MethodInfo:
     learns: str = BY_STEPS
     uses_val: bool = False
     own_template: bool = False
+    templates: Mapping[str, str] = field(default_factory=dict)
     by_class: bool = False
     in_text_tower: bool = False
     fast: Mapping[str, Any] = field(default_factory=dict)

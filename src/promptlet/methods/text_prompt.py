@@ -16,6 +16,7 @@ from promptlet.backbones.arithmetic.unit import unit
 from promptlet.backbones.text.class_token import ClassToken
 from promptlet.backbones.text.encoder import Placement
 from promptlet.errors import OptionError
+from promptlet.methods.between import behind, check_between, check_readable
 from promptlet.methods.many import over_images
 from promptlet.methods.method import Method
 from promptlet.methods.new_names import LEARNED, Decoupled, blended, check_rule, weight_of
@@ -26,6 +27,12 @@ from promptlet.session import without_autocast
 
 WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
+RANDOM, EACH = "random", "each"
+"""A random start; and one of its own for each class, which is what a context for each class has."""
+OF_TEMPLATE = "template"
+"""ProGrad's own start, at the words of the hand-written prompt: see `promptlet.methods.text.prograd`."""
+SEED, ZEROS = "seed:", "zeros:"
+"""A random start from this seed; and words with zeros before them, as ProGrad's code has it."""
 LOW_RANK_DROPOUT = 0.0
 LOW_RANK_STD = 0.02
 LOW_RANK_V_RATE = 10.0
@@ -35,13 +42,15 @@ LOW_RANK_V_RATE = 10.0
 class TextPrompt(Method):
     """A method that learns a context at the text input and nothing else.
 
-    ``init`` says how the context starts: ``words:a photo of a`` or ``seed:1``. ``new_names``: how names that
-    were not taught are answered (`new_names`); ``template``: the hand-written prompt of zero-shot features.
+    ``init`` says how the context starts: ``words:a photo of a``, ``seed:1``, or ``zeros:a photo of a`` with
+    zeros before the words. ``new_names``: how names that were not taught are answered (`new_names`);
+    ``template``: the hand-written prompt of zero-shot features; ``between``: words before the name.
     """
 
     new_names: str
     placement: Placement = "input"
     class_token: ClassToken = "end"
+    between: str = ""
     samples_classes = True
     reads_template: ClassVar[bool] = False
     """Whether the hand-written prompt matters in training, and not for names that were not taught alone."""
@@ -55,9 +64,12 @@ class TextPrompt(Method):
         n_ctx: int,
         new_names: str = LEARNED,
         template: str = TEMPLATE,
+        between: str | None = None,
     ) -> None:
         self.new_names = check_rule(new_names)
         self.template = check_template(template)
+        self.between = check_between(between)
+        check_readable(self.between, backbone)
         super().__init__(backbone, class_names)
         self.context = context
         self.init = init
@@ -65,7 +77,8 @@ class TextPrompt(Method):
 
     def extra_repr(self) -> str:
         order = "" if self.class_token == "end" else f", class_token={self.class_token!r}"
-        return f"init={self.init!r}, placement={self.placement!r}{order}"
+        words = f", between={self.between!r}" if self.between else ""
+        return f"init={self.init!r}, placement={self.placement!r}{order}{words}"
 
     def class_features(self) -> Tensor:
         """Normalised features (C, D); in evaluation, of names that were not taught as ``new_names`` says."""
@@ -76,7 +89,8 @@ class TextPrompt(Method):
         """Normalised features (C, D) of the learned prompt, whatever was taught."""
         with without_autocast(self.backbone.device):
             context = self.context() if self.training else self.context.merged()
-        features = self.backbone.text.encode(context, self.class_names, self.placement, self.class_token)
+        names = behind(self.between, self.class_names)
+        features = self.backbone.text.encode(context, names, self.placement, self.class_token)
         return unit(features)
 
     def decoupled(self) -> Decoupled | None:
@@ -127,7 +141,9 @@ class TextPrompt(Method):
         return torch.no_grad()(decoupled.logits)
 
     def stored_options(self) -> dict[str, str | int | float | bool]:
-        return {} if self.new_names == LEARNED else {"new_names": self.new_names, "template": self.template}
+        words = {"between": self.between} if self.between else {}
+        rule = {"new_names": self.new_names, "template": self.template}
+        return {**({} if self.new_names == LEARNED else rule), **words}
 
     def state(self) -> dict[str, np.ndarray]:
         return {name: t.detach().cpu().float().numpy().copy() for name, t in self.context.tensors().items()}
@@ -172,30 +188,31 @@ def repeated_words(n_ctx: int) -> str:
 def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int) -> tuple[Tensor, str]:
     """The start (n_ctx, d) of a context and the text that says how to make it again.
 
-    ctx_init: words (as many tokens as n_ctx), ``"words"`` (`repeated_words`), ``"random"``, ``words:...`` or
-    ``seed:...`` as stored in a prompt file, or None: the first n_ctx words of "a photo of a", and a random
-    start for longer contexts.
+    ctx_init: words (as many tokens as n_ctx), ``"words"`` (`repeated_words`), ``"random"``, ``zeros:`` and
+    words of up to n_ctx tokens, ``words:...`` or ``seed:...`` as stored in a prompt file, or None: the first
+    n_ctx words of "a photo of a", and a random start for longer contexts.
     """
     n_ctx = check_number("n_ctx", n_ctx)
-    words = DEFAULT_WORDS.split()
     if ctx_init == WORDS:
         ctx_init = repeated_words(n_ctx)
     if ctx_init is None:
-        ctx_init = " ".join(words[:n_ctx]) if n_ctx <= len(words) else "random"
+        ctx_init = RANDOM if is_random(None, n_ctx) else " ".join(DEFAULT_WORDS.split()[:n_ctx])
     if not isinstance(ctx_init, str):
         raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'words', 'random', or None")
-    if ctx_init == "random" and seed < 0:
+    if ctx_init == RANDOM and seed < 0:
         raise OptionError(f"seed={seed} is outside 0 and more, as a random start needs it")
-    if ctx_init == "random":
-        ctx_init = f"seed:{seed}"
+    if ctx_init == RANDOM:
+        ctx_init = f"{SEED}{seed}"
     device = backbone.text.device
-    if ctx_init.startswith("seed:"):
-        number = ctx_init.removeprefix("seed:")
+    if ctx_init.startswith(SEED):
+        number = ctx_init.removeprefix(SEED)
         if not (number.isascii() and number.isdigit()) or len(number) > 16:
             raise OptionError(
                 f"ctx_init={ctx_init!r}: the seed must be a whole number of at most 16 digits, as in seed:1"
             )
-        return start_from_seed(n_ctx, backbone.text.dim, int(number)).to(device), f"seed:{int(number)}"
+        return start_from_seed(n_ctx, backbone.text.dim, int(number)).to(device), f"{SEED}{int(number)}"
+    if ctx_init.startswith(ZEROS):
+        return behind_zeros(backbone, ctx_init.removeprefix(ZEROS), n_ctx)
     text = ctx_init.removeprefix("words:")
     start = backbone.text.embed_words(text)
     if start.shape[0] != n_ctx:
@@ -204,3 +221,32 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
             f"n_ctx={start.shape[0]}, or give other words, or ctx_init='random'"
         )
     return start, f"words:{text}"
+
+
+def is_random(ctx_init: str | None, n_ctx: int) -> bool:
+    """Whether a start is drawn from the seed: where that is said, and where the usual words are too few."""
+    if ctx_init is None:
+        return bool(check_number("n_ctx", n_ctx) > len(DEFAULT_WORDS.split()))
+    return ctx_init in (RANDOM, EACH)
+
+
+def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str]:
+    """`resolve_init` of words with so many vectors of zeros before them that there are ``n_ctx`` in all."""
+    words = backbone.text.embed_words(text)
+    zeros = n_ctx - len(words)
+    if zeros < 0:
+        raise OptionError(
+            f"ctx_init={ZEROS + text!r} has {len(words)} tokens for this backbone, which is more than "
+            f"n_ctx={n_ctx}; set n_ctx to {len(words)} or more, or give fewer words"
+        )
+    if not zeros:
+        return words, f"words:{text}"
+    return torch.cat([words.new_zeros(zeros, words.shape[1]), words]), f"{ZEROS}{text}"
+
+
+def class_starts(start: Tensor, init: str, classes: int) -> Tensor:
+    """The starts (C, n_ctx, d) of a context for each class: a draw of its own where the start is random."""
+    if not init.startswith(SEED):
+        return start.expand(classes, *start.shape)
+    n_ctx, dim = start.shape
+    return start_from_seed(n_ctx, dim, int(init.removeprefix(SEED)), classes).to(start.device)

@@ -29,8 +29,10 @@ NO_INIT = "none"
 RESERVED = (SCALE, *KMEANS)  # tensors of the file itself
 FACTORS = {"P", "U", "V"}
 OF_ANSWERS = {"new_names", "template"}  # options of a context: how names that were not taught are answered
+OF_CONTEXT = {*OF_ANSWERS, "between", "class_token_position"}  # and where it stands beside the name
 _METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_INIT = re.compile(r"words:.*\S.*|seed:(0|[1-9][0-9]{0,15})", re.DOTALL)
+_INIT = re.compile(r"(words|zeros):.*\S.*|seed:(0|[1-9][0-9]{0,15})", re.DOTALL)
+ZEROS, ZEROS_SINCE = "zeros:", 3  # a kind of init, and the first format with it
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,95}")
 _FINGERPRINT = re.compile(r"[0-9A-Za-z]{4,40}(-[0-9A-Za-z]{4,40}){2}")
 
@@ -48,7 +50,7 @@ class PromptFile:
     n_ctx: int  # context tokens; 0 for a method without a context
     dim: int  # token width d
     rank: int | None  # None: a full context, or none
-    init: str  # how P0 is made: 'words:a photo of a' or 'seed:7'; 'none' where nothing starts at P0
+    init: str  # how P0 is made: 'words:a photo of a', 'zeros:a photo', 'seed:7'; 'none' where there is none
     backbone: str  # name as the user gave it, or "" if left out; the fingerprint decides
     fingerprint: str  # text-tokenizer-image
     class_names: tuple[str, ...]  # may be empty: named later
@@ -86,8 +88,9 @@ class PromptFile:
     @property
     def is_context(self) -> bool:
         """Whether it is one context alone, as `factor_shapes` says, and not another method's tensors."""
-        of_context = not self.options or {"new_names"} <= self.options.keys() <= OF_ANSWERS
-        return of_context and self.tensors.keys() <= FACTORS
+        of_context = self.options.keys() <= OF_CONTEXT
+        is_told = "template" not in self.options or "new_names" in self.options
+        return of_context and is_told and self.tensors.keys() <= FACTORS
 
     @property
     def is_protected(self) -> bool:
@@ -130,7 +133,9 @@ def _check_init(prompt: PromptFile) -> None:
     if prompt.n_ctx == 0 and prompt.init != NO_INIT:
         raise PromptFileError(f"init must be 'none' where n_ctx is 0, not {shorten(prompt.init)}")
     if prompt.is_context or prompt.init != NO_INIT:
-        _check_match("init", prompt.init, _INIT, "'words:a photo of a' or 'seed:7'")
+        _check_match("init", prompt.init, _INIT, "'words:a photo of a', 'zeros:a photo of a' or 'seed:7'")
+    if prompt.init.startswith(ZEROS) and prompt.format_version < ZEROS_SINCE:
+        raise PromptFileError(f"init must be words or a seed in format {prompt.format_version}, not zeros")
 
 
 def _check_rejection(prompt: PromptFile) -> None:

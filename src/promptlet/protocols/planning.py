@@ -14,6 +14,7 @@ from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
 from promptlet.methods.official import Where
+from promptlet.methods.text_prompt import EACH, OF_TEMPLATE, TextPrompt, is_random
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -151,13 +152,28 @@ def default_source(names: Sequence[str]) -> str:
 
 
 def _settled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """With the rule for new names as it is stored, and without a template that nothing reads."""
+    """With the rule for new names as it is stored, and without a template that nothing reads. Without words
+    before the name, where there are none: a run from before there was that option is the same run."""
     kept = dict(options)
+    if issubclass(METHODS[method], TextPrompt):
+        kept |= _start(kept)
+        if kept.get("between") is None:
+            kept.pop("between", None)
     if "new_names" in kept:
         kept["new_names"] = check_rule(kept["new_names"])
         if kept["new_names"] == LEARNED and not getattr(METHODS[method], "reads_template", True):
             kept.pop("template", None)
     return kept
+
+
+def _start(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How a context starts, and the words behind it, in one form for what is the same."""
+    start: dict[str, Any] = {}
+    if options.get("between") == "" and options.get("ctx_init") != OF_TEMPLATE:
+        start["between"] = None  # there, "" is other than what the template leaves over
+    if options.get("per_class") and is_random(options.get("ctx_init"), options.get("n_ctx", 0)):
+        start["ctx_init"] = EACH  # said, since before version 0.2.0 all classes shared one start
+    return start
 
 
 def _as_default(value: Any, default: Any) -> Any:
@@ -195,7 +211,7 @@ def _run(
     complete = _settled(method, complete)
     trained_on = dataset if source is None or info.learns == NOTHING else source
     if "template" in complete and not info.own_template and "template" not in {**options, **changed}:
-        complete["template"] = trained_on.template
+        complete["template"] = trained_on.template_for(info)
     schedule = method_schedule(
         info,
         settings.schedule,

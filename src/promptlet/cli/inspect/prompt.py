@@ -111,6 +111,8 @@ def _start(prompt: PromptFile) -> str:
         return "no words: not told by the file, and not needed"
     if kind == "words":
         return f"P0 is the token embeddings of the words {value!r}"
+    if kind == "zeros":
+        return f"P0 is zeros, and behind them the token embeddings of the words {value!r}"
     return f"P0 is drawn at random from seed {value} (docs/reference/prompt-file.md)"
 
 

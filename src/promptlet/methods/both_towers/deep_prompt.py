@@ -17,6 +17,7 @@ from torch import Tensor
 from promptlet.backbones import Backbone
 from promptlet.backbones.arithmetic.unit import unit
 from promptlet.errors import OptionError
+from promptlet.methods.between import behind, check_between
 from promptlet.methods.method import Method
 from promptlet.methods.text_prompt import resolve_init
 from promptlet.numbers import check_number
@@ -75,10 +76,9 @@ class TwoTowerPrompt(DeepPrompt):
         """The text tower's contexts (depth, n_ctx, d)."""
 
     def class_features(self) -> Tensor:
-        names = [f"{self.between} {name}".strip() for name in self.class_names]
         with without_autocast(self.backbone.device):
             context = self.text_context()
-        features = self.backbone.text.encode(context, names, "deep")
+        features = self.backbone.text.encode(context, behind(self.between, self.class_names), "deep")
         return unit(features)
 
 
@@ -165,6 +165,4 @@ def resolve_between(between: str | None, ctx_init: str | None, n_ctx: int) -> st
     """
     if between is None:
         return " ".join(DEFAULT_WORDS.split()[n_ctx:]) if ctx_init is None else ""
-    if not isinstance(between, str):
-        raise OptionError(f"between={between!r} is not allowed; give words, or '' for none")
-    return between.strip()
+    return check_between(between)

@@ -12,7 +12,7 @@ from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT, Case, Official
 from promptlet.methods.templates import TEMPLATE
-from promptlet.methods.text_prompt import TextPrompt, resolve_init
+from promptlet.methods.text_prompt import EACH, RANDOM, TextPrompt, class_starts, resolve_init
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
@@ -66,8 +66,9 @@ class CoOp(TextPrompt):
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=OFFICIAL,
         bibtex=bibtex("coop"),
-        notes="with per_class=True the classes are fixed at fit: other names are refused; "
-        "class_token_position: where the name stands, end, middle or front of the context",
+        notes="with per_class=True the classes are fixed at fit, and other names are refused; "
+        "each has a random start of its own, and words are one start for all; class_token_position: where "
+        "the name stands, end, middle or front of the context; between: frozen words before the name",
     )
 
     def __init__(
@@ -76,6 +77,7 @@ class CoOp(TextPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         per_class: bool = False,
         class_token_position: ClassToken = "end",
         new_names: str = LEARNED,
@@ -83,16 +85,21 @@ class CoOp(TextPrompt):
         seed: int = 1,
     ) -> None:
         check_option("class_token_position", str(class_token_position), CLASS_TOKENS)
-        start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
+        if ctx_init == EACH and not per_class:
+            raise OptionError(
+                f"ctx_init={EACH!r}, a random start for each class, needs per_class=True; give that, or "
+                f"{RANDOM!r}"
+            )
+        start, init = resolve_init(backbone, RANDOM if ctx_init == EACH else ctx_init, n_ctx, seed)
         if per_class:
-            start = start.expand(len(class_names), *start.shape)
+            start = class_starts(start, init, len(class_names))
             if check_rule(new_names) != LEARNED:
                 raise OptionError(
                     f"new_names={new_names!r} is not possible with per_class=True, which knows only the "
                     "classes it was made for; leave new_names out"
                 )
         self._fitted_names: tuple[str, ...] | None = None
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template, between)
         self.per_class = per_class
         self.samples_classes = not per_class
         self.placement = "per_class" if per_class else "input"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.anchored import AnchoredPrompt
+from promptlet.methods.anchored import TEXTURES, AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.official import BASE_TO_NEW, Official
@@ -46,10 +46,11 @@ class DeKg(AnchoredPrompt):
         unseen_classes=True,
         in_text_tower=True,
         official=OFFICIAL,
+        templates=TEXTURES,
         bibtex=bibtex("dekg"),
-        notes="weight 8 and independence 6 are official, the same for every data set. With sampled classes "
-        "the dependence is that of the classes of a step. rank, dropout, init_std, v_rate: RLP's low-rank "
-        "context, our defaults",
+        notes="weight 8 and independence 6 are official, the same for every data set; on DTD the anchor is "
+        "KgCoOp's own, as in its code. With sampled classes the dependence is that of the classes of a step. "
+        "rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class DeKg(AnchoredPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 8.0,
         independence: float = 6.0,
         template: str = TEMPLATE,
@@ -72,7 +74,7 @@ class DeKg(AnchoredPrompt):
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         self.weight = check_weight("weight", weight)
         self.independence = check_weight("independence", independence)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,6 +47,7 @@ class DirectOptimisation(TextPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 1.0,
         k: int = 1,
         soft: bool = True,
@@ -57,7 +58,7 @@ class DirectOptimisation(TextPrompt):
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.weight, self.k, self.soft = check_weight("weight", weight), k, bool(soft)
         information_density(start, k)  # refuses a k that does not fit
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template, between)
 
     asks_host = SVD
 
@@ -88,6 +89,7 @@ class PositionalPenalty(TextPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 1.0,
         soft: bool = True,
         new_names: str = LEARNED,
@@ -96,7 +98,7 @@ class PositionalPenalty(TextPrompt):
     ) -> None:
         start, init = resolve_init(backbone, ctx_init, n_ctx, seed)
         self.weight, self.soft = check_weight("weight", weight), bool(soft)
-        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, FullContext(start), init, n_ctx, new_names, template, between)
 
     asks_host = SVD
 

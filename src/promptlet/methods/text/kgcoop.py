@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.anchored import AnchoredPrompt
+from promptlet.methods.anchored import TEXTURES, AnchoredPrompt
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
 from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, Official
@@ -53,8 +53,10 @@ class KgCoOp(AnchoredPrompt):
         in_text_tower=True,
         fast_whole=frozen(epochs=40, optimizer="lbfgs"),
         official=OFFICIAL,
+        templates=TEXTURES,
         bibtex=bibtex("kgcoop"),
-        notes="weight 8 is official; rank, dropout, init_std, v_rate: RLP's low-rank context, our defaults",
+        notes="weight 8 is official; on DTD the anchor is its code's own, not CoOp's; rank, dropout, "
+        "init_std and v_rate make RLP's low-rank context, our defaults",
     )
 
     def __init__(
@@ -63,6 +65,7 @@ class KgCoOp(AnchoredPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         weight: float = 8.0,
         template: str = TEMPLATE,
         new_names: str = LEARNED,
@@ -75,7 +78,7 @@ class KgCoOp(AnchoredPrompt):
         low_rank = LowRank(rank, dropout, init_std, v_rate)
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         self.weight = check_weight("weight", weight)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
 
     def loss(self, image_features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -51,6 +51,7 @@ class QCoOp(TextPrompt):
         class_names: Sequence[str],
         n_ctx: int = 4,
         ctx_init: str | None = None,
+        between: str | None = None,
         bits: int = 1,
         rank: int | None = None,
         init_std: float = LOW_RANK_STD,
@@ -64,7 +65,7 @@ class QCoOp(TextPrompt):
         low_rank = LowRank(rank, 0.0, init_std, v_rate)
         inner, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
         context = Quantised(inner, bits)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank, self.bits = rank, bits
 
     asks_host = "NumPy finds its clusters, so that a file holds the very numbers that were trained"

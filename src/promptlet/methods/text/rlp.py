@@ -61,6 +61,7 @@ class RLP(TextPrompt):
         rank: int | None = None,
         n_ctx: int = N_CTX,
         ctx_init: str | None = None,
+        between: str | None = None,
         dropout: float = LOW_RANK_DROPOUT,
         init_std: float = LOW_RANK_STD,
         v_rate: float = LOW_RANK_V_RATE,
@@ -72,7 +73,7 @@ class RLP(TextPrompt):
         rank = resolve_rank(rank, budget, n_ctx, backbone.text.dim)
         low_rank = LowRank(rank, dropout, init_std, v_rate)
         context, init = make_context(backbone, ctx_init, n_ctx, seed, low_rank)
-        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template)
+        super().__init__(backbone, class_names, context, init, n_ctx, new_names, template, between)
         self.rank = rank
 
 

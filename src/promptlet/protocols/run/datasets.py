@@ -32,6 +32,7 @@ from promptlet.views import Readings, Views, are_in_turn, numbers_of
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
+    from promptlet.methods import MethodInfo
     from promptlet.methods.inputs import Inputs
 
 DEFAULT_TEMPLATE = "a photo of a {}."
@@ -63,6 +64,10 @@ class BenchDataset:
         if self.content is None:
             raise DataError(self.problem)
         return self.content.split if isinstance(self.content, FeatureFile) else self.content
+
+    def template_for(self, info: MethodInfo) -> str:
+        """The hand-written prompt that a method has here: its official code's own, else the data set's."""
+        return info.templates.get(self.name, self.template)
 
     @property
     def features(self) -> np.ndarray | None:

@@ -26,7 +26,8 @@ def official_facts(run: Run) -> dict[str, Any]:
 
 def official_notes(run: Run) -> tuple[str, ...]:
     """What must be known of its numbers, as sentences."""
-    info, template = METHODS[run.method].info, template_of(run.source or run.dataset)
+    info, trained_on = METHODS[run.method].info, run.source or run.dataset
+    template = info.templates.get(trained_on, template_of(trained_on))
     given = {**run.settings, "views": run.views}
     return notes_on_official(info, _schedule(run), _where(run), run.options, given, template)
 
