@@ -20,6 +20,7 @@ from pathlib import Path
 
 from promptlet.protocols import RunStore
 from promptlet.report import summarise
+from promptlet.report.statistics.chosen import marked
 
 TEXT = (
     "zero_shot",
@@ -56,6 +57,8 @@ IMAGE = (
     "promptsrc:rank=1",
     "mmlop",
     "clip_lora",
+    "clip_svd",
+    "two_sfs",
 )
 GROUPS = {"text": TEXT, "image": IMAGE}
 HEAD = ("method", "base", "new", "H", "numbers", "bytes", "seconds", "MiB")
@@ -87,7 +90,7 @@ def table(out: Path) -> str:
     for row in averaged or summary.rows:
         numbers = (f"{row['base']:.1f}", f"{row['new']:.1f}", f"{row['H']:.1f}", f"{row['trainable']:,}")
         costs = (f"{row['file_bytes']:,}", f"{row['seconds']:.1f}", f"{row['peak_memory'] / 2**20:,.0f}")
-        rows.append(_line([row["label"].replace("|", "/"), *numbers, *costs]))
+        rows.append(_line([marked(row["label"], row["chosen"]).replace("|", "/"), *numbers, *costs]))
     return "\n".join(rows)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.runs import CURVES, FEW, HALVES, IN_TEXT, ON_FEATURES, SHOTS
+from benchmarks.peers.runs import CURVES, FEW, HALVES, IN_TEXT, IN_WEIGHTS, ON_FEATURES, SHOTS
 from promptlet.evaluation import harmonic_mean
 from promptlet.methods import METHODS
+from promptlet.report.statistics.chosen import marked, of_records, together
 
 Record = Mapping[str, Any]
 Groups = dict[str, dict[str, list[Record]]]  # records by method as asked for, then by data set
@@ -30,10 +31,11 @@ def asked(record: Record) -> str:
     return record["method"] if rank is None else f"{record['method']}:r={rank}"
 
 
-def title(method: str) -> str:
-    """The name of a row."""
+def title(method: str, rows: Mapping[str, Sequence[Record]]) -> str:
+    """The name of a row, with its marks."""
     name, _, options = method.partition(":")
-    return METHODS[name].info.title + (f" ({options})" if options else "")
+    shown = METHODS[name].info.title + (f" ({options})" if options else "")
+    return marked(shown, together(of_records(own) for own in rows.values()))
 
 
 def grouped(records: Iterable[Record]) -> Groups:
@@ -56,27 +58,26 @@ def halves(records: Sequence[Record]) -> str:
     """Methods by H, largest first; H is that of the means, and in a mean of data sets the mean of theirs."""
     found = grouped(records)
     rows = []
-    for method in (*ON_FEATURES, *IN_TEXT):
+    for method in (*ON_FEATURES, *IN_TEXT, *IN_WEIGHTS):
         if method not in found:
             continue
         base, new, at_once, seconds = means(found[method], *SCORES, "seconds")
         h = np.mean([harmonic_mean(*means({"": one}, "base", "new")) for one in found[method].values()])
         numbers = max(one["trainable"] for own in found[method].values() for one in own)
         cells = [f"{value:.1f}" for value in (base, new, h, at_once)]
-        rows.append((float(h), [title(method), *cells, f"{numbers:,}", f"{seconds:.1f}"]))
+        rows.append((float(h), [title(method, found[method]), *cells, f"{numbers:,}", f"{seconds:.1f}"]))
     ordered = [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
     return _table(HEAD, ordered)
 
 
 def curves(records: Sequence[Record]) -> str:
     """Accuracy over all classes by shots, each the mean over seeds, and over data sets."""
+    found = {shots: grouped(one for one in records if one["shots"] == shots) for shots in SHOTS}
     rows = []
     for method in CURVES:
-        cells = []
-        for shots in SHOTS:
-            own = grouped(one for one in records if one["shots"] == shots).get(method)
-            cells.append("-" if own is None else f"{means(own, 'accuracy')[0]:.1f}")
-        rows.append([title(method), *cells])
+        own = {shots: groups[method] for shots, groups in found.items() if method in groups}
+        cells = [f"{means(own[shots], 'accuracy')[0]:.1f}" if shots in own else "-" for shots in SHOTS]
+        rows.append([title(method, own[max(own)]), *cells] if own else [method, *cells])
     return _table(("method", *map(str, SHOTS)), rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ ON_FEATURES = (
     "prolip:r=4",
 )
 IN_TEXT = ("coop", "kgcoop", "dekg", "rlp")
+IN_WEIGHTS = ("two_sfs", "clip_svd")
+"""They change a CLIP of transformers, which of the beds the embedded suite alone has."""
 CURVES = ("zero_shot", "linear_probe", *ON_FEATURES[2:9])
 SHOTS = (1, 2, 4, 8, 16)
 
@@ -52,7 +54,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "clip": _parts("caltech101_vitb16_with_text", in_text=()),
     "realbed": _parts("caltech101"),
     "realclip": _parts("caltech101", "oxford_pets", "ucf101"),
-    "mini": _parts("mini"),
+    "mini": (*_parts("mini"), Part(HALVES, ("mini",), IN_WEIGHTS)),
 }
 
 
@@ -94,9 +96,10 @@ def _where(bed: str, folder: Path | None, names: Sequence[str]) -> tuple[list[st
 
 
 def pack(work: Path, out: Path) -> int:
-    """The finished records of all runs; of their histories the last epoch."""
+    """The finished records of all runs; of their histories the last epoch, and of the images that were drawn,
+    which CoOp's draws give again, how many."""
     records = [
-        {"bed": bed, **record, "history": record["history"][-1:]}
+        {"bed": bed, **record, "history": record["history"][-1:], **_counted(record)}
         for bed in PARTS
         if (work / bed).is_dir()
         for record in RunStore(work / bed).read_all()[0]
@@ -105,6 +108,10 @@ def pack(work: Path, out: Path) -> int:
     write_pack(out, records)
     print(f"{out}: {len(records)} records, {out.stat().st_size:,} bytes")
     return 0
+
+
+def _counted(record: Mapping[str, Any]) -> dict[str, int]:
+    return {name: len(record[name]) for name in ("samples", "val_samples") if record.get(name)}
 
 
 def records_in(file: Path) -> list[dict[str, Any]]:

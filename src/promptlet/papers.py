@@ -90,6 +90,14 @@ PAPERS: dict[str, str] = {
   title={Low-Rank Few-Shot Adaptation of Vision-Language Models},
   author={Zanella, Maxime and Ben Ayed, Ismail},
   booktitle={CVPR Workshops}, year={2024}}""",
+    "koleilat2025clipsvd": """@article{koleilat2025clipsvd,
+  title={Singular Value Few-shot Adaptation of Vision-Language Models},
+  author={Koleilat, Taha and Rivaz, Hassan and Xiao, Yiming},
+  journal={arXiv preprint arXiv:2509.03740}, year={2025}}""",
+    "farina2025rethinking": """@inproceedings{farina2025rethinking,
+  title={Rethinking Few-Shot Adaptation of Vision-Language Models in Two Stages},
+  author={Farina, Matteo and Mancini, Massimiliano and Iacca, Giovanni and Ricci, Elisa},
+  booktitle={CVPR}, year={2025}}""",
     "hua2025openworldauc": """@inproceedings{hua2025openworldauc,
   title={{OpenworldAUC}: Towards Unified Evaluation and Optimization for Open-world Prompt Tuning},
   author={Hua, Cong and Xu, Qianqian and Yang, Zhiyong and Wang, Zitai and Bao, Shilong
@@ -125,6 +133,8 @@ PAPER_OF: dict[str, str] = {
     "lp_pp": "huang2024lppp",
     "prolip": "fahes2026prolip",
     "clip_lora": "zanella2024low",
+    "clip_svd": "koleilat2025clipsvd",
+    "two_sfs": "farina2025rethinking",
 }
 """The key of each method's paper."""
 

@@ -18,7 +18,7 @@ from promptlet.methods import METHODS, build_method
 from promptlet.methods.method import FEATURES
 from promptlet.promptfile import save_prompt_file
 
-OWN = {"cocoop": {"batch_size": 5}, "clip_lora": {}, "promptsrc": {}}
+OWN = {"cocoop": {"batch_size": 5}, "clip_lora": {}, "clip_svd": {}, "two_sfs": {}, "promptsrc": {}}
 
 
 def data(backbone: Any, method: str) -> tuple[Any, np.ndarray]:

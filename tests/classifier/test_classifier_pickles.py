@@ -13,7 +13,7 @@ from promptlet.methods import METHODS
 from promptlet.methods.catalog import OURS
 from promptlet.moved import MOVED
 
-SINCE = {"dekg", "gda", "zs_lp", "clap", "lp_pp", "prolip"}
+SINCE = {"dekg", "gda", "zs_lp", "clap", "lp_pp", "prolip", "clip_svd", "two_sfs"}
 """Methods that never had another name."""
 GOLDEN = Path(__file__).parent / "golden"
 ANSWERS = {  # printed when the pickles were made

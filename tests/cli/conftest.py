@@ -74,10 +74,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``toy("name")`` writes a feature file of 4 classes x (4 train, 3 test) random features."""
+    """``toy("name")`` writes a feature file of 4 classes x (4 train, ``val`` val, 3 test) random features."""
     folder = tmp_path_factory.mktemp("features")
 
-    def make(name: str = "toy", dim: int = 16) -> Path:
+    def make(name: str = "toy", dim: int = 16, val: int = 0) -> Path:
         draw = np.random.default_rng(0)
         names = ("cat", "dog", "box", "photo")
         parts = {
@@ -86,7 +86,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                 for label, name in enumerate(names)
                 for i in range(count)
             )
-            for part, count in zip(SPLIT_NAMES, (4, 0, 3), strict=True)
+            for part, count in zip(SPLIT_NAMES, (4, val, 3), strict=True)
         }
         split = Split(name, names, *parts.values())
         path = folder / f"{name}.npz"

@@ -47,6 +47,20 @@ def test_runs_once_and_shows_a_table(shell: Any, bench: Any, tmp_path: Path) -> 
     assert (len(more["done"]), len(more["kept"])) == (1, 2) and more["summary"][0]["seeds"] == [1, 2, 3]
 
 
+def test_what_searched_on_validation_images_is_marked(
+    shell: Any, bench: Any, toy: Callable[..., Path], tmp_path: Path
+) -> None:
+    words = bench("--seeds", "1,2", "--methods", "zero_shot,tip_adapter")
+    words[words.index("--datasets") + 1] = str(toy("with-val", val=2))
+    result = shell.run(*words)
+    assert "tip_adapter †" in result.stdout and "zero_shot †" not in result.stdout
+    assert "† Settings of its own for a data set: tip_adapter (searched on" in " ".join(result.stdout.split())
+    assert "1,2 (1 result)" in result.stdout
+    rows = {row["method"]: row for row in shell.json("bench", "report", tmp_path / "runs")["summary"]}
+    assert [one["kind"] for one in rows["tip_adapter"]["chosen"]] == ["per_dataset"]
+    assert (rows["zero_shot"]["chosen"], rows["zero_shot"]["effective_seeds"]) == ([], 1)
+
+
 def test_the_same_command_gives_the_same_numbers(shell: Any, bench: Any) -> None:
     first, again = (shell.json(*bench("--seeds", "0,1", out=out))["summary"] for out in ("a", "b"))
     assert [[row[name] for name in SAME] for row in first] == [[row[name] for name in SAME] for row in again]

@@ -15,7 +15,8 @@ def fit(shell: Any, pictures: Path, clip_folder: Path, out: Path, *words: object
 
 
 @pytest.mark.parametrize(
-    "method", ["maple:depth=1,n_ctx=3", "cocoop", "tip_adapter_f", "linear_probe", "clip_lora"]
+    "method",
+    ["maple:depth=1,n_ctx=3", "cocoop", "tip_adapter_f", "linear_probe", "clip_lora", "clip_svd", "two_sfs"],
 )
 @pytest.mark.slow
 def test_fit_and_predict(method: str, shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path) -> None:

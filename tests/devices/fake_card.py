@@ -138,7 +138,7 @@ def no_numbers() -> Iterator[FakeTensorMode]:
         generator = torch.Generator
         patch.setattr(torch, "Generator", lambda *_: generator())
         patch.setattr(nn.Module, "_apply", _applied)
-        patch.setattr("promptlet.backbones.libraries.peft_lora.why_not_plain", lambda _roots: "")
+        patch.setattr("promptlet.backbones.libraries.changed.towers.why_not_plain", lambda _roots: "")
         stack.enter_context(warnings.catch_warnings())
         yield stack.enter_context(FakeTensorMode())
 

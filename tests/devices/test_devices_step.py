@@ -33,6 +33,7 @@ CASES |= {
     "ivlp of rank 1": ("ivlp", {"rank": 1, "dropout": 0.3}),
     "prograd of rank 1": ("prograd", {"rank": 1}),
 }
+IN_WEIGHTS = ("clip_lora", "clip_svd", "two_sfs")
 KNOWN = {"qcoop": {TO_HOST: 1, TO_CARD: 1}}
 """Waits of a step that are told of a method (`Method.asks_host`)."""
 
@@ -79,14 +80,14 @@ def card(clip_folder: Path, mode: FakeTensorMode) -> Backbone:
 
 @pytest.fixture(scope="module")
 def librarys_card(clip_folder: Path, mode: FakeTensorMode) -> Backbone:
-    """The same by transformers' own model, which PEFT changes."""
+    """The same by transformers' own model, in whose layers some methods learn."""
     return put_on_card(tiny(clip_folder), mode, by_library=True)
 
 
 @pytest.fixture
 def card_of(case: str, request: pytest.FixtureRequest) -> Backbone:
     """What a method runs on."""
-    found: Backbone = request.getfixturevalue("librarys_card" if case == "clip_lora" else "card")
+    found: Backbone = request.getfixturevalue("librarys_card" if case in IN_WEIGHTS else "card")
     return found
 
 

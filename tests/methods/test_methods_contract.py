@@ -105,6 +105,14 @@ CASES = [
     Case("clip_lora", 3 * 3 * 2 * (32 + 32) + 2 * 3 * 2 * (32 + 32)),
     Case("clip_lora", 2 * 3 * 2 * (32 + 32), {"towers": "image", "dropout": 0.0}),
     Case("clip_lora", 3 * 3 * 1 * (32 + 32), {"r": 1, "towers": "text", "dropout": 0.0}),
+    Case("clip_svd", (3 + 2) * 6 * 32),
+    Case("clip_svd", 2 * 6 * 32, {"towers": "image"}),
+    Case("two_sfs", (3 + 2) * 2 * 2 * 32 + len(NAMES) * 16),
+    Case(
+        "two_sfs",
+        (3 * 2 + 1) * 2 * 32 + len(NAMES) * 16,
+        {"towers": "text", "norms": "all", "share": 0.4},
+    ),
 ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tiny_models import clip_tokenizer
+from torch import Tensor
 
+from promptlet.backbones.libraries.changed import singular
+from promptlet.backbones.libraries.changed.norms import learn_norms
 from promptlet.backbones.libraries.transformers import wrap_transformers
 from promptlet.methods import METHODS, build_method
 from promptlet.preprocessing.spec import ImageSpec
@@ -42,6 +46,7 @@ COUNTS = [
     ("vpt", {}, 73_728),
     ("ivlp", {}, 30_720),
     ("clip_lora", {}, 184_320),
+    ("clip_svd", {}, 92_160),  # published: 0.04 % of what its code holds (test_methods_clip_svd)
     ("clip_adapter", {}, 131_072),
     # published: about 0.5 K (RLP, DIP), which rank 1 makes; 11.5 K (MMLoP), which rank 1 in 9 layers makes
     ("rlp", {}, 516),
@@ -89,14 +94,32 @@ def vit_b_16() -> Any:
 @pytest.mark.parametrize(
     ("name", "options", "expected"), COUNTS, ids=[f"{name}{options or ''}" for name, options, _ in COUNTS]
 )
-def test_count_at_vit_b_16(name: str, options: dict[str, Any], expected: int, vit_b_16: Any) -> None:
+def test_count_at_vit_b_16(
+    name: str, options: dict[str, Any], expected: int, vit_b_16: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singular, "decomposed", _shapes_alone)
     method = build_method(name, vit_b_16, ["cat", "dog"], **options)
     assert method.trainable_count() == expected
 
 
+def _shapes_alone(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    m, n = matrix.shape
+    k = min(m, n)
+    return torch.zeros(m, k), torch.zeros(k), torch.zeros(k, n)
+
+
+def test_counts_of_norms_at_vit_b_16(vit_b_16: Any) -> None:
+    """What 2SFS learns first, beside a vector of 512 a class; the official code's help says all norms, but it
+    trains those of the layers."""
+    for around, expected in ((False, 61_440), (True, 65_536)):
+        towers = (vit_b_16.model.text_model, vit_b_16.model.vision_model)
+        learned = [one for tower in towers for one in learn_norms(copy.deepcopy(tower), around).values()]
+        assert sum(one.numel() for one in learned) == expected
+
+
 def test_every_method_with_a_count_of_its_own_is_here() -> None:
     made_of_images = {"tip_adapter", "tip_adapter_f", "linear_probe", "gda", "lp_pp"}
-    one_a_class = {"zs_lp", "clap"}
+    one_a_class = {"zs_lp", "clap", "two_sfs"}
     assert {name for name, _, _ in COUNTS} == set(METHODS) - made_of_images - one_a_class
 
 

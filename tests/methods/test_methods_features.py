@@ -66,7 +66,7 @@ def test_there_are_methods_of_both_kinds() -> None:
     adapters |= {"gda", "zs_lp", "clap", "lp_pp", "prolip"}
     assert set(ON_FEATURES) == {"zero_shot", "zero_shot_ensemble", *adapters}
     assert {"coop", "rlp", "kgcoop", "prograd", "dip_do", "qcoop", "cocoop"} < set(IN_A_TOWER)
-    assert {"vpt", "ivlp", "maple", "clip_lora"} < set(IN_A_TOWER)
+    assert {"vpt", "ivlp", "maple", "clip_lora", "clip_svd", "two_sfs"} < set(IN_A_TOWER)
 
 
 @pytest.mark.parametrize("name", ON_FEATURES)

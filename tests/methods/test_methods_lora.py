@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import copy
-import hashlib
 import math
 import pickle
 from collections.abc import Iterator
@@ -17,9 +16,20 @@ import torch
 import torch.nn.functional as F
 from learning_toys import NAMES, noise
 from torch import Tensor
+from tower_toys import (
+    IMAGE_LAYERS,
+    LABELS,
+    TEXT_LAYERS,
+    WIDTH,
+    Pictures,
+    digest,
+    full_ids,
+    model_features,
+    pixels,
+)
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.libraries.peft_lora import StepDropout, add_lora
+from promptlet.backbones.libraries.changed.lora import StepDropout, add_lora
 from promptlet.errors import BackboneError, DataError, MissingExtraError, OptionError
 from promptlet.methods.method import BY_STEPS, IMAGES
 from promptlet.methods.templates import hand_written
@@ -29,26 +39,6 @@ from promptlet.training import Schedule, train
 pytest.importorskip("peft", reason="peft is not installed: pip install 'promptlet[lora]'")
 
 SCHEDULE = Schedule("short", lr=0.02, epochs=2, batch_size=6, warmup_lr=None, optimizer="adamw")
-LABELS = torch.arange(len(NAMES)).repeat_interleave(2)
-TEXT_LAYERS, IMAGE_LAYERS, WIDTH = 3, 2, 32  # of the tiny CLIP
-
-
-class Pictures:
-    """Pixel values (V, N, 3, 32, 32) in memory."""
-
-    def __init__(self, pixels: Tensor) -> None:
-        self.pixels = pixels
-        self.views, self.images = pixels.shape[:2]
-
-    def take(self, views: Tensor, rows: Tensor) -> Tensor:
-        return self.pixels[views, rows]
-
-    def digest(self) -> str:
-        return hashlib.sha256(self.pixels.numpy().tobytes()).hexdigest()
-
-
-def pixels(count: int = len(LABELS)) -> Tensor:
-    return noise("lora pixels", (count, 3, 32, 32))
 
 
 def trained(backbone: Any, **options: Any) -> ClipLora:
@@ -63,27 +53,9 @@ def filled(method: ClipLora, std: float = 0.5) -> ClipLora:
     return method.eval()
 
 
-def digest(module: Any) -> str:
-    parts = sorted(module.state_dict().items())
-    return hashlib.sha256(b"".join(k.encode() + t.cpu().numpy().tobytes() for k, t in parts)).hexdigest()
-
-
 def features(method: ClipLora, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         return method.class_features(), method.image_features(pixels(3) if x is None else x)
-
-
-def full_ids(backbone: Any, template: str = "a photo of a {}.") -> Tensor:
-    tokenizer = backbone.text.tokenizer
-    return torch.tensor([tokenizer.full(tokenizer.text(template.replace("{}", name)), 0) for name in NAMES])
-
-
-def plain_features(backbone: Any, model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Class and image features by the library model alone, at all 77 positions."""
-    with torch.no_grad():
-        classes = model.text_projection(model.text_model(input_ids=full_ids(backbone)).pooler_output)
-        images = model.visual_projection(model.vision_model(pixel_values=x).pooler_output)
-    return F.normalize(classes, dim=-1), F.normalize(images, dim=-1)
 
 
 def merged(backbone: Any, method: ClipLora) -> Any:
@@ -107,9 +79,11 @@ def test_it_is_the_model_with_the_updates_merged_into_its_weights(
     options: dict[str, Any], tiny_backbone: Any
 ) -> None:
     method = filled(ClipLora(tiny_backbone, NAMES, **options))
-    expected = plain_features(tiny_backbone, merged(tiny_backbone, method), pixels(3))
+    with torch.no_grad():
+        expected = model_features(tiny_backbone, merged(tiny_backbone, method), pixels(3))
     torch.testing.assert_close(features(method), expected)
-    far = plain_features(tiny_backbone, tiny_backbone.model, pixels(3))
+    with torch.no_grad():
+        far = model_features(tiny_backbone, tiny_backbone.model, pixels(3))
     for ours, start in zip(features(method), far, strict=True):
         assert not torch.allclose(ours, start, atol=1e-2)
 
@@ -228,7 +202,8 @@ def test_it_starts_as_the_paper_says(tiny_backbone: Any) -> None:
 @pytest.mark.parametrize("towers", ["text", "image"])
 def test_one_tower_alone(towers: str, tiny_backbone: Any) -> None:
     method = filled(ClipLora(tiny_backbone, NAMES, towers=towers))
-    both = plain_features(tiny_backbone, merged(tiny_backbone, method), pixels(3))
+    with torch.no_grad():
+        both = model_features(tiny_backbone, merged(tiny_backbone, method), pixels(3))
     torch.testing.assert_close(features(method), both)
     classes, images = features(method)
     frozen_classes = hand_written(tiny_backbone, method.template, NAMES)
@@ -496,6 +471,6 @@ def test_error_texts(options: dict[str, Any], message: str, tiny_backbone: Any) 
 
 def test_info_says_what_it_reads() -> None:
     info = ClipLora.info
-    assert (info.reads, info.learns, info.official) == (IMAGES, BY_STEPS, {})
+    assert (info.reads, info.learns, dict(info.official)) == (IMAGES, BY_STEPS, {})
     assert "rank" not in info.options
     assert not hasattr(ClipLora, "rank")

@@ -34,12 +34,16 @@ def opened(backbone: str, datasets: Path, methods: str, tmp_path: Path, **more: 
 
 def test_runs_and_refusals(texts: str, tmp_path: Path) -> None:
     toy = write_toy(tmp_path / "toy.npz")
-    bench = opened(texts, toy, f"{ON_FEATURES},coop,vpt,clip_lora", tmp_path)
+    bench = opened(texts, toy, f"{ON_FEATURES},coop,vpt,clip_lora,clip_svd,two_sfs", tmp_path)
     reasons = {group.runs[0].method: (len(group.runs), group.reason) for group in bench.refused}
-    assert set(reasons) == {"coop", "vpt", "clip_lora"} and not (tmp_path / "runs").exists()
+    assert (
+        set(reasons) == {"coop", "vpt", "clip_lora", "clip_svd", "two_sfs"}
+        and not (tmp_path / "runs").exists()
+    )
     assert reasons["coop"][0] == 2 and "'coop' learns inside the text tower" in reasons["coop"][1]
     assert "'vpt' learns inside the image tower" in reasons["vpt"][1]
-    assert "'clip_lora' learns inside both towers" in reasons["clip_lora"][1]
+    for name in ("clip_lora", "clip_svd", "two_sfs"):
+        assert f"{name!r} learns inside both towers" in reasons[name][1]
     outcome = bench.run()
     assert len(outcome.done) == 10 and not outcome.failed and outcome.refused == bench.refused
 

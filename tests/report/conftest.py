@@ -99,3 +99,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(Figure, "savefig", kept)
     return seen
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without figures, which take a second."""
+    monkeypatch.setattr("promptlet.report.formats.html.report.gallery", lambda summary: {})

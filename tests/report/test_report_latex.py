@@ -19,6 +19,11 @@ HEAD = (
     f"% Promptlet {promptlet.__version__}. Needs \\usepackage{{booktabs}}.\n"
     "% BibTeX of the methods' papers: at the end of the same report as Markdown.\n"
 )
+TWO_SEEDS = (
+    "$\\pm$ is no interval: a mean $\\pm$ it holds what all seeds would give on average 50 of 100 times for "
+    "2 seeds, if results are normal. "
+)
+UNTRAINED = r"All seeds give the same for zero\_shot. "
 OTHER = {"fingerprint": "d-e-f", "more": {"backbone": {"name": "ViT_B/16", "fingerprint": "d-e-f"}}}
 
 
@@ -60,7 +65,8 @@ def test_base_to_new(book: Any) -> None:
         "Base-to-new, 16 shots, backbone mini, float32, schedule fast. Top-1 accuracy in percent on base and "
         "new classes, and H, the harmonic mean of the two means. Means over seeds 1, 2, $\\pm$ population "
         "deviation over seeds; that of H is of the H of each seed. In the average, H is that of the average "
-        "accuracies and $\\pm$ is the mean of the data sets' deviations. Bold: the best of a line."
+        f"accuracies and $\\pm$ is the mean of the data sets' deviations. {TWO_SEEDS}{UNTRAINED}"
+        "Bold: the best of a line."
     )
     tabular = r"""
         \begin{tabular}{llcc}
@@ -92,8 +98,8 @@ def test_all_names(book: Any) -> None:
         "All-names, 16 shots, backbone mini, float32, schedule fast. Top-1 accuracy in percent of all images "
         "among all names (All) and of each half among its own (Base, New), H, the harmonic mean of the last "
         "two means, and OpenworldAUC in percent, by the log-odds of the base names among all. Means over "
-        "seeds 1, 2, $\\pm$ population deviation over seeds; that of H is of the H of each seed. Bold: the "
-        "best of a line."
+        "seeds 1, 2, $\\pm$ population deviation over seeds; that of H is of the H of each seed. "
+        f"{TWO_SEEDS}{UNTRAINED}Bold: the best of a line."
     )
     tabular = r"""
         \begin{tabular}{llcc}
@@ -150,7 +156,7 @@ def test_transfers(protocol: str, book: Any) -> None:
         f"{protocol.capitalize()}, 16 shots, trained on imagenet, backbone mini, float32, schedule fast. "
         "Top-1 accuracy in percent on the source and on each target. Means over seeds 1, 2, $\\pm$ "
         "population deviation over seeds. In the average, $\\pm$ is the mean of the data sets' deviations. "
-        "Bold: the best of a column."
+        f"{TWO_SEEDS}{UNTRAINED}Bold: the best of a column."
     )
     tabular = r"""
         \begin{tabular}{lcccc}
@@ -229,7 +235,8 @@ def test_a_mean_over_other_seeds_bears_a_letter(book: Any) -> None:
         "--",
     ]
     told = (
-        "$^{a}$ Seeds 1, 3. $^{b}$ Seed 1. Bold: the best of a line. --: no result. Of the runs asked for, 3"
+        f"$^{{a}}$ Seeds 1, 3. $^{{b}}$ Seed 1. {TWO_SEEDS}Bold: the best of a line. --: no result. "
+        "Of the runs asked for, 3"
     )
     assert "Means over seeds 1, 2, $" in caption(text) and f" {told} missing, 0 failed. " in caption(text)
     assert "--: no result" in caption(text) and "over the data sets with results" not in caption(text)

@@ -139,12 +139,12 @@ def test_rows_of_all_names_at_once(book: Any) -> None:
     )
     assert any(line.startswith("all: base and new test images among") for line in lines)
     columns = render(summary, "csv").splitlines()[0].split(",")
-    assert columns[6:22] == [
+    assert columns[7:23] == [
         *("all", "all_base", "all_new", "openworld_auc", "detection_auc", "base", "new", "H"),
         *("all_std", "all_base_std", "all_new_std", "openworld_auc_std", "detection_auc_std"),
         *("base_std", "new_std", "H_std"),
     ]
-    assert columns[22:24] == ["all_ece", "all_macro_f1"]
+    assert columns[23:25] == ["all_ece", "all_macro_f1"]
 
 
 def test_all_names_stands_beside_base_to_new_and_is_never_averaged_with_it(book: Any) -> None:
@@ -189,11 +189,12 @@ def test_a_store_of_base_to_new_alone_reads_as_before(tmp_path: Path) -> None:
     assert "accuracy" not in first and "source" not in first
     columns = render(summary, "csv").splitlines()[0].split(",")
     assert columns == [
-        *("protocol", "dataset", "method", "schedule", "shots", "seeds", "base", "new", "H"),
+        *("protocol", "dataset", "method", "schedule", "shots", "seeds", "effective_seeds"),
+        *("base", "new", "H"),
         *("base_std", "new_std", "H_std", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
         *("trainable", "file_bytes", "seconds", "peak_memory"),
         *("state", "reason", "views", "sampler", "dtype", "backbone", "fingerprint", "data"),
-        *("source_data", "options", "settings", "keys", "crops"),
+        *("source_data", "draws", "chosen", "chosen_why", "options", "settings", "keys", "crops"),
     ]
 
 

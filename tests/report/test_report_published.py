@@ -13,24 +13,26 @@ from promptlet.data import DATASETS
 from promptlet.errors import OptionError
 from promptlet.papers import PAPER_OF
 from promptlet.report import render, summarise
-from promptlet.report.published.counts import COUNT_OF, counted
-from promptlet.report.published.numbers import METHOD_OF, VIT_B16, published
+from promptlet.report.published.counts import COMPUTED, COUNT_OF, counted
+from promptlet.report.published.numbers import METHOD_OF, PROTOCOL_OF, VIT_B16, origin, published
 from promptlet.report.published.tables import published_tables
 
-SHIPPED = Path(promptlet.report.__file__).parent / "published" / "published_results.csv"
-COLLECTED = Path(__file__).parents[3] / "shared" / "facts" / "published_results.csv"
+SHIPPED = Path(promptlet.report.__file__).parent / "published"
+COLLECTED = Path(__file__).parents[3] / "shared" / "facts"
+FILES = ("published_results.csv", "published_2026.csv")
 ELEVEN = tuple(DATASETS)[:11]
 CLIP = {"backbone": {"name": "openai/clip-vit-base-patch16", "fingerprint": "a-b-c"}}
 
 
-def lines() -> list[dict[str, str]]:
-    with SHIPPED.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def lines(file: str = FILES[0]) -> list[dict[str, str]]:
+    with (SHIPPED / file).open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
 
 
 @pytest.mark.skipif(not COLLECTED.exists(), reason="the collected facts are not beside this checkout")
-def test_the_shipped_file_is_the_collected_one() -> None:
-    assert SHIPPED.read_bytes() == COLLECTED.read_bytes()
+@pytest.mark.parametrize("file", FILES)
+def test_the_shipped_files_are_the_collected_ones(file: str) -> None:
+    assert (SHIPPED / file).read_bytes() == (COLLECTED / file).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,29 @@ def test_the_shipped_file_is_the_collected_one() -> None:
 )
 def test_every_line_of_a_protocol_is_there_under_our_names(protocol: str, theirs: str) -> None:
     own = [line for line in lines() if line["protocol"] == theirs]
-    found = published(protocol)
+    found = published(protocol)[: len(own)]
     assert [one.value for one in found] == [float(line["value"]) for line in own] and own
     assert [one.source for one in found] == [line["source"] for line in own]
     assert {one.dataset for one in found} <= {*DATASETS, "average"}
-    assert {one.method for one in found} - {None} <= set(PAPER_OF)
+    assert {one.method for one in published(protocol)} - {None} <= set(PAPER_OF)
+
+
+def test_a_later_file_adds_rows_and_gives_notes_to_those_it_repeats() -> None:
+    first = sum(line["protocol"] in PROTOCOL_OF for line in lines())
+    added = [one for protocol in PROTOCOL_OF.values() for one in published(protocol)]
+    assert len(added) == first + 4
+    later = [one for one in added if one.source.startswith(("mrflogs/ICLR24", "ZjjConan/VLM-LwEIB"))]
+    assert [(one.name, one.metric, one.value) for one in later] == [
+        *(("LwEIB", "H", 81.21), ("GDA", "base", 83.96), ("GDA", "new", 74.53), ("GDA", "H", 78.97)),
+    ]
+    [anchor] = [one for one in added if (one.name, one.metric) == ("CoOp+AnchorOPT", "base")]
+    assert anchor.source == "zhengli97/ATPrompt README"
+    assert anchor.note == "loss weights and temperature per data set; uses texts of a language model"
+    seen = [
+        (one.protocol, one.name, one.dataset, one.metric, one.backbone, one.shots, origin(one.source))
+        for one in added
+    ]
+    assert len(set(seen)) == len(seen)  # so no cell of a table stands for two numbers
 
 
 def test_names_of_methods_are_those_of_the_file_and_re_runs_stay_apart() -> None:
@@ -83,11 +103,12 @@ def test_counts_are_those_of_the_official_shapes() -> None:
         "MaPLe": 9 * (2 * context + context * wide + wide),
         "PromptSRC": 9 * (4 * context + 4 * wide),
         "MMLoP": 11_500,
+        "CLIP-SVD": sum(12 * (4 * min(d, d) + 2 * min(d, 4 * d)) for d in (context, wide)),
     }
     assert {name: one.numbers for name, one in found.items()} == shapes
     assert [name for name, one in found.items() if one.is_quoted] == ["MMLoP"]
     assert (found["MaPLe"].published.value, found["MMLoP"].published.value) == (78.55, 79.7)
-    for protocol, names in COUNT_OF.items():
+    for protocol, names in (*COUNT_OF.items(), *COMPUTED.items()):
         assert set(names) <= {one.name for one in published(protocol)}
     assert [one.published.name for one in counted("few-shot", "average")] == ["Zero-shot CLIP"]
 
@@ -120,8 +141,25 @@ def test_the_average_stands_beside_all_eleven_data_sets_alone(book: Any) -> None
     assert "average" not in {row[0] for row in published_tables(summarise(book.store))[0].rows}
     book.write("coop", 1, 80.0, 70.0, dataset=ELEVEN[-1], more=CLIP)
     [table] = published_tables(summarise(book.store))
-    assert ("average", "CoOp", "16", "82.69", "63.22", "71.66") in [row[:6] for row in table.rows]
+    found = [row[:6] for row in table.rows]
+    assert ("average", "CoOp", "16", "82.69", "63.22", "71.66") in found
+    # of methods that are not here: averages alone
+    assert ("average", "HiCroPL", "16", "85.89", "77.99", "81.75") in found
+    assert ("average", "LwEIB", "16", "-", "-", "81.21") in found
+    assert {row[1] for row in found if row[0] == "dtd"} == {"CoOp", "CoOp (DePT re-run)"}
+    assert "KgCoOp" not in {row[1] for row in found}  # ours, and not of this report
     assert table.warning == ""
+
+
+def test_base_new_and_h_of_one_log_are_one_row(book: Any) -> None:
+    for dataset in ELEVEN:
+        book.write("gda", 1, 80.0, 70.0, dataset=dataset, more=CLIP)
+    [table] = published_tables(summarise(book.store))
+    found = [(row[:6], row[6].count("[")) for row in table.rows if row[1] == "GDA"]
+    assert found == [
+        (("average", "GDA", "16", "83.96", "74.53", "78.72"), 1),
+        (("average", "GDA", "16", "83.96", "74.53", "78.97"), 4),  # two sources, two notes
+    ]
 
 
 def test_another_backbone_is_another_table(book: Any) -> None:

@@ -85,13 +85,13 @@ def test_a_line_per_setting_in_the_order_of_the_study(store: RunStore) -> None:
     )
     # H of 80 and 60 is 9600 / 140 = 68.57, of 91 and 45 is 60.22, of 90 and 30 is 45. Of the seeds of
     # RLP, 79 and 60 is 68.20, 81 and 60 is 68.94; of those of CoOp, 90 and 45 is 60, 92 and 45 is 60.44
-    own = ("1,2", "516")
+    own, same = ("1,2", "516"), ("1,2 (1 result)", "516")
     assert lines == [
-        ("zero_shot", "-", "-", "-", *own, "60.00", "60.00", "60.00", "-8.57", "3.0"),
+        ("zero_shot", "-", "-", "-", *same, "60.00", "60.00", "60.00", "-8.57", "3.0"),
         ("coop", "4", "words", "full", *own, "91.00 ± 1.00", "45.00 ± 0.00", "60.22 ± 0.22", "-8.35", "3.0"),
         ("rlp", "4", "words", "1", *own, "80.00 ± 1.00", "60.00 ± 0.00", "68.57 ± 0.37", "baseline", "3.0"),
         ("rlp", "4", "words", "2", "not run", *[""] * 6),
-        ("rlp", "4", "words", "4", *own, "90.00 ± 0.00", "30.00 ± 0.00", "45.00 ± 0.00", "-23.57", "3.0"),
+        ("rlp", "4", "words", "4", *same, "90.00 ± 0.00", "30.00 ± 0.00", "45.00 ± 0.00", "-23.57", "3.0"),
     ]
     text = study_markdown(summarise_study(store, STUDY), STUDY)
     assert text.startswith(
@@ -119,7 +119,8 @@ def test_averages_are_over_the_data_sets_of_the_study(store: RunStore) -> None:
     assert average.title == "average of 2 data sets, base-to-new, 16 shots"
     assert average.circumstances.startswith("data sets: aircraft, pets; schedule fast (120 epochs, lr 0.01)")
     _, lines = study_table(average)
-    assert [line[4] for line in lines] == ["1,2", "no average", "1,2", "no average", "no average"]
+    own = ["1,2 (1 result)", "no average", "1,2", "no average", "no average"]
+    assert [line[4] for line in lines] == own
     # zero-shot 40 and 50: H 44.44; RLP 60 and 70: H 64.62, its deviation 0.37 on pets and 0 on aircraft
     assert lines[0][6:10] == ("40.00", "50.00", "44.44", "-20.17")
     assert lines[2][6:10] == ("60.00 ± 0.50", "70.00 ± 0.00", "64.62 ± 0.18", "baseline")
@@ -203,14 +204,16 @@ def test_other_conditions_are_other_tables(store: RunStore) -> None:
     }
     # base of CoOp; zero-shot's seeds and base, where it was run under the same conditions
     assert set(found) == {
-        *(("91.00 ± 1.00", "1,2", "60.00"), ("70.00", "1,2", "60.00"), ("73.00", "1,2", "60.00")),
+        *((base, "1,2 (1 result)", "60.00") for base in ("91.00 ± 1.00", "70.00", "73.00")),
         *(("71.00", "not run", ""), ("72.00", "not run", "")),
     }
-    two = found["70.00", "1,2", "60.00"]
+    two = found["70.00", "1,2 (1 result)", "60.00"]
     assert two.circumstances.startswith("schedule fast (2 epochs") and study_table(two)[1][2][4] == "failed"
-    assert found["91.00 ± 1.00", "1,2", "60.00"].notes == ()  # what failed with 2 epochs is not of this
+    assert (
+        found["91.00 ± 1.00", "1,2 (1 result)", "60.00"].notes == ()
+    )  # what failed with 2 epochs is not of this
     assert found["71.00", "not run", ""].title == "pets, base-to-new, 4 shots"
-    assert "4 views" in found["73.00", "1,2", "60.00"].circumstances
+    assert "4 views" in found["73.00", "1,2 (1 result)", "60.00"].circumstances
     assert "backbone d-e-f" in found["72.00", "not run", ""].circumstances
 
 

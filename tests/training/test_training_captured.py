@@ -131,7 +131,7 @@ def test_a_text_tower_without_the_engine_cannot_be_captured(
 
 def test_every_method_says_whether_it_asks() -> None:
     asking = {name for name, kind in METHODS.items() if kind.info.learns == BY_STEPS and kind.asks_host}
-    assert asking == {"qcoop", "dip_do", "dip_pp", "clip_lora"}
+    assert asking == {"qcoop", "dip_do", "dip_pp", "clip_lora", "clip_svd", "two_sfs"}
 
 
 def test_a_classifier_says_so_before_images_are_encoded(tiny_backbone: Any) -> None:

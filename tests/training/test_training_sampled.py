@@ -203,6 +203,8 @@ def test_records_and_checkpoints_of_all_classes_are_as_they_were() -> None:
         ("linear_probe", "once"),
         ("maple", "encodes images at every step"),
         ("clip_lora", "encodes images at every step"),
+        ("clip_svd", "encodes images at every step"),
+        ("two_sfs", "encodes images at every step"),
     ],
 )
 def test_methods_that_gain_nothing_refuse(name: str, why: str, tiny_backbone: Any) -> None:

@@ -17,7 +17,7 @@ from promptlet.export.program import plain_arithmetic
 from promptlet.methods import Method
 from promptlet.methods.both_towers.deep_prompt import DeepPrompt
 from promptlet.methods.method import FEATURES
-from promptlet.methods.weights.clip_lora import ClipLora
+from promptlet.methods.weights.changed_towers import ChangedTowers
 from promptlet.runtime.arithmetic import Numbers
 
 AGAIN = 'Load it so that it is: PromptClassifier.load(FILE, device="cpu", dtype="float32")'
@@ -32,14 +32,14 @@ def tower_of(method: Method) -> nn.Module:
         with torch.no_grad():
             context = method.image_context().detach().clone()
         return PromptedTower(backbone, context)
-    if isinstance(method, ClipLora):
+    if isinstance(method, ChangedTowers):
         merged = method.merged_image_tower()
         return FrozenTower(backbone) if merged is None else Normalised(merged)
     if method.info.reads != FEATURES:
         raise ExportError(
             f"the method {method.info.name!r} changes the image tower in a way of its own, which an export "
-            "does not know; exported are vpt, ivlp, maple, promptsrc, mmlop and clip_lora, and methods that "
-            "read features, such as rlp"
+            "does not know; exported are vpt, ivlp, maple, promptsrc, mmlop, clip_lora, clip_svd and "
+            "two_sfs, and methods that read features, such as rlp"
         )
     frozen = FrozenTower(backbone)
     if type(method).image_features is Method.image_features:

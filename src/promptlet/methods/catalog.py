@@ -35,6 +35,8 @@ from promptlet.methods.text.prograd import ProGrad
 from promptlet.methods.text.qcoop import QCoOp
 from promptlet.methods.text.rlp import RLP
 from promptlet.methods.weights.clip_lora import ClipLora
+from promptlet.methods.weights.clip_svd import ClipSvd
+from promptlet.methods.weights.two_sfs import TwoStages
 from promptlet.methods.zero_shot.ensemble import ZeroShotEnsemble
 from promptlet.methods.zero_shot.single import ZeroShot
 
@@ -65,6 +67,8 @@ METHODS: dict[str, type[Method]] = {
     "lp_pp": BlendedProbe,
     "prolip": LinearAdapter,
     "clip_lora": ClipLora,
+    "clip_svd": ClipSvd,
+    "two_sfs": TwoStages,
 }
 OURS = frozenset(METHODS)
 """The names of the package's own methods."""

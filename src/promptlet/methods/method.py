@@ -242,6 +242,14 @@ class Method(nn.Module, ABC):
     def begin_training(self, data: TrainingData) -> None:
         """Called once, before the optimiser is made."""
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Called before each epoch, counted from 0."""
+
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+        """The place of an epoch in its stage of the training, and how many epochs the stage has: the learning
+        rate of each stage begins anew. Most methods have a single one."""
+        return epoch, epochs
+
     def begin_step(self, step: int) -> None:
         """Called before each training step."""
 

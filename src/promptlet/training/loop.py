@@ -229,7 +229,9 @@ def _epoch(
     seed: int,
 ) -> EpochReport:
     began = time.perf_counter()
-    lr = schedule.learning_rate(epoch)
+    place, length = method.stage(epoch, schedule.epochs)
+    lr = replace(schedule, epochs=length).learning_rate(place)
+    method.begin_epoch(epoch)
     for group in optimizer.param_groups:
         group["lr"] = lr * group["rate"]
     images = data.inputs.images

@@ -100,8 +100,8 @@ def run(
         typer.Option(
             help="zero_shot, zero_shot_ensemble, coop, cocoop, kgcoop, dekg, prograd, rlp, dip_do, dip_pp, "
             "qcoop, vpt, ivlp, maple, promptsrc, mmlop, clip_adapter, tip_adapter, tip_adapter_f, "
-            "linear_probe, gda, zs_lp, clap, lp_pp, prolip, clip_lora, with commas; options after a colon: "
-            "rlp:rank=2,dropout=0.2. See: promptlet methods. "
+            "linear_probe, gda, zs_lp, clap, lp_pp, prolip, clip_lora, clip_svd, two_sfs, with commas; "
+            "options after a colon: rlp:rank=2,dropout=0.2. See: promptlet methods. "
             f"Not given: {DEFAULT_METHODS}.",
             show_default=False,
         ),

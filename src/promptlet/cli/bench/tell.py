@@ -112,8 +112,9 @@ def _some(names: Sequence[str]) -> str:
 
 def _tables(summary: Summary, study: str | None) -> None:
     from promptlet.protocols.plan.studies import find_study
+    from promptlet.report.formats.marks import legend, study_rows
     from promptlet.report.formats.tables import NUMBER_COLUMNS, head_of, tables
-    from promptlet.report.statistics.studies import study_results, study_table
+    from promptlet.report.statistics.studies import study_results
 
     if study is None:
         for protocol, rows in tables(summary).items():
@@ -121,6 +122,8 @@ def _tables(summary: Summary, study: str | None) -> None:
             table(head, rows, right=head[NUMBER_COLUMNS:])
     for result in study_results(summary, find_study(study)) if study is not None else ():
         say(result.title)
-        table(*study_table(result))
+        table(*study_rows(result))
+    for told in legend((row["label"], row["chosen"]) for row in summary.rows):
+        say(told)
     for problem in summary.problems:
         warn(f"note: {problem}")

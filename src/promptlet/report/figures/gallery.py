@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptlet.protocols.records.measures import FEW_SHOT, MEASURES
@@ -17,9 +17,11 @@ from promptlet.report.figures.charts import (
 )
 from promptlet.report.figures.drawing import plain_names
 from promptlet.report.figures.numbers import Point, accuracy_by_numbers
+from promptlet.report.published.chosen import choices_of
 from promptlet.report.published.counts import Counted, counted
 from promptlet.report.published.numbers import VIT_B16, Published
 from promptlet.report.published.tables import averages_the_same, is_of
+from promptlet.report.statistics.chosen import Choice, marked, meaning, together
 from promptlet.report.statistics.comparisons import (
     AVERAGE,
     OWN_TO_A_DATASET,
@@ -58,9 +60,15 @@ def gallery(summary: Summary) -> dict[str, list[Picture]]:
         pictures = _by_shots(family, names)
         for draw in (_base_and_new, _by_dataset, _by_numbers):
             pictures += draw(last, names)
+        told = meaning(choice for one in family for choice in _chosen(one))
         if pictures:
-            found[_title(family)] = pictures
+            found[_title(family)] = [replace(one, caption=one.caption + told) for one in pictures]
     return found
+
+
+def _chosen(comparison: Comparison) -> list[Choice]:
+    """How the settings of its rows were chosen."""
+    return [choice for series in comparison.series for row in series.rows for choice in row["chosen"]]
 
 
 def grouped_by_family(summary: Summary) -> list[list[Comparison]]:
@@ -94,8 +102,14 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _names(family: Sequence[Comparison], last: Comparison) -> dict[str, str]:
-    """By name of a series, in the order of the page: what a figure can hold of it."""
-    return plain_names(series.name for one in (last, *family) for series in one.series)
+    """By name of a series, in the order of the page: what a figure can hold of it, and its marks."""
+    every = [series for one in (last, *family) for series in one.series]
+    names = plain_names(series.name for series in every)
+    rows = [(series.name, row["chosen"]) for series in every for row in series.rows]
+    return {
+        name: marked(plain, together(chosen for other, chosen in rows if other == name))
+        for name, plain in names.items()
+    }
 
 
 def _drawable(rows: Sequence[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -199,7 +213,10 @@ def _by_numbers(comparison: Comparison, names: Mapping[str, str]) -> list[Pictur
         Point(row["label"], int(row["trainable"]), float(row[measure]), spread_of(row, measure))
         for row in rows
     ]
-    theirs = [Point(one.published.name, one.numbers, one.published.value) for one in shown]
+    theirs = [
+        Point(marked(one.published.name, choices_of(one.published)), one.numbers, one.published.value)
+        for one in shown
+    ]
     same = bool(shown) and is_of(comparison, VIT_B16) and _same_data(comparison, shown[0].published)
     [where] = plain_names([_short(comparison.backbone)]).values()
     here = f"measured here, {where}"
@@ -233,10 +250,13 @@ def _told(comparison: Comparison, shown: Sequence[Counted], same: bool) -> str:
     """What a reader must know of the published points."""
     first = shown[0].published
     where = f"{first.averaged} data sets on average" if first.averaged else f"{first.dataset}"
+    ours = {choice["kind"] for choice in _chosen(comparison)}
+    theirs = [choice for one in shown for choice in choices_of(one.published) if choice["kind"] not in ours]
     quoted = [one.published.name for one in shown if one.is_quoted]
     text = f" Grey and hollow: published, {VIT_B16}, {where}, not run here. "
     text += "How many numbers these train was computed from their official code"
     text += f", and is quoted for {', '.join(quoted)}. " if quoted else ". "
+    text = f"{text.rstrip()}{meaning(theirs)} " if theirs else text
     if same:
         return text
     if not is_of(comparison, VIT_B16):

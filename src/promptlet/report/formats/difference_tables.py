@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.report.formats import spreads
+from promptlet.report.statistics.chosen import marked
 from promptlet.report.statistics.comparisons import AVERAGE
 from promptlet.report.statistics.differences import Difference, Differences, Interval
+from promptlet.report.statistics.seeds import seeds_in_words
 
 EXPLAINED = (
     "Each cell is a mean of paired differences in percentage points: a run minus the run of the method "
@@ -14,9 +17,10 @@ EXPLAINED = (
     "one data set the interval is over seeds (other draws of training images, other starts); the test "
     "images are the same in all, so it does not tell of other test images. In the average row it is "
     "over data sets, one mean of each; it tells of data sets like these, as far as they are a sample of "
-    "anything. A dash: fewer than two values, so no interval. Three seeds are few: the interval then "
-    "reaches 2.5 standard deviations to each side, and holds if differences are normal. Nothing is "
-    "corrected for the number of comparisons: of such intervals one in twenty misses, on average."
+    "anything. A dash: fewer than two values, so no interval; seeds that all give the same are one value. "
+    "Where an interval has no width, differences are equal by chance or by what the method is; it is no "
+    "certainty. Nothing is corrected for the number of comparisons: of such intervals one in twenty "
+    "misses, on average."
 )
 OF_H = "H is that of each run, so its average is not the difference of the average H in the table above."
 OF_TRANSFERS = (
@@ -46,8 +50,9 @@ def table_of(rows: Sequence[Difference]) -> tuple[tuple[str, ...], list[tuple[st
 
 def _cells(row: Difference) -> tuple[str, ...]:
     average = row.dataset == AVERAGE
-    pairs = f"{len(row.datasets)} data sets" if average else f"seeds {','.join(map(str, row.seeds))}"
-    return (row.dataset, row.name, pairs, *map(in_words, row.measures.values()))
+    seeds = seeds_in_words(row.seeds, row.results)
+    pairs = f"{len(row.datasets)} data sets" if average else f"seeds {seeds}"
+    return (row.dataset, marked(row.name, row.chosen), pairs, *map(in_words, row.measures.values()))
 
 
 def _signs(row: Difference) -> str:
@@ -71,7 +76,9 @@ def explained(found: Differences) -> str:
     protocols = {row.comparison.protocol for row in found.rows}
     of_h = any(MEASURES[protocol].has_h for protocol in protocols)
     of_transfers = not protocols.isdisjoint(TRANSFERS)
-    return " ".join((EXPLAINED, *_if(of_h, OF_H), *_if(of_transfers, OF_TRANSFERS)))
+    counts = {len(row.seeds) for row in found.rows if row.results > 1}
+    few = spreads.of_intervals(counts)
+    return " ".join((EXPLAINED, *_if(bool(few), few), *_if(of_h, OF_H), *_if(of_transfers, OF_TRANSFERS)))
 
 
 def _signed(value: float) -> str:

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.report.formats import spreads
+from promptlet.report.formats.marks import legend
+from promptlet.report.statistics.chosen import marked
 from promptlet.report.statistics.comparisons import scores_of, spread_of
+from promptlet.report.statistics.seeds import seeds_in_words
 from promptlet.report.statistics.summary import Summary
 
 NUMBER_COLUMNS = 5
@@ -38,10 +42,17 @@ COSTS = (
 )
 
 
-def explained(protocol: str) -> tuple[str, ...]:
-    """What stands below a protocol's table: what it measures where that needs words, its order, its costs."""
+def explained(protocol: str, summary: Summary) -> tuple[str, ...]:
+    """What stands below a protocol's table: what it measures where that needs words, its order, its costs,
+    what its marks mean, and what its seeds tell."""
     measures = MEASURES[protocol]
-    return (*filter(None, [measures.told]), f"{ORDER.format(measure=measures.spoken)} {COSTS}")
+    rows = [row for row in summary.rows if row["protocol"] == protocol]
+    return (
+        *filter(None, [measures.told]),
+        f"{ORDER.format(measure=measures.spoken)} {COSTS}",
+        *legend((row["label"], row["chosen"]) for row in rows),
+        *spreads.explained(rows),
+    )
 
 
 def tables(summary: Summary) -> dict[str, list[tuple[str, ...]]]:
@@ -60,10 +71,10 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """A row of a table in words, under `head_of` its protocol."""
     return (
         row["dataset"],
-        row["label"],
+        marked(row["label"], row["chosen"]),
         row["schedule"] or "-",
         str(row["shots"]),
-        ",".join(map(str, row["seeds"])),
+        seeds_in_words(row["seeds"], row["effective_seeds"]),
         *_measured(row),
         f"{row['trainable']:,}",
         f"{row['file_bytes']:,}",

@@ -3,8 +3,8 @@
 A method is here only where the file has a count that is certainly of the run whose accuracy was printed. Left
 out: RLP and DIP (a count, but no accuracy), KgCoOp and the other re-runs (no count), ProGrad of SkipTuning
 and KgCoOp (4 or 16 context vectors, not said), QCoOp and QMaPLe (bytes, not numbers), CLIP-LoRA (who ran it
-at which rank is not said), MaPLe and PromptSRC on cross-dataset and domain-shift (3 layers deep there,
-counted for 9), and all that is trained in few-shot.
+at which rank is not said), 2SFS (a vector a class: another count on each data set), MaPLe and PromptSRC on
+cross-dataset and domain-shift (3 layers deep there, counted for 9), and all that is trained in few-shot.
 """
 
 from __future__ import annotations
@@ -33,6 +33,15 @@ COUNT_OF: Mapping[str, Mapping[str, tuple[str, str]]] = {
     DOMAIN_SHIFT: {"CoOp": COOP_4, "CoCoOp": COCOOP_4},  # the trainings of cross-dataset: as good on ImageNet
 }
 """By protocol and published name: protocol and method of the count's line in the file."""
+COMPUTED: Mapping[str, Mapping[str, tuple[int, str]]] = {
+    BASE_TO_NEW: {
+        "CLIP-SVD": (
+            12 * 6 * (768 + 512),  # configs/base2new: all layers, both towers, six matrices each
+            "computed here from the official code's shapes; it prints them as 0.04 % of U, s and V",
+        ),
+    }
+}
+"""By protocol and published name: counts of which the file has no line."""
 UNTRAINED = "zero_shot"
 THOUSANDS = "trainable parameters (K)"
 ONES = "trainable parameters"
@@ -62,6 +71,9 @@ def counted(protocol: str, dataset: str, shots: int = 16) -> list[Counted]:
             found.append(Counted(one, 0, False, "nothing is trained"))
         elif one.name in COUNT_OF.get(protocol, {}) and one.shots == shots:
             found.append(_with_count(one, *COUNT_OF[protocol][one.name]))
+        elif one.name in COMPUTED.get(protocol, {}) and one.shots == shots:
+            count, source = COMPUTED[protocol][one.name]
+            found.append(Counted(one, count, False, source))
     return sorted(found, key=lambda one: (one.numbers, one.published.name))
 
 

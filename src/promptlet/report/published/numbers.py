@@ -1,15 +1,15 @@
 """Published numbers, as they were read in papers and README files, with their sources. None was run here.
 
 They are of OpenAI's CLIP (ViT-B/16, some of RN50), so they can stand beside results of that backbone alone.
-``published_results.csv`` is kept as it was collected; this file says which of its names are ours.
+`FILES` are kept as they were collected; this file says which of their names are ours.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -22,9 +22,12 @@ from promptlet.protocols.records.measures import (
     FEW_SHOT,
     MEASURES,
 )
-from promptlet.report.statistics.comparisons import AVERAGE
+from promptlet.report.statistics.comparisons import AVERAGE, grouped
 
-FILE = "published_results.csv"
+FILES = ("published_results.csv", "published_2026.csv")
+"""In the order in which they were collected. A later one repeats some rows of an earlier one."""
+SAME_NAME: Mapping[str, str] = {"CoOp + AnchorOPT": "CoOp+AnchorOPT"}
+"""Names of a later file, as the first one writes them."""
 VIT_B16 = "CLIP ViT-B/16 (OpenAI)"
 NAMES_OF_VIT_B16 = (
     "openai/clip-vit-base-patch16",
@@ -78,6 +81,10 @@ METHOD_OF: Mapping[str, str] = {
     "Tip-Adapter-F": "tip_adapter_f",
     "Linear probe": "linear_probe",
     "CLIP-LoRA": "clip_lora",
+    "GDA": "gda",
+    "LP++": "lp_pp",
+    "CLIP-SVD": "clip_svd",
+    "2SFS": "two_sfs",
 }
 """The same method under other settings keeps its published name. Of RLP and DIP only gains could be
 collected, no accuracy; so no published number stands for them."""
@@ -110,7 +117,8 @@ def published(
 ) -> list[Published]:
     """Published numbers by our names, in the order of the file; None: any.
 
-    What several sources print is there once per source. Raises OptionError for a protocol that is not known.
+    What several sources print is there once per source; a later file that repeats a row of an earlier one
+    adds its notes alone. Raises OptionError for a protocol that is not known.
     """
     check_option("protocol", protocol, MEASURES)
     return [
@@ -123,23 +131,55 @@ def published(
     ]
 
 
+def origin(source: str) -> str:
+    """Where a number was read: its source without what follows the first comma, how it was made of that."""
+    return source.partition(", ")[0]
+
+
 @cache
-def lines() -> tuple[dict[str, str], ...]:
-    """The lines of the file as they are, by column."""
-    text = resources.files("promptlet.report.published").joinpath(FILE).read_text(encoding="utf-8")
+def lines(file: str | None = None) -> tuple[dict[str, str], ...]:
+    """The lines of a file, or of all, as they are, by column."""
+    if file is None:
+        return tuple(line for name in FILES for line in lines(name))
+    text = resources.files("promptlet.report.published").joinpath(file).read_text(encoding="utf-8")
     return tuple(csv.DictReader(io.StringIO(text)))
 
 
 @cache
 def _every() -> tuple[Published, ...]:
-    return tuple(_read(line) for line in lines() if line["protocol"] in PROTOCOL_OF)
+    found: list[Published] = []
+    for file in FILES:
+        own = [_read(line) for line in lines(file) if line["protocol"] in PROTOCOL_OF]
+        found = _with_later(found, own) if found else own
+    return tuple(found)
+
+
+def _with_later(known: Sequence[Published], later: Sequence[Published]) -> list[Published]:
+    """``known`` and what ``later`` adds: numbers whose whole row is known give their notes alone."""
+    found = list(known)
+    for row in grouped(later, lambda one: (_row_of(one), origin(one.source))):
+        twins = [i for i, one in enumerate(known) if _row_of(one) == _row_of(row[0])]
+        values = {known[i].metric: (i, known[i].value) for i in reversed(twins)}
+        if all(values.get(one.metric, (0, None))[1] == one.value for one in row):
+            for one in row:
+                i, _ = values[one.metric]
+                notes = dict.fromkeys(filter(None, (found[i].note, one.note)))
+                found[i] = replace(found[i], note="; ".join(notes))
+        else:
+            found += row
+    return found
+
+
+def _row_of(one: Published) -> tuple[object, ...]:
+    return (one.protocol, one.name, one.dataset, one.backbone, one.shots)
 
 
 def _read(line: Mapping[str, str]) -> Published:
+    name = SAME_NAME.get(line["method"], line["method"])
     return Published(
         protocol=PROTOCOL_OF[line["protocol"]],
-        name=line["method"],
-        method=METHOD_OF.get(line["method"]),
+        name=name,
+        method=METHOD_OF.get(name),
         dataset=DATASET_OF[line["dataset"]],
         averaged=AVERAGED.get(line["dataset"]),
         metric="source_accuracy" if line["dataset"] == "ImageNet(source)" else line["metric"],

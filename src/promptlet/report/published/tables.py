@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
+from promptlet.report.published.chosen import choices_of
 from promptlet.report.published.numbers import (
     NAMES_OF_VIT_B16,
     SOURCE_DATASET,
     VIT_B16,
     Published,
+    origin,
     published,
 )
+from promptlet.report.statistics.chosen import Choice, together
 from promptlet.report.statistics.comparisons import AVERAGE, Comparison, comparisons
 from promptlet.report.statistics.summary import Summary
 
@@ -24,6 +27,7 @@ ON_SOURCE = "(trained on)"
 class PublishedTable:
     """title: ``Published (CLIP ViT-B/16)``. rows: under ``head``, the last cell being numbers of ``sources``.
 
+    chosen: of each row, how its settings were chosen, as far as that is known.
     warning: why they are not to be compared with the report's own rows, or an empty text.
     """
 
@@ -31,6 +35,7 @@ class PublishedTable:
     protocol: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    chosen: tuple[tuple[Choice, ...], ...]
     sources: tuple[str, ...]
     warning: str
 
@@ -56,9 +61,11 @@ def is_of(comparison: Comparison, backbone: str) -> bool:
 
 
 def _belongs(one: Published, comparison: Comparison) -> bool:
-    """Whether a published number is of a method, data set and number of shots of a comparison."""
+    """Whether a published number is of a method, data set and number of shots of a comparison; of methods
+    that are not here, averages alone."""
     methods = {series.method for series in comparison.series}
-    if one.method not in methods or one.shots not in (0, comparison.shots):
+    is_foreign_average = one.method is None and one.dataset == AVERAGE
+    if not (one.method in methods or is_foreign_average) or one.shots not in (0, comparison.shots):
         return False
     if comparison.protocol in TRANSFERS and comparison.source != SOURCE_DATASET:
         return False
@@ -84,8 +91,10 @@ def _table(protocol: str, found: Sequence[Published], own: Sequence[Comparison])
     names = MEASURES[protocol].compared
     sources: dict[str, int] = {}
     rows: dict[tuple[Any, ...], dict[str, str]] = {}
+    choices: dict[tuple[Any, ...], tuple[Choice, ...]] = {}
     for one in found:
-        key = (_place(one), one.name, one.shots, one.source)
+        key = (_place(one), one.name, one.shots, origin(one.source))
+        choices[key] = tuple(together([choices.get(key, ()), choices_of(one)]))
         cells = rows.setdefault(key, {})
         cells["accuracy" if one.metric == "source_accuracy" else one.metric] = f"{one.value:.2f}"
         for text in (one.source, *([f"note: {one.note}"] if one.note else [])):
@@ -94,17 +103,20 @@ def _table(protocol: str, found: Sequence[Published], own: Sequence[Comparison])
             if f"[{number}]" not in known:
                 cells["sources"] = f"{known}, [{number}]" if known else f"[{number}]"
     places, methods = ([*dict.fromkeys(key[i] for key in rows)] for i in (0, 1))
+    keys = sorted(rows, key=lambda key: (places.index(key[0]), methods.index(key[1]), key[2]))
     return PublishedTable(
         title=f"Published ({backbone.partition(' (')[0]})",
         protocol=protocol,
         head=("data set", "method", "shots", *names, "sources"),
         rows=tuple(
-            (place, name, str(shots), *(cells.get(column, "-") for column in names), cells["sources"])
-            for (place, name, shots, _), cells in sorted(
-                rows.items(),
-                key=lambda item: (places.index(item[0][0]), methods.index(item[0][1]), item[0][2]),
+            (
+                *(str(part) for part in key[:3]),
+                *(rows[key].get(column, "-") for column in names),
+                rows[key]["sources"],
             )
+            for key in keys
         ),
+        chosen=tuple(choices[key] for key in keys),
         sources=tuple(f"[{number}] {text}" for text, number in sources.items()),
         warning=_warning(backbone, own),
     )

@@ -138,9 +138,16 @@ def comparison_of(row: Row) -> tuple[Any, ...]:
 
 def method_of(row: Row) -> str:
     """Method and settings, whatever the data set."""
-    kept = {name: value for name, value in settings_of(row).items() if name not in OWN_TO_A_DATASET}
+    own = own_to_a_dataset(row)
+    kept = {name: value for name, value in settings_of(row).items() if name not in own}
     text = json.dumps([row["method"], row["schedule"], kept], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def own_to_a_dataset(row: Row) -> tuple[str, ...]:
+    """What rows of one method and settings may differ in on other data sets: official values for single data
+    sets are settings of one method, too."""
+    return (*OWN_TO_A_DATASET, *(row.get("by_dataset") or ()))
 
 
 def settings_of(row: Row) -> dict[str, Any]:
@@ -194,9 +201,8 @@ def _name(row: Row, every: Sequence[Row]) -> str:
     telling = [f"schedule={row['schedule']}"] if len({other["schedule"] for other in alike}) > 1 else []
     alike = [other for other in alike if other["schedule"] == row["schedule"]]
     flat = settings_of(row)
-    names = [
-        name for name in differing([settings_of(other) for other in alike]) if name not in OWN_TO_A_DATASET
-    ]
+    own = own_to_a_dataset(row)
+    names = [name for name in differing([settings_of(other) for other in alike]) if name not in own]
     telling += [f"{name}={flat.get(name)}" for name in names]
     return f"{row['method']} ({', '.join(telling)})" if telling else str(row["method"])
 

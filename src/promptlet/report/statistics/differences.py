@@ -20,10 +20,11 @@ from promptlet.errors import OptionError, did_you_mean
 from promptlet.evaluation import harmonic_mean
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.shapes import Record, score
-from promptlet.report.statistics.comparisons import AVERAGE, Comparison, Series, comparisons
+from promptlet.report.statistics.chosen import Choice, together
+from promptlet.report.statistics.comparisons import AVERAGE, Comparison, Row, Series, comparisons
+from promptlet.report.statistics.seeds import LEVEL, by_seed
 from promptlet.report.statistics.summary import Summary
 
-LEVEL = 0.95
 REFERENCE = "zero_shot"
 SAME = 1e-9
 """Percentage points below which two means are called equal."""
@@ -44,7 +45,8 @@ class Difference:
     """A method minus the reference, on one data set or on average.
 
     name, against: of the two `Series`. seeds: those that both have (of a data set). datasets: those that both
-    have runs of (of the average). measures: in percentage points. signs: on how many data sets the method is
+    have runs of (of the average). results: how many different pairs of results the seeds gave. chosen: of the
+    method's rows. measures: in percentage points. signs: on how many data sets the method is
     (better, equal, worse), of the average.
     """
 
@@ -54,7 +56,9 @@ class Difference:
     name: str
     against: str
     seeds: tuple[int, ...]
+    results: int
     datasets: tuple[str, ...]
+    chosen: tuple[Choice, ...]
     measures: Mapping[str, Interval]
     signs: Mapping[str, tuple[int, int, int]]
 
@@ -70,12 +74,16 @@ class Difference:
             **{name: getattr(group, name) for name in ("protocol", "shots", "fingerprint", "dtype")},
             **({"source": group.source} if group.protocol in TRANSFERS else {}),
             "dataset": self.dataset,
-            **({"datasets": list(self.datasets)} if self.datasets else {"seeds": list(self.seeds)}),
+            **({"datasets": list(self.datasets)} if self.datasets else self._of_seeds()),
             "method": self.method,
             "label": self.name,
             "against": self.against,
+            "chosen": list(self.chosen),
             "measures": numbers,
         }
+
+    def _of_seeds(self) -> dict[str, Any]:
+        return {"seeds": list(self.seeds), "effective_seeds": self.results}
 
 
 @dataclass(frozen=True)
@@ -156,49 +164,61 @@ def _of_series(
     comparison: Comparison, series: Series, reference: Series, runs: Mapping[str, Record]
 ) -> tuple[list[Difference], list[str]]:
     """The differences of one method, and what it has none of."""
-    values: dict[str, dict[str, dict[int, float]]] = {}
+    names = {"method": series.method, "name": series.name, "against": reference.name}
+    found: dict[str, Difference] = {}
     notes = []
     theirs = {(row["dataset"], row["data"]): row for row in reference.unambiguous}
     for row in series.unambiguous:
         other = theirs.get((row["dataset"], row["data"]))
-        pairs = _pairs(comparison.protocol, row, other, runs) if other is not None else {}
-        if row["dataset"] in values:
+        one = _of_dataset(comparison, row, other, runs, names) if other is not None else None
+        if row["dataset"] in found:
             notes.append(f"{comparison.title}, {series.name}: {row['dataset']} is there in several versions")
-        elif pairs:
-            values[row["dataset"]] = pairs
-    missing = [name for name in comparison.datasets if name not in values]
+        elif one is not None:
+            found[row["dataset"]] = one
+    missing = [name for name in comparison.datasets if name not in found]
     if missing:
         notes.append(
             f"{comparison.title}: {series.name} and {reference.name} have no runs in common on "
             f"{', '.join(missing)}"
         )
-    names = {"method": series.method, "name": series.name, "against": reference.name}
-    found = [
-        Difference(
-            comparison=comparison,
-            dataset=dataset,
-            seeds=tuple(sorted(next(iter(pairs.values())))),
-            datasets=(),
-            measures={name: t_interval(list(of_seed.values())) for name, of_seed in pairs.items()},
-            signs={},
-            **names,
-        )
-        for dataset, pairs in values.items()
-    ]
-    if len(found) > 1:
-        found.append(_average(comparison, found, names))
-    return found, notes
+    rows = list(found.values())
+    if len(rows) > 1:
+        rows.append(_average(comparison, rows, names))
+    return rows, notes
 
 
-def _pairs(
-    protocol: str, row: Mapping[str, Any], other: Mapping[str, Any], runs: Mapping[str, Record]
-) -> dict[str, dict[int, float]]:
-    """By measure and seed: the run of ``row`` minus that of ``other``; empty when no seed is in both."""
-    mine = {runs[key]["seed"]: measured(protocol, runs[key]) for key in row["keys"]}
-    theirs = {runs[key]["seed"]: measured(protocol, runs[key]) for key in other["keys"]}
-    seeds = sorted(mine.keys() & theirs.keys())
-    names = list(mine[seeds[0]]) if seeds else []
-    return {name: {seed: mine[seed][name] - theirs[seed][name] for seed in seeds} for name in names}
+def _of_dataset(
+    comparison: Comparison, row: Row, other: Row, runs: Mapping[str, Record], names: Mapping[str, str]
+) -> Difference | None:
+    """The run of ``row`` minus that of ``other``, over the seeds that are in both; None when no seed is.
+
+    Seeds that all give the same pair of results are one value, which has no interval.
+    """
+    mine, theirs = ({runs[key]["seed"]: runs[key] for key in one["keys"]} for one in (row, other))
+    seeds = tuple(sorted(mine.keys() & theirs.keys()))
+    if not seeds:
+        return None
+    every = [by_seed(one["keys"], runs) for one in (row, other)]
+    results = len({tuple(one[seed] for one in every) for seed in seeds})
+    differences = [_minus(comparison.protocol, mine[seed], theirs[seed]) for seed in seeds]
+    counted = differences if results > 1 else differences[:1]
+    return Difference(
+        comparison=comparison,
+        dataset=row["dataset"],
+        seeds=seeds,
+        results=results,
+        datasets=(),
+        chosen=tuple(row["chosen"]),
+        measures={name: t_interval([one[name] for one in counted]) for name in counted[0]},
+        signs={},
+        **names,
+    )
+
+
+def _minus(protocol: str, one: Record, other: Record) -> dict[str, float]:
+    """What is measured, of one run minus another."""
+    mine, theirs = measured(protocol, one), measured(protocol, other)
+    return {name: mine[name] - theirs[name] for name in mine}
 
 
 def _average(comparison: Comparison, found: Sequence[Difference], names: Mapping[str, str]) -> Difference:
@@ -208,7 +228,9 @@ def _average(comparison: Comparison, found: Sequence[Difference], names: Mapping
         comparison=comparison,
         dataset=AVERAGE,
         seeds=(),
+        results=0,
         datasets=tuple(one.dataset for one in found),
+        chosen=tuple(together(one.chosen for one in found)),
         measures={name: t_interval(means) for name, means in by_measure.items()},
         signs={name: _signs(means) for name, means in by_measure.items()},
         **names,

@@ -12,6 +12,7 @@ from promptlet.protocols.plan.studies import Setting, Study
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.protocols.records.runs import cell_of
 from promptlet.report.statistics.comparisons import AVERAGE, grouped, spread_of
+from promptlet.report.statistics.seeds import seeds_in_words
 from promptlet.report.statistics.summary import Summary, summarise
 from promptlet.views import in_words as told_views
 
@@ -211,7 +212,7 @@ def _name(study: Study, setting: Setting) -> str:
 def _measured(result: StudyResult, setting: Setting, row: Row) -> tuple[str, ...]:
     scores = (score(row, name) for name in result.measures)
     words = _difference(result, setting, row)
-    seeds = ",".join(map(str, row["seeds"]))
+    seeds = seeds_in_words(row["seeds"], row["effective_seeds"])
     return (seeds, f"{row['trainable']:,}", *scores, words, f"{row['seconds']:.1f}")
 
 

@@ -13,6 +13,7 @@ from promptlet.protocols import RunStore
 from promptlet.protocols.records.measures import MEASURES, TRANSFERS
 from promptlet.protocols.records.runs import cell_of, row_of, still_asked_for
 from promptlet.protocols.records.shapes import Described, Done, Failed, Record, is_done, score
+from promptlet.report.statistics import chosen
 from promptlet.report.statistics.comparisons import AVERAGE as AVERAGE
 from promptlet.report.statistics.comparisons import (
     SOURCE,
@@ -24,6 +25,7 @@ from promptlet.report.statistics.comparisons import (
     scores_of,
     settings_of,
 )
+from promptlet.report.statistics.seeds import draws, effective_seeds
 from promptlet.report.statistics.stores import read_stores
 
 Row = Mapping[str, Any]
@@ -79,14 +81,19 @@ def summarise(store: RunStore | Sequence[RunStore], cells: Collection[str] | Non
     done = [cast("Done", record) for record in records if is_done(record)]
     rows = [_row(group) for group in grouped(done, lambda r: (row_of(r), r["data"], r.get("source_data")))]
     _label(rows)
+    _share(rows)
+    chosen.mark_different(rows)
     averages, without = _averages(rows)
     _tell_apart(averages)
+    runs = {record["key"]: record for record in records}
+    for row in (*rows, *averages):
+        row |= {"effective_seeds": effective_seeds(row["keys"], runs), "draws": draws(row["keys"], runs)}
     failed = [cast("Failed", record) for record in records if not is_done(record)]
     return Summary(
         rows=_in_order([*rows, *averages]),
         incomplete=_incomplete(done, failed, planned),
         problems=[*found.problems, *without, *_notes(done)],
-        runs={record["key"]: record for record in records},
+        runs=runs,
     )
 
 
@@ -120,6 +127,8 @@ def _row(group: Sequence[Done]) -> dict[str, Any]:
         **(picked(first, *SOURCE) if first["protocol"] in TRANSFERS else {}),
         **({"code": first["code"]} if first.get("code") else {}),
         "backbone": backbone_of(first),
+        "chosen": chosen.of_records(group),
+        **({"by_dataset": own} if (own := chosen.by_dataset(group)) else {}),
         "keys": [record["key"] for record in group],
     }
 
@@ -171,6 +180,14 @@ def _label(rows: Sequence[dict[str, Any]]) -> None:
             row["label"] = f"{row['method']} ({telling})" if telling else row["method"]
 
 
+def _share(rows: Sequence[dict[str, Any]]) -> None:
+    """Tell of each row what any row of its method and schedule has by data set: so they have one average."""
+    for group in grouped(rows, lambda row: (comparison_of(row), row["method"], row["schedule"])):
+        names = dict.fromkeys(name for row in group for name in row.get("by_dataset", ()))
+        for row in group:
+            row |= {"by_dataset": list(names)} if names else {}
+
+
 def _methods(rows: Sequence[Row]) -> set[str]:
     return {row["method"] for row in rows}
 
@@ -219,6 +236,7 @@ def _average(group: Sequence[Row]) -> dict[str, Any]:
         "dataset": AVERAGE,
         "datasets": sorted(row["dataset"] for row in group),
         "data": None,
+        "chosen": chosen.together(row["chosen"] for row in group),
         "keys": [key for row in group for key in row["keys"]],
         "seeds": first["seeds"],
         **_means(first["protocol"], group),

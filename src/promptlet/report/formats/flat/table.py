@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptlet.protocols.records.measures import BASE_TO_NEW, MEASURES, TRANSFERS
+from promptlet.report.statistics.chosen import kinds_of
 from promptlet.report.statistics.comparisons import scores_of
 from promptlet.report.statistics.summary import Summary
 from promptlet.views import count_of, kind_of
@@ -25,6 +26,7 @@ FIRST = {
     "schedule": TEXT,
     "shots": WHOLE,
     "seeds": WHOLES,
+    "effective_seeds": WHOLE,
 }
 COSTS = {"trainable": WHOLE, "file_bytes": WHOLE, "seconds": NUMBER, "peak_memory": WHOLE}
 TRACED = {
@@ -37,6 +39,9 @@ TRACED = {
     "fingerprint": TEXT,
     "data": TEXT,
     "source_data": TEXT,
+    "draws": WHOLE,
+    "chosen": TEXTS,
+    "chosen_why": TEXT,
     "options": TEXT,
     "settings": TEXT,
     "keys": TEXTS,
@@ -59,7 +64,8 @@ def flat_summary(summary: Summary) -> Flat:
 
     state: ``done``, ``missing`` or ``failed``. A column that is not of a row's protocol is None there. method
     is the row's label, as in the tables. crops: which kind, where the views are crops alone. options and
-    settings are JSON objects; those of an average are of its first data set.
+    settings are JSON objects; those of an average are of its first data set. chosen: kinds of
+    `promptlet.report.statistics.chosen`, and why.
     """
     every = [*summary.rows, *summary.incomplete]
     columns = {
@@ -68,7 +74,7 @@ def flat_summary(summary: Summary) -> Flat:
         **COSTS,
         **TRACED,
     }
-    rows = [{**row, "method": row["label"], "state": "done"} for row in summary.rows]
+    rows = [_done(row) for row in summary.rows]
     for entry in summary.incomplete:
         rows += _lacking(entry)
     rows = [{**row, "views": count_of(row["views"]), "crops": kind_of(row["views"])} for row in rows]
@@ -97,6 +103,12 @@ def _measures(protocols: Sequence[str]) -> dict[str, str]:
         names = [*scores, *(f"{name}_std" for name in scores), *MEASURES[protocol].extras]
         own |= {**({"source": TEXT} if protocol in TRANSFERS else {}), **dict.fromkeys(names, NUMBER)}
     return own
+
+
+def _done(row: Mapping[str, Any]) -> dict[str, Any]:
+    why = "; ".join(one["why"] for one in row["chosen"]) or None
+    told = {"chosen": list(kinds_of(row["chosen"])), "chosen_why": why}
+    return {**row, **told, "method": row["label"], "state": "done"}
 
 
 def _lacking(entry: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from promptlet.protocols.records.measures import MEASURES
 from promptlet.report.figures.gallery import gallery
 from promptlet.report.formats import difference_tables
 from promptlet.report.formats.html.traces import settings_and_runs
+from promptlet.report.formats.marks import published_legend, published_rows
 from promptlet.report.formats.tables import cells, explained, head_of, incomplete_cells
 from promptlet.report.published.tables import PublishedTable, published_tables
 from promptlet.report.statistics import provenance
@@ -40,11 +41,12 @@ LACKING_HEAD = (
 
 @dataclass(frozen=True)
 class Part:
-    """A table with what stands around it: a title and a warning above, numbered sources below."""
+    """A table with what stands around it: a title and a warning above, notes and numbered sources below."""
 
     table: Table
     title: str = ""
     warning: str = ""
+    notes: Sequence[str] = ()
     sources: Sequence[str] = ()
 
 
@@ -90,7 +92,7 @@ def _protocol(name: str, summary: Summary, beside: Sequence[PublishedTable]) -> 
     return {
         "name": name,
         "results": _results(name, summary),
-        "explained": explained(name),
+        "explained": explained(name, summary),
         "published": [_published(one) for one in beside if one.protocol == name],
     }
 
@@ -123,7 +125,8 @@ def _kind(one: Mapping[str, Any]) -> str:
 
 def _published(one: PublishedTable) -> Part:
     title = f"{one.title}, not run here"
-    return Part(Table(f"{title}: {one.protocol}", one.head, one.rows), title, one.warning, one.sources)
+    table = Table(f"{title}: {one.protocol}", one.head, published_rows(one))
+    return Part(table, title, one.warning, published_legend(one), one.sources)
 
 
 def _lacking(summary: Summary) -> dict[str, Any]:

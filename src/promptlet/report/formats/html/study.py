@@ -8,7 +8,8 @@ from promptlet.pages import Figure, Table, render
 from promptlet.pages.table import MISSING
 from promptlet.protocols.plan.studies import Study
 from promptlet.report.figures.study import study_figure
-from promptlet.report.statistics.studies import StudyResult, study_results, study_table, unplaced
+from promptlet.report.formats.marks import study_notes, study_rows
+from promptlet.report.statistics.studies import StudyResult, study_results, unplaced
 from promptlet.report.statistics.summary import Summary
 
 
@@ -25,12 +26,13 @@ def study_html(summary: Summary, study: Study) -> str:
 
 
 def _result(result: StudyResult) -> dict[str, Any]:
-    head, rows = study_table(result)
+    head, rows = study_rows(result)
     kinds = ["" if row is not None else MISSING for _, row, _ in result.lines]
     return {
         "title": result.title,
         "circumstances": result.circumstances,
         "figure": Figure(study_figure(result), f"{result.study.name}: {result.title}"),
         "table": Table(result.title, head, rows, kinds),
+        "explained": study_notes(result),
         "notes": result.notes,
     }

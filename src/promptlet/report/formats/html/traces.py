@@ -42,10 +42,13 @@ def _of_row(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
 
 def _facts(row: Mapping[str, Any]) -> list[str]:
     source = f"; of the source: {row['source_data']}" if row.get("source_data") else ""
+    draws = provenance.UNTOLD if row["draws"] is None else row["draws"]
     return [
         f"content of the data set: {row['data']}{source}",
         f"backbone: {row['backbone'] or provenance.UNTOLD}, {row['fingerprint']}, {row['dtype']}",
         f"options: {provenance.in_words(row['options'])}",
         f"schedule: {provenance.in_words(row['settings'])}",
         f"views: {row['views']}; sampler: {row['sampler']}",
+        *(f"chosen: {choice['why']}" for choice in row["chosen"]),
+        f"different results of its seeds: {row['effective_seeds']}; different draws of images: {draws}",
     ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from promptlet.protocols.records.measures import ALL_NAMES, BASE_TO_NEW, MEASURES, TRANSFERS
 from promptlet.report.formats.latex.tables import Table
 from promptlet.report.formats.latex.text import NONE, escaped, mark
+from promptlet.report.formats.marks import IN_LATEX, legend
+from promptlet.report.formats.spreads import joined, shares
+from promptlet.report.statistics.chosen import SIGNS
 from promptlet.report.statistics.comparisons import grouped
 
 MEASURED = {BASE_TO_NEW: "on base and new classes, and H, the harmonic mean of the two means"}
@@ -22,7 +27,15 @@ def caption(table: Table, has_bold: bool) -> str:
     told = [f"{facts[0].upper()}{facts[1:]}. Top-1 accuracy in percent {measured}."]
     told += _statistics(table)
     told += [f"Bold: the best of a {'column' if table.protocol in TRANSFERS else 'line'}."] * has_bold
-    return " ".join([*told, *_gaps(table)])
+    return " ".join([*told, *_marks(table), *_gaps(table)])
+
+
+def _marks(table: Table) -> list[str]:
+    """What the marks at names and numbers mean."""
+    rows = [(method.name, row["chosen"]) for method in table.methods for row in method.rows.values()]
+    names = {sign: IN_LATEX[kind] for kind, sign in SIGNS.items()}
+    lines = legend(rows)
+    return [f"{names[line[0]]} {escaped(line[1:])}" if line[0] in names else escaped(line) for line in lines]
 
 
 def _schedules(table: Table) -> list[str]:
@@ -44,13 +57,29 @@ def _statistics(table: Table) -> list[str]:
     has_h = MEASURES[table.protocol].has_h
     of_h = "; that of H is of the H of each seed" if has_h else ""
     spread = rf", $\pm$ population deviation over seeds{of_h}"
-    has_spread = any(len(seeds) > 1 for seeds in table.seeds)
+    counts = {len(seeds) for seeds in table.seeds if len(seeds) > 1}
+    has_spread = bool(counts)
     told = [f"{'Means over seeds' if len(first) > 1 else 'Seed'} {_listed(first)}{spread * has_spread}."]
     average = ["H is that of the average accuracies"] * has_h
     average += [r"$\pm$ is the mean of the data sets' deviations"] * has_spread
     told += [f"In the average, {' and '.join(average)}."] if table.averages and average else []
     told += [f"{mark(i)} Seed{'s' * (len(own) > 1)} {_listed(own)}." for i, own in enumerate(others, 1)]
-    return told
+    return [*told, *_few(table, counts)]
+
+
+def _few(table: Table, counts: Collection[int]) -> list[str]:
+    """What so few seeds tell, and whose seeds give one result."""
+    told = [
+        rf"$\pm$ is no interval: a mean $\pm$ it holds what all seeds would give on average {shares(counts)}."
+    ]
+    alike = [
+        method.name
+        for method in table.methods
+        if method.rows
+        and all(row["effective_seeds"] == 1 < len(row["seeds"]) for row in method.rows.values())
+    ]
+    told += [f"All seeds give the same for {escaped(joined(alike))}."] if alike else []
+    return told if counts else []
 
 
 def _gaps(table: Table) -> list[str]:

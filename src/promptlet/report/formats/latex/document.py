@@ -10,6 +10,7 @@ from promptlet.protocols.records.measures import FEW_SHOT, MEASURES, TRANSFERS
 from promptlet.report.formats.latex.captions import caption
 from promptlet.report.formats.latex.tables import Line, Method, Table, tables_of
 from promptlet.report.formats.latex.text import Cell, best_in_bold, escaped, joined, mark, stacked
+from promptlet.report.formats.marks import IN_LATEX
 from promptlet.report.statistics.comparisons import Row, grouped, spread_of
 from promptlet.report.statistics.summary import Summary
 
@@ -54,7 +55,7 @@ def _by_dataset(table: Table) -> tuple[str, list[str]]:
     """A block of lines per data set, of scores or, in few-shot, of shots; a column per method. Columns and
     lines."""
     by_shots = table.protocol == FEW_SHOT
-    heads = [stacked(method.name) for method in table.methods]
+    heads = [stacked(method.name) + _signs(method.kinds) for method in table.methods]
     blocks = grouped(table.lines, table.name_of)
     between = [r"\addlinespace"] if not by_shots or any(len(lines) > 1 for lines in blocks) else []
     body = [r"\toprule", joined(["Data set", "Shots" if by_shots else "", *heads])]
@@ -72,7 +73,7 @@ def _block(table: Table, lines: Sequence[Line]) -> list[str]:
         for score in measures.compared:
             name, word = "" if told else escaped(table.name_of(line)), measures.shown[score]
             second = str(line.shots) if table.protocol == FEW_SHOT else f"{word[0].upper()}{word[1:]}"
-            cells = [_cell(table, method.rows.get(line), score) for method in table.methods]
+            cells = [_cell(table, method, method.rows.get(line), score) for method in table.methods]
             told.append(joined([name, second, *best_in_bold(cells)]))
     return told
 
@@ -80,11 +81,12 @@ def _block(table: Table, lines: Sequence[Line]) -> list[str]:
 def _transfer(table: Table) -> tuple[str, list[str]]:
     """Cross-dataset and domain-shift: a line per method, columns of source, targets, average."""
     targets = [*table.lines, *table.averages]
-    columns = [[_cell(table, _on_source(method), "source_accuracy") for method in table.methods]]
+    methods = table.methods
+    columns = [[_cell(table, method, _on_source(method), "source_accuracy") for method in methods]]
     for line in targets:
-        columns.append([_cell(table, method.rows.get(line), "accuracy") for method in table.methods])
+        columns.append([_cell(table, method, method.rows.get(line), "accuracy") for method in methods])
     heads = [table.source or "", *map(table.name_of, targets)]
-    names = [escaped(method.name) for method in table.methods]
+    names = [escaped(method.name) + _signs(method.kinds) for method in methods]
     body = [
         r"\toprule",
         joined(["", "Source", rf"\multicolumn{{{len(targets)}}}{{c}}{{Target}}"]),
@@ -102,9 +104,14 @@ def _on_source(method: Method) -> Row | None:
     return max(method.rows.values(), key=lambda row: ("datasets" in row, len(row["seeds"])), default=None)
 
 
-def _cell(table: Table, row: Row | None, score: str) -> Cell:
+def _signs(kinds: Sequence[str]) -> str:
+    return "".join(IN_LATEX[kind] for kind in kinds)
+
+
+def _cell(table: Table, method: Method, row: Row | None, score: str) -> Cell:
     if row is None:
         return Cell()
     spread = spread_of(row, score)
     told = "" if spread is None else rf" {{\scriptsize $\pm${spread:.2f}}}"
-    return Cell(f"{row[score]:.2f}", told + mark(table.seeds.index(tuple(row["seeds"]))))
+    own = mark(table.seeds.index(tuple(row["seeds"]))) + _signs(method.kinds_at(row))
+    return Cell(f"{row[score]:.2f}", told + own)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
+from promptlet.report.statistics.chosen import KINDS, kinds_of
 from promptlet.report.statistics.comparisons import (
     AVERAGE,
     Comparison,
@@ -37,6 +38,16 @@ class Method:
 
     name: str
     rows: Mapping[Line, Row]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """How the settings of all its rows were chosen: the kinds that stand at its name."""
+        every = [set(kinds_of(row["chosen"])) for row in self.rows.values()]
+        return tuple(kind for kind in KINDS if every and all(kind in own for own in every))
+
+    def kinds_at(self, row: Row) -> tuple[str, ...]:
+        """Those of a row that do not stand at its name."""
+        return tuple(kind for kind in kinds_of(row["chosen"]) if kind not in self.kinds)
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ def _as_row(entry: Row, rows: Sequence[Row]) -> dict[str, Any]:
         "trainable": 0,
         "source_data": source,
         "code": told_by("code", "method"),
+        "by_dataset": told_by("by_dataset", "protocol", "method", "schedule"),
         "backbone": told_by("backbone", "fingerprint"),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from promptlet.characters import markdown_row, visible
 from promptlet.report.formats import difference_tables
+from promptlet.report.formats.marks import published_legend, published_rows
 from promptlet.report.formats.tables import explained, head_of, tables
 from promptlet.report.published.tables import published_tables
 from promptlet.report.statistics.differences import paired_differences
@@ -20,7 +21,7 @@ def markdown_report(summary: Summary, against: str | None = None, published: boo
     lines = []
     for protocol, rows in tables(summary).items():
         lines += [f"### {protocol}", "", *_table(head_of(protocol), rows), ""]
-        lines += [line for told in explained(protocol) for line in (told, "")]
+        lines += [line for told in explained(protocol, summary) for line in (told, "")]
     lines += [f"- failed: {words}" for words in _failures(summary)]
     lines += [f"- note: {problem}" for problem in summary.problems]
     lines += _differences(summary, against)
@@ -63,7 +64,9 @@ def _published(summary: Summary) -> list[str]:
     for table in published_tables(summary):
         lines += ["", f"## {table.title}: {table.protocol}, not run here", ""]
         lines += [table.warning, ""] if table.warning else []
-        lines += [*_table(table.head, table.rows), "", *(f"- {source}" for source in table.sources)]
+        lines += [*_table(table.head, published_rows(table)), ""]
+        lines += [line for told in published_legend(table) for line in (told, "")]
+        lines += [f"- {source}" for source in table.sources]
     return lines
 
 
