@@ -79,7 +79,7 @@ def run(_device: str, quick: bool, progress: Callable[[str], None]) -> tuple[dic
         "shots": SHOTS,
         "seeds": seeds,
         "schedule": f"{epochs} epochs: coop has steps of 32 images, adamw of all",
-        "features": "by the image tower as promptlet export writes it, in onnxruntime: a crop costs a sixth",
+        "features": "by the image tower as promptlet export writes it, in onnxruntime; of length 1",
         "largest_difference_of_features": apart,
     }
     of_method = {(method, schedule): readings for schedule in SCHEDULES for method in METHODS}
