@@ -10,6 +10,7 @@ from typing import Any
 import clean_environment  # noqa: F401 - before what reads the environment when it is imported
 import pytest
 import torch
+from tiny_kinds import MADE, save_kind
 from tiny_models import (
     CLIP_PIXELS,
     EYES,
@@ -140,6 +141,12 @@ def open_siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {**OPEN_CLIP, "custom_text": True, "init_logit_bias": -10, "text_cfg": text}
     squash = {"resize_mode": "squash", "mean": [0.5] * 3, "std": [0.5] * 3}
     return save_open_clip(folder, config, squash, seed=4)
+
+
+@pytest.fixture(scope="session")
+def kind_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder of each kind of `tiny_kinds`, made once."""
+    return {kind: save_kind(kind, tmp_path_factory.mktemp(kind)) for kind in MADE}
 
 
 @pytest.fixture(scope="session")

@@ -133,6 +133,7 @@ def save_open_clip(folder: Path, config: dict[str, Any], pixels: dict[str, Any],
     from safetensors.torch import save_file
 
     kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
+    kind = open_clip.CoCa if "multimodal_cfg" in config else kind
     model = shaken(kind(**{k: v for k, v in config.items() if k != "custom_text"}), seed)
     save_file(
         {k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors"

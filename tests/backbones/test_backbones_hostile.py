@@ -17,16 +17,18 @@ import pytest
 import torch
 from damaged_folders import edit, refused
 from tiny_models import OPEN_CLIP
+from tiny_open_clip import save_open_kind
 
 from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
-from promptlet.backbones.libraries.described import check_text
 from promptlet.backbones.libraries.refusal import REASON, refusing
+from promptlet.backbones.libraries.texts.in_open_clip import built_from_sizes, config_of
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.errors import BackboneError, DataError
 
 SLOW_COUNT, PARTS = 2000, 2
 MOST_SECONDS, MOST_MEGABYTES = 5, 500
+OTHERS = ("chinese_clip", "altclip", "align", "dual_roberta")
 KINDS = ("clip", "gelu", "dual", "siglip", "siglip_naflex", "open_clip", "open_siglip")
 
 
@@ -38,6 +40,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     root = tmp_path_factory.mktemp("hostile")
     for kind in KINDS:
         shutil.copytree(request.getfixturevalue(f"{kind}_folder"), root / "sound" / kind)
+    for kind in OTHERS:
+        shutil.copytree(request.getfixturevalue("kind_folders")[kind], root / "sound" / kind)
+    (root / "sound" / "open_roberta").mkdir()
+    save_open_kind("roberta", root / "sound" / "open_roberta")
     (root / "toy-ViT.json").write_text(json.dumps(OPEN_CLIP))
     weights = load_file(root / "sound" / "open_clip" / "open_clip_model.safetensors")
     (root / "sound" / "checkpoint").mkdir()
@@ -150,8 +156,12 @@ def test_the_weights_that_are_looked_at_are_those_that_are_read(copied: Path) ->
 
 def test_a_text_tower_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(BackboneError, match="has a text tower of transformers"):
-        check_text({"hf_model_name": str(tmp_path)}, "toy")
+    config = config_of({"hf_model_name": str(tmp_path)})
+    with (
+        pytest.raises(BackboneError, match=r"config\.json is no plain file"),
+        built_from_sizes({}, config, "toy"),
+    ):
+        pass
 
 
 def test_bounds_hold_at_any_depth_and_in_lists(tmp_path: Path) -> None:
@@ -245,7 +255,7 @@ def test_a_checkpoint_too_small_for_its_name(checkpoint: tuple[str, dict[str, An
             "timm_model_name is 'hf-hub:somebody/model'",
         ),
         ("vision_cfg", {"timm_model_name": ["x"]}, "timm_model_name is"),
-        ("text_cfg", {"hf_model_name": "roberta-base"}, "has a text tower of transformers .roberta-base."),
+        ("text_cfg", {"hf_model_name": "/nowhere/tower"}, "cannot load .*"),
         ("text_cfg", {"tokenizer_kwargs": {"proxies": {"https": "x"}}}, "tokenizer_kwargs has .'proxies'."),
         ("text_cfg", {"tokenizer_kwargs": [1]}, "tokenizer_kwargs has"),
     ],
@@ -258,16 +268,22 @@ def test_what_an_open_clip_configuration_asks_for(
     refused(f"open_clip:{folder}", said)
 
 
-def test_text_towers_of_transformers_are_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Their configuration could name a kernel, which is code: none is read, by tag, by file or by folder."""
+def test_text_towers_of_transformers_are_looked_at_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their configuration could name a kernel, which is code: it is read as a page of sizes, by tag and by
+    file, before transformers reads anything."""
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("open_clip")
     monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", None)
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", None)
+    page = tmp_path / "config.json"
+    page.write_text(json.dumps({"model_type": "xlm-roberta", "num_hidden_layers": 10**7}))
+    monkeypatch.setattr("promptlet.backbones.libraries.open_clip.config_of", lambda _text: page)
     torch.save({"logit_scale": torch.ones(())}, tmp_path / "w.pt")
     name = "xlm-roberta-base-ViT-B-32"
     for weights in ("laion5b_s13b_b90k", str(tmp_path / "w.pt")):
-        refused(f"open_clip:{name}/{weights}", "has a text tower of transformers .xlm-roberta-base.")
+        refused(f"open_clip:{name}/{weights}", "config.json: num_hidden_layers is 10000000")
 
 
 def test_counting_ends_with_the_block() -> None:

@@ -182,13 +182,13 @@ def test_weights_that_are_incomplete(copied: Path) -> None:
 
 
 def test_models_that_are_no_dual_encoder(copied: Path, tmp_path: Path) -> None:
-    from transformers import BertConfig, VisionTextDualEncoderConfig, ViTConfig
+    from transformers import BertConfig, DistilBertConfig, VisionTextDualEncoderConfig, ViTConfig
 
     BertConfig().save_pretrained(tmp_path / "bert")
-    refused(tmp_path / "bert", "is a bert model, not a dual encoder.*Supported: CLIP, SigLIP")
-    pair = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(), BertConfig())
+    refused(tmp_path / "bert", "is a bert model, not a dual encoder.*Supported: CLIP, MetaCLIP 2, SigLIP")
+    pair = VisionTextDualEncoderConfig.from_vision_text_configs(ViTConfig(), DistilBertConfig())
     pair.save_pretrained(tmp_path / "pair")
-    refused(tmp_path / "pair", r"is a vision-text-dual-encoder \(bert\) model")
+    refused(tmp_path / "pair", r"is a vision-text-dual-encoder \(distilbert\) model")
     edit(copied / "config.json", lambda c: c.update(model_type="siglip_text_model"))
     refused(copied, "is a siglip_text_model .*model")
 

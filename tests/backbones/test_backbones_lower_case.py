@@ -12,7 +12,7 @@ import torch
 from tiny_models import gemma_pieces, gemma_tokenizer
 
 from promptlet.backbones import load_backbone
-from promptlet.backbones.libraries.words import in_lower_case
+from promptlet.backbones.libraries.texts.words import in_lower_case
 
 TEXTS = ("Dog", "a photo of a DOG.", "Ärger, ΟΔΟΣ İ", "<EOS> 2 Cars")
 

@@ -115,9 +115,8 @@ def _text_case(text: TextEncoder, odd: str) -> Case:
     at = int(tokenizer.start is not None)
     sequences = [tokenizer.text(one) for one in TEXTS]
     room = tokenizer.length - at - N_CTX
-    ids = torch.tensor(
-        [tokenizer.full(one[:room], N_CTX) for one in sequences], dtype=torch.int64, device=text.device
-    )
+    rows = tokenizer.rows([one[:room] for one in sequences], N_CTX)
+    ids = torch.tensor(rows, dtype=torch.int64, device=text.device)
 
     def plain(context: Tensor) -> Tensor:
         return encode_plain(text.plain, ids, context, (), at)

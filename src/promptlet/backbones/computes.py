@@ -24,6 +24,13 @@ ACTIVATIONS = {
     "GELUTanh": "gelu_tanh",
     "PytorchGELUTanh": "gelu_tanh",
 }
+HEADS = (
+    ("head_dim", "attention_head_size", "key_value_proj_dim"),
+    ("num_heads", "num_attention_heads", "n_heads"),
+)
+"""What the libraries call the width of a head, and how many there are."""
+POOLERS = {"MeanPooler": "mean", "MaxPooler": "max", "ClsPooler": "tok", "ClsLastHiddenStatePooler": "tok"}
+"""Of open_clip, behind towers of transformers."""
 WRITTEN_IN = ("torch.nn.modules.activation", "transformers.activations")
 SHOWN = 16  # numbers of an answer
 STEPS = 100  # to which they are rounded, of the largest: far above what machines differ by
@@ -48,8 +55,9 @@ def unusual_settings(modules: Iterable[nn.Module]) -> dict[str, list[Any]]:
 
 def _head_sizes(layer: nn.Module) -> tuple[int, int] | None:
     """The width of a head and of all, of an attention layer."""
-    width = getattr(layer, "head_dim", None) or getattr(layer, "attention_head_size", None)
-    heads = getattr(layer, "num_heads", None) or getattr(layer, "num_attention_heads", None)
+    width, heads = (
+        next((value for name in names if (value := getattr(layer, name, None))), None) for names in HEADS
+    )
     return (width, width * heads) if isinstance(width, int) and isinstance(heads, int) else None
 
 
@@ -67,6 +75,7 @@ def _pools(layer: nn.Module) -> list[str]:
     """How a tower of open_clip reads its features; transformers has a class for each way."""
     own = vars(layer)
     pool = own.get("pool_type")
+    pool = POOLERS.get(type(layer).__name__, pool)
     found = [pool] if isinstance(pool, str) and pool not in USUAL_POOLS else []
     return [*found, *(["norm after"] if own.get("final_ln_after_pool") else [])]
 

@@ -48,11 +48,11 @@ def load_backbone(
 ) -> Backbone:
     """Load a frozen dual encoder, or ready features of texts.
 
-    source: a transformers folder or hub id (CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder with a CLIP text
-        tower), or ``mini`` (the small one inside the package, for pictures of the mini world), or
-        ``open_clip:NAME/PRETRAINED`` (a tag or a checkpoint's path), ``open_clip:FOLDER``, or
-        ``features:FILE.npz``: vectors of class names and no tower (`vectors`), for methods that read
-        features.
+    source: a transformers folder or hub id (CLIP, MetaCLIP 2, SigLIP, SigLIP 2, Chinese-CLIP, AltCLIP, ALIGN,
+        VisionTextDualEncoder with a text tower of CLIP's or BERT's kind), or ``mini`` (the small one inside
+        the package, for pictures of the mini world), or ``open_clip:NAME/PRETRAINED`` (a tag or a
+        checkpoint's path), ``open_clip:FOLDER``, or ``features:FILE.npz``: vectors of class names and no
+        tower (`vectors`), for methods that read features.
     device: where it runs; None takes a CUDA device when there is one, else Apple's (mps), else the CPU.
     dtype: what it computes in (`Backbone.arithmetic`). "float32": all of it. "mixed": float32 weights,
         states, norms and sums, and matrix products in bfloat16. None or "auto": for each tower "mixed" where

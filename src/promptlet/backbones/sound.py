@@ -35,7 +35,16 @@ def check_weights(name: str, modules: Iterable[nn.Module]) -> None:
 
 def scale_of(name: str, logarithm: Tensor) -> float:
     """The logit scale whose logarithm a model holds. Raises BackboneError for one that is not sane."""
-    scale = float(logarithm.detach().cpu().double().exp())  # Apple's devices have no float64
+    return _sane(name, float(logarithm.detach().cpu().double().exp()))  # Apple's devices have no float64
+
+
+def scale_of_temperature(name: str, temperature: Tensor) -> float:
+    """The logit scale of a model that divides by a temperature (ALIGN). Raises BackboneError likewise."""
+    value = float(temperature.detach().cpu().double())
+    return _sane(name, 1 / value if value else math.inf)
+
+
+def _sane(name: str, scale: float) -> float:
     if not SCALES[0] <= scale <= SCALES[1]:
         raise BackboneError(
             f"the logit scale of {name!r} is {scale:g}; expected {SCALES[0]:g} to {SCALES[1]:g}, as CLIP's "

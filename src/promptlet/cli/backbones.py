@@ -20,7 +20,7 @@ KINDS = (
     (
         "a hub id",
         "openai/clip-vit-base-patch16",
-        "CLIP, SigLIP, SigLIP 2, VisionTextDualEncoder (transformers)",
+        "CLIP, MetaCLIP 2, SigLIP, Chinese-CLIP, AltCLIP, ALIGN, VisionTextDualEncoder (transformers)",
     ),
     ("a folder", "./my-clip", "saved by save_pretrained of the model, its tokenizer and image processor"),
     ("open_clip", "open_clip:ViT-B-16/laion2b_s34b_b88k", "needs: pip install 'promptlet[open-clip]'"),

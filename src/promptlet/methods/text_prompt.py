@@ -190,13 +190,16 @@ def resolve_init(backbone: Backbone, ctx_init: str | None, n_ctx: int, seed: int
 
     ctx_init: words (as many tokens as n_ctx), ``"words"`` (`repeated_words`), ``"random"``, ``zeros:`` and
     words of up to n_ctx tokens, ``words:...`` or ``seed:...`` as stored in a prompt file, or None: the first
-    n_ctx words of "a photo of a", and a random start for longer contexts.
+    n_ctx words of "a photo of a", and a random start for longer contexts and where this backbone's tokenizer
+    makes more than one token of a word.
     """
     n_ctx = check_number("n_ctx", n_ctx)
     if ctx_init == WORDS:
         ctx_init = repeated_words(n_ctx)
     if ctx_init is None:
-        ctx_init = RANDOM if is_random(None, n_ctx) else " ".join(DEFAULT_WORDS.split()[:n_ctx])
+        words = " ".join(DEFAULT_WORDS.split()[:n_ctx])
+        fits = not is_random(None, n_ctx) and len(backbone.text.tokenizer.words(words)) == n_ctx
+        ctx_init = words if fits else RANDOM
     if not isinstance(ctx_init, str):
         raise OptionError(f"ctx_init={ctx_init!r} is not allowed; give words, 'words', 'random', or None")
     if ctx_init == RANDOM and seed < 0:

@@ -27,7 +27,7 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
     Raises BackboneError naming the field that is absent, wrong or not supported.
     """
     read = Settings(settings, f"the image preprocessor of {source!r} (preprocessor_config.json)")
-    for step in ("do_pad", "do_flip_channel_order", "rescale_offset"):
+    for step in ("do_pad", "do_flip_channel_order"):
         if read.flag(step, absent=False, null=False):
             raise BackboneError(f"{read.where} has {step}, which is not supported")
     mean, std = read.means("image_mean"), read.deviations("image_std")
@@ -35,6 +35,7 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
         mean, std = (0.0,) * CHANNELS, (1.0,) * CHANNELS
     scale = read.number("rescale_factor", 1 / 255, LEAST_SCALE, MOST_SCALE)
     scale = scale if read.flag("do_rescale", absent=True) else 1.0
+    mean, std = _of_efficientnet(read, mean, std)
     if "max_num_patches" in settings:
         return _patches_spec(read, mean, std, scale)
     resize, resize_to = read.size("size")
@@ -52,6 +53,20 @@ def spec_from_transformers(settings: Mapping[str, Any], source: str) -> ImageSpe
             "width), which is not supported"
         )
     return ImageSpec(resize, resize_to, crop, read.resample(Image.Resampling.BICUBIC), mean, std, scale)
+
+
+def _of_efficientnet(
+    read: Settings, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Two steps of EfficientNet's image processor, which ALIGN has, as a mean and a deviation: one is taken
+    from scaled numbers (``rescale_offset``), and at the end all is divided by ``image_std`` once more
+    (``include_top``)."""
+    if read.flag("do_rescale", absent=True) and read.flag("rescale_offset", absent=False, null=False):
+        mean = tuple(one + 1 for one in mean)
+    its_own = "EfficientNet" in str(read.fields.get("image_processor_type"))
+    if its_own and read.flag("include_top", absent=True, null=False):
+        std = tuple(one * again for one, again in zip(std, read.deviations("image_std"), strict=True))
+    return mean, std
 
 
 def _patches_spec(read: Settings, mean: tuple[float, ...], std: tuple[float, ...], scale: float) -> ImageSpec:

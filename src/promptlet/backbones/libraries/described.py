@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from promptlet.backbones.libraries.asked import read_asked
 from promptlet.backbones.libraries.built import most_numbers
 from promptlet.backbones.libraries.no_code import foreign_code
 from promptlet.errors import BackboneError
@@ -42,16 +40,7 @@ def _part(model: Any, side: str, source: str) -> dict[str, Any]:
 
 
 def check_text(text: Mapping[str, Any], source: str) -> None:
-    """A text tower of transformers is loaded by that library before anybody can look at it, with whatever its
-    own configuration names (kernels of attention, code); Promptlet knows none of them."""
-    tower = text.get("hf_model_name")
-    if tower is not None:
-        if _has_code(tower):
-            raise foreign_code(source)
-        raise BackboneError(
-            f"{source!r} has a text tower of transformers ({str(tower)[:80]}), which Promptlet does not know "
-            "and which is not loaded; supported are open_clip's own text transformers (CLIP, SigLIP)"
-        )
+    """Raise BackboneError for options of a tokenizer that go elsewhere."""
     options = text.get("tokenizer_kwargs") or {}
     strange = [name for name in options if name not in TOKENIZER_OPTIONS]
     if "trust_remote_code" in strange:
@@ -60,14 +49,6 @@ def check_text(text: Mapping[str, Any], source: str) -> None:
         raise BackboneError(
             f"{source!r}: tokenizer_kwargs has {strange or options}; allowed: {', '.join(TOKENIZER_OPTIONS)}"
         )
-
-
-def _has_code(tower: Any) -> bool:
-    """Whether a folder's own configuration names Python code."""
-    try:
-        return "auto_map" in read_asked(Path(str(tower)) / "config.json", str(tower))
-    except (BackboneError, ValueError):
-        return False
 
 
 def _check_first_tensors(eyes: Mapping[str, Any], embed: int, weights: int, source: str) -> None:

@@ -21,6 +21,13 @@ from promptlet.backbones.libraries.open_clip_towers import causal_tower, image_t
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.read_as import ReadAs, read_as
 from promptlet.backbones.libraries.refusal import REASON, refusing
+from promptlet.backbones.libraries.texts.in_open_clip import (
+    TowerParts,
+    built_from_sizes,
+    config_of,
+    forget_the_place,
+    parts_of,
+)
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.weights import check_weights
 from promptlet.backbones.parts import Towers, freeze, settle
@@ -59,8 +66,11 @@ def load_open_clip(source: str, device: torch.device, dtype: torch.dtype) -> Tow
 
 
 def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
-    check_text(open_clip.get_model_config(known.name)["text_cfg"], source)
-    with no_larger_than(check_weights([file], source), source):
+    text = open_clip.get_model_config(known.name)["text_cfg"]
+    check_text(text, source)
+    config = _from_cache_first(partial(config_of, text))
+    weights = check_weights([file], source)
+    with no_larger_than(weights, source), built_from_sizes(text, config, source) as built:
         return open_clip.create_model(
             known.name,
             pretrained=str(file),
@@ -68,14 +78,21 @@ def _from_file(file: Path, known: ReadAs, source: str, open_clip: Any) -> Any:
             precision="fp32",
             force_quick_gelu=known.quick_gelu,
             force_preprocess_cfg=known.preprocessing,
+            **built,
         )
 
 
 def _from_known_place(address: Address, source: str, open_clip: Any) -> tuple[Any, Any]:
     def create() -> tuple[Any, Any]:
-        with no_larger_than(_checked(address.name, source, open_clip), source):
+        weights, text = _checked(address.name, source, open_clip)
+        config = _from_cache_first(partial(config_of, text))
+        with no_larger_than(weights, source), built_from_sizes(text, config, source) as built:
             model = open_clip.create_model(
-                address.name, pretrained=address.pretrained, require_pretrained=True, precision="fp32"
+                address.name,
+                pretrained=address.pretrained,
+                require_pretrained=True,
+                precision="fp32",
+                **built,
             )
         return model, open_clip.get_tokenizer(address.name)
 
@@ -99,8 +116,9 @@ def _from_cache_first(create: Callable[[], Any]) -> Any:
     return create()
 
 
-def _checked(name: str, source: str, open_clip: Any) -> int:
-    """Bytes of the weights of a folder or a hub id, whose files may be read; 0 for the library's own tags."""
+def _checked(name: str, source: str, open_clip: Any) -> tuple[int, dict[str, Any]]:
+    """Bytes of the weights of a folder or a hub id, whose files may be read, or 0 for the library's own tags;
+    and what is said of the text tower."""
     from open_clip import factory
 
     kind, _, place = name.partition(":")
@@ -116,11 +134,12 @@ def _checked(name: str, source: str, open_clip: Any) -> int:
         config = read_asked(Path(factory.download_pretrained_from_hf(place, filename=CONFIG)), source)
         found = factory.download_pretrained_from_hf(place)
     else:
-        check_text(open_clip.get_model_config(name)["text_cfg"], source)
-        return 0
+        text = open_clip.get_model_config(name)["text_cfg"]
+        check_text(text, source)
+        return 0, text
     weights = check_weights([Path(found)], source)
     check_described(config, weights, source)
-    return weights
+    return weights, config["model_cfg"]["text_cfg"]
 
 
 def _vocabulary(config: Any) -> int:
@@ -142,45 +161,54 @@ def wrap_open_clip(
     from open_clip import get_model_preprocess_cfg
 
     text = getattr(model, "text", model)
-    if not hasattr(text, "token_embedding") or not hasattr(text, "transformer"):
-        raise BackboneError(
-            f"{name!r} has a text tower of kind {type(text).__name__}, which Promptlet does not know; "
-            "supported are open_clip's own text transformers (CLIP, SigLIP)"
-        )
+    parts = _parts(text, tokenizer, name)
     freeze(model).float()
     spec = spec_from_open_clip(dict(get_model_preprocess_cfg(model)), name)
     towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
-    tokens = _tokenizer(tokenizer, int(text.context_length), len(text.token_embedding.weight), name)
+    tokens = _tokenizer(tokenizer, parts, name)
     tokens.check_vectors()
     _check_pooling(text, model, tokens, name)
 
     def forward(ids: Tensor) -> Tensor:
-        features: Tensor = model.encode_text(ids)
+        features: Tensor = model.encode_text(ids, normalize=False)  # CoCa does it else
         return features
 
     def forward_images(pixels: Tensor) -> Tensor:
-        features: Tensor = model.encode_image(pixels)
+        features: Tensor = model.encode_image(pixels, normalize=False)
         return features
 
     towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
-    transformer, kind = text.transformer, type(model.visual).__name__
-    tower = towers.read("text", partial(causal_tower, text, model))
+    kind = type(model.visual).__name__
+    tower = None if parts.hidden_pad is not None else towers.read("text", partial(causal_tower, text, model))
     prompted, eyes = towers.read("image", partial(image_tower, model.visual, forward_images)) or (None, None)
-    plain = PlainTower(
-        forward, text.token_embedding, list(transformer.resblocks), getattr(transformer, "batch_first", True)
-    )
+    plain = PlainTower(forward, parts.embedding, parts.layers, parts.batch_first)
     return TowerBackbone(
         name=name,
         framework="open_clip",
         model=model,
         towers=towers,
-        text=TextEncoder(plain, tower, tokens, text.token_embedding.weight, towers.text_watch),
+        text=TextEncoder(plain, tower, tokens, parts.embedding.weight, towers.text_watch),
         images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
         logit_scale=scale_of(name, model.logit_scale),
         logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
         remarks=remarks,
     )
+
+
+def _parts(text: Any, tokenizer: Any, name: str) -> TowerParts:
+    if type(text).__name__ == "HFTextEncoder":
+        forget_the_place(text)
+        return parts_of(text, int(tokenizer.context_length))
+    if not hasattr(text, "token_embedding") or not hasattr(text, "transformer"):
+        raise BackboneError(
+            f"{name!r} has a text tower of kind {type(text).__name__}, which Promptlet does not know; "
+            "supported are open_clip's own text transformers and its towers of transformers"
+        )
+    transformer, embedding = text.transformer, text.token_embedding
+    batch_first = bool(getattr(transformer, "batch_first", True))
+    length, vocabulary = int(text.context_length), len(embedding.weight)
+    return TowerParts(embedding, list(transformer.resblocks), batch_first, length, vocabulary)
 
 
 class _TextParts(nn.Module):
@@ -221,7 +249,8 @@ def _check_activation(name: str, tag: str, source: str, open_clip: Any) -> None:
         )
 
 
-def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Tokenizer:
+def _tokenizer(tokenizer: Any, parts: TowerParts, name: str) -> Tokenizer:
+    length, vocabulary, hidden = parts.length, parts.vocabulary, parts.hidden_pad
     if hasattr(tokenizer, "sot_token_id"):  # SimpleTokenizer, CLIP's own
 
         def simple(text: str) -> list[int]:
@@ -243,9 +272,14 @@ def _tokenizer(tokenizer: Any, length: int, vocabulary: int, name: str) -> Token
         return list(inner(clean(text), add_special_tokens=False).input_ids)
 
     start, end = split_special(list(inner(clean(PROBE)).input_ids), words(PROBE))
-    pieces = inner.convert_ids_to_tokens
+    pad, pieces = int(inner.pad_token_id), inner.convert_ids_to_tokens
+    if hidden not in (None, pad):
+        raise BackboneError(
+            f"the text tower of {name!r} hides the padding token {hidden} and the tokenizer's is {pad}: they "
+            "do not belong together"
+        )
     return Tokenizer(
-        words, start, end, int(inner.pad_token_id), length, inner.unk_token_id, pieces, vocabulary
+        words, start, end, pad, length, inner.unk_token_id, pieces, vocabulary, hidden is not None
     )
 
 

@@ -1,4 +1,4 @@
-"""Dual encoders of transformers: CLIP, SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower.
+"""Dual encoders of transformers: CLIP and its kin, whatever their text towers see (`texts.kinds`).
 
 SigLIP 2 of fixed resolution has SigLIP's own model type. Its NaFlex variants ("siglip2") read patches of
 images of any aspect. The library pads those to one length and masks the padding; here the images of a batch
@@ -23,13 +23,21 @@ from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.no_code import ForeignCodeError, check_own_tokenizer, no_foreign_code
 from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.refusal import REASON, reason, refusing
+from promptlet.backbones.libraries.texts.kinds import (
+    BESIDE_ANY_EYES,
+    forward_of,
+    layers_of,
+    text_kind,
+    text_type,
+    token_embedding,
+)
+from promptlet.backbones.libraries.texts.words import words_of
 from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
-from promptlet.backbones.libraries.transformers_towers import causal_tower, image_tower
+from promptlet.backbones.libraries.transformers_towers import CLIP_EYES, causal_tower, image_tower
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.backbones.libraries.whole_weights import check_no_adapter, check_not_quantised
-from promptlet.backbones.libraries.words import words_of
 from promptlet.backbones.parts import Towers, freeze, settle
-from promptlet.backbones.sound import bias_of, scale_of
+from promptlet.backbones.sound import bias_of, scale_of, scale_of_temperature
 from promptlet.backbones.text.encoder import TextEncoder
 from promptlet.backbones.text.reference import PlainTower
 from promptlet.backbones.text.tokenizer import PROBE
@@ -45,8 +53,9 @@ LOOKED_AT = (
 )
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 MOST_WORDS = 1 << 18
-ONE_SIZE = ("clip_vision_model", "siglip_vision_model", "vit", "deit", "beit", "vit_msn", "vit_mae")
-SUPPORTED = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
+ONE_SIZE = (*CLIP_EYES, "siglip_vision_model", "vit", "deit", "beit", "vit_msn", "vit_mae")
+DUAL = "vision-text-dual-encoder"
+SUPPORTED = ("clip", "siglip", "siglip2", "metaclip_2", "chinese_clip", "altclip", "align", DUAL)
 
 
 def load_transformers(
@@ -109,14 +118,10 @@ def wrap_transformers(
     """A backbone over a transformers model that is already in memory (its weights are frozen in place).
 
     found: what is known of the files with its weights, as they are."""
-    text_config = model.config.text_config
+    kind, text_config = text_kind(model.config), model.config.text_config
     text_model = model.text_model
     text_model = getattr(text_model, "text_model", text_model)  # older transformers wrap it once more
     projection, visual = (getattr(model, f"{side}_projection", None) for side in ("text", "visual"))
-
-    def forward(ids: Tensor) -> Tensor:
-        pooled: Tensor = text_model(input_ids=ids).pooler_output
-        return pooled if projection is None else projection(pooled)
 
     def forward_images(pixels: Tensor) -> Tensor:
         inputs = {"pixel_values": pixels} if spec.patch_size is None else patches(pixels, spec.patch_size)
@@ -125,9 +130,9 @@ def wrap_transformers(
 
     _check_patches(model.config.vision_config, spec, name)
     _check_size(model.config.vision_config, spec, name)
-    causal = text_config.model_type == "clip_text_model"
-    tokens = words_of(tokenizer, text_config)
-    embedding = text_model.embeddings.token_embedding
+    tokens = words_of(tokenizer, model.config)
+    forward = forward_of(text_model, projection, kind, tokens.pad)
+    embedding: Any = token_embedding(text_model)
     freeze(model).float()
     towers = Towers(
         _present(text_model, projection),
@@ -137,13 +142,9 @@ def wrap_transformers(
     )
     towers.ask(forward, tokens, forward_images, spec)
     settle(model, towers, device, dtype)
-    plain, kind = (
-        PlainTower(forward, embedding, list(text_model.encoder.layers)),
-        type(model.vision_model).__name__,
-    )
-    tower = (
-        towers.read("text", partial(causal_tower, text_model, projection, text_config)) if causal else None
-    )
+    plain = PlainTower(forward, embedding, layers_of(text_model))
+    reading = partial(causal_tower, text_model, projection, text_config)
+    tower = towers.read("text", reading) if kind.causal else None
     seeing = towers.read("image", partial(image_tower, model.vision_model, visual, forward_images))
     prompted, eyes = seeing or (None, None)
     return TowerBackbone(
@@ -152,10 +153,26 @@ def wrap_transformers(
         model=model,
         towers=towers,
         text=TextEncoder(plain, tower, tokens, embedding.weight, towers.text_watch),
-        images=ImageEncoder(forward_images, spec, device, dtype, kind, prompted, eyes, towers.image_watch),
-        logit_scale=scale_of(name, model.logit_scale),
+        images=ImageEncoder(
+            forward_images,
+            spec,
+            device,
+            dtype,
+            type(model.vision_model).__name__,
+            prompted,
+            eyes,
+            towers.image_watch,
+        ),
+        logit_scale=_scale(name, model),
         logit_bias=bias_of(name, getattr(model, "logit_bias", None)),
     )
+
+
+def _scale(name: str, model: Any) -> float:
+    """ALIGN divides by a temperature where the others multiply."""
+    if hasattr(model, "temperature"):
+        return scale_of_temperature(name, model.temperature)
+    return scale_of(name, model.logit_scale)
 
 
 def patches(pixels: Tensor, size: int) -> dict[str, Tensor]:
@@ -226,14 +243,13 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
         vocabulary = (read_asked(path, source).get("text_config") or {}).get("vocab_size")
         check_folder(path.parent, source, vocabulary if isinstance(vocabulary, int) else MOST_WORDS)
         config = AutoConfig.from_pretrained(source, local_files_only=local, trust_remote_code=False)
-        text = getattr(getattr(config, "text_config", None), "model_type", None)
-    if config.model_type not in SUPPORTED or (
-        config.model_type == "vision-text-dual-encoder" and text != "clip_text_model"
-    ):
+        text = text_type(config)
+    if config.model_type not in SUPPORTED or (config.model_type == DUAL and text not in BESIDE_ANY_EYES):
         kind = config.model_type + (f" ({text})" if text else "")
         raise BackboneError(
             f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, "
-            "SigLIP, SigLIP 2, and VisionTextDualEncoder with a CLIP text tower; open_clip models as "
+            "MetaCLIP 2, SigLIP, SigLIP 2, Chinese-CLIP, AltCLIP, ALIGN, and VisionTextDualEncoder with a "
+            "text tower of CLIP, BERT, RoBERTa, XLM-RoBERTa or CamemBERT; open_clip models as "
             "'open_clip:NAME/PRETRAINED'."
         )
     return config, path.parent

@@ -12,6 +12,8 @@ from promptlet.backbones.image.reference import PlainImageTower
 from promptlet.backbones.image.tower import ImageTower
 from promptlet.backbones.text.tower import CausalTower
 
+CLIP_EYES = tuple(f"{name}_vision_model" for name in ("clip", "metaclip_2", "chinese_clip", "altclip"))
+"""CLIP's own image tower, by the names that its kin have it under."""
 ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 # norm1, query, key, value, out, norm2, up, down: where each library layer keeps them
@@ -31,7 +33,7 @@ OLDER_VIT_PARTS = (  # transformers 5.0
 
 
 def causal_tower(text_model: Any, projection: Any, config: Any, is_plain: bool) -> CausalTower | None:
-    """CLIP's text tower, or None where its activation is not known, or a layer is not plain."""
+    """CLIP's text tower, MetaCLIP 2's, or None where its activation is not known, or a layer is not plain."""
     if not is_plain or config.hidden_act not in ACTIVATIONS:
         return None
     return CausalTower(
@@ -56,7 +58,7 @@ def image_tower(
     config = vision_model.config
     if projection is None or getattr(config, "hidden_act", None) not in ACTIVATIONS:
         return None
-    if config.model_type == "clip_vision_model":
+    if config.model_type in CLIP_EYES:
         return _clip_tower(vision_model, projection, forward, is_plain)
     if config.model_type == "vit" and getattr(vision_model, "pooler", None) is not None:
         return _vit_tower(vision_model, projection, forward, is_plain)

@@ -40,12 +40,13 @@ def with_placeholders(sequences: Sequences, names: Sequence[int], before: int, n
     return tuple((*first, *s[:n], *others, *s[n:]) for s, n in zip(sequences, names, strict=True))
 
 
-def with_gaps(sequences: Sequences, names: Sequence[int], before: int, n_ctx: int) -> Sequences:
-    """Sequences with the name's first token (any but end-of-text, at which towers pool) where the context
-    will be put."""
+def with_gaps(
+    sequences: Sequences, fillers: Sequence[int], names: Sequence[int], before: int, n_ctx: int
+) -> Sequences:
+    """Sequences with each one's filler (`Tokenizer.filler`) where the context will be put."""
     rows = []
-    for s, n in zip(sequences, names, strict=True):
-        gap = s[:1]
+    for s, filler, n in zip(sequences, fillers, names, strict=True):
+        gap = (filler,)
         rows.append((*gap * before, *s[:n], *gap * (n_ctx - before), *s[n:]))
     return tuple(rows)
 

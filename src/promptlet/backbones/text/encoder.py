@@ -177,11 +177,12 @@ class TextEncoder:
         at = int(self.tokenizer.start is not None)
         if class_token != "end":
             lengths, before = self._lengths(tuple(class_names), n_ctx), vectors_before(class_token, n_ctx)
-            sequences = with_gaps(sequences, lengths, before, n_ctx)
-            ids = self._ids([self.tokenizer.full(s, 0) for s in sequences])
+            fillers = [self.tokenizer.filler(sequence) for sequence in sequences]
+            sequences = with_gaps(sequences, fillers, lengths, before, n_ctx)
+            ids = self._ids(self.tokenizer.rows(sequences, 0))
             positions = context_positions(lengths, before, n_ctx, at).to(self.device)
             return encode_plain_at(self.plain, ids, context, positions).to(context.dtype)
-        ids = self._ids([self.tokenizer.full(s, n_ctx) for s in sequences])
+        ids = self._ids(self.tokenizer.rows(sequences, n_ctx))
         first, *deep = context if placement == "deep" else (context,)
         return encode_plain(self.plain, ids, first, deep, at).to(context.dtype)
 
@@ -204,7 +205,7 @@ class TextEncoder:
 
     def encode_texts_reference(self, texts: Sequence[str]) -> Tensor:
         """`encode_texts` by the plain path."""
-        rows = [self.tokenizer.full(self.tokenizer.text(text), 0) for text in texts]
+        rows = self.tokenizer.rows([self.tokenizer.text(text) for text in texts], 0)
         with torch.no_grad(), IN_TURN:
             return self.plain.forward(self._ids(rows)).float()
 

@@ -31,6 +31,7 @@ class Tokenizer:
     unknown: the id that stands for characters it does not know; None where it knows all.
     pieces: ids in signs.
     ``vocabulary``: for how many tokens the text tower has vectors; None where nobody told.
+    ``hides_padding``: no token sees the padding, so that a row needs no more of it than its neighbours ask.
     """
 
     words: Callable[[str], list[int]]
@@ -41,6 +42,7 @@ class Tokenizer:
     unknown: int | None = None
     pieces: Callable[[Sequence[int]], Sequence[str]] | None = None
     vocabulary: int | None = None
+    hides_padding: bool = False
 
     def reading(self, class_name: str) -> Reading:
         """What it reads of ``class_name.`` behind other words.
@@ -53,7 +55,7 @@ class Tokenizer:
             raise DataError(
                 f"class name {class_name!r} has no tokens for this backbone; give it a name in words"
             )
-        if {self.start, self.end} & set(ids):
+        if {self.start, self.end, self.pad if self.hides_padding else None} & set(ids):
             raise DataError(
                 f"class name {class_name!r} holds a special or unknown token of this backbone's tokenizer; "
                 "give it a name in words"
@@ -127,12 +129,25 @@ class Tokenizer:
         lead, both = self.words(LEAD), self.words(f"{LEAD} {text}")
         return both[len(lead) :] if both[: len(lead)] == lead else self.words(text)
 
+    def rows(self, sequences: Sequence[tuple[int, ...]], n_ctx: int) -> list[list[int]]:
+        """Whole rows of ids, `full`; as long as the longest text where the padding is hidden."""
+        rows = [self.full(sequence, n_ctx) for sequence in sequences]
+        if not self.hides_padding:
+            return rows
+        longest = (self.start is not None) + n_ctx + max(map(len, sequences))
+        return [row[:longest] for row in rows]
+
     def full(self, sequence: tuple[int, ...], n_ctx: int) -> list[int]:
-        """The whole padded row of ids. Where the context will be put, the name's first word stands:
-        any token but end-of-text, at which towers pool."""
+        """The whole padded row of ids. Where the context will be put, `filler` stands."""
         start = [] if self.start is None else [self.start]
-        row = start + [sequence[0]] * n_ctx + list(sequence)
+        row = start + [self.filler(sequence)] * n_ctx + list(sequence)
         return row + [self.pad] * (self.length - len(row))
+
+    def filler(self, sequence: tuple[int, ...]) -> int:
+        """A word's token to hold a place in a row: not end-of-text, at which towers pool, nor the padding's,
+        which some pass over."""
+        special = self.end, self.pad
+        return next((token for token in sequence if token not in special), sequence[0])
 
 
 def split_special(full: list[int], raw: list[int]) -> tuple[int | None, int | None]:

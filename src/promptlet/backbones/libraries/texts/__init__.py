@@ -1,0 +1,1 @@
+"""Text towers and tokenizers of transformers, as the encoders need them."""
