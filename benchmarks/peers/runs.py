@@ -29,7 +29,7 @@ ON_FEATURES = (
 )
 IN_TEXT = ("coop", "kgcoop", "dekg", "rlp")
 IN_WEIGHTS = ("two_sfs", "clip_svd")
-"""They change a CLIP of transformers, which of the beds the embedded suite alone has; a run takes a minute."""
+"""They change a CLIP of transformers, which the embedded suite alone has; a run takes a minute."""
 CURVES = ("zero_shot", "linear_probe", *ON_FEATURES[2:9])
 SHOTS = (1, 2, 4, 8, 16)
 
