@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    augmentation,
     check,
     chunks,
     cocoop_step,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "engines": engines,
     "export": export,
     "own-images": own_images,
+    "augmentation": augmentation,
     "check": check,
     "fit": fit,
     "many-classes": fits,

@@ -103,6 +103,25 @@ def test_views_are_as_by_hand_differ_and_repeat(tiny_backbone: Any, pictures: An
     np.testing.assert_allclose(encode_images(tiny_backbone, paths, views=2), features[:2], atol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "first"), [("crops", 1), ("large-crops", 1_000_001)])
+def test_crops_alone_are_as_by_hand(kind: str, first: int, tiny_backbone: Any, pictures: Any) -> None:
+    paths = pictures(3)
+    features = encode_images(tiny_backbone, paths, views=f"{kind}:2")
+    expected = [[by_hand(tiny_backbone, path, view) for path in paths] for view in (first, first + 1)]
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+
+
+def test_crops_alone_are_the_crops_beside_the_plain_reading(
+    tiny_backbone: Any, pictures: Any, counter: Counter, tmp_path: Path
+) -> None:
+    paths, cache = pictures(4), FeatureCache(tmp_path / "cache")
+    mixed = encode_images(tiny_backbone, paths, views=3, cache=cache)
+    assert np.array_equal(encode_images(tiny_backbone, paths, views="crops:2", cache=cache), mixed[1:])
+    assert counter.pictures == 12
+    some = encode_images(tiny_backbone, paths, views=(0, 2, 3), cache=cache)
+    assert np.array_equal(some[:2], mixed[::2]) and counter.pictures == 16
+
+
 def test_the_second_time_nothing_is_encoded(
     tiny_backbone: Any, pictures: Any, counter: Counter, tmp_path: Path
 ) -> None:

@@ -45,6 +45,21 @@ def test_views_are_those_that_features_are_encoded_from(paths: list[Path], tiny_
     assert not torch.equal(taken[0], taken[2])
 
 
+def test_crops_alone_are_not_kept(paths: list[Path], tiny_backbone: Any) -> None:
+    spec = tiny_backbone.images.spec
+    for views, first in (("crops:3", 1), ("large-crops:3", 1_000_001)):
+        inputs = PixelInputs(paths, spec, views)
+        assert (inputs.views, inputs.in_turn) == (3, True)
+        taken = inputs.take(rows(0, 2), rows(4, 1))
+        for pixels, row, number in zip(taken, (4, 1), (first, first + 2), strict=True):
+            image = open_image(paths[row])
+            assert np.array_equal(pixels, augmented_view(image, spec, content_hash(paths[row]), number))
+        assert not inputs._kept
+    assert not PixelInputs(paths, spec, 3).in_turn
+    digests = {PixelInputs(paths, spec, views).digest() for views in (3, "crops:3", "large-crops:3")}
+    assert len(digests) == 3
+
+
 @pytest.mark.parametrize("keep", [0, 3 * 32 * 32 * 4 * 2, 1 << 30])
 def test_what_is_kept_changes_nothing_but_is_bounded(
     keep: int, paths: list[Path], tiny_backbone: Any

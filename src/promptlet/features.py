@@ -16,9 +16,10 @@ from promptlet.decoding.ahead import decoders, threads_beside
 from promptlet.decoding.pixels import View, batches
 from promptlet.decoding.reading import Read, check_all, read_ahead
 from promptlet.decoding.tower import Tower
-from promptlet.errors import ImageError, OptionError
+from promptlet.errors import ImageError
 from promptlet.progress import counting, not_encoded
 from promptlet.session import precision, without_waiting
+from promptlet.views import Readings, numbers_of
 
 BATCH = 32
 GPU_BATCH = 128
@@ -31,13 +32,14 @@ def encode_images(
     backbone: Backbone,
     sources: Sequence[ImageSource],
     *,
-    views: int = 1,
+    views: Readings = 1,
     cache: FeatureCache | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Features (views, N, D), float32, not normalised, of ``sources`` (paths, PIL images, arrays).
 
-    View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`preprocessing.views`).
+    View 0 is the model's test preprocessing; views 1, 2, ... are augmented (`preprocessing.views`). views:
+    how many, from 0 on, or crops alone, as "crops:16" or "large-crops:10" (`promptlet.views`).
     on_progress(done, total) counts pictures times views. Raises ImageError naming every file that cannot be
     opened, at once; or every picture that cannot be read or decoded, after the others were encoded.
     """
@@ -48,7 +50,7 @@ def hash_and_encode(
     backbone: Backbone,
     sources: Sequence[ImageSource],
     *,
-    views: int = 1,
+    views: Readings = 1,
     cache: FeatureCache | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[str], np.ndarray]:
@@ -58,9 +60,8 @@ def hash_and_encode(
     and encoding go on side by side. Raises what `encode_images` raises.
     """
     backbone.check_images()
-    if views < 1:
-        raise OptionError(f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone")
-    work = _Work(backbone, sources, views, cache, on_progress)
+    numbers = numbers_of(views)
+    work = _Work(backbone, sources, numbers, cache, on_progress)
     images, spec = backbone.images, backbone.images.spec
 
     def encode(pixels: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ def hash_and_encode(
         return images.encode(without_waiting(pixels, backbone.device))
 
     tower = Tower(encode, BATCH if backbone.device.type == "cpu" else GPU_BATCH)
-    with decoders(threads_beside(backbone.device)) as pool, counting(views):
+    with decoders(threads_beside(backbone.device)) as pool, counting(len(numbers)):
         lacking = work.lacking(read_ahead(pool, sources, check_all(pool, sources), work.errors))
         late: list[tuple[list[View], Tensor]] = []  # what a GPU still computes while the next is decoded
         for batch, pixels in batches(pool, lacking, spec, tower.most, reads_reduced(backbone), work.errors):
@@ -88,7 +89,7 @@ class _Work:
         self,
         backbone: Backbone,
         sources: Sequence[ImageSource],
-        views: int,
+        views: Sequence[int],
         cache: FeatureCache | None,
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
@@ -103,14 +104,14 @@ class _Work:
     def lacking(self, portions: Iterable[list[Read]]) -> Iterator[View]:
         """The views that neither the cache has nor a picture before: what is there twice is encoded once."""
         for number, portion in enumerate(portions):
-            keys = [(one.content, str(view)) for one in portion for view in range(self.views)]
+            keys = [(one.content, str(view)) for one in portion for view in self.views]
             found = {} if self._cache is None else self._cache.get_many(self._identity, keys)
             self._found |= {key: vector for key, vector in found.items() if is_usable(vector)}
             todo = []
             for one in portion:
                 self.hashes[one.place] = one.content
                 name = name_of(self.sources[one.place])
-                for view in range(self.views):
+                for view in self.views:
                     key = one.content, str(view)
                     if key not in self._found and key not in self._asked:
                         self._asked.add(key)
@@ -135,18 +136,15 @@ class _Work:
     def features(self) -> np.ndarray:
         """Features (views, N, D), once all are there."""
         if not self.sources:
-            return np.zeros((self.views, 0, self.backbone.feature_dim), np.float32)
+            return np.zeros((len(self.views), 0, self.backbone.feature_dim), np.float32)
         return np.stack(
-            [
-                np.stack([self._found[content, str(view)] for content in self.hashes])
-                for view in range(self.views)
-            ]
+            [np.stack([self._found[content, str(view)] for content in self.hashes]) for view in self.views]
         )
 
     def _tell(self, more: int, always: bool = False) -> None:
         self._done += more
         if self._on_progress is not None and (more or always):
-            self._on_progress(self._done, len(self.sources) * self.views)
+            self._on_progress(self._done, len(self.sources) * len(self.views))
 
 
 def is_usable(vector: np.ndarray) -> bool:
@@ -163,22 +161,23 @@ def no_features(name: str, backbone: str) -> ImageError:
 
 
 def find_cached(
-    backbone: Backbone, paths: Sequence[str], views: int, cache: FeatureCache | None
+    backbone: Backbone, paths: Sequence[str], views: Readings, cache: FeatureCache | None
 ) -> dict[str, np.ndarray]:
     """Features (views, D) of those images of which ``cache`` has all views. What cannot be read has none."""
+    numbers = numbers_of(views)
     if cache is None or not paths:
         return {}
     hashes = {}
     for path in paths:
         with suppress(ImageError):
             [hashes[path]] = content_hashes([path])
-    keys = [(content, str(view)) for content in hashes.values() for view in range(views)]
+    keys = [(content, str(view)) for content in hashes.values() for view in numbers]
     known = cache.get_many(feature_identity(backbone), keys)
     found = {}
     for path, content in hashes.items():
-        vectors = [known.get((content, str(view))) for view in range(views)]
+        vectors = [known.get((content, str(view))) for view in numbers]
         whole = [vector for vector in vectors if vector is not None and is_usable(vector)]
-        if len(whole) == views:
+        if len(whole) == len(numbers):
             found[path] = np.stack(whole)
     return found
 
@@ -189,19 +188,21 @@ def store_features(
     features: np.ndarray,
     cache: FeatureCache | None,
     identity: str | None = None,
+    views: Readings | None = None,
 ) -> None:
     """Put features (N, views, D) into ``cache``, with the N content hashes that came with them.
 
     identity: the `feature_identity` of where they were made, which may compute in another precision; None
-    for that of here.
+    for that of here. views: which these are; None: from the plain one on.
     The images are not read: they may have changed since `hash_and_encode`, elsewhere, made both.
     """
     if cache is None:
         return
+    numbers = numbers_of(features.shape[1] if views is None else views)
     vectors = {
         (content, str(view)): vector
         for content, own in zip(hashes, features, strict=True)
-        for view, vector in enumerate(own)
+        for view, vector in zip(numbers, own, strict=True)
     }
     cache.put_many(identity or feature_identity(backbone), vectors)
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from promptlet.data.images.opening import ImageSource, content_hashes, name_of, raise_together
 from promptlet.decoding.ahead import decoders, in_order, threads_beside
 from promptlet.decoding.pixels import View, decode
-from promptlet.errors import ImageError, OptionError
+from promptlet.errors import ImageError
 from promptlet.preprocessing.spec import ImageSpec
+from promptlet.views import Views, are_in_turn, numbers_of
 
 KEEP_BYTES = 1 << 30
 
@@ -22,29 +23,31 @@ class PixelInputs:
     """Pixel values of ``views`` readings of pictures (paths, Pillow images, arrays); all of one size.
 
     View 0 is the model's test preprocessing; further views are augmented (`preprocessing.views`). Decoded
-    pictures are kept up to ``keep_bytes``. is_reduced: as in `features.reads_reduced`. Raises ImageError
-    naming every picture that cannot be opened.
+    pictures are kept up to ``keep_bytes``, but for crops that are taken in turn. is_reduced: as in
+    `features.reads_reduced`. Raises ImageError naming every picture that cannot be opened.
     """
 
     def __init__(
         self,
         sources: Sequence[ImageSource],
         spec: ImageSpec,
-        views: int = 1,
+        views: Views = 1,
         keep_bytes: int = KEEP_BYTES,
         is_reduced: bool = False,
     ) -> None:
-        if views < 1:
-            raise OptionError(
-                f"views={views} is outside 1 and more; 1 means the model's own preprocessing alone"
-            )
+        self._numbers, self._words = numbers_of(views), views
+        self.in_turn = are_in_turn(views)
         self.sources = list(sources)
         self.spec = spec
-        self.views = views
         self.contents = content_hashes(self.sources)
         self._is_reduced = is_reduced
-        self._room = keep_bytes
+        self._room = 0 if self.in_turn else keep_bytes
         self._kept: dict[tuple[int, int], np.ndarray] = {}
+
+    @property
+    def views(self) -> int:
+        """How many readings there are of each."""
+        return len(self._numbers)
 
     @property
     def images(self) -> int:
@@ -63,7 +66,7 @@ class PixelInputs:
     def digest(self) -> str:
         """Views, and 16 hexadecimal digits of what the pictures hold."""
         summary = hashlib.blake2b("".join(self.contents).encode("ascii"), digest_size=8)
-        return f"{self.views} views {summary.hexdigest()}"
+        return f"{self._words} views {summary.hexdigest()}"
 
     def _decode(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
         errors: list[ImageError] = []
@@ -83,5 +86,5 @@ class PixelInputs:
 
     def _read(self, row: int, view: int) -> np.ndarray:
         source = self.sources[row]
-        wanted = View(source, name_of(source), self.contents[row], view)
+        wanted = View(source, name_of(source), self.contents[row], self._numbers[view])
         return decode(wanted, self.spec, self._is_reduced)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptlet.cli.methods import _told, _when
+from promptlet.cli.methods import _readings, _told, _when
 from promptlet.methods import METHODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "official.md"
@@ -23,6 +23,11 @@ def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
         "          few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
     )
     assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
+    assert "            reads 16 crops of each image in turn; its own code a new one in every epoch\n" in told
+    assert (
+        "            reads a new crop of each image in every epoch\n" in shell.run("methods", "maple").stdout
+    )
+    assert "            reads 10 large crops of each image\n" in shell.run("methods", "tip_adapter").stdout
     assert "            from ProGrad's repository, README.md; ProGrad/rn50_ep50.yaml\n" in told
     assert "published for RN50 from 4 shots of ImageNet" in told
     assert "cross-dataset" not in told
@@ -35,6 +40,7 @@ def test_and_in_json(shell: Any) -> None:
     assert list(found["official"]) == ["base-to-new", "few-shot", "cross-dataset", "domain-shift"]
     few = found["official"]["few-shot"]
     assert few["schedule"] == {"epochs": 50, "batch_size": 4, "lr": 0.0025}
+    assert few["views"] == "crops"
     assert few["options"] == {"average_mean": 0.6, "average_std": 0.6}
     assert few["cases"][1] == {
         "datasets": ["stanford_cars", "oxford_flowers", "fgvc_aircraft", "dtd", "eurosat"],
@@ -52,7 +58,8 @@ def test_the_page_has_every_row_and_no_other() -> None:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     expected = [
         f"| `{name}` | {protocol} | {_told(row)} | "
-        f"{'; '.join(f'{_when(case)}: {_told(case)}' for case in row.cases)} | {row.source} |"
+        f"{'; '.join(f'{_when(case)}: {_told(case)}' for case in row.cases)} | "
+        f"{_readings(row, method.info).partition(';')[0]} | {row.source} |"
         for name, method in METHODS.items()
         for protocol, row in method.info.official.items()
     ]

@@ -44,7 +44,6 @@ def test_they_are_found() -> None:
         "--epochs",
         "--lr",
         "--batch-size",
-        "--views",
         "--rank",
         "--n-ctx",
     } <= options
@@ -59,6 +58,15 @@ def test_no_number_is_believed(command: str, option: str, is_float: bool, shell:
             continue  # a learning rate may be any finite number
         told = shell.refuses(*command.split(), *NOTHING[command], f"{option}={value}")
         assert option in told and "no-such" not in told and "\x1b" not in told
+
+
+@pytest.mark.parametrize("command", ["fit", "compare", "bench run"])
+@pytest.mark.slow
+def test_no_reading_is_believed(command: str, shell: Any) -> None:
+    """A number, or a word with one."""
+    for value in (*HOSTILE, "0", "crop:3", "crops:0", "crops:" + "9" * 5000, "crops:\uff11", "\x1b[31mcrops"):
+        told = shell.refuses(*command.split(), *NOTHING[command], f"--views={value}")
+        assert "--views" in told and "no-such" not in told and "\x1b" not in told and len(told) < 600
 
 
 @pytest.mark.parametrize("value", LISTS, ids=[text[:12] for text in LISTS])

@@ -17,6 +17,7 @@ from promptlet.errors import OptionError
 from promptlet.methods import Method
 from promptlet.methods.features.clip_adapter import ClipAdapter
 from promptlet.methods.features.tip_adapter import TipAdapter, TipAdapterF, by_class, steps
+from promptlet.methods.inputs import FeatureInputs, TrainingData
 from promptlet.methods.method import MethodInfo
 from promptlet.methods.zero_shot.single import ZeroShot
 from promptlet.promptfile import dumps, loads
@@ -166,9 +167,45 @@ def test_tip_adapters_logits(kind: Any, tiny_backbone: Any) -> None:
     torch.testing.assert_close(method.scorer()(x[0]), expected)
 
 
-def _data(features: Tensor, labels: Tensor) -> Any:
-    from promptlet.methods.inputs import FeatureInputs, TrainingData
+@both_caches
+def test_the_mean_of_crops_is_taken_before_it_is_normalised(kind: Any, tiny_backbone: Any) -> None:
+    """As in the official code: each crop's feature as long as the tower gives it."""
+    features, labels = problem(tiny_backbone, views=10)
+    features = features * (1 + noise("lengths", (10, len(labels), 1)).abs())
+    method = kind(tiny_backbone, NAMES, alpha=2.5, beta=3.0)
+    method.begin_training(TrainingData(FeatureInputs(features, in_turn=True), labels, 1))
+    x, _ = validation(tiny_backbone)
+    keys = [unit(features[:, row].double().sum(0) / 10).float() for row in range(len(labels))]
+    expected = official_logits(tiny_backbone, x[0], torch.stack(keys), labels, 2.5, 3.0)
+    torch.testing.assert_close(method.logits(x[0]), expected)
+    before = kind(tiny_backbone, NAMES, alpha=2.5, beta=3.0)
+    before.begin_training(_data(features, labels))
+    assert float((before.logits(x[0]) - expected).detach().abs().max()) > 1e-3
 
+
+@both_caches
+def test_several_templates_are_the_normalised_mean(kind: Any, tiny_backbone: Any) -> None:
+    """CoOp's seven, as Tip-Adapter takes them on ImageNet; stored and read again."""
+    seven = ("itap of a {}.", "a bad photo of the {}.", "a origami {}.", "a photo of the large {}.",
+             "a {} in a video game.", "art of the {}.", "a photo of the small {}.")  # fmt: skip
+    each = [unit(tiny_backbone.encode_templates([one], NAMES)[0]) for one in seven]
+    expected = unit(sum(each) / 7)
+    method = kind(tiny_backbone, NAMES, template="select")
+    torch.testing.assert_close(method.class_features(), expected)
+    torch.testing.assert_close(
+        kind(tiny_backbone, NAMES, template="|".join(seven)).class_features(), expected
+    )
+    features, labels = problem(tiny_backbone)
+    method.begin_training(_data(features, labels))
+    assert method.stored_options()["template"] == "select"
+    torch.testing.assert_close(copy_of(method, tiny_backbone).logits(features[0]), method.logits(features[0]))
+    with pytest.raises(OptionError, match=r"must hold \{\} exactly once"):
+        kind(tiny_backbone, NAMES, template="selct")
+    with pytest.raises(OptionError, match=r"must hold \{\} exactly once"):
+        kind(tiny_backbone, NAMES, template="a {}.|b {} {}")
+
+
+def _data(features: Tensor, labels: Tensor) -> Any:
     return TrainingData(FeatureInputs(features), labels, 1)
 
 

@@ -59,6 +59,9 @@ CELLS: list[tuple[str, str, tuple[int, float, int], dict[str, Any]]] = [
     ("zs_lp", DG, (300, 0.1, 256), {"length": 0.0}),
     ("clap", FEW, (300, 0.1, 256), {"length": 0.0}),
     ("clap", DG, (300, 0.1, 256), {"length": 0.0}),
+    ("tip_adapter", FEW, (50, 0.002, 32), {"alpha": 1.17}),
+    ("zero_shot_ensemble", B2N, (50, 0.002, 32), {"templates": "select"}),
+    ("zero_shot_ensemble", FEW, (50, 0.002, 32), {"templates": "select"}),
     ("tip_adapter_f", FEW, (20, 0.001, 256), {"alpha_max": 10.0, "beta_max": 12.0}),
 ]  # fmt: skip
 SGD = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 5e-4, "drop_last": True, "warmup_lr": 1e-5}
@@ -135,6 +138,29 @@ def test_epochs_of_single_data_sets() -> None:
     assert at("coop", B2N, "caltech101", 1).epochs == 200  # from base to new they do not hang on the shots
     assert (at("tip_adapter_f", FEW, "eurosat").epochs, at("tip_adapter_f", FEW, "dtd").epochs) == (100, 20)
     assert at("kgcoop", B2N, "imagenet", 16).epochs == 100
+
+
+def test_what_is_read_of_each_image() -> None:
+    """A new crop in every epoch, but for Tip-Adapter's ten and CLAP's twenty."""
+    others = {
+        "tip_adapter": "large-crops:10",
+        "tip_adapter_f": "large-crops:10",
+        "zs_lp": "crops:20",
+        "clap": "crops:20",
+        "zero_shot_ensemble": 1,
+    }
+    for method, protocol, *_ in CELLS:
+        assert METHODS[method].info.official[protocol].views == others.get(method, "crops")
+
+
+def test_templates_on_imagenet() -> None:
+    """CoOp's mean there is over the seven alone; Tip-Adapter takes the seven."""
+    for protocol in (B2N, FEW):
+        assert options("zero_shot_ensemble", protocol, "imagenet")["template"] == ""
+        assert options("zero_shot_ensemble", protocol, "imagenetv2")["template"] == "a photo of a {}."
+    for method in ("tip_adapter", "tip_adapter_f"):
+        assert options(method, FEW, "imagenet", 16)["template"] == "select"
+        assert options(method, FEW, "caltech101", 16)["template"] == "a photo of a {}."
 
 
 @pytest.mark.parametrize(("epochs", "mean", "std"), [(20, 15, 1), (50, 30, 30), (50, 45, 5), (20, 6, 10)])

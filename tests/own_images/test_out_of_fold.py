@@ -55,7 +55,7 @@ def test_one_hold_out_asks_one_fold_alone(material: Material) -> None:
 def test_views_are_learned_from_and_not_asked_about(material: Material) -> None:
     backbone = load_backbone("mini")
     folds = make_folds(material.targets, np.arange(len(material.targets)), 2)
-    many = read_material(backbone, material.sources, material.classes[material.targets], views=3)
+    many = read_material(backbone, material.sources, material.classes[material.targets], views=[3])
     plain, more = (
         out_of_fold(PromptClassifier(backbone, "rlp", epochs=EPOCHS, views=v), backbone, m, folds).logits
         for v, m in ((1, material), (3, many))

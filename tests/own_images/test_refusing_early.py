@@ -16,7 +16,7 @@ from promptlet.classifier import PromptClassifier
 from promptlet.data.load import read_own
 from promptlet.errors import OptionError
 from promptlet.own_images.comparing.choosing import compare_own
-from promptlet.own_images.comparing.run import USUAL, check_any
+from promptlet.own_images.comparing.run import USUAL, trainable
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.fitting import fit
 
@@ -72,9 +72,9 @@ def test_nothing_is_compared_where_no_step_can_be_captured(tiny_backbone: Backbo
 
 def test_one_method_that_can_is_enough(tiny_backbone: Backbone) -> None:
     given = PromptClassifier(tiny_backbone, sampled_classes=2, epochs=1)
-    check_any(given, USUAL, tiny_backbone)
+    trainable(given, USUAL, tiny_backbone)
     with pytest.raises(OptionError, match="'linear_probe'"):
-        check_any(given, [("tip_adapter", {}), ("linear_probe", {})], tiny_backbone)
+        trainable(given, [("tip_adapter", {}), ("linear_probe", {})], tiny_backbone)
     x, y = toy_arrays(tiny_backbone)
     found = promptlet.compare(given, x, y, "coop,linear_probe", folds=2)
     assert [row.method for row in found.rows] == ["coop"]
@@ -103,5 +103,5 @@ def test_a_device_is_asked_before_the_method(
 ) -> None:
     monkeypatch.setattr(type(tiny_backbone), "device", torch.device("cuda"))
     with pytest.raises(OptionError, match="'qcoop'"):
-        check_any(PromptClassifier(tiny_backbone, capture=True), [("qcoop", {})], tiny_backbone)
-    check_any(PromptClassifier(tiny_backbone, capture=True), [("coop", {})], tiny_backbone)
+        trainable(PromptClassifier(tiny_backbone, capture=True), [("qcoop", {})], tiny_backbone)
+    trainable(PromptClassifier(tiny_backbone, capture=True), [("coop", {})], tiny_backbone)

@@ -213,7 +213,7 @@ def test_features_are_cached_under_what_the_worker_computes_with(
         batch = Encoder(tiny_backbone, views=1)(rows)
     finally:
         torch.set_float32_matmul_precision("highest")
-    _take(FeatureSource(tiny_backbone, cache), batch, 1)
+    _take(FeatureSource(tiny_backbone, cache), batch, range(1))
     [identity] = cache.stats().by_fingerprint
     assert identity.startswith(f"{tiny_backbone.image_fingerprint}-")
 
@@ -401,7 +401,7 @@ def test_images_are_encoded_by_all_gpus(
         from_items=lambda items, **_: SimpleNamespace(map_batches=map_batches)
     )
     source = FeatureSource(tiny_backbone)
-    features._encode(cards, source, [f"{i}.png" for i in range(500)], 1, True)
+    features._encode(cards, source, [f"{i}.png" for i in range(500)], range(1), True)
     assert asked["num_gpus"] == 1 and asked["batch_size"] == GPU_BATCH > BATCH
     assert (asked["compute"].min_size, asked["compute"].max_size) == (1, 2)
 

@@ -17,7 +17,8 @@ from promptlet.protocols.bench import open_bench
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset, open_dataset
-from promptlet.protocols.run.official import notes_of_runs, official_facts, official_notes
+from promptlet.protocols.run.official import notes_of_runs, official_facts
+from promptlet.protocols.run.official import official_notes as every_note
 from promptlet.report import summarise
 from promptlet.training import SCHEDULES, Schedule
 
@@ -36,6 +37,8 @@ BEFORE = {
     "zero_shot": "63f476ae3a63",
 }
 """Digests of base-to-new runs, from when the official settings were those of base-to-new alone."""
+PLAIN = "trained on 1 plain reading of each image, not on 16 crops as by its official settings"
+"""Of each run, since the toy is a feature file, and of methods that read features."""
 BEFORE_ON_OTHERS = {"cocoop": "2622752d92db", "kgcoop": "eb1a6c2e2217"}
 """Of cross-dataset, where the settings are the same."""
 
@@ -44,6 +47,13 @@ BEFORE_ON_OTHERS = {"cocoop": "2622752d92db", "kgcoop": "eb1a6c2e2217"}
 def toys(tmp_path: Path) -> dict[str, BenchDataset]:
     paths = [write_toy(tmp_path / "toy.npz"), write_toy(tmp_path / "other.npz", seed=1)]
     return {path.stem: open_dataset(str(path)) for path in paths}
+
+
+def official_notes(run: Run) -> tuple[str, ...]:
+    """But that of the one reading, which a feature file has."""
+    *others, last = every_note(run) or ("",)
+    assert last in ("", PLAIN)
+    return tuple(others)
 
 
 def named(toys: dict[str, BenchDataset], name: str) -> None:
@@ -128,11 +138,12 @@ def test_a_template_in_place_of_the_data_sets_is_told(toys: dict[str, BenchDatas
 
 
 def test_whose_settings_they_are_is_told_where_it_is_not_plain(toys: dict[str, BenchDataset]) -> None:
-    [note] = notes_of_runs(plan(toys, "coop", "all-names"))
+    [note, plain] = notes_of_runs(plan(toys, "coop", "all-names"))
+    assert plain == f"coop: {PLAIN}"
     assert note.startswith("coop: official settings of base-to-new: epochs=200; from CoOp's repository")
-    [note] = notes_of_runs(plan(toys, "coop", "base-to-new", schedule="official:few-shot"))
+    [note, _] = notes_of_runs(plan(toys, "coop", "base-to-new", schedule="official:few-shot"))
     assert note.startswith("coop: official settings of few-shot: epochs=100, n_ctx=16, ctx_init=random; from")
-    assert notes_of_runs(plan(toys, "coop,kgcoop", "base-to-new")) == []
+    assert notes_of_runs(plan(toys, "coop,kgcoop", "base-to-new")) == [f"coop: {PLAIN}", f"kgcoop: {PLAIN}"]
 
 
 def test_a_schedule_of_ones_own_of_that_name_breaks_nothing(toys: dict[str, BenchDataset]) -> None:
@@ -159,7 +170,10 @@ def test_records_keep_what_was_used(tiny_backbone: Backbone, tmp_path: Path) -> 
     records = {record["options"].get("n_ctx"): record for record in bench.run().records}
     assert records[16]["official"]["protocol"] == "few-shot"
     assert "COOP.md" in records[16]["official"]["source"] and records[16]["official"]["by_dataset"] == []
-    assert records[16]["notes"] == ["not as its official settings for few-shot: epochs=2 (official: 50)"]
+    assert records[16]["notes"] == [
+        "not as its official settings for few-shot: epochs=2 (official: 50)",
+        PLAIN,
+    ]
     assert "n_ctx=2 (official: 16)" in records[2]["notes"][0]
     assert not {"official", "notes"} & records[None].keys()
     told = summarise(RunStore(tmp_path / "runs")).problems

@@ -194,7 +194,7 @@ def test_a_store_of_base_to_new_alone_reads_as_before(tmp_path: Path) -> None:
         *("base_std", "new_std", "H_std", "base_ece", "new_ece", "base_macro_f1", "new_macro_f1"),
         *("trainable", "file_bytes", "seconds", "peak_memory"),
         *("state", "reason", "views", "sampler", "dtype", "backbone", "fingerprint", "data"),
-        *("source_data", "draws", "chosen", "chosen_why", "options", "settings", "keys"),
+        *("source_data", "draws", "chosen", "chosen_why", "options", "settings", "keys", "crops"),
     ]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from promptlet import rng
 from promptlet.errors import TrainingError
 from promptlet.methods import Method, build_method
+from promptlet.methods.inputs import FeatureInputs
 from promptlet.training import EpochReport, Schedule, train
 
 SCHEDULE = Schedule("short", lr=0.02, epochs=3, batch_size=6)
@@ -114,6 +115,39 @@ def test_each_image_takes_one_view_an_epoch_and_meets_them_all(
         chosen[epoch, order] = close.int().argmax(0).numpy()
     assert all(set(chosen[:, image]) == {0, 1, 2, 3} for image in range(20))
     assert abs(np.bincount(chosen.ravel(), minlength=4) / chosen.size - 0.25).max() < 0.06
+
+
+def taken_in_turn(
+    backbone: Any, monkeypatch: pytest.MonkeyPatch, crops: int, epochs: int, seed: int = 2
+) -> np.ndarray:
+    """Which crop of each image each epoch took (E, N)."""
+    features, labels = toy_problem(backbone, views=crops)
+    method = build_method("rlp", backbone, NAMES)
+    recorder = Recorder(method, monkeypatch)
+    inputs = FeatureInputs(features, in_turn=True)
+    train(method, inputs, labels, Schedule("v", lr=0.001, epochs=epochs, batch_size=None), seed=seed)
+    chosen = np.zeros((epochs, 20), int)
+    for epoch, (x, _) in enumerate(recorder.batches):
+        order = rng.generator(f"order/{epoch}", seed).permutation(20)
+        close = (x[None] - features[:, order]).norm(dim=-1) < 1e-5  # (V, N)
+        assert torch.equal(close.sum(0), torch.ones(20, dtype=torch.long))
+        chosen[epoch, order] = close.int().argmax(0).numpy()
+    return chosen
+
+
+def test_crops_are_taken_in_turn(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many epochs after each other see all of an image's; images begin at different ones."""
+    chosen = taken_in_turn(tiny_backbone, monkeypatch, crops=4, epochs=9)
+    for begin in range(6):
+        assert (np.sort(chosen[begin : begin + 4], axis=0) == np.arange(4)[:, None]).all()
+    assert set(chosen[0]) == {0, 1, 2, 3}
+
+
+def test_as_many_crops_as_epochs_are_new_in_each(tiny_backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = taken_in_turn(tiny_backbone, monkeypatch, crops=6, epochs=6)
+    assert (np.sort(chosen, axis=0) == np.arange(6)[:, None]).all()
+    other = taken_in_turn(tiny_backbone, monkeypatch, crops=6, epochs=6, seed=3)
+    assert not np.array_equal(chosen, other)
 
 
 def test_features_are_normalised_here(tiny_backbone: Any) -> None:

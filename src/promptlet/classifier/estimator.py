@@ -27,7 +27,8 @@ class PromptClassifier(PromptLearner, ClassifierMixin, BaseEstimator):  # type: 
     n_ctx : number of context vectors; None takes the method's own (4 for RLP and CoOp).
     ctx_init : words the context starts at (as many tokens as n_ctx), "random", or None: "a photo of a".
     shots : images per class drawn for training; None takes all that are given.
-    views : readings of each image that are cached: 1 is the plain one, more add augmented ones.
+    views : readings of each image: 1 is the plain one, more add random crops, and "crops:16" is so many crops
+        alone; None: 1, or what the method's own code takes with "official" (`promptlet.views`).
     schedule : "fast" (few large steps), "adamw" (fast by AdamW alone), "coop", "official" (as the
         method's own code runs few-shot, or else base-to-new), "official:base-to-new" (as it runs another
         protocol), or a `Schedule`.

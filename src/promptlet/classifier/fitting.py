@@ -12,6 +12,7 @@ from torch import Tensor
 import promptlet
 from promptlet.backbones import Backbone
 from promptlet.classifier.inputs import Images, as_list, checked_labels
+from promptlet.classifier.reading import are_vectors
 from promptlet.errors import DataError, OptionError
 from promptlet.methods import METHODS, Method, MethodInfo, build_method
 from promptlet.methods.inputs import Inputs
@@ -19,10 +20,12 @@ from promptlet.methods.method import BY_STEPS
 from promptlet.methods.official import Where
 from promptlet.numbers import check_number, check_numbers
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.augmentation import method_views
 from promptlet.training.captured import check_captured
 from promptlet.training.official import notes_on_official
 from promptlet.training.sampled import check_sampled
 from promptlet.training.schedules import official_of
+from promptlet.views import Views, check_views, kind_of
 
 
 class Parameters(Protocol):
@@ -33,7 +36,7 @@ class Parameters(Protocol):
     n_ctx: int | None
     ctx_init: str | None
     shots: int | None
-    views: int
+    views: Views | None
     schedule: str | Schedule
     epochs: int | None
     lr: float | None
@@ -46,9 +49,10 @@ class Parameters(Protocol):
 
 
 class FittedBy(Parameters, Protocol):
-    """With the method that was trained by them."""
+    """With the method that was trained by them, and what its prompt file tells of that."""
 
     method_: Method
+    training_: dict[str, Any]
 
 
 def whole(given: Parameters, name: str) -> Any:
@@ -57,14 +61,29 @@ def whole(given: Parameters, name: str) -> Any:
     return check_number(name, getattr(given, name))
 
 
-def draw_of(given: Parameters) -> tuple[Any, Any, Any]:
-    """Shots, seed and views. Raises OptionError for any number among the parameters that is none or out of
-    bounds: before images or a backbone are read."""
-    names = ("shots", "seed", "views", "rank", "n_ctx", "epochs", "lr", "batch_size", "sampled_classes")
-    shots, seed, views, *_ = (whole(given, name) for name in names)
+def draw_of(given: Parameters) -> tuple[Any, Any]:
+    """Shots and seed. Raises OptionError for any number among the parameters that is none or out of bounds:
+    before images or a backbone are read."""
+    names = ("shots", "seed", "rank", "n_ctx", "epochs", "lr", "batch_size", "sampled_classes")
+    shots, seed, *_ = (whole(given, name) for name in names)
+    check_views("views", given.views)
     if isinstance(given.method_options, Mapping):
         check_numbers(given.method_options)
-    return shots, seed, views
+    return shots, seed
+
+
+def views_of(given: Parameters, schedule: Schedule, sources: Sequence[Any]) -> Views:
+    """Which readings of each of these images the method is trained on: of features, the one that is given."""
+    info, asked = METHODS[given.method].info, check_views("views", given.views)
+    if are_vectors(sources):
+        if kind_of(asked or 1) is not None:
+            raise OptionError(
+                f"views={asked!r}: features are of one reading of each image; give the images, or leave the "
+                "views out"
+            )
+        return 1
+    official = official_of(info, given.schedule, own_images(given))
+    return method_views(info, asked, schedule.epochs, official)
 
 
 def schedule_of(given: Parameters) -> Schedule:
@@ -75,7 +94,7 @@ def schedule_of(given: Parameters) -> Schedule:
         METHODS[given.method].info,
         given.schedule,
         options=options,
-        views=whole(given, "views"),
+        views=check_views("views", given.views) or 1,
         where=own_images(given),
         lr=given.lr,
         **changes,
@@ -136,7 +155,8 @@ def official_notes(fitted: FittedBy) -> tuple[str, ...]:
     if not isinstance(fitted.schedule, str):
         return ()
     method, where, settings = fitted.method_, own_images(fitted), schedule_of(fitted).facts()
-    return notes_on_official(method.info, fitted.schedule, where, method.options, settings)
+    given = {**settings, "views": fitted.training_["views"]}
+    return notes_on_official(method.info, fitted.schedule, where, method.options, given)
 
 
 def validation(
@@ -163,13 +183,15 @@ def validation(
     )
 
 
-def training_record(given: Parameters, method: Method, schedule: Schedule, images: int) -> dict[str, Any]:
+def training_record(
+    given: Parameters, method: Method, schedule: Schedule, images: int, views: Views
+) -> dict[str, Any]:
     """How a prompt was trained, as its file tells: plain values."""
     record = {
         "images": images,
         "shots": whole(given, "shots"),
         "seed": whole(given, "seed"),
-        "views": whole(given, "views"),
+        "views": views,
         "version": promptlet.__version__,
     }
     if method.info.learns == BY_STEPS:

@@ -22,6 +22,7 @@ from promptlet.classifier.fitting import (
     official_notes,
     training_record,
     validation,
+    views_of,
 )
 from promptlet.classifier.given.parts import ALL, TEST, TRAIN, Asked
 from promptlet.classifier.given.take import labelled, take
@@ -41,6 +42,7 @@ from promptlet.pixels import PixelInputs
 from promptlet.progress import LOGGER
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport, Schedule
+from promptlet.views import Views
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,7 +65,7 @@ class PromptLearner(LearnedPrompt):
         n_ctx: int | None = None,
         ctx_init: str | None = None,
         shots: int | None = None,
-        views: int = 1,
+        views: Views | None = None,
         schedule: str | Schedule = "fast",
         epochs: int | None = None,
         lr: float | None = None,
@@ -138,7 +140,7 @@ class PromptLearner(LearnedPrompt):
         (.csv), a data frame, a list of (image, label), a Hugging Face or torch data set. Validation images
         are looked at by methods that tune something on them (Tip-Adapter, linear probe), and by no others.
         """
-        shots, seed, views = draw_of(self)
+        shots, seed = draw_of(self)
         given = take(images, TRAIN, self._asked(labels is None))
         words = read_labels(given, labels, self.label_names)
         val = labelled(val_images, val_labels, given.val if labels is None else None, self._asked(True))
@@ -153,6 +155,7 @@ class PromptLearner(LearnedPrompt):
         val_sources, val_words = in_words(val if method.info.uses_val else None, self.label_names)
         with watched(self.verbose, self.on_encode, self.on_epoch) as watch:
             read, used = self._reader(method, watch), [given.images[i] for i in rows]
+            views = views_of(self, schedule, used)
             ready = read(used, views)
             rejection = learn_rejection(read.frozen(used, ready), targets[rows], len(class_names))
             told, targets = features_in(given), targets[rows]
@@ -175,7 +178,7 @@ class PromptLearner(LearnedPrompt):
             self.__dict__.pop(name, None)
         self.__dict__.update(told)
         self.history_, self.rejection_ = result.history, rejection
-        self.training_ = training_record(self, method, schedule, len(targets))
+        self.training_ = training_record(self, method, schedule, len(targets), views)
         if LOGGER.isEnabledFor(logging.INFO):
             for line in (told_in_words(self), *official_notes(self)):
                 LOGGER.info("%s", line)

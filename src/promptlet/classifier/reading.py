@@ -19,6 +19,7 @@ from promptlet.methods import MethodInfo
 from promptlet.methods.inputs import FeatureInputs, Inputs
 from promptlet.methods.method import FEATURES
 from promptlet.pixels import KEEP_BYTES, PixelInputs
+from promptlet.views import Views, are_in_turn
 
 VECTORS = (np.ndarray, torch.Tensor, list, tuple)
 
@@ -32,10 +33,11 @@ class Reader:
     cache: bool | str | Path | FeatureCache
     on_encode: Callable[[int, int], None] | None = None
 
-    def __call__(self, sources: Sequence[Any], views: int = 1, keep_bytes: int = KEEP_BYTES) -> Inputs:
+    def __call__(self, sources: Sequence[Any], views: Views = 1, keep_bytes: int = KEEP_BYTES) -> Inputs:
         """Features, or pictures of which ``keep_bytes`` are kept decoded. Raises DataError."""
         if self.info.reads == FEATURES:
-            return FeatureInputs(torch.from_numpy(self._features(sources, views)), self.backbone.device)
+            features = torch.from_numpy(self._features(sources, views))
+            return FeatureInputs(features, self.backbone.device, are_in_turn(views))
         return pictures(self.info, self.backbone, sources, views, keep_bytes)
 
     def once(self, sources: Sequence[Any]) -> Inputs:
@@ -44,13 +46,13 @@ class Reader:
 
     def frozen(self, sources: Sequence[Any], ready: Inputs | None = None) -> np.ndarray:
         """Features (N, D) of the backbone as it is, whatever the method reads; ``ready``: inputs made of the
-        same sources, which may hold them already."""
-        if isinstance(ready, FeatureInputs):
+        same sources, which may hold them already; crops alone do not."""
+        if isinstance(ready, FeatureInputs) and not ready.in_turn:
             return np.asarray(ready.features[0].cpu())
         features: np.ndarray = self._features(sources, 1)[0]
         return features
 
-    def _features(self, sources: Sequence[Any], views: int) -> np.ndarray:
+    def _features(self, sources: Sequence[Any], views: Views) -> np.ndarray:
         """Features (views, N, D); those given as vectors are taken as they are."""
         if are_vectors(sources):
             return given_features(sources, self.backbone.feature_dim)
@@ -59,7 +61,7 @@ class Reader:
 
 
 def pictures(
-    info: MethodInfo, backbone: Backbone, sources: Sequence[Any], views: int, keep_bytes: int = KEEP_BYTES
+    info: MethodInfo, backbone: Backbone, sources: Sequence[Any], views: Views, keep_bytes: int = KEEP_BYTES
 ) -> PixelInputs:
     """Pictures for a method that changes the image tower. Raises DataError for features."""
     if are_vectors(sources):

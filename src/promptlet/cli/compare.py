@@ -62,7 +62,7 @@ def command(
     shots: Shots = None,
     seed: Seed = 1,
     folds: Annotated[int, typer.Option(help="Trainings of each method.", callback=allowed("folds"))] = 5,
-    views: Views = 1,
+    views: Views = None,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,

@@ -21,6 +21,7 @@ READS = {
     "features": "features of images: each image is encoded once and cached",
     "images": "the images themselves, at every step: the image tower changes",
 }
+NO_TEXT = '""'
 NEEDS = {
     (False, False): "no tower: features of images and vectors of class names will do (features:FILE)",
     (True, False): "the text tower",
@@ -95,6 +96,7 @@ def _row_document(row: Official) -> dict[str, Any]:
             {"datasets": list(case.datasets), "shots": case.shots and list(case.shots), **_changes(case)}
             for case in row.cases
         ],
+        "views": row.views,
         "told": row.told,
     }
 
@@ -136,13 +138,27 @@ def _show_official(info: MethodInfo) -> None:
         say(f"{'':10}{protocol}: {_told(row)}")
         for case in row.cases:
             say(f"{'':12}{_when(case)}: {_told(case)}")
+        say(f"{'':12}reads {_readings(row, info)}")
         say(f"{'':12}from {row.source}")
         if row.told:
             say(f"{'':12}{row.told}")
 
 
 def _told(of: Official | Case) -> str:
-    return _in_words({**of.schedule, **of.options})
+    return _in_words({**of.schedule, **of.options}) or "its defaults"
+
+
+def _readings(row: Official, info: MethodInfo) -> str:
+    """Of which readings of its images."""
+    from promptlet.views import CROPS, in_words
+
+    if info.learns == "nothing":
+        return "no training images"
+    if row.views != CROPS:
+        return f"{in_words(row.views)} of each image"
+    if info.reads == "images":
+        return "a new crop of each image in every epoch"
+    return f"{in_words(CROPS)} of each image in turn; its own code a new one in every epoch"
 
 
 def _when(case: Case) -> str:
@@ -155,4 +171,4 @@ def _when(case: Case) -> str:
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in changes.items())
+    return ", ".join(f"{key}={value if value != '' else NO_TEXT}" for key, value in changes.items())

@@ -30,6 +30,10 @@ class Inputs(Protocol):
     def images(self) -> int:
         """How many images there are."""
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether epochs take the readings in turn, and do not draw one of them."""
+
     def take(self, views: Tensor, rows: Tensor) -> Tensor:
         """Inputs (B, ...): view ``views[i]`` of image ``rows[i]``; both int64 (B,)."""
 
@@ -38,17 +42,23 @@ class Inputs(Protocol):
 
 
 class FeatureInputs:
-    """Features (V, N, D) of V views of N images; normalised here, float32."""
+    """Features (V, N, D) of V views of N images; normalised here, float32.
 
-    def __init__(self, features: Tensor, device: torch.device | None = None) -> None:
-        self.features = unit(features.to(device or features.device))
+    in_turn: whether the views are crops alone, which epochs take in turn. lengths (V, N): of each vector
+    before it was normalised, where they are; else none.
+    """
+
+    def __init__(self, features: Tensor, device: torch.device | None = None, in_turn: bool = False) -> None:
+        given = features.to(device or features.device)
+        self.features, self.in_turn = unit(given), in_turn
+        self.lengths = given.float().norm(dim=-1) if in_turn else given.new_zeros(0)
 
     def to(self, device: torch.device) -> FeatureInputs:
         """The same there."""
         if self.features.device == device:
             return self
         moved = copy.copy(self)
-        moved.features = self.features.to(device)
+        moved.features, moved.lengths = self.features.to(device), self.lengths.to(device)
         return moved
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from promptlet.views import CROPS, Views
+
 BASE_TO_NEW, FEW_SHOT = "base-to-new", "few-shot"
 CROSS_DATASET, DOMAIN_SHIFT = "cross-dataset", "domain-shift"
 PROTOCOLS: Final = (BASE_TO_NEW, FEW_SHOT, CROSS_DATASET, DOMAIN_SHIFT)
@@ -57,7 +59,8 @@ class Official:
     """A row: the public settings of a method in one protocol.
 
     source: where they stand. schedule: what they change in the ``coop`` schedule; options: in the method's
-    own defaults. cases: what is different for single data sets or few shots, the last that fits wins. told:
+    own defaults. cases: what is different for single data sets or few shots, the last that fits wins. views:
+    the readings of each image (`promptlet.views`), a new crop in every epoch unless a number is given. told:
     what cannot be taken over, or must be known beside it.
     """
 
@@ -65,6 +68,7 @@ class Official:
     schedule: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     cases: tuple[Case, ...] = ()
+    views: Views = CROPS
     told: str = ""
 
     def __getstate__(self) -> dict[str, Any]:

@@ -27,10 +27,13 @@ def check_template(template: str) -> str:
 
 @own_arithmetic()
 def hand_written(backbone: Backbone, template: str, class_names: Sequence[str]) -> Tensor:
-    """Normalised features (C, D) of ``template`` with each name put in; no gradient.
+    """Normalised features (C, D) of ``template`` with each name put in, or of what stands for several
+    (`check_templates`) their `ensemble`; no gradient.
 
     Never in the low precision of a training step that asks for them.
     """
+    if _is_several(template):
+        return ensemble(backbone, several_templates(template), class_names)
     with without_autocast(backbone.device):
         return unit(backbone.encode_templates([template], class_names)[0])
 
@@ -49,6 +52,18 @@ def several_templates(templates: str) -> tuple[str, ...]:
             f"{did_you_mean(str(templates), TEMPLATE_LISTS)}"
         )
     return tuple(check_template(template.strip()) for template in templates.split(BETWEEN))
+
+
+def check_templates(template: str) -> str:
+    """The template itself: one, or several as `several_templates` takes them. Raises OptionError."""
+    if isinstance(template, str) and _is_several(template):
+        several_templates(template)
+        return template
+    return check_template(template)
+
+
+def _is_several(template: str) -> bool:
+    return template in TEMPLATE_LISTS or (BETWEEN in template and template.count("{}") > 1)
 
 
 @own_arithmetic()

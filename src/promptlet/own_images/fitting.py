@@ -157,7 +157,7 @@ def _taught(classifier: PromptLearner, train: Part) -> float | None:
     if classifier.method_.info.learns != AT_ONCE:
         return None
     targets = np.searchsorted(classifier.classes_, np.asarray(train.labels, dtype=str))
-    shots, seed, _ = draw_of(classifier)
+    shots, seed = draw_of(classifier)
     rows, _ = draw_rows(targets, classifier.class_names_, shots, seed)
     return 100.0 * classifier.score([train.images[i] for i in rows], [train.labels[i] for i in rows])
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import round_method
-from promptlet.classifier.fitting import draw_of, validation, whole
+from promptlet.classifier.fitting import draw_of, schedule_of, validation, views_of, whole
 from promptlet.classifier.reading import Reader
 from promptlet.data.images.opening import content_hashes
 from promptlet.data.items import SPLIT_NAMES
@@ -33,6 +33,7 @@ from promptlet.own_images.material import Material, read_material
 from promptlet.own_images.parts import Part
 from promptlet.reasons import reason_of
 from promptlet.training import EpochReport
+from promptlet.views import Views
 
 NOT_ASKED = "images that --shots did not draw were not asked (--skip-bad leaves out what cannot be read)"
 ANEW = "of trainings that begin anew: the prompt that this one goes on from may have been taught these images"
@@ -104,7 +105,7 @@ def _by_undrawn(
 ) -> Asked | None:
     """By images that its shots did not draw; None where they are too few, or it may have been taught them.
     Raises ImageError for one that cannot be read."""
-    shots, seed, _ = draw_of(classifier)
+    shots, seed = draw_of(classifier)
     if shots is None or classifier.start_from is not None:
         return None
     began = time.perf_counter()
@@ -184,17 +185,25 @@ def findings(
 
 def taught_material(classifier: PromptLearner, train: Part) -> Material:
     """The images that its shots and seed draw, encoded."""
-    reads = METHODS[classifier.method].info.reads
-    return drawn_material(classifier, train, whole(classifier, "views") if reads == FEATURES else 1)
+    return drawn_material(classifier, train, trained_views(classifier))
+
+
+def trained_views(*classifiers: PromptLearner) -> list[Views]:
+    """The readings of images that their methods are trained on, of those that read features of them."""
+    return [
+        views_of(one, schedule_of(one), ())
+        for one in classifiers
+        if METHODS[one.method].info.reads == FEATURES
+    ]
 
 
 def drawn_material(
     classifier: PromptLearner,
     train: Part,
-    views: int,
+    views: Sequence[Views],
     on_encode: Callable[[int, int], None] | None = None,
 ) -> Material:
-    """The same in so many views, whatever its method reads."""
+    """The same in these readings, beside the plain one."""
     return read_material(
         classifier.backbone_,
         *train,

@@ -1,8 +1,9 @@
 """From a picture to the numbers a backbone reads: the model's own resize, crop and normalisation, and views.
 
 View 0 is the model's test-time preprocessing. Views 1, 2, ... are CoOp's training augmentation (random
-resized crop, scale 0.08 to 1, aspect 3/4 to 4/3, bicubic; horizontal flip with probability 1/2), drawn from
-the image's content and the view's number, so that a view is the same whenever and wherever it is made.
+resized crop, scale 0.08 to 1, aspect 3/4 to 4/3, bicubic; horizontal flip with probability 1/2), and views
+1,000,001, ... Tip-Adapter's (scale 0.5 to 1). They are drawn from the image's content and the view's number,
+so that a view is the same whenever and wherever it is made.
 
 Models that read patches (SigLIP 2 NaFlex) get view 0 in the picture's own aspect, so that its size varies.
 Their augmented views are squares, as every model's are: the largest square that has no more patches.
@@ -21,6 +22,7 @@ from promptlet.data.images.pixels import Box
 from promptlet.data.images.reduced import FACTORS, Reduced
 from promptlet.preprocessing.resize import resized, resized_part, resized_reduced
 from promptlet.preprocessing.spec import ImageSpec
+from promptlet.views import least_share
 
 SAFETY = 3
 """Pixels of a JPEG decoded smaller for each pixel, along a side, of what is made of it."""
@@ -44,7 +46,7 @@ def cut_of(width: int, height: int, spec: ImageSpec, content: str, view: int) ->
         crop = None if spec.crop is None else _centre_box(size, spec.crop, spec.crop_rounding)
         return Cut(None, size, crop)
     draw = rng.generator(f"view/{content}", view)
-    box = _random_box(width, height, draw)
+    box = _random_box(width, height, draw, least_share(view))
     return Cut(box, spec.output_size[::-1], None, bool(draw.random() < 0.5))
 
 
@@ -78,19 +80,20 @@ def factor_of(width: int, height: int, spec: ImageSpec, content: str, view: int)
     return next((factor for factor in FACTORS if factor <= spare), 1)
 
 
-def _random_box(width: int, height: int, draw: np.random.Generator) -> Box:
-    """A box of 8 to 100 % of the area, aspect 3/4 to 4/3; the image's centre if ten draws do not fit."""
+def _random_box(width: int, height: int, draw: np.random.Generator, least: float) -> Box:
+    """A box of ``least`` (0.08: 8 %) to all of the area, aspect 3/4 to 4/3; as much of the image's centre
+    as has such an aspect if ten draws do not fit, as in torchvision's RandomResizedCrop."""
     for _ in range(10):
-        area = width * height * draw.uniform(0.08, 1.0)
+        area = width * height * draw.uniform(least, 1.0)
         aspect = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
         w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             left = int(draw.integers(0, width - w + 1))
             top = int(draw.integers(0, height - h + 1))
             return left, top, left + w, top + h
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side
+    w, h = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
 
 
 def _resized_size(width: int, height: int, spec: ImageSpec) -> tuple[int, int]:

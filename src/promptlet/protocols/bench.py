@@ -41,6 +41,7 @@ from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource, open_datasets
 from promptlet.protocols.run.execution import Workbench
 from promptlet.protocols.run.fitting import OnEpoch
+from promptlet.views import check_views
 
 Methods = str | Sequence[str | MethodSpec] | Mapping[str, Mapping[str, Any]]
 Datasets = str | Path | Sequence[str | Path]
@@ -223,7 +224,8 @@ def checked_settings(settings: Settings | None) -> Settings:
         )
     chosen = Settings(**{name: plain(value) for name, value in vars(settings).items()})
     check_option("sampler", chosen.sampler, SAMPLERS)
-    for name in ("epochs", "lr", "batch_size", "views", "sampled_classes"):
+    check_views("views", chosen.views)
+    for name in ("epochs", "lr", "batch_size", "sampled_classes"):
         check_number(name, getattr(chosen, name))
     return chosen
 

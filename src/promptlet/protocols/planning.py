@@ -21,21 +21,24 @@ from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import BenchDataset
 from promptlet.training import Schedule, method_schedule
+from promptlet.training.augmentation import method_views
 from promptlet.training.sampled import check_sampled
 from promptlet.training.schedules import official_of
+from promptlet.views import Views
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of a plan share. None keeps the method's or the schedule's own value."""
+    """What all runs of a plan share. None keeps the method's or the schedule's own value; views: as in
+    `promptlet.views`."""
 
     schedule: str | Schedule = "fast"
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
-    views: int = 1
+    views: Views | None = None
     sampler: str = "coop"
     sampled_classes: int | None = None
 
@@ -198,18 +201,22 @@ def _run(
         )
     where = Where(protocol, (source or dataset).name, draw[0])
     official = official_of(info, settings.schedule, where)
-    usual = {**info.options, **(official.changes.options if official else {})}
-    complete = {**usual, **{n: _as_default(value, info.options[n]) for n, value in options.items()}}
+    changed = official.changes.options if official else {}
+    complete = {
+        **info.options,
+        **changed,
+        **{n: _as_default(value, info.options[n]) for n, value in options.items()},
+    }
     complete.pop("seed", None)  # the run's own
     complete = _settled(method, complete)
-    if "template" in complete and "template" not in options and not info.own_template:
-        trained_on = dataset if source is None or info.learns == NOTHING else source
+    trained_on = dataset if source is None or info.learns == NOTHING else source
+    if "template" in complete and not info.own_template and "template" not in {**options, **changed}:
         complete["template"] = trained_on.template_for(info)
     schedule = method_schedule(
         info,
         settings.schedule,
         options=complete,
-        views=settings.views,
+        views=settings.views or 1,
         where=where,
         epochs=settings.epochs,
         lr=settings.lr,
@@ -217,7 +224,7 @@ def _run(
         sampled_classes=settings.sampled_classes,
     )
     check_sampled(METHODS[method], schedule, complete)
-    learns = info.learns == BY_STEPS
+    learns, has_images = info.learns == BY_STEPS, trained_on.features is None
     return Run(
         protocol=protocol,
         dataset=dataset.name,
@@ -227,7 +234,7 @@ def _run(
         shots=draw[0],
         seed=draw[1],
         settings=schedule.facts() if learns else {},
-        views=1 if info.learns == NOTHING else settings.views,
+        views=method_views(info, settings.views, schedule.epochs, official if has_images else None),
         sampler=settings.sampler,
         fingerprint=backbone[0],
         dtype=backbone[1],

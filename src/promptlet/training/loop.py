@@ -62,14 +62,14 @@ def train(
     """Train ``method`` in place. It is left in evaluation mode.
 
     inputs: features (V, N, D) of V views of N images, normalised here, or `Inputs`; labels (N,) index the
-    method's class names. Each epoch takes one view of each image, in an order of its own; both follow from
-    ``seed`` and the epoch. val: as inputs and labels, for methods that tune something on validation images.
-    checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there and fits;
-    removed at the end. checkpoint_stays: the end is kept in it instead, for who has yet to store what was
-    learned; room for it is held on the disk from the beginning. capture: on CUDA, make forward and backward
-    pass of a step one graph, which starts at once what a step starts one by one (`captured`); the numbers are
-    the same. Raises TrainingError for a loss that is not finite, and where a checkpoint cannot be written;
-    OptionError where a step cannot be captured.
+    method's class names. Each epoch takes one view of each image, drawn or in turn, in an order of its own;
+    both follow from ``seed`` and the epoch. val: as inputs and labels, for methods that tune something on
+    validation images. checkpoint: a file written now and then, on Ctrl-C too, and taken up when it is there
+    and fits; removed at the end. checkpoint_stays: the end is kept in it instead, for who has yet to store
+    what was learned; room for it is held on the disk from the beginning. capture: on CUDA, make forward and
+    backward pass of a step one graph, which starts at once what a step starts one by one (`captured`); the
+    numbers are the same. Raises TrainingError for a loss that is not finite, and where a checkpoint cannot be
+    written; OptionError where a step cannot be captured.
     """
     check_sampled(method, schedule)
     if capture:
@@ -260,7 +260,7 @@ def _batches(
     taken there; pictures are decoded on the host. What goes there goes without a wait."""
     images, device = data.inputs.images, data.labels.device
     order = _order(images, schedule, epoch, seed)
-    views = _views(data.inputs.views, images, epoch, seed)
+    views = _views(data.inputs, epoch, seed)
     sampler = Sampler(schedule, data.labels, len(method.class_names), seed)
     size = schedule.batch_size or images
     for step in range(schedule.steps_per_epoch(images)):
@@ -278,8 +278,12 @@ def _order(images: int, schedule: Schedule, epoch: int, seed: int) -> Tensor:
     return torch.from_numpy(rng.generator(f"order/{epoch}", seed).permutation(images))
 
 
-def _views(count: int, images: int, epoch: int, seed: int) -> Tensor:
-    """Which view of each image this epoch takes (N,)."""
+def _views(inputs: Inputs, epoch: int, seed: int) -> Tensor:
+    """Which view of each image this epoch takes (N,): drawn, or each in turn from one of its own on."""
+    count, images = inputs.views, inputs.images
     if count == 1:
         return torch.zeros(images, dtype=torch.int64, device="cpu")
+    if inputs.in_turn:
+        first = rng.generator("first view", seed).integers(0, count, images)
+        return torch.from_numpy((first + epoch) % count)
     return torch.from_numpy(rng.generator(f"views/{epoch}", seed).integers(0, count, images))

@@ -8,6 +8,7 @@ from typing import Any
 
 from promptlet.methods import MethodInfo
 from promptlet.methods.official import Chosen, Where
+from promptlet.training.augmentation import notes_on_views
 from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
 NOT_COMPARED = ("seed", "template")
@@ -25,8 +26,8 @@ def notes_on_official(
     """Whose settings they are where the protocol has none of its own, what is there for the data set alone,
     and what was given in their place.
 
-    name: of the schedule; settings: all of it. template: that of the data set, where it is known. Nothing
-    for other schedules.
+    name: of the schedule; settings: all of it, and ``views``. template: that of the data set, where it is
+    known. Nothing for other schedules.
     """
     chosen = named_row(info, name, where) if is_official(name) else None
     if chosen is None:
@@ -46,6 +47,7 @@ def notes_on_official(
     ]
     if instead:
         notes.append(f"not as its official settings for {chosen.protocol}: {', '.join(instead)}")
+    notes += notes_on_views(info, chosen, settings["views"], settings["epochs"])
     return tuple(notes)
 
 

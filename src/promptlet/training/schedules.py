@@ -18,6 +18,7 @@ from promptlet.methods.official import OWN_IMAGES, PROTOCOLS, TRAINED_AS, Chosen
 from promptlet.numbers import check_number
 from promptlet.training.optimizers import SGD, AdamW, Optimizer
 from promptlet.training.quasi_newton import REMEMBERED, BoundedLBFGS
+from promptlet.views import Views, count_of
 
 WARMUP_LR = 1e-5
 OPTIMIZERS = ("sgd", "adamw", "lbfgs")
@@ -141,7 +142,7 @@ def method_schedule(
     schedule: str | Schedule,
     *,
     options: Mapping[str, Any] = NO_OPTIONS,
-    views: int = 1,
+    views: Views = 1,
     where: Where = OWN,
     **changes: Any,
 ) -> Schedule:
@@ -162,11 +163,11 @@ def method_schedule(
     return resolve_schedule(schedule, **changes)
 
 
-def is_the_same_loss(options: Mapping[str, Any], views: int, changes: Mapping[str, Any]) -> bool:
+def is_the_same_loss(options: Mapping[str, Any], views: Views, changes: Mapping[str, Any]) -> bool:
     """Whether every step of ``fast`` has one loss, of not too many numbers to remember many gradients of: of
     all images, as they are, over all classes, without dropout. `MethodInfo.fast_whole` is for such."""
     varied = (changes.get("batch_size"), changes.get("sampled_classes"), options.get("dropout"))
-    return views == 1 and not any(varied) and not options.get("per_class")
+    return count_of(views) == 1 and not any(varied) and not options.get("per_class")
 
 
 def check_schedule_name(name: str) -> str:

@@ -121,7 +121,7 @@ def run(
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     sampled_classes: SampledClasses = None,
-    views: Views = 1,
+    views: Views = None,
     sampler: Annotated[str, typer.Option(help="coop (CoOp's own draws) or promptlet.")] = "coop",
     rank: Annotated[
         int | None,

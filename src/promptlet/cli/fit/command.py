@@ -127,7 +127,7 @@ def command(
     new_names: NewNames = None,
     shots: Shots = None,
     seed: Seed = 1,
-    views: Views = 1,
+    views: Views = None,
     schedule: ScheduleName = "fast",
     epochs: Epochs = None,
     lr: LearningRate = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from promptlet.numbers import check_number
+from promptlet.views import check_views
 
 
 def allowed(name: str, kind: str = "") -> Any:
@@ -19,6 +21,12 @@ def allowed(name: str, kind: str = "") -> Any:
         return check_number(f"--{name.replace('_', '-')}", value, kind or name)
 
     return check
+
+
+def checked_views(value: Any) -> Any:
+    """The same for readings of images, a number or a word."""
+    is_number = isinstance(value, str) and re.fullmatch("-?[0-9]{1,12}", value)
+    return check_views("--views", int(value) if is_number else value)
 
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch16"
@@ -76,7 +84,13 @@ Shots = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="For the draw, the start and the order.", callback=allowed("seed"))]
 Views = Annotated[
-    int, typer.Option(help="Readings of each image: 1 plain, more are augmented.", callback=allowed("views"))
+    str | None,
+    typer.Option(
+        help="Readings of each image: 1 is the plain one, more add random crops; crops:16 is so many crops "
+        "alone. Else 1, or the method's own with official.",
+        callback=checked_views,
+        show_default=False,
+    ),
 ]
 Seeds = Annotated[str, typer.Option(help="As 1,2,3 or 1-3.")]
 ScheduleName = Annotated[

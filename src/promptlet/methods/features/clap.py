@@ -25,7 +25,8 @@ FEW = Official(
     "CLAP's repository, README.md; SGD_lr1e-1_B256_ep300.yaml",
     schedule=frozen(lr=0.1, epochs=300, batch_size=256, weight_decay=0.0),
     options=frozen(length=0.0),
-    told="an epoch's images are drawn there from 20 augmented readings of each: views=20",
+    views="crops:20",
+    told="an epoch's images are drawn there from 20 random crops of each; here the 20 are taken in turn",
 )
 OFFICIAL = frozen(**{FEW_SHOT: FEW, DOMAIN_SHIFT: FEW})
 FAST = frozen(weight_decay=0.0)

@@ -15,43 +15,48 @@ from torch import Tensor, nn
 from promptlet.backbones import Backbone
 from promptlet.errors import OptionError
 from promptlet.methods.features.by_class import BesideZeroShot
-from promptlet.methods.inputs import TrainingData, every_view
+from promptlet.methods.inputs import FeatureInputs, Inputs, TrainingData, every_view
 from promptlet.methods.many import HELD, in_parts, over_images
 from promptlet.methods.method import AT_ONCE, MethodInfo, frozen
 from promptlet.methods.official import FEW_SHOT, Case, Official
-from promptlet.methods.templates import TEMPLATE, check_template
+from promptlet.methods.templates import TEMPLATE, check_templates
 from promptlet.methods.text_prompt import check_weight
 from promptlet.papers import bibtex
 
 GRID = (200, 20)
 """Values of beta and of alpha that the official search tries."""
 SEARCHED_AT_ONCE = 512  # validation images
-OFFICIAL = frozen(
-    **{
-        FEW_SHOT: Official(
-            "Tip-Adapter's repository, configs/",
-            schedule=frozen(
-                optimizer="adamw",
-                lr=0.001,
-                epochs=20,
-                batch_size=256,
-                weight_decay=0.01,
-                drop_last=False,
-                warmup_lr=None,
-            ),
-            cases=(Case(schedule=frozen(epochs=100), datasets=("eurosat",)),),
-            told="the epoch that is best on test images is kept there, here it is the last; alpha, beta, "
-            "their range and perhaps further epochs differ by data set there, here they are SUN397's",
-        )
-    }
+SOURCE = "Tip-Adapter's repository, configs/"
+BY_DATASET = (
+    "alpha, beta, their range and perhaps further epochs differ by data set there, here they are SUN397's"
+)
+IMAGENET = Case(options=frozen(template="select"), datasets=("imagenet",))
+CROPS = "large-crops:10"
+OFFICIAL = Official(SOURCE, cases=(IMAGENET,), views=CROPS, told=BY_DATASET)
+OFFICIAL_F = Official(
+    SOURCE,
+    schedule=frozen(
+        optimizer="adamw",
+        lr=0.001,
+        epochs=20,
+        batch_size=256,
+        weight_decay=0.01,
+        drop_last=False,
+        warmup_lr=None,
+    ),
+    cases=(Case(schedule=frozen(epochs=100), datasets=("eurosat",)), IMAGENET),
+    views=CROPS,
+    told="the epoch that is best on test images is kept there, here it is the last; keys are trained there "
+    f"on a new crop of each image in every epoch, here on the ten of the cache in turn; {BY_DATASET}",
 )
 
 NOTES = (
     "names that were not trained get zero-shot logits alone, a disadvantage beside trained ones. alpha and "
     "beta are searched on the official grid, 20 x 200 values from 0.1 to alpha_max and beta_max, where there "
     "are validation images; else they stay as given. Official values differ by data set: alpha 1.17 "
-    "(ImageNet) to 10, alpha_max 3 to 50, beta_max 7 to 50; ours are those of SUN397. Views are normalised "
-    "before their mean"
+    "(ImageNet) to 10, alpha_max 3 to 50, beta_max 7 to 50; ours are those of SUN397. The mean "
+    "of crops alone (--views large-crops:10) is taken before they are normalised, as there; with the plain "
+    "reading among them, as --views 10, behind it"
 )
 
 
@@ -75,7 +80,7 @@ class _Cache(BesideZeroShot):
         alpha_max: float = 10.0,
         beta_max: float = 12.0,
     ) -> None:
-        self.template = check_template(template)
+        self.template = check_templates(template)
         self.given = self.alpha, self.beta = check_weight("alpha", alpha), check_weight("beta", beta)
         self.search = _check_search(search)
         self.largest = check_weight("alpha_max", alpha_max), check_weight("beta_max", beta_max)
@@ -129,8 +134,7 @@ class _Cache(BesideZeroShot):
     def begin_training(self, data: TrainingData) -> None:
         self.class_features()  # in full precision, not in that of the steps
         self.alpha, self.beta = self.given
-        features = F.normalize(every_view(data.inputs).mean(0), dim=-1)
-        self._put(by_class(features, data.labels, len(self.class_names)))
+        self._put(by_class(mean_reading(data.inputs), data.labels, len(self.class_names)))
         self.cached_names = self.class_names
 
     @torch.no_grad()
@@ -189,6 +193,7 @@ class TipAdapter(_Cache):
         learns=AT_ONCE,
         uses_val=True,
         by_class=True,
+        official=frozen(**{FEW_SHOT: OFFICIAL}),
         bibtex=bibtex("tip_adapter"),
         notes=NOTES,
     )
@@ -211,7 +216,7 @@ class TipAdapterF(_Cache):
         uses_val=True,
         by_class=True,
         fast=frozen(lr=0.001, epochs=20, weight_decay=0.01),
-        official=OFFICIAL,
+        official=frozen(**{FEW_SHOT: OFFICIAL_F}),
         bibtex=bibtex("tip_adapter_f"),
         notes=f"{NOTES}. The official cosine falls at each step, here after each epoch; AdamW has eps "
         "1e-4 there, 1e-8 here",
@@ -241,6 +246,15 @@ def by_class(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     keys = features.new_zeros(classes, int(counts.max()), features.shape[1])
     keys[labels[order], place] = features[order]
     return keys
+
+
+def mean_reading(inputs: Inputs) -> Tensor:
+    """Unit vectors (N, D): of each image the mean over its readings. Of crops alone these are as long as the
+    tower gives them, as in the official code."""
+    views = every_view(inputs)
+    if isinstance(inputs, FeatureInputs) and inputs.in_turn:
+        views = views * inputs.lengths[..., None]
+    return F.normalize(views.mean(0), dim=-1)
 
 
 def affinities(features: Tensor, keys: Tensor) -> Tensor:

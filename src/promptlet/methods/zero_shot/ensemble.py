@@ -8,9 +8,17 @@ from typing import final
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.methods.method import NOTHING, Method, MethodInfo
+from promptlet.methods.method import NOTHING, Method, MethodInfo, frozen
+from promptlet.methods.official import BASE_TO_NEW, FEW_SHOT, Case, Official
 from promptlet.methods.templates import TEMPLATE, check_template, ensemble, several_templates
 from promptlet.papers import bibtex
+
+SEVEN = Official(
+    "CoOp's repository, trainers/zsclip.py, ZeroshotCLIP2",
+    cases=(Case(options=frozen(template=""), datasets=("imagenet",)),),
+    views=1,
+)
+OFFICIAL = frozen(**{BASE_TO_NEW: SEVEN, FEW_SHOT: SEVEN})
 
 
 @final
@@ -29,9 +37,10 @@ class ZeroShotEnsemble(Method):
         trains="nothing",
         unseen_classes=True,
         learns=NOTHING,
+        official=OFFICIAL,
         bibtex=bibtex("zero_shot_ensemble"),
         notes="as CoOp's ZeroshotCLIP2: the 7 selected templates and the data set's own; CoOp adds none for "
-        'ImageNet, which is template="" here',
+        'ImageNet, which is template="" here, and so with the schedule official',
     )
 
     def __init__(

@@ -35,7 +35,7 @@ def doubtful_labels(
 
     Raises DataError where none can be.
     """
-    plain = replace(material, features=material.features[:1])
+    plain = replace(material, features=material.features[:1], numbers=(0,))
     folds = usable_folds(plain, FEWER_FOLDS)
     given = PromptLearner(backbone, method=METHOD, cache=False)
     answers = out_of_fold(given, backbone, plain, folds, on_progress=on_progress)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from promptlet.classifier import PromptLearner
-from promptlet.classifier.fitting import whole
 from promptlet.methods import METHODS
 from promptlet.methods.method import FEATURES
 from promptlet.own_images.comparing.result import Comparison, MethodSpec, label
-from promptlet.own_images.comparing.run import USUAL, check_any, compare
+from promptlet.own_images.comparing.run import USUAL, compare, trainable
 from promptlet.own_images.data import OwnData
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS
 from promptlet.own_images.fitting import Progress, nothing
-from promptlet.own_images.judging import drawn_material, prepare, validation_of
+from promptlet.own_images.judging import drawn_material, prepare, trained_views, validation_of
 from promptlet.own_images.keeping import keeping_features
 from promptlet.own_images.parts import Part, parts_of
 from promptlet.protocols.planning import parse_methods
@@ -51,12 +50,12 @@ def compare_parts(
     prepare(classifier)
     if classifier.capture:
         check_device(classifier.backbone_)
-    check_any(classifier, methods, classifier.backbone_)
+    every = trainable(classifier, methods, classifier.backbone_)
     with keeping_features(classifier):
         material = drawn_material(
             classifier,
             parts["train"],
-            whole(classifier, "views"),
+            trained_views(*every),
             lambda done, total: tell("encoding", done, total, ""),
         )
         return compare(

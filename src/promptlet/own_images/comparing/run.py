@@ -82,19 +82,21 @@ def compare(
     return _compared(found, failed, material)
 
 
-def check_any(classifier: PromptLearner, methods: Sequence[MethodSpec], backbone: Backbone) -> None:
-    """Raise what is wrong with the last of the methods where none can be trained as ``classifier`` says: for
-    who encodes images next."""
+def trainable(
+    classifier: PromptLearner, methods: Sequence[MethodSpec], backbone: Backbone
+) -> list[PromptLearner]:
+    """Unfitted classifiers for those of the methods that can be trained as ``classifier`` says: for who
+    encodes images next. Raises what is wrong with the last of them where none can."""
+    found: list[PromptLearner] = []
     last: PromptletError | None = None
     for spec in methods:
         try:
-            parameters_for(classifier, spec, backbone)
+            found.append(parameters_for(classifier, spec, backbone))
         except PromptletError as error:
             last = error
-        else:
-            return
-    if last is not None:
+    if last is not None and not found:
         raise last
+    return found
 
 
 def parameters_for(classifier: PromptLearner, spec: MethodSpec, backbone: Backbone) -> PromptLearner:

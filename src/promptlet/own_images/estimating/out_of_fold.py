@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from promptlet.backbones import Backbone
-from promptlet.classifier.fitting import Parameters, schedule_of, whole
+from promptlet.classifier.fitting import Parameters, schedule_of, views_of
 from promptlet.classifier.learning import learn
 from promptlet.classifier.reading import pictures
 from promptlet.evaluation.trainings import overlap
@@ -21,6 +21,7 @@ from promptlet.own_images.material import Material
 from promptlet.pixels import KEEP_BYTES
 from promptlet.session import own_arithmetic
 from promptlet.training import EpochReport
+from promptlet.views import Views
 
 Validation = tuple[Inputs, torch.Tensor]
 
@@ -112,9 +113,10 @@ def taught_on(
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> Method:
     """A method that was trained on some of the images."""
-    inputs = _inputs(METHODS[given.method].info, backbone, material, rows, whole(given, "views"))
     targets = torch.from_numpy(material.targets[rows])
     names, schedule = material.class_names, schedule_of(given)
+    views = views_of(given, schedule, material.sources)
+    inputs = _inputs(METHODS[given.method].info, backbone, material, rows, views)
     method, _ = learn(given, backbone, names, inputs, targets, schedule, val, on_epoch=on_epoch)
     return method
 
@@ -130,9 +132,9 @@ def _inputs(
     backbone: Backbone,
     material: Material,
     rows: np.ndarray,
-    views: int,
+    views: Views,
     keep_bytes: int = KEEP_BYTES,
 ) -> Inputs:
     if info.reads == FEATURES:
-        return material.feature_inputs(backbone, rows)
+        return material.feature_inputs(backbone, rows, views)
     return pictures(info, backbone, [material.sources[i] for i in rows], views, keep_bytes)

@@ -27,6 +27,7 @@ from promptlet.protocols.engines.temporary import bytes_of_features, no_room, te
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
 from promptlet.session import cores
+from promptlet.views import Views
 
 IN_A_FILE = "a method of your own must stand in a file that can be imported, or take the engine inline"
 
@@ -63,7 +64,7 @@ def encode_here(runs: Sequence[Run], bench: Workbench) -> None:
             continue
 
 
-def _encode_in_parts(bench: Workbench, name: str, items: Sequence[Item], views: int) -> None:
+def _encode_in_parts(bench: Workbench, name: str, items: Sequence[Item], views: Views) -> None:
     """Those that can be read: a part with one that cannot is halved."""
     try:
         bench.features.of(bench.datasets[name], items, views)

@@ -11,6 +11,7 @@ from promptlet.disk import room_problem
 from promptlet.errors import EngineError, why
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.execution import Workbench
+from promptlet.views import count_of
 
 AT_LEAST = 2**20
 """Bytes of what is put there beside features."""
@@ -40,5 +41,5 @@ def bytes_of_features(runs: Sequence[Run], bench: Workbench) -> int:
     """Of the features that workers are given: those that data sets hold, and those that will be encoded."""
     held = [one.features.nbytes for one in bench.datasets.values() if one.features is not None]
     missing = [run for run in runs if not bench.store.is_done(run.key)]
-    vectors = sum(len(items) * views for (_, views), items in bench.wanted(missing).items())
+    vectors = sum(len(items) * count_of(views) for (_, views), items in bench.wanted(missing).items())
     return AT_LEAST + sum(held) + 4 * vectors * bench.features.backbone.feature_dim

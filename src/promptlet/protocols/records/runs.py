@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
+from promptlet.views import Views
+
 SHOWN_IN_SLUG = ("rank", "n_ctx", "per_class")
 DIGESTS = ("data", "source_data")
 AS_BEFORE: Mapping[str, Any] = MappingProxyType(
@@ -45,7 +47,7 @@ class Run:
     shots: int
     seed: int
     settings: Mapping[str, Any]
-    views: int
+    views: Views
     sampler: str
     fingerprint: str
     dtype: str

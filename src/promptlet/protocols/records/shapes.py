@@ -14,12 +14,15 @@ from msgspec import Meta, defstruct
 
 from promptlet.protocols.records.measures import MEASURES
 from promptlet.typed import Count, Finite
+from promptlet.views import CROP_WORD
 
 SCHEMA = 1
 """Of records and plans."""
 Scalar = None | bool | Count | Finite | str
 Percent = Annotated[float, Meta(ge=0.0, le=100.0 + 1e-6)]
 """Accuracies, areas, errors; an area is a mean of many terms and may be beyond 100 by rounding."""
+CropWord = Annotated[str, Meta(pattern=CROP_WORD)]
+"""Views that are crops alone."""
 Seconds = Annotated[float, Meta(ge=0.0, le=1e12)]
 
 
@@ -44,7 +47,7 @@ class Asked(TypedDict):
     shots: Count
     seed: Count
     settings: Training
-    views: Count
+    views: Count | CropWord
     sampler: str
     fingerprint: str
     dtype: str

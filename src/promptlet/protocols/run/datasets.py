@@ -28,6 +28,7 @@ from promptlet.data.load import expand_names
 from promptlet.errors import DataError, ImageError, MissingExtraError, OptionError
 from promptlet.mini.names import EVERY_NAME
 from promptlet.reasons import reason_of
+from promptlet.views import Readings, Views, are_in_turn, numbers_of
 
 if TYPE_CHECKING:
     from promptlet.backbones import Backbone
@@ -150,7 +151,7 @@ class FeatureSource:
     _encoded: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
     _unreadable: dict[str, str] = field(default_factory=dict)
 
-    def of(self, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> np.ndarray:
+    def of(self, dataset: BenchDataset, items: Sequence[Item], views: Readings = 1) -> np.ndarray:
         """Features (views, N, D), not normalised. Raises DataError, ImageError."""
         self.check("features", dataset, views)
         if dataset.features is None:
@@ -158,7 +159,7 @@ class FeatureSource:
                 return self._images([str(item.path) for item in items], views)
         return dataset.features[np.array([item.row for item in items], np.int64)][None]
 
-    def check(self, reads: str, dataset: BenchDataset, views: int = 1) -> None:
+    def check(self, reads: str, dataset: BenchDataset, views: Readings = 1) -> None:
         """Raise DataError, or OptionError for the views, where ``dataset`` does not have what a method reads:
         "features", or "images" themselves; BackboneError where the backbone cannot encode its images."""
         if dataset.features is None:
@@ -169,7 +170,7 @@ class FeatureSource:
                 f"{dataset.name}: a feature file has no images, which a method that changes the image tower "
                 "needs; give the images, or a method that reads features"
             )
-        if views > 1:
+        if list(numbers_of(views)) != [0]:
             raise OptionError(
                 f"{dataset.name}: a feature file holds one view of each image, not {views}; give the images"
             )
@@ -180,7 +181,7 @@ class FeatureSource:
                 "give the backbone they were made with, or the images"
             )
 
-    def inputs(self, reads: str, dataset: BenchDataset, items: Sequence[Item], views: int = 1) -> Inputs:
+    def inputs(self, reads: str, dataset: BenchDataset, items: Sequence[Item], views: Views = 1) -> Inputs:
         """What a method reads of ``items``; raises as `check`."""
         import torch
 
@@ -189,7 +190,8 @@ class FeatureSource:
         from promptlet.pixels import PixelInputs
 
         if reads == "features":
-            return FeatureInputs(torch.from_numpy(self.of(dataset, items, views)), self.backbone.device)
+            features = torch.from_numpy(self.of(dataset, items, views))
+            return FeatureInputs(features, self.backbone.device, are_in_turn(views))
         self.check(reads, dataset, views)
         paths, spec = [str(item.path) for item in items], self.backbone.images.spec
         return PixelInputs(paths, spec, views, is_reduced=reads_reduced(self.backbone))
@@ -211,9 +213,12 @@ class FeatureSource:
         """Take features (N, D) that were computed elsewhere, by (path, view)."""
         self._encoded |= dict(zip(keys, vectors, strict=True))
 
-    def lacking(self, paths: Iterable[str], views: int) -> list[str]:
+    def lacking(self, paths: Iterable[str], views: Readings) -> list[str]:
         """Those of ``paths``, once each, of which not all views are here."""
-        return [path for path in dict.fromkeys(paths) if (path, views - 1) not in self._encoded]
+        numbers = numbers_of(views)
+        return [
+            path for path in dict.fromkeys(paths) if any((path, one) not in self._encoded for one in numbers)
+        ]
 
     def __getstate__(self) -> dict[str, Any]:
         keys, vectors = list(self._encoded), list(self._encoded.values())
@@ -225,18 +230,20 @@ class FeatureSource:
         self._encoded, self._unreadable = {}, {}
         self.adopt(*state["encoded"])
 
-    def _images(self, paths: Sequence[str], views: int) -> np.ndarray:
+    def _images(self, paths: Sequence[str], views: Readings) -> np.ndarray:
         from promptlet.features import encode_images
 
-        missing = self.lacking(paths, views)
+        missing, numbers = self.lacking(paths, views), numbers_of(views)
         if missing:
             features = encode_images(
                 self.backbone, missing, views=views, cache=self.cache, on_progress=self.on_progress
             )
             self._encoded |= {
-                (path, view): features[view, i] for i, path in enumerate(missing) for view in range(views)
+                (path, number): features[place, i]
+                for i, path in enumerate(missing)
+                for place, number in enumerate(numbers)
             }
-        return np.stack([np.stack([self._encoded[path, view] for path in paths]) for view in range(views)])
+        return np.stack([np.stack([self._encoded[path, one] for path in paths]) for one in numbers])
 
 
 def names_of(items: Sequence[Item], split: Split) -> list[str] | list[int]:

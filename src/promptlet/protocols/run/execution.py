@@ -17,9 +17,10 @@ from promptlet.protocols.records.runs import Run
 from promptlet.protocols.records.store import RunStore
 from promptlet.protocols.run.datasets import BenchDataset, FeatureSource
 from promptlet.protocols.run.fitting import OnEpoch
+from promptlet.views import Views
 
-Wanted = dict[tuple[str, int], dict[Item, None]]
-"""Images by the name of their data set and the number of views, in order and once."""
+Wanted = dict[tuple[str, Views], dict[Item, None]]
+"""Images by the name of their data set and their views, in order and once."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ class Workbench:
                 continue
         return wanted
 
-    def _read_by(self, run: Run) -> list[tuple[BenchDataset, int, tuple[Item, ...]]]:
+    def _read_by(self, run: Run) -> list[tuple[BenchDataset, Views, tuple[Item, ...]]]:
         target, info = self.datasets[run.dataset], METHODS[run.method].info
         source = self.datasets[run.source] if run.source is not None else target
-        read = [(target, 1, target.split.test), (source, 1, source.split.test)]
+        read: list[tuple[BenchDataset, Views, tuple[Item, ...]]] = [
+            (target, 1, target.split.test),
+            (source, 1, source.split.test),
+        ]
         if info.learns != NOTHING:
             drawn = sample_shots(source.split, run.shots, run.seed, run.sampler)
             read += [(source, run.views, drawn.train), (source, 1, drawn.val if info.uses_val else ())]

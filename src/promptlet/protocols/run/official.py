@@ -28,7 +28,8 @@ def official_notes(run: Run) -> tuple[str, ...]:
     """What must be known of its numbers, as sentences."""
     info, trained_on = METHODS[run.method].info, run.source or run.dataset
     template = info.templates.get(trained_on, template_of(trained_on))
-    return notes_on_official(info, _schedule(run), _where(run), run.options, run.settings, template)
+    given = {**run.settings, "views": run.views}
+    return notes_on_official(info, _schedule(run), _where(run), run.options, given, template)
 
 
 def notes_of_runs(runs: Sequence[Run]) -> list[str]:

@@ -14,6 +14,7 @@ from promptlet.protocols.records.runs import cell_of
 from promptlet.report.statistics.comparisons import AVERAGE, grouped, spread_of
 from promptlet.report.statistics.seeds import seeds_in_words
 from promptlet.report.statistics.summary import Summary, summarise
+from promptlet.views import in_words as told_views
 
 Row = Mapping[str, Any]
 NOT_RUN, FAILED, NO_AVERAGE = "not run", "failed", "no average"
@@ -73,7 +74,7 @@ class StudyResult:
             told = [f"{settings['epochs']} epochs"] if "epochs" in settings else []
             told += [f"lr {settings['lr']:g}"] if "lr" in settings else []
             parts.append(f"schedule {settings.get('name', 'of no name')} ({', '.join(told) or 'not told'})")
-            parts += [f"{own['views']} views"] if own["views"] > 1 else []
+            parts += [] if own["views"] == 1 else [told_views(own["views"])]
         return "; ".join([*parts, f"backbone {own['fingerprint']}"])
 
     def difference(self, row: Row) -> float | None:

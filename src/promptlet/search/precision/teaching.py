@@ -21,6 +21,7 @@ from promptlet.errors import DataError, OptionError, did_you_mean, listed
 from promptlet.features import encode_images
 from promptlet.own_images.estimating.estimate import FEWER_FOLDS, usable_folds
 from promptlet.own_images.estimating.out_of_fold import out_of_fold
+from promptlet.own_images.judging import trained_views
 from promptlet.own_images.material import read_material
 from promptlet.own_images.parts import parts_of
 from promptlet.search.query import ClassOf
@@ -65,7 +66,7 @@ def learn(
     classifier = PromptLearner.load(asked.file, backbone)
     classifier.cache = cache or False
     own = _row_of(classifier, asked)
-    shots, seed, views = draw_of(classifier)
+    shots, seed = draw_of(classifier)
     given = _given(classifier, Path(data))
     if not nothing_else and not (given.targets == STRANGER).any():
         raise DataError(
@@ -80,7 +81,7 @@ def learn(
         backbone,
         [given.sources[row] for row in rows],
         [classifier.class_names_[given.targets[row]] for row in rows],
-        views=views,
+        views=trained_views(classifier),
         cache=cache or False,
     )
     folds = usable_folds(material, FEWER_FOLDS)

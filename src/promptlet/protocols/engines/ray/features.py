@@ -24,6 +24,7 @@ from promptlet.protocols.engines.ray.cluster import last_line
 from promptlet.protocols.records.runs import Run
 from promptlet.protocols.run.datasets import FeatureSource
 from promptlet.protocols.run.execution import Wanted, Workbench
+from promptlet.views import Readings, Views, numbers_of, numbers_of_all
 
 
 def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool) -> None:
@@ -46,16 +47,15 @@ def encode_on_ray(ray: Any, runs: Sequence[Run], bench: Workbench, on_gpu: bool)
                 ) from None
 
 
-def _paths_by_views(wanted: Wanted) -> dict[int, list[str]]:
-    """Each image once, where most of its views are wanted: the first of them serve who wants fewer."""
-    most: dict[str, int] = {}
+def _paths_by_views(wanted: Wanted) -> dict[tuple[int, ...], list[str]]:
+    """Each image once, with the numbers of all its views that are wanted."""
+    every: dict[str, list[Views]] = {}
     for (_, views), items in wanted.items():
         for item in items:
-            path = str(item.path)
-            most[path] = max(views, most.get(path, 0))
-    paths: dict[int, list[str]] = {}
-    for path, views in most.items():
-        paths.setdefault(views, []).append(path)
+            every.setdefault(str(item.path), []).append(views)
+    paths: dict[tuple[int, ...], list[str]] = {}
+    for path, several in every.items():
+        paths.setdefault(numbers_of_all(dict.fromkeys(several)), []).append(path)
     return paths
 
 
@@ -75,16 +75,18 @@ def _silent() -> Iterator[None]:
         logger.setLevel(before[1])
 
 
-def _lacking(features: FeatureSource, paths: Sequence[str], views: int) -> list[str]:
+def _lacking(features: FeatureSource, paths: Sequence[str], views: Sequence[int]) -> list[str]:
     """The paths whose features are neither here nor in the cache; what the cache has is adopted."""
     paths = features.lacking(paths, views)
     found = find_cached(features.backbone, paths, views, features.cache)
     for path, vectors in found.items():
-        features.adopt([(path, view) for view in range(views)], vectors)
+        features.adopt([(path, view) for view in views], vectors)
     return [path for path in paths if path not in found]
 
 
-def _encode(ray: Any, features: FeatureSource, paths: Sequence[str], views: int, on_gpu: bool) -> None:
+def _encode(
+    ray: Any, features: FeatureSource, paths: Sequence[str], views: Sequence[int], on_gpu: bool
+) -> None:
     from ray.data import ActorPoolStrategy
 
     room = int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1))
@@ -100,36 +102,37 @@ def _encode(ray: Any, features: FeatureSource, paths: Sequence[str], views: int,
         **needs,
     )
     done = 0
-    with counting(views):
+    with counting(len(views)):
         for batch in encoded.iter_batches(batch_size=size, batch_format="numpy"):
             _take(features, batch, views)
             done += len(batch["path"])
             if features.on_progress is not None:
-                features.on_progress(done * views, len(paths) * views)
+                features.on_progress(done * len(views), len(paths) * len(views))
 
 
-def _take(features: FeatureSource, batch: dict[str, Any], views: int) -> None:
+def _take(features: FeatureSource, batch: dict[str, Any], views: Sequence[int]) -> None:
     """Adopt the features of a batch, and cache them."""
     known = np.flatnonzero(batch["is_read"])
     if not len(known):
         return
     paths, hashes = ([str(batch[name][i]) for i in known] for name in ("path", "hash"))
     vectors = np.stack([np.asarray(batch["features"][i], np.float32) for i in known])
-    vectors = vectors.reshape(len(known), views, -1)
+    vectors = vectors.reshape(len(known), len(views), -1)
     for path, own in zip(paths, vectors, strict=True):
-        features.adopt([(path, view) for view in range(views)], own)
+        features.adopt([(path, view) for view in views], own)
     identities = [str(batch["identity"][i]) for i in known]
     for identity in dict.fromkeys(identities):  # workers may compute in other ways
         rows = [i for i, one in enumerate(identities) if one == identity]
-        store_features(features.backbone, [hashes[i] for i in rows], vectors[rows], features.cache, identity)
+        those = [hashes[i] for i in rows]
+        store_features(features.backbone, those, vectors[rows], features.cache, identity, views)
 
 
 class Encoder:
     """An actor with the backbone: batches of paths in; content hashes, features (views x D numbers) out,
     and under what identity they are cached."""
 
-    def __init__(self, backbone: Backbone, views: int) -> None:
-        self.backbone, self.views = backbone, views
+    def __init__(self, backbone: Backbone, views: Readings) -> None:
+        self.backbone, self.views = backbone, numbers_of(views)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
         paths = [str(path) for path in batch["path"]]
@@ -149,7 +152,7 @@ class Encoder:
             return None
 
     def _rows(self, paths: Sequence[str], encoded: Sequence[tuple[str, np.ndarray] | None]) -> dict[str, Any]:
-        unread = ("", np.zeros((self.views, self.backbone.feature_dim), np.float32))
+        unread = ("", np.zeros((len(self.views), self.backbone.feature_dim), np.float32))
         hashes, vectors = zip(*(unread if own is None else own for own in encoded), strict=True)
         return {
             "path": np.array(paths),

@@ -14,6 +14,7 @@ from promptlet.protocols.records.measures import BASE_TO_NEW, MEASURES, TRANSFER
 from promptlet.report.statistics.chosen import kinds_of
 from promptlet.report.statistics.comparisons import scores_of
 from promptlet.report.statistics.summary import Summary
+from promptlet.views import count_of, kind_of
 
 TEXT, WHOLE, NUMBER, TRUTH, WHOLES, TEXTS = "text", "whole", "number", "truth", "wholes", "texts"
 """Kinds of columns: texts, whole numbers, numbers, true or false, lists of whole numbers, lists of texts."""
@@ -44,6 +45,7 @@ TRACED = {
     "options": TEXT,
     "settings": TEXT,
     "keys": TEXTS,
+    "crops": TEXT,
 }
 OBJECTS = ("options", "settings")
 """Told as JSON."""
@@ -60,9 +62,10 @@ class Flat:
 def flat_summary(summary: Summary) -> Flat:
     """A row per row of the tables, and one for the missing and one for the failed seeds of an incomplete one.
 
-    state: ``done``, ``missing`` or ``failed``. A column that is not of a row's protocol is None there.
-    method is the row's label, as in the tables. options and settings are JSON objects; those of an average
-    are of its first data set. chosen: kinds of `promptlet.report.statistics.chosen`, and why.
+    state: ``done``, ``missing`` or ``failed``. A column that is not of a row's protocol is None there. method
+    is the row's label, as in the tables. crops: which kind, where the views are crops alone. options and
+    settings are JSON objects; those of an average are of its first data set. chosen: kinds of
+    `promptlet.report.statistics.chosen`, and why.
     """
     every = [*summary.rows, *summary.incomplete]
     columns = {
@@ -74,6 +77,7 @@ def flat_summary(summary: Summary) -> Flat:
     rows = [_done(row) for row in summary.rows]
     for entry in summary.incomplete:
         rows += _lacking(entry)
+    rows = [{**row, "views": count_of(row["views"]), "crops": kind_of(row["views"])} for row in rows]
     return Flat(columns, tuple(tuple(_told(row.get(name)) for name in columns) for row in rows))
 
 
