@@ -10,6 +10,8 @@ import pytest
 from benchmarks.check import markdown as check_table
 from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
+from benchmarks.peers.page import page as peers_page
+from benchmarks.peers.runs import records_in as peers_records
 from benchmarks.methods import table
 from benchmarks.own_images import markdown as own_images_tables
 from benchmarks.rejection.page import page as rejection_page
@@ -99,6 +101,12 @@ def test_the_page_of_the_claim_is_that_of_its_rows() -> None:
     rows = claim_records(RESULTS / "claim.jsonl.gz")
     page = (ROOT / "docs" / "results" / "claim.md").read_text(encoding="utf-8")
     assert page.endswith(claim_page(rows).strip() + "\n")
+
+
+def test_the_page_of_the_peers_is_that_of_its_rows() -> None:
+    rows = peers_records(RESULTS / "peers.jsonl.gz")
+    page = (ROOT / "docs" / "results" / "peers.md").read_text(encoding="utf-8")
+    assert page.endswith(peers_page(rows).strip() + "\n")
 
 
 def test_the_tables_of_settings_and_rules_are_those_of_their_rows() -> None:
