@@ -10,10 +10,10 @@ import pytest
 from benchmarks.check import markdown as check_table
 from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
-from benchmarks.peers.page import page as peers_page
-from benchmarks.peers.runs import records_in as peers_records
 from benchmarks.methods import table
 from benchmarks.own_images import markdown as own_images_tables
+from benchmarks.peers.page import page as peers_page
+from benchmarks.peers.runs import records_in as peers_records
 from benchmarks.rejection.page import page as rejection_page
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows

@@ -98,10 +98,10 @@ def _where(bed: str, folder: Path | None, names: Sequence[str]) -> tuple[list[st
 
 
 def pack(work: Path, out: Path) -> int:
-    """The finished records of all runs; of their histories the last epoch, and of the images that were drawn,
-    which CoOp's draws give again, how many."""
+    """The finished records of all runs, shortened: without their epochs and the digest of what was learned. Of
+    images, which CoOp's draws give again, the first for validation stays, where there was one."""
     records = [
-        {"bed": bed, **record, "history": record["history"][-1:], **_counted(record), **_relative(record)}
+        {"bed": bed, **_short(record), **_relative(record)}
         for bed in PARTS
         if (work / bed).is_dir()
         for record in RunStore(work / bed).read_all()[0]
@@ -112,8 +112,9 @@ def pack(work: Path, out: Path) -> int:
     return 0
 
 
-def _counted(record: Mapping[str, Any]) -> dict[str, int]:
-    return {name: len(record[name]) for name in ("samples", "val_samples") if record.get(name)}
+def _short(record: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in record.items() if name not in ("history", "trained")}
+    return {**kept, "samples": None, "val_samples": (record.get("val_samples") or [])[:1]}
 
 
 def _relative(record: Mapping[str, Any]) -> dict[str, Any]:
