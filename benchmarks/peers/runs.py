@@ -98,7 +98,7 @@ def _where(bed: str, folder: Path | None, names: Sequence[str]) -> tuple[list[st
 
 
 def pack(work: Path, out: Path) -> int:
-    """The finished records of all runs, shortened: without their epochs and the digest of what was learned. Of
+    """The finished records of all runs, without their epochs and the digest of what was learned. Of the
     images, which CoOp's draws give again, the first for validation stays, where there was one."""
     records = [
         {"bed": bed, **_short(record), **_relative(record)}
