@@ -63,4 +63,8 @@ def test_others_are_refused_in_words(views: Any) -> None:
 def test_what_is_told_helps() -> None:
     with pytest.raises(OptionError, match=r"here='crop:3' is not allowed.*crops or large-crops.*crops:16"):
         check_views("here", "crop:3")
+    with pytest.raises(OptionError, match=r"here='crops:0' is not allowed; give 1 to 10,000 crops$"):
+        check_views("here", "crops:0")
+    with pytest.raises(OptionError, match=r"here='large-crops:10001'.* 10,000 large-crops$"):
+        check_views("here", "large-crops:10001")
     assert check_views("here", None) is None

@@ -47,7 +47,10 @@ def check_views(name: str, views: object) -> Views | None:
         )
     if written[2] is None:
         return written[1]
-    return f"{written[1]}:{check_number(name, int(written[2]), 'views')}"
+    number = int(written[2])
+    if not 1 <= number <= MOST:
+        raise OptionError(f"{name}={shown(views)} is not allowed; give 1 to {MOST:,} {written[1]}")
+    return f"{written[1]}:{number}"
 
 
 def settled(views: Views, epochs: int | None) -> Views:

@@ -22,7 +22,7 @@ def test_a_method_shows_its_rows_with_their_sources(shell: Any) -> None:
     assert (
         "          few-shot: epochs=200, n_ctx=16, ctx_init=template\n            1 shot: epochs=50\n" in told
     )
-    assert "            oxford_flowers, dtd, eurosat at 8 to 16 shots: weight=0.8\n" in told
+    assert "            oxford_flowers, dtd, eurosat at 5 or more shots: weight=0.8\n" in told
     assert "            reads 16 crops of each image in turn; its own code a new one in every epoch\n" in told
     assert (
         "            reads a new crop of each image in every epoch\n" in shell.run("methods", "maple").stdout

@@ -179,9 +179,9 @@ def test_averaging_and_weight_by_data_set() -> None:
     weights = {
         (dataset, shots): options("prograd", FEW, dataset, shots)["weight"]
         for dataset in (*AVERAGES, None)
-        for shots in (1, 2, 4, 8, 16, None)
+        for shots in (1, 2, 4, 5, 8, 16, 32, None)
     }
-    lower = {(d, k) for d in ("oxford_flowers", "dtd", "eurosat") for k in (8, 16)}
+    lower = {(d, k) for d in ("oxford_flowers", "dtd", "eurosat") for k in (5, 8, 16, 32, None)}
     assert weights == {cell: 0.8 if cell in lower else 1.0 for cell in weights}
 
 

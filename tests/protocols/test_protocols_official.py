@@ -12,6 +12,8 @@ from protocol_toys import write_toy
 from promptlet.backbones import Backbone
 from promptlet.data import DATASETS
 from promptlet.errors import OptionError
+from promptlet.methods import METHODS
+from promptlet.methods.official import Where
 from promptlet.protocols import RunStore
 from promptlet.protocols.bench import open_bench
 from promptlet.protocols.planning import Settings, parse_methods, plan_runs
@@ -21,6 +23,7 @@ from promptlet.protocols.run.official import notes_of_runs, official_facts
 from promptlet.protocols.run.official import official_notes as every_note
 from promptlet.report import summarise
 from promptlet.training import SCHEDULES, Schedule
+from promptlet.training.official import notes_on_official
 
 BEFORE = {
     "coop": "d71646d656e9",
@@ -144,6 +147,12 @@ def test_whose_settings_they_are_is_told_where_it_is_not_plain(toys: dict[str, B
     [note, _] = notes_of_runs(plan(toys, "coop", "base-to-new", schedule="official:few-shot"))
     assert note.startswith("coop: official settings of few-shot: epochs=100, n_ctx=16, ctx_init=random; from")
     assert notes_of_runs(plan(toys, "coop,kgcoop", "base-to-new")) == [f"coop: {PLAIN}", f"kgcoop: {PLAIN}"]
+
+
+def test_a_row_that_changes_nothing_is_told_in_words() -> None:
+    info, given = METHODS["tip_adapter"].info, {"views": "large-crops:10", "epochs": 1}
+    note, *_ = notes_on_official(info, "official:few-shot", Where(), {}, given)
+    assert note.startswith("official settings of few-shot: its defaults; from Tip-Adapter's repository")
 
 
 def test_a_schedule_of_ones_own_of_that_name_breaks_nothing(toys: dict[str, BenchDataset]) -> None:

@@ -236,3 +236,15 @@ def test_no_average_over_different_seeds(tmp_path: Path) -> None:
     summary = summarise(store)
     assert "average" not in [row["dataset"] for row in summary.rows]
     assert summary.problems == ["rlp: no average, the data sets have different seeds"]
+
+
+def test_official_settings_of_before_are_told(tmp_path: Path) -> None:
+    store, official = RunStore(tmp_path), {"name": "official", "lr": 0.002}
+    put(store, run(settings=official), 90.0, 30.0)
+    put(store, run(settings=official, seed=2), 90.0, 31.0)
+    (problem,) = summarise(store).problems
+    assert problem.startswith("rlp: ") and "before version 0.2.0" in problem
+    for seed in (1, 2):
+        record = store.read(run(settings=official, seed=seed).key)
+        store.write(record["key"], {**record, "official": {"protocol": "base-to-new"}})
+    assert summarise(store).problems == []

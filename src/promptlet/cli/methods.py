@@ -163,10 +163,13 @@ def _readings(row: Official, info: MethodInfo) -> str:
 
 def _when(case: Case) -> str:
     """For which data sets and shots a case is."""
+    from promptlet.methods.official import MOST_SHOTS
+
     shots = ""
     if case.shots is not None:
         least, most = case.shots
         shots = f"{least} to {most} shots" if least < most else f"{most} shot{'s' if most > 1 else ''}"
+        shots = f"{least} or more shots" if most == MOST_SHOTS else shots
     return " at ".join(filter(None, (", ".join(case.datasets), shots)))
 
 

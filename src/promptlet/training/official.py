@@ -70,4 +70,4 @@ def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[st
 
 def _words(chosen: Chosen) -> str:
     changes = {**chosen.changes.schedule, **chosen.changes.options}
-    return ", ".join(f"{key}={value}" for key, value in changes.items())
+    return ", ".join(f"{key}={value}" for key, value in changes.items()) or "its defaults"

@@ -21,7 +21,7 @@ from promptlet.methods.anchored import AnchoredPrompt
 from promptlet.methods.many import over_images
 from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED
-from promptlet.methods.official import BASE_TO_NEW, DOMAIN_SHIFT, FEW_SHOT, Case, Official
+from promptlet.methods.official import BASE_TO_NEW, DOMAIN_SHIFT, FEW_SHOT, MOST_SHOTS, Case, Official
 from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import (
     LOW_RANK_DROPOUT,
@@ -63,7 +63,7 @@ OFFICIAL = frozen(
                 Case(
                     options=frozen(weight=0.8),
                     datasets=("oxford_flowers", "dtd", "eurosat"),
-                    shots=(8, 16),
+                    shots=(5, MOST_SHOTS),
                 ),
                 IMAGENET,
             ),

@@ -31,6 +31,10 @@ from promptlet.report.statistics.stores import read_stores
 Row = Mapping[str, Any]
 RUN_ON = ("backbone", "fingerprint", "dtype", "source_data")
 """What may differ between averages of one method and its settings."""
+BEFORE_ROWS = (
+    "the record of this official schedule names no protocol: before version 0.2.0 all were trained as from "
+    "base to new; else it is a schedule of one's own"
+)
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,15 @@ def _notes(records: Sequence[Done]) -> list[str]:
     """What records say must be known of their numbers, each once, with the methods it is said of."""
     of: dict[str, dict[str, None]] = {}
     for record in records:
-        for note in record.get("notes", ()):
+        for note in (*record.get("notes", ()), *_before_rows(record)):
             of.setdefault(note, {})[record["method"]] = None
     return [f"{', '.join(methods)}: {note}" for note, methods in of.items()]
+
+
+def _before_rows(record: Done) -> tuple[str, ...]:
+    """What must be known of official settings from before there was a row of them for each protocol."""
+    is_before = record["settings"].get("name") == "official" and "official" not in record
+    return (BEFORE_ROWS,) if is_before else ()
 
 
 def _row(group: Sequence[Done]) -> dict[str, Any]:
