@@ -173,7 +173,7 @@ def is_the_same_loss(options: Mapping[str, Any], views: Views, changes: Mapping[
 def check_schedule_name(name: str) -> str:
     """The name of a schedule, or OptionError with the names there are."""
     kind, colon, protocol = name.partition(":")
-    check_option("schedule", kind if colon and kind == OFFICIAL else name, SCHEDULE_NAMES)
+    check_option("schedule", kind if protocol and kind == OFFICIAL else name, SCHEDULE_NAMES)
     if colon:
         check_option("protocol", protocol, PROTOCOLS)
     return name
