@@ -78,6 +78,30 @@ def test_numbers_that_belong_to_classes_stay_with_them(tiny_backbone: Backbone, 
         PromptClassifier(tiny_backbone, start_from=tmp_path / "a.prompt", **own).fit(x, [f"{n} x" for n in y])
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({"between": "one"}, {}, "has between='one', and this training no between"),
+        ({}, {"between": "one"}, "has no between, and this training between='one'"),
+        ({"class_token_position": "middle"}, {"class_token_position": "front"}, "'middle', and .*'front'"),
+        (
+            {"per_class": True},
+            {},
+            r"the tensors P of \(\d+, 4, 32\), and this training the tensors P of \(4, 32\)",
+        ),
+    ],
+)
+def test_a_context_stays_where_it_stood_beside_the_name(
+    tiny_backbone: Backbone, tmp_path: Path, before: dict[str, Any], now: dict[str, Any], said: str
+) -> None:
+    x, y = toy_arrays(tiny_backbone)
+    file, same = tmp_path / "a.prompt", {"method": "coop", "epochs": 1}
+    PromptClassifier(tiny_backbone, method_options=before, **same).fit(x, y).save(file)
+    PromptClassifier(tiny_backbone, method_options=before, start_from=file, **same).fit(x, y)
+    with pytest.raises(OptionError, match=said):
+        PromptClassifier(tiny_backbone, method_options=now, start_from=file, **same).fit(x, y)
+
+
 def test_a_context_for_each_layer_belongs_to_no_class(tiny_backbone: Backbone, tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     deep = {"method": "ivlp", "method_options": {"depth": 2}, "epochs": 1, "cache": False}

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from promptlet.classifier.files import prompt_file_of, usable_file
 from promptlet.data import clean_class_name
 from promptlet.errors import OptionError, PromptletError, listed
 from promptlet.methods import Method
 from promptlet.methods.text_prompt import TextPrompt
+from promptlet.promptfile import PromptFile
+from promptlet.promptfile.record import BESIDE_NAME
+
+Shapes = Mapping[str, tuple[int, ...]]
+SHOWN = 3  # tensors in a message
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,11 @@ def start_from(method: Method, path: str | Path) -> Started:
     backbone = method.backbone
     backbone.check_fingerprint(file.fingerprint, file.backbone, str(path), not file.is_protected)
     _check_names(method, file.class_names, path)
-    now = prompt_file_of(method, method.class_names, {})
-    shapes = [{name: array.shape for name, array in one.tensors.items()} for one in (file, now)]
-    if shapes[0] != shapes[1] or (file.init, file.n_ctx, file.rank) != (now.init, now.n_ctx, now.rank):
+    before, now = (_facts(one) for one in (file, prompt_file_of(method, method.class_names, {})))
+    if before != now:
+        ours, theirs = (_in_words(one, before, now) for one in (now, before))
         raise OptionError(
-            f"start_from={str(path)!r} has n_ctx={file.n_ctx}, rank={file.rank}, init={file.init!r}, and "
-            f"this training n_ctx={now.n_ctx}, rank={now.rank}, init={now.init!r}; give the same options, or "
-            "none"
+            f"start_from={str(path)!r} has {theirs}, and this training {ours}; give the same options, or none"
         )
     try:
         method.load_state(file.tensors)
@@ -62,6 +66,30 @@ def start_from(method: Method, path: str | Path) -> Started:
     contents = b"".join(array.tobytes() for _, array in sorted(file.tensors.items()))
     method.started_from = hashlib.blake2b(contents, digest_size=8).hexdigest()
     return _compared(method, file.class_names)
+
+
+def _facts(file: PromptFile) -> dict[str, Any]:
+    """What must be the same in a prompt and in the training that begins with it: also the words between a
+    context and the name, and where the name stands, without which its numbers mean something else."""
+    beside = {name: file.options[name] for name in BESIDE_NAME if name in file.options}
+    shapes = {name: array.shape for name, array in file.tensors.items()}
+    return {"n_ctx": file.n_ctx, "rank": file.rank, "init": file.init, **beside, "tensors": shapes}
+
+
+def _in_words(facts: Mapping[str, Any], one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Those of ``facts`` in which the two differ; the tensors where nothing else does."""
+    names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    shown = [name for name in names if name != "tensors"]
+    if not shown:
+        return _tensors_in_words(facts["tensors"], one["tensors"], other["tensors"])
+    return ", ".join(f"{name}={facts[name]!r}" if name in facts else f"no {name}" for name in shown)
+
+
+def _tensors_in_words(shapes: Shapes, one: Shapes, other: Shapes) -> str:
+    differ = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    shown = [f"{name} of {shapes[name]}" if name in shapes else f"no {name}" for name in differ[:SHOWN]]
+    more = f" and {len(differ) - SHOWN} more that differ" if len(differ) > SHOWN else ""
+    return f"the tensors {', '.join(shown)}{more}"
 
 
 def _check_names(method: Method, names: Sequence[str], path: str | Path) -> None:
