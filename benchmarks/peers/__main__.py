@@ -1,4 +1,4 @@
-"""Methods of 2022 to 2026 beside each other, half of the classes taught, and curves over the shots.
+"""Methods of 2021 to 2026 beside each other, half of the classes taught, and curves over the shots.
 
     python -m benchmarks.peers run clip --folder ../shared/realclip --work WORK
     python -m benchmarks.peers run realbed --folder ../shared/realbed --work WORK

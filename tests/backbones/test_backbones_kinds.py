@@ -212,6 +212,30 @@ def test_what_is_not_theirs_is_refused(kind_folders: dict[str, Path], tmp_path: 
         load_backbone(folder, device="cpu")
 
 
+def test_a_text_tower_that_is_not_known_is_refused(kind_folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(kind_folders["chinese_clip"], tmp_path / "copy"))
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["model_type"] = "gpt2"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        BackboneError, match=r"chinese_clip \(gpt2\) model, not a dual encoder that Promptlet"
+    ):
+        load_backbone(folder, device="cpu")
+
+
+def test_texts_without_room_are_refused(kind_folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(kind_folders["align"], tmp_path / "copy"))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    for length in (3, 4, 5):
+        config["model_max_length"] = length
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        if length == 5:
+            assert load_backbone(folder, device="cpu").text.tokenizer.length == 5
+            continue
+        with pytest.raises(BackboneError, match=f"a text may have {length} tokens .* room for 5 at least"):
+            load_backbone(folder, device="cpu")
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "value", "said"),
     [
@@ -240,7 +264,7 @@ def test_a_temperature_is_one_above_a_scale(kind_folders: dict[str, Path], tmp_p
     for value in (0.0, -0.05, 1e6):
         weights["temperature"] = torch.tensor(value)
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
-        with pytest.raises(BackboneError, match="logit scale"):
+        with pytest.raises(BackboneError, match=r"logit scale .* one over its temperature"):
             load_backbone(folder, device="cpu")
 
 

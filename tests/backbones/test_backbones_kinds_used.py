@@ -105,5 +105,7 @@ def test_methods_of_the_image_tower(method: str, backbone: Backbone, tmp_path: P
 @pytest.mark.parametrize("method", ["clip_lora", "clip_svd", "two_sfs"])
 def test_changed_weights_are_for_clip_alone(method: str, backbone: Backbone) -> None:
     pytest.importorskip("peft")
-    with pytest.raises(BackboneError, match=r"cannot be put into .* is a .*, not CLIP's\. .* such as rlp"):
+    with pytest.raises(
+        BackboneError, match=r"cannot be put into .* is of kind .*, not CLIP's\. .* such as rlp"
+    ):
         PromptClassifier(backbone, method=method, epochs=1).fit(pictures(), ["dog", "cat"] * 2)

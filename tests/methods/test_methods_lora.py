@@ -422,13 +422,17 @@ def test_text_updates_go_into_a_clip_text_tower_beside_any_image_tower(dual_fold
     torch.testing.assert_close(
         method.class_features().detach(), hand_written(backbone, method.template, NAMES)
     )
-    with pytest.raises(BackboneError, match=r"its image tower is a ViTModel, not CLIP's.* CLIP models of"):
+    with pytest.raises(
+        BackboneError, match=r"its image tower is of kind ViTModel, not CLIP's.* CLIP models of"
+    ):
         ClipLora(backbone, NAMES)
 
 
 def test_siglip_is_refused(siglip_folder: Path) -> None:
     backbone = load_backbone(siglip_folder, device="cpu")
-    with pytest.raises(BackboneError, match=r"its text tower is a SiglipTextModel, not CLIP's.*rlp and coop"):
+    with pytest.raises(
+        BackboneError, match=r"its text tower is of kind SiglipTextModel, not CLIP's.*rlp and coop"
+    ):
         ClipLora(backbone, NAMES)
 
 

@@ -41,14 +41,14 @@ def scale_of(name: str, logarithm: Tensor) -> float:
 def scale_of_temperature(name: str, temperature: Tensor) -> float:
     """The logit scale of a model that divides by a temperature (ALIGN). Raises BackboneError likewise."""
     value = float(temperature.detach().cpu().double())
-    return _sane(name, 1 / value if value else math.inf)
+    return _sane(name, 1 / value if value else math.inf, f", one over its temperature {value:g}")
 
 
-def _sane(name: str, scale: float) -> float:
+def _sane(name: str, scale: float, told: str = "") -> float:
     if not SCALES[0] <= scale <= SCALES[1]:
         raise BackboneError(
-            f"the logit scale of {name!r} is {scale:g}; expected {SCALES[0]:g} to {SCALES[1]:g}, as CLIP's "
-            "100. The file is damaged: download the model again"
+            f"the logit scale of {name!r} is {scale:g}{told}; expected {SCALES[0]:g} to {SCALES[1]:g}, as "
+            "CLIP's 100. The file is damaged: download the model again"
         )
     return scale
 

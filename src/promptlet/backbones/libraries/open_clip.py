@@ -167,6 +167,7 @@ def wrap_open_clip(
     towers = Towers([_TextParts(text, model) if text is model else text], [model.visual], spec.as_dict())
     tokens = _tokenizer(tokenizer, parts, name)
     tokens.check_vectors()
+    tokens.check_length()
     _check_pooling(text, model, tokens, name)
 
     def forward(ids: Tensor) -> Tensor:

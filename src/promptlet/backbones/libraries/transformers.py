@@ -25,6 +25,7 @@ from promptlet.backbones.libraries.quiet import offline, quiet
 from promptlet.backbones.libraries.refusal import REASON, reason, refusing
 from promptlet.backbones.libraries.texts.kinds import (
     BESIDE_ANY_EYES,
+    TEXT_KINDS,
     forward_of,
     layers_of,
     text_kind,
@@ -244,7 +245,8 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
         check_folder(path.parent, source, vocabulary if isinstance(vocabulary, int) else MOST_WORDS)
         config = AutoConfig.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         text = text_type(config)
-    if config.model_type not in SUPPORTED or (config.model_type == DUAL and text not in BESIDE_ANY_EYES):
+    texts = BESIDE_ANY_EYES if config.model_type == DUAL else TEXT_KINDS
+    if config.model_type not in SUPPORTED or text not in texts:
         kind = config.model_type + (f" ({text})" if text else "")
         raise BackboneError(
             f"{source!r} is a {kind} model, not a dual encoder that Promptlet knows. Supported: CLIP, "

@@ -10,6 +10,8 @@ from promptlet.errors import BackboneError, DataError
 
 PROBE = "a photo of a dog, 2 cars & café №7."
 LEAD = "a"
+LEAST_LENGTH = 5
+"""Of a text, in tokens: a start, a context of two vectors, a word and an end."""
 NOBODYS = "\U000f1234"
 """A character without a meaning: what a tokenizer makes of it, it makes of all that it does not know."""
 
@@ -123,6 +125,15 @@ class Tokenizer:
                     f"to {self.vocabulary - 1}: they do not belong together. Save the model's own tokenizer "
                     "beside it."
                 )
+
+    def check_length(self) -> None:
+        """Raise BackboneError where no text has room: two vectors of a context, a word and the ends."""
+        if self.length < LEAST_LENGTH:
+            raise BackboneError(
+                f"a text may have {self.length} tokens with this backbone, and must have room for "
+                f"{LEAST_LENGTH} at least (model_max_length of the tokenizer, or the positions of the text "
+                "tower). Save the model's own tokenizer beside it."
+            )
 
     def behind_words(self, text: str) -> list[int]:
         """Ids of ``text`` behind other words: some tokenizers (SigLIP 2) mark the space before it."""

@@ -107,7 +107,7 @@ def clip_tower(backbone: Backbone, side: str, what: str, packed: str = "") -> An
     tower = getattr(tower, name, tower)  # older transformers wrap it once more
     if tower.config.model_type != kind:
         raise BackboneError(
-            f"{refused}: its {side} tower is a {type(tower).__name__}, not CLIP's. {_advice()}"
+            f"{refused}: its {side} tower is of kind {type(tower).__name__}, not CLIP's. {_advice()}"
         )
     odd = why_not_plain([tower])
     if odd:
@@ -120,6 +120,6 @@ def clip_tower(backbone: Backbone, side: str, what: str, packed: str = "") -> An
 
 def _advice() -> str:
     return (
-        "It goes into CLIP models of transformers, such as openai/clip-vit-base-patch16; prompt methods "
+        "That is for CLIP models of transformers, such as openai/clip-vit-base-patch16; prompt methods "
         "such as rlp and coop work with every backbone."
     )

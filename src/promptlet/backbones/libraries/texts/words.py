@@ -49,6 +49,7 @@ def words_of(tokenizer: Any, config: Any) -> Tokenizer:
         hides_padding=kind.hides_padding,
     )
     tokens.check_vectors()
+    tokens.check_length()
     return tokens
 
 
