@@ -136,3 +136,14 @@ def test_a_length_that_is_no_number_is_refused(tmp_path: Path) -> None:
     spec = ("coop", {"per_class": True, "n_ctx": "many"})
     with pytest.raises(OptionError, match="n_ctx='many'"):
         plan_runs("few-shot", [dataset], [spec], [2], [1], "f")
+
+
+def test_what_stands_in_double_quotes_keeps_its_commas_and_letters() -> None:
+    words = "a type of Pet, a photo of a {}."
+    assert parse_methods(f'coop, prograd:n_ctx=16,template="{words}",weight=0.8,rlp:rank=2') == [
+        ("coop", {}),
+        ("prograd", {"n_ctx": 16, "template": words, "weight": 0.8}),
+        ("rlp", {"rank": 2}),
+    ]
+    assert parse_methods('rlp:template="{}",ctx_init=none') == [("rlp", {"template": "{}", "ctx_init": None})]
+    assert parse_methods('rlp:template=a 6" {}.,rank=2') == [("rlp", {"template": 'a 6" {}.', "rank": 2})]

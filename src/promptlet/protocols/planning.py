@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ from promptlet.views import Views
 
 MethodSpec = tuple[str, Mapping[str, Any]]
 
+_PART = re.compile(r'(?:[^,"]|"[^"]*"|")+')
+_QUOTED = re.compile('"([^"]*)"')
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,9 +48,10 @@ class Settings:
 
 
 def parse_methods(text: str) -> Sequence[MethodSpec]:
-    """``"coop,rlp:rank=2,dropout=0.2"``: methods by name, each with options after a colon."""
+    """``"coop,rlp:rank=2,dropout=0.2"``: methods by name, each with options after a colon. What stands in
+    double quotes is kept as it is, commas too: ``'prograd:template="a pet, a photo of a {}."'``."""
     methods: list[tuple[str, dict[str, Any]]] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in filter(None, (part.strip() for part in _PART.findall(text))):
         name, colon, option = part.partition(":")
         if "=" in name:  # a further option of the method before it
             if not methods:
@@ -70,6 +75,8 @@ def _parse_option(text: str) -> tuple[str, Any]:
         raise OptionError(
             f"{text!r} is no option of a method; write name=value, as in rlp:rank=2,dropout=0.2"
         )
+    if quoted := _QUOTED.fullmatch(value.strip()):
+        return name.strip(), quoted[1]
     try:
         return name.strip(), json.loads(value.strip().lower().replace("none", "null"))
     except ValueError:
