@@ -71,8 +71,11 @@ def test_a_benchmark_tells_before_what_is_not_official(shell: Any, tmp_path: Pat
     words = ("bench", "run", "--datasets", "mini-flowers", "--backbone", "mini", "--out", tmp_path / "r")
     words += ("--methods", "coop:n_ctx=4", "--protocol", "few-shot", "--schedule", "official", "--dry-run")
     told = "coop: not as its official settings for few-shot: n_ctx=4 (official: 16)"
-    assert f"note: {told}" in shell.run(*words).stderr
-    assert shell.json(*words)["notes"] == [told]
+    crops = "coop: 16 crops of each image were encoded once and taken in turn; the official code makes a new "
+    crops += "one in each of the 200 epochs"
+    said = shell.run(*words).stderr
+    assert f"note: {told}" in said and f"note: {crops}" in said
+    assert shell.json(*words)["notes"] == [told, crops]
     refused = shell.refuses(*words, "--methods", "maple")
     assert "'maple' has no official settings for few-shot: none are public. It has them for base" in refused
 

@@ -57,7 +57,7 @@ def on_card(request: pytest.FixtureRequest) -> Backbone:
 class Pixels:
     """Pixel values (N, 3, H, W), on the host."""
 
-    views = 1
+    views, in_turn = 1, False
 
     def __init__(self, pixels: Tensor) -> None:
         self.pixels = pixels

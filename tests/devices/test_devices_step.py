@@ -51,7 +51,7 @@ ON_THE_HOST = {"_linalg_svd.default"}
 class Pictures:
     """Pixel values as `PixelInputs` gives them, on the host."""
 
-    views, images = 2, IMAGES_IN_ALL
+    views, images, in_turn = 2, IMAGES_IN_ALL, False
 
     def take(self, views: Tensor, rows: Tensor) -> Tensor:
         assert views.device.type == rows.device.type == "cpu"
