@@ -2,7 +2,8 @@
 
 They say how a text is changed, step by step; steps that make it ever longer are refused. 34 that each double
 a letter make 16 billion of one, and the library then ends the whole process, since memory that is not there
-is no error in it. What it does not know of a token, it prints to standard output.
+is no error in it. What it does not know of a token, it prints to standard output. It keeps words of the
+kind Unigram as a tree, a branch a letter, whose end it cannot reach where one is very long: the process ends.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ MOST_GROWTH = 10_000
 """How many times longer a text may become. Real tokenizers keep it; normal forms of Unicode make it at most
 18 times longer, and each stands once."""
 MOST_STEPS = 64
+MOST_LETTERS = 1_000
+"""Bytes of a token of Unigram, in UTF-8. Real ones have some dozens."""
+NO_TREES = ("BPE", "WordPiece", "WordLevel")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 LISTS = ("added_tokens_decoder", "added_tokens", "additional_special_tokens", "extra_special_tokens")
 TOKEN = ("content", "single_word", "lstrip", "rstrip", "normalized", "special", "id", "__type")
@@ -35,6 +39,19 @@ class Steps(msgspec.Struct):
     pre_tokenizer: Any = None
     post_processor: Any = None
     added_tokens: Any = None
+    model: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Kind(msgspec.Struct):
+    """What tokenizer.json says of its vocabulary, but for the vocabulary."""
+
+    type: Any = None
+
+
+class Words(msgspec.Struct):
+    """The vocabulary: for Unigram a list of pairs, a token and a number."""
+
+    vocab: Any = None
 
 
 def check_tokenizer_files(folder: Path, source: str) -> None:
@@ -71,7 +88,9 @@ def _check_steps(path: Path, source: str) -> None:
         raise BackboneError(
             f"{source!r} has no usable tokenizer: {path.name} is damaged ({error}). {AGAIN}"
         ) from error
-    _check_tokens({"added_tokens": steps.added_tokens}, f"{source!r} has no usable tokenizer: {path.name}")
+    where = f"{source!r} has no usable tokenizer: {path.name}"
+    _check_tokens({"added_tokens": steps.added_tokens}, where)
+    _check_tree(steps.model, where)
     parts = [
         part for way in (steps.normalizer, steps.pre_tokenizer, steps.post_processor) for part in _parts(way)
     ]
@@ -81,6 +100,23 @@ def _check_steps(path: Path, source: str) -> None:
             f"{source!r} has no usable tokenizer: the steps in {path.name} make a text up to "
             f"{min(growth, 10**9)} times longer in {len(parts)} steps; {MOST_GROWTH} times "
             f"in {MOST_STEPS} are the most. {AGAIN}"
+        )
+
+
+def _check_tree(model: msgspec.Raw, where: str) -> None:
+    """Where the model is no table, nothing is said: the library does."""
+    try:
+        if msgspec.json.decode(model, type=Kind).type in NO_TREES:
+            return
+        vocabulary = msgspec.json.decode(model, type=Words).vocab
+    except msgspec.DecodeError:
+        return
+    pairs = vocabulary if isinstance(vocabulary, list) else []
+    tokens = (pair[0] for pair in pairs if isinstance(pair, list) and pair and isinstance(pair[0], str))
+    longest = max((len(token.encode("utf-8", "replace")) for token in tokens), default=0)
+    if longest > MOST_LETTERS:
+        raise BackboneError(
+            f"{where} has a token of {longest:,} bytes; {MOST_LETTERS:,} are the most. {AGAIN}"
         )
 
 
