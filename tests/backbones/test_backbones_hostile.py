@@ -23,7 +23,6 @@ from promptlet.backbones.libraries.asked import BOUNDS, read_asked
 from promptlet.backbones.libraries.built import no_larger_than
 from promptlet.backbones.libraries.refusal import REASON, refusing
 from promptlet.backbones.libraries.texts.in_open_clip import built_from_sizes, config_of
-from promptlet.backbones.libraries.tokenizer_files import check_tokenizer_files
 from promptlet.backbones.libraries.weights import weights_in
 from promptlet.errors import BackboneError, DataError
 
@@ -374,20 +373,3 @@ def test_a_tokenizer_with_a_billion_extra_tokens(copied: Path) -> None:
     settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 10**9}
     edit(copied / "tokenizer_config.json", lambda config: config.update(settings))
     refused(copied, "tokenizer_config.json: extra_ids is 1000000000; allowed: 0 to 1024")
-
-
-@pytest.mark.parametrize("kind", [{"type": "Unigram"}, {}])
-def test_a_token_too_long_for_a_tree_is_refused(kind: dict[str, str], tmp_path: Path) -> None:
-    """The library ends the process at one of 400,000 letters: its tree is as deep."""
-
-    def write(length: int, **more: str) -> None:
-        model = {**kind, **more, "vocab": [["a", 0.0], ["\u00e9" * length, -1.0], [None, 1], 7]}
-        (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}), encoding="utf-8")
-
-    write(500)
-    check_tokenizer_files(tmp_path, "toy")
-    write(501)
-    with pytest.raises(BackboneError, match=r"'toy' .* has a token of 1,002 bytes; 1,000 are the most"):
-        check_tokenizer_files(tmp_path, "toy")
-    write(501, type="BPE")  # a table, where a token may be long
-    check_tokenizer_files(tmp_path, "toy")

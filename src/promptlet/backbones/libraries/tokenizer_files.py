@@ -9,6 +9,8 @@ kind Unigram as a tree, a branch a letter, whose end it cannot reach where one i
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ MOST_GROWTH = 10_000
 MOST_STEPS = 64
 MOST_LETTERS = 1_000
 """Bytes of a token of Unigram, in UTF-8. Real ones have some dozens."""
+MOST_BESIDE = 10
+"""Bytes of what stands beside a token in a model of SentencePiece."""
+NUMBER, LENGTH, FIXED = 0, 2, {1: 8, 5: 4}
+"""Kinds of fields of protocol buffers; the last with their bytes."""
 NO_TREES = ("BPE", "WordPiece", "WordLevel")
 SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
 LISTS = ("added_tokens_decoder", "added_tokens", "additional_special_tokens", "extra_special_tokens")
@@ -60,9 +66,12 @@ def check_tokenizer_files(folder: Path, source: str) -> None:
     for name in SETTINGS:
         if (folder / name).exists():
             _check_tokens(read_asked(folder / name, source), f"{source!r} has no usable tokenizer: {name}")
-    for path in folder.glob("tokenizer*.json"):
-        if path.name not in SETTINGS:
-            _check_steps(path, source)
+    found = [path for path in folder.glob("tokenizer*.json") if path.name not in SETTINGS]
+    for path in found:
+        _check_steps(path, source)
+    for path in () if found else filter(Path.is_file, folder.glob("*.model")):
+        longest = max(lengths_of_pieces(path.read_bytes()), default=0)
+        _check_longest(longest - MOST_BESIDE, f"{source!r} has no usable tokenizer: {path.name}")
 
 
 def _check_tokens(value: Any, where: str, is_token: bool = False) -> None:
@@ -113,11 +122,44 @@ def _check_tree(model: msgspec.Raw, where: str) -> None:
         return
     pairs = vocabulary if isinstance(vocabulary, list) else []
     tokens = (pair[0] for pair in pairs if isinstance(pair, list) and pair and isinstance(pair[0], str))
-    longest = max((len(token.encode("utf-8", "replace")) for token in tokens), default=0)
+    _check_longest(max((len(token.encode("utf-8", "replace")) for token in tokens), default=0), where)
+
+
+def _check_longest(longest: int, where: str) -> None:
     if longest > MOST_LETTERS:
         raise BackboneError(
             f"{where} has a token of {longest:,} bytes; {MOST_LETTERS:,} are the most. {AGAIN}"
         )
+
+
+def lengths_of_pieces(data: bytes) -> Iterator[int]:
+    """Bytes of each token of a model of SentencePiece, with its score and kind: the first field of a message
+    of protocol buffers (https://protobuf.dev/programming-guides/encoding). Ends where it is damaged."""
+    place = 0
+    with suppress(IndexError):
+        while place < len(data):
+            key, place = _number(data, place)
+            if key & 7 == LENGTH:
+                length, place = _number(data, place)
+                place += length
+                if key >> 3 == 1:
+                    yield length
+            elif key & 7 == NUMBER:
+                _, place = _number(data, place)
+            elif key & 7 in FIXED:
+                place += FIXED[key & 7]
+            else:
+                return
+
+
+def _number(data: bytes, place: int) -> tuple[int, int]:
+    """A number, seven bits a byte, and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value, shift, place = value | (byte & 127) << shift, shift + 7, place + 1
+        if byte < 128 or shift > 63:
+            return value, place
 
 
 def _parts(way: Any, depth: int = 0) -> list[dict[str, Any]]:
