@@ -63,6 +63,15 @@ def figures_are_drawn() -> Iterator[Callable[[Exception], bytes]]:
     canvas.stand_in = own
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, once for all pages: Playwright starts only once in a process."""
+    from tools.page.chromium import chromium
+
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
 def own_stand_in(figures_are_drawn: Callable[[Exception], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture in the place of a figure that cannot be drawn, as users see it."""

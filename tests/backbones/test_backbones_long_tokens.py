@@ -44,9 +44,7 @@ def test_nor_one_of_sentencepiece(tmp_path: Path) -> None:
     (tmp_path / "spiece.model").write_bytes(model("a", "\u2581b", "x" * 900))
     check_tokenizer_files(tmp_path, "toy")
     (tmp_path / "spiece.model").write_bytes(model("a", "x" * 1200))
-    with pytest.raises(
-        BackboneError, match=r"spiece\.model has a token of 1,200 bytes; 1,000 are the most"
-    ):
+    with pytest.raises(BackboneError, match=r"spiece\.model has a token of 1,200 bytes; 1,000 are the most"):
         check_tokenizer_files(tmp_path, "toy")
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")  # which is read in its place
     check_tokenizer_files(tmp_path, "toy")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from page_axe import AXE
 from page_watch import Watch
-from tools.page.chromium import CHROMIUM, chromium
+from tools.page.chromium import CHROMIUM
 from tools.page.pictures import Material, drawn_material, real_material
 from tools.page.server import STARTED, Teach, teaching
 
@@ -31,12 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("page"):
                 item.add_marker(pytest.mark.skip(reason="needs Chromium and axe-core: make test-page"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,11 @@ def test_nobody_without_the_token_is_told_anything(page: Page) -> None:
             assert "www-authenticate" in answer.headers and "cat" not in answer.text
 
 
+def test_a_browser_that_looks_for_a_picture_is_told_nothing(page: Page) -> None:
+    answer = page.client.get("/favicon.ico")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
 @pytest.mark.parametrize("path", ["/nope", "/v1", "/v1/projects/", "/static/../x", "/docs", "/redoc"])
 def test_nor_what_there_is_not(page: Page, path: str) -> None:
     assert page.client.get(path).status_code == 401

@@ -27,6 +27,9 @@ OPEN: Final = frozenset(("/healthz", "/readyz"))
 OURS: Final = "/v1/projects"
 OTHERS: Final = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/problems/")
 """What the paths of the server's own routes begin with."""
+ICON: Final = "/favicon.ico"
+"""Asked for by browsers beside a page that names no picture, such as the one without a token: there is none,
+which is no fault that their consoles should tell."""
 PAGE: Final = Caller("page", is_admin=True)
 """Who has the token may do everything: the server is theirs."""
 _ORIGIN: Final = re.compile(r"https?://([^/\s@]+)", re.ASCII)
@@ -50,6 +53,9 @@ class Guard:
             await self.app(scope, receive, send)
             return
         path, headers = str(scope["path"]), _headers(scope)
+        if path == ICON:
+            await Response(status_code=204)(scope, receive, send)
+            return
         given = _token_of(scope) if path == "/" and scope["method"] == "GET" else None
         if given is not None and self.token.is_right(given):
             await _let_in(self.token, headers)(scope, receive, send)
