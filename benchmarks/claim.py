@@ -13,19 +13,16 @@ docs/results/claim.md from that file alone. Settings were chosen before, on othe
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.beds import command, finished, run_and_tell
 from benchmarks.claim_page import page
 from promptlet import open_bench
-from promptlet.protocols import RunStore
 from promptlet.protocols.planning import Settings
 from promptlet.protocols.records.packing import write_pack
-from promptlet.protocols.records.packs import open_pack
 
 FIRST = "rlp:rank=1,dropout=0.3,v_rate=1,new_names=learned"
 """RLP as in version 0.1.0, which had 120 epochs."""
@@ -102,56 +99,17 @@ def run(bed: str, folder: Path | None, work: Path, only: Sequence[str]) -> int:
             out=work / bed,
             device="cpu",
         )
-        outcome = bench.run()
-        print(f"{bed} {', '.join(names)}: {len(outcome.done)} run, {len(outcome.kept)} there", flush=True)
-        for key, reason in outcome.failed.items():
-            print(f"failed: {key}: {reason}", flush=True)
-        failed += len(outcome.failed)
+        failed += run_and_tell(bench, f"{bed} {', '.join(names)}")
     return int(failed > 0)
 
 
 def pack(work: Path, out: Path) -> int:
     """The finished records of all runs; of their histories the last epoch."""
-    records = [
-        {"bed": bed, **record, "history": record["history"][-1:]}
-        for bed in PARTS
-        if (work / bed).is_dir()
-        for record in RunStore(work / bed).read_all()[0]
-        if record["status"] == "done"
-    ]
+    records = [{**record, "history": record["history"][-1:]} for record in finished(work, PARTS)]
     write_pack(out, records)
     print(f"{out}: {len(records)} records, {out.stat().st_size:,} bytes")
     return 0
 
 
-def records_in(file: Path) -> list[dict[str, Any]]:
-    """The records of a pack that `pack` made, by bed."""
-    packed = open_pack(file)
-    return sorted(map(packed.record, packed.records), key=lambda record: (record["bed"], record["key"]))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """One of the commands above."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("run", "pack", "page"))
-    parser.add_argument("bed", nargs="?", choices=PARTS)
-    parser.add_argument("--folder", type=Path, help="with model/ and features/")
-    parser.add_argument("--work", type=Path, help="the folder of results")
-    parser.add_argument("--only", nargs="*", default=(), help="data sets")
-    parser.add_argument("--out", type=Path, help="the pack")
-    given = parser.parse_args(arguments)
-    if given.command == "run" and given.bed and given.work:
-        return run(given.bed, given.folder, given.work, given.only)
-    if given.command == "pack" and given.work and given.out:
-        return pack(given.work, given.out)
-    if given.command == "page" and given.out:
-        print(page(records_in(given.out)))
-        return 0
-    print("run needs a bed and --work, pack --work and --out, page --out", file=sys.stderr)
-    return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, PARTS, run, pack, page))

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.beds import records_in
 from benchmarks.check import markdown as check_table
-from benchmarks.claim import records_in as claim_records
 from benchmarks.claim_page import page as claim_page
 from benchmarks.methods import table
 from benchmarks.own_images import markdown as own_images_tables
 from benchmarks.peers.page import page as peers_page
-from benchmarks.peers.runs import records_in as peers_records
 from benchmarks.rejection.page import page as rejection_page
 from benchmarks.rlp_defaults import table as chosen_from
 from benchmarks.rows import read_rows
@@ -98,13 +97,13 @@ def test_the_page_on_features_shows_what_works(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_page_of_the_claim_is_that_of_its_rows() -> None:
-    rows = claim_records(RESULTS / "claim.jsonl.gz")
+    rows = records_in(RESULTS / "claim.jsonl.gz")
     page = (ROOT / "docs" / "results" / "claim.md").read_text(encoding="utf-8")
     assert page.endswith(claim_page(rows).strip() + "\n")
 
 
 def test_the_page_of_the_peers_is_that_of_its_rows() -> None:
-    rows = peers_records(RESULTS / "peers.jsonl.gz")
+    rows = records_in(RESULTS / "peers.jsonl.gz")
     page = (ROOT / "docs" / "results" / "peers.md").read_text(encoding="utf-8")
     assert page.endswith(peers_page(rows).strip() + "\n")
 

@@ -14,37 +14,11 @@ file alone. Every method runs with its own `fast` schedule and defaults, the sam
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.beds import command
 from benchmarks.peers.page import page
-from benchmarks.peers.runs import PARTS, pack, records_in, run
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """One of the commands above."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("run", "pack", "page"))
-    parser.add_argument("bed", nargs="?", choices=PARTS)
-    parser.add_argument("--folder", type=Path, help="with features/ and model/")
-    parser.add_argument("--work", type=Path, help="the folder of results")
-    parser.add_argument("--only", nargs="*", default=(), help="methods")
-    parser.add_argument("--out", type=Path, help="the pack")
-    given = parser.parse_args(arguments)
-    if given.command == "run" and given.bed and given.work:
-        return run(given.bed, given.folder, given.work, given.only)
-    if given.command == "pack" and given.work and given.out:
-        return pack(given.work, given.out)
-    if given.command == "page" and given.out:
-        print(page(records_in(given.out)))
-        return 0
-    print("run needs a bed and --work, pack --work and --out, page --out", file=sys.stderr)
-    return 2
-
+from benchmarks.peers.runs import PARTS, pack, run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, PARTS, run, pack, page, only="methods"))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.beds import finished, run_and_tell
 from promptlet import open_bench
-from promptlet.protocols import RunStore
 from promptlet.protocols.planning import Settings
 from promptlet.protocols.records.packing import write_pack
-from promptlet.protocols.records.packs import open_pack
 
 HALVES, FEW = "all-names", "few-shot"
 ON_FEATURES = (
@@ -79,11 +78,7 @@ def run(bed: str, folder: Path | None, work: Path, only: Sequence[str]) -> int:
             out=work / bed,
             device="cpu",
         )
-        outcome = bench.run()
-        print(f"{bed} {part.protocol}: {len(outcome.done)} run, {len(outcome.kept)} there", flush=True)
-        for key, reason in outcome.failed.items():
-            print(f"failed: {key}: {reason}", flush=True)
-        failed += len(outcome.failed)
+        failed += run_and_tell(bench, f"{bed} {part.protocol}")
     return int(failed > 0)
 
 
@@ -100,13 +95,7 @@ def _where(bed: str, folder: Path | None, names: Sequence[str]) -> tuple[list[st
 def pack(work: Path, out: Path) -> int:
     """The finished records of all runs, without their epochs and the digest of what was learned. Of the
     images, which CoOp's draws give again, the first for validation stays, where there was one."""
-    records = [
-        {"bed": bed, **_short(record), **_relative(record)}
-        for bed in PARTS
-        if (work / bed).is_dir()
-        for record in RunStore(work / bed).read_all()[0]
-        if record["status"] == "done"
-    ]
+    records = [{**_short(record), **_relative(record)} for record in finished(work, PARTS)]
     write_pack(out, records)
     print(f"{out}: {len(records)} records, {out.stat().st_size:,} bytes")
     return 0
@@ -126,9 +115,3 @@ def _relative(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_here(place: str) -> str:
     return os.path.relpath(place) if Path(place).is_absolute() else place
-
-
-def records_in(file: Path) -> list[dict[str, Any]]:
-    """The records of a pack that `pack` made, by bed."""
-    packed = open_pack(file)
-    return sorted(map(packed.record, packed.records), key=lambda record: (record["bed"], record["key"]))
