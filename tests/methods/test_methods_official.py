@@ -234,6 +234,7 @@ def test_names_of_the_schedule() -> None:
     for name, message in (
         ("official:few-sho", "protocol='few-sho' is not known; allowed: base-to-new.* mean 'few-shot'"),
         ("fast:few-shot", "schedule='fast:few-shot' is not known"),
+        ("official:", "schedule='official:' is not known; allowed: coop.* mean 'official'"),
         ("offical", "schedule='offical' is not known.*Did you mean 'official'"),
     ):
         with pytest.raises(OptionError, match=message):

@@ -123,6 +123,12 @@ def test_what_is_given_wins_and_is_told(toys: dict[str, BenchDataset]) -> None:
     [run] = plan(toys, "coop", "few-shot", sampled_classes=2)
     assert "sampled_classes=2 (official: None)" in official_notes(run)[0]
     assert official_notes(plan(toys, "coop:n_ctx=8", "few-shot", schedule="coop")[0]) == ()
+    [run] = plan(
+        toys, "coop:per_class=true", "few-shot"
+    )  # whose random starts are one for each class there, too
+    assert official_notes(run)[0] == (
+        "not as its official settings for few-shot: per_class=True (official: False)"
+    )
 
 
 def test_a_method_s_own_prompts_are_its_official_ones(toys: dict[str, BenchDataset]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -231,6 +231,14 @@ def is_random(ctx_init: str | None, n_ctx: int) -> bool:
     if ctx_init is None:
         return bool(check_number("n_ctx", n_ctx) > len(DEFAULT_WORDS.split()))
     return ctx_init in (RANDOM, EACH)
+
+
+def start_as_run(options: Mapping[str, Any]) -> Any:
+    """``ctx_init`` of a method's options: `EACH` where contexts by class start at random, which is said since
+    before version 0.2.0 all classes shared one start."""
+    given = options.get("ctx_init")
+    is_each = options.get("per_class") and is_random(given, options.get("n_ctx", 0))
+    return EACH if is_each else given
 
 
 def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str]:

@@ -15,7 +15,7 @@ from promptlet.methods import METHODS, code_of
 from promptlet.methods.method import BY_STEPS, NOTHING
 from promptlet.methods.new_names import LEARNED, check_rule, why_not
 from promptlet.methods.official import Where
-from promptlet.methods.text_prompt import EACH, OF_TEMPLATE, TextPrompt, is_random
+from promptlet.methods.text_prompt import OF_TEMPLATE, TextPrompt, start_as_run
 from promptlet.mini.names import EVERY_NAME
 from promptlet.numbers import check_numbers
 from promptlet.protocols.records.measures import FEW_SHOT, TRANSFERS
@@ -178,8 +178,8 @@ def _start(options: Mapping[str, Any]) -> dict[str, Any]:
     start: dict[str, Any] = {}
     if options.get("between") == "" and options.get("ctx_init") != OF_TEMPLATE:
         start["between"] = None  # there, "" is other than what the template leaves over
-    if options.get("per_class") and is_random(options.get("ctx_init"), options.get("n_ctx", 0)):
-        start["ctx_init"] = EACH  # said, since before version 0.2.0 all classes shared one start
+    if "ctx_init" in options:
+        start["ctx_init"] = start_as_run(options)
     return start
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from promptlet.methods import MethodInfo
 from promptlet.methods.official import Chosen, Where
-from promptlet.methods.text_prompt import EACH, RANDOM
+from promptlet.methods.text_prompt import start_as_run
 from promptlet.training.augmentation import notes_on_views
 from promptlet.training.schedules import OFFICIAL, Schedule, is_official, method_schedule, named_row
 
@@ -41,8 +41,8 @@ def notes_on_official(
             f"of its official settings for {chosen.protocol}, {', '.join(names)}: chosen per data set"
         )
     official = _complete(info, chosen, template)
-    if given.get("per_class") and official.get("ctx_init") == RANDOM:
-        official["ctx_init"] = EACH  # how contexts by class start at random, also in the official code
+    if "ctx_init" in official:
+        official["ctx_init"] = start_as_run({**official, "per_class": given.get("per_class")})
     instead = [
         f"{key}={given[key]} (official: {value})"
         for key, value in official.items()

@@ -66,10 +66,10 @@ def check_tokenizer_files(folder: Path, source: str) -> None:
     for name in SETTINGS:
         if (folder / name).exists():
             _check_tokens(read_asked(folder / name, source), f"{source!r} has no usable tokenizer: {name}")
-    found = [path for path in folder.glob("tokenizer*.json") if path.name not in SETTINGS]
-    for path in found:
-        _check_steps(path, source)
-    for path in () if found else filter(Path.is_file, folder.glob("*.model")):
+    for path in folder.glob("tokenizer*.json"):
+        if path.name not in SETTINGS:
+            _check_steps(path, source)
+    for path in filter(Path.is_file, folder.glob("*.model")):  # read also beside another, where that is asked
         longest = max(lengths_of_pieces(path.read_bytes()), default=0)
         _check_longest(longest - MOST_BESIDE, f"{source!r} has no usable tokenizer: {path.name}")
 
