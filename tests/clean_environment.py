@@ -11,7 +11,7 @@ import os
 import time
 
 OURS = (
-    *("PROMPTLET_REALBED", "PROMPTLET_REALCLIP", "PROMPTLET_COOP_SPLITS"),
+    *("PROMPTLET_REALBED", "PROMPTLET_REALCLIP", "PROMPTLET_COOP_SPLITS", "PROMPTLET_CLIP_FOLDER"),
     *("PROMPTLET_SOAK_SECONDS", "PROMPTLET_OVERLOAD_SECONDS"),
 )
 """Where the tests find what lies outside the project, and how long the long ones last: they stay."""

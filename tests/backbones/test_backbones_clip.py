@@ -418,7 +418,8 @@ def test_of_the_hub_from_its_cache(
 
 
 @pytest.mark.skipif(
-    os.environ.get("PROMPTLET_CLIP_FOLDER") is None, reason="PROMPTLET_CLIP_FOLDER is not set"
+    os.environ.get("PROMPTLET_CLIP_FOLDER") is None,
+    reason="needs a real CLIP's folder: set PROMPTLET_CLIP_FOLDER",
 )
 def test_a_folder_of_ones_own() -> None:
     """For a real CLIP's folder, where one has it."""
