@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from told import rest_of
 
 from promptlet.cli.serve import command, words
 from promptlet.serve import start
@@ -262,7 +263,7 @@ class Process:
         return closing(socket.create_connection(("127.0.0.1", int(self.url.rpartition(":")[2])), timeout=10))
 
     def ended(self, seconds: float) -> tuple[int, str, str]:
-        said, _ = self.process.communicate(timeout=seconds)
+        said = rest_of(self.process, seconds)
         return self.process.returncode, said, self.log.read_text()
 
 
@@ -275,9 +276,10 @@ def at_a_terminal() -> None:
 def process(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
     made = Process(tmp_path, *getattr(request, "param", ()))
     yield made
-    if made.process.poll() is None:
+    assert made.process.stdout is not None
+    if not made.process.stdout.closed:  # the test failed on its way
         made.process.kill()
-    made.process.communicate()
+        rest_of(made.process, 10)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from told import rest_of
 
 from promptlet.errors import BackboneError
 from promptlet.serve import start
@@ -180,14 +181,16 @@ def test_settings_that_do_not_go_with_the_page(
 @pytest.mark.slow
 def test_a_real_process_serves_the_page_until_it_is_ended(tmp_path: Path) -> None:
     words = ["teach", "--projects", "own", "--backbone", "mini", "--port", "0", "--no-browser"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "promptlet", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-    )
+    log = tmp_path / "log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "promptlet", *words],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        )
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -199,8 +202,8 @@ def test_a_real_process_serves_the_page_until_it_is_ended(tmp_path: Path) -> Non
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert json.load(answer) == {"projects": [], "removed": []}
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=30)
-        assert process.returncode == 0 and rest.endswith("end: Ctrl-C\n") and errors == ""
+        rest = rest_of(process, 30)
+        assert (process.returncode, log.read_text()) == (0, "") and rest.endswith("end: Ctrl-C\n")
     finally:
         process.kill()
         process.wait()
