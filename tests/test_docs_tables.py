@@ -63,6 +63,7 @@ def test_the_page_on_search_is_that_of_its_rows() -> None:
         ("caltech101-few-shot", "few-shot", True),
     ],
 )
+@pytest.mark.slow
 def test_a_page_of_results_is_that_of_its_pack(page: str, rows: str, published: bool) -> None:
     summary = summarise(RunStore(RESULTS / f"{rows}.jsonl.gz"))
     committed = (ROOT / "docs" / "results" / f"{page}.md").read_text(encoding="utf-8")

@@ -31,6 +31,7 @@ from promptlet.errors import BackboneError
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of PEFT
+@pytest.mark.slow
 def test_an_adapter_beside_the_model_is_refused(clip_folder: Path, tmp_path: Path) -> None:
     """With PEFT it would go into the model without a word, without PEFT it would be passed over."""
     peft = pytest.importorskip("peft")

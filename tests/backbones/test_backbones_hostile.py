@@ -77,6 +77,7 @@ def test_two_thousand_hostile_folders(sound: Path, part: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak memory of Linux")
+@pytest.mark.slow
 def test_some_hostile_folders(clip_folder: Path, siglip_folder: Path, tmp_path: Path) -> None:
     for kind, folder in (("clip", clip_folder), ("siglip", siglip_folder)):
         shutil.copytree(folder, tmp_path / "sound" / kind)
@@ -333,6 +334,7 @@ TWICE = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type
         ("pre_tokenizer", [{"type": "Digits", "individual_digits": True}] * 65),
     ],
 )
+@pytest.mark.slow
 def test_tokenizers_that_make_a_text_longer_and_longer(copied: Path, part: str, steps: list[Any]) -> None:
     """Run, each of them ends the process: the library cannot say that memory is short."""
     names = {"normalizer": "normalizers", "post_processor": "processors", "pre_tokenizer": "pretokenizers"}

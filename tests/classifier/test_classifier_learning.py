@@ -39,6 +39,7 @@ def test_rlp_learns_a_small_part_of_what_coop_learns(tiny_backbone: Any, problem
     assert (rlp.method_.trainable_count(), coop.method_.trainable_count()) == (72, 128)
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_the_prompt_behind_the_features(tiny_backbone: Any, problem: Any) -> None:
     """Held-out features of the same source are classified better too."""
     features, labels = problem

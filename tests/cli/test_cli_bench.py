@@ -34,6 +34,7 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
+@pytest.mark.slow
 def test_runs_once_and_shows_a_table(shell: Any, bench: Any, tmp_path: Path) -> None:
     result = shell.run(*bench("--seeds", "1,2"))
     assert "6 run, 0 there before" in result.stdout and "[6/6] toy rlp (2 shots" in result.stderr
@@ -61,6 +62,7 @@ def test_what_searched_on_validation_images_is_marked(
     assert (rows["zero_shot"]["chosen"], rows["zero_shot"]["effective_seeds"]) == ([], 1)
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_numbers(shell: Any, bench: Any) -> None:
     first, again = (shell.json(*bench("--seeds", "0,1", out=out))["summary"] for out in ("a", "b"))
     assert [[row[name] for name in SAME] for row in first] == [[row[name] for name in SAME] for row in again]
@@ -138,6 +140,7 @@ def test_options_for_all_methods(shell: Any, bench: Any) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_setting_reaches_the_runs(shell: Any, bench: Any) -> None:
     given = (
         "--lr",

@@ -62,6 +62,7 @@ def test_vectors_of_own_names_and_of_others(
     assert read_vectors(out).names == ("a boat", "a tree")
 
 
+@pytest.mark.slow
 def test_inspect_tells_class_vectors(prompt: Path, clip_folder: Path, shell: Any, tmp_path: Path) -> None:
     out = tmp_path / "toys.npz"
     shell.run("export", prompt, "--to", "vectors", "-o", out, "--backbone", clip_folder)

@@ -50,6 +50,7 @@ def test_a_low_rank_prompt_in_another_method(
         ("rlp", "in 2 epochs"),
     ],
 )
+@pytest.mark.slow
 def test_what_was_learned_is_told(
     method: str, words: str, shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_temporary_files_without_room(tmp_path: Path, monkeypatch: pytest.Monkey
         pass
 
 
+@pytest.mark.slow
 def test_fit_goes_on_from_a_finished_training(
     shell: Any, pictures: Path, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,7 @@ def test_datasets(shell: Any, tmp_path: Path) -> None:
     assert "caltech101" in shell.run("datasets", "list").stdout
 
 
+@pytest.mark.slow
 def test_datasets_draw(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptlet.data import read_folder
     from promptlet.mini import datasets

@@ -73,6 +73,7 @@ def test_pack_and_unpack_as_json(shell: Any, runs: Path, tmp_path: Path) -> None
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_is_refused(shell: Any, runs: Path, tmp_path: Path) -> None:
     packed = tmp_path / "runs.jsonl.gz"
     shell.run("bench", "pack", runs, "-o", packed)

@@ -73,6 +73,7 @@ def test_a_table_holds_what_the_library_answers(
     assert lines == shell.json(*predict(pictures / "test"))["predictions"]
 
 
+@pytest.mark.slow
 def test_below_the_threshold_it_is_none_of_them(
     shell: Any, prompt: Path, clip_folder: Path, pictures: Path, predict: Predict, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_below_the_threshold_it_is_none_of_them(
         assert "0.6 for 60 %" in shell.refuses(*predict(pictures / "test", "--threshold", wrong))
 
 
+@pytest.mark.slow
 def test_going_on_asks_only_what_is_left(
     shell: Any, pictures: Path, predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

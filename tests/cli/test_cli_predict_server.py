@@ -249,6 +249,7 @@ def test_a_token_goes_over_plain_http_only_where_that_is_allowed(
     assert "over plain http" in error and "--allow-http" in error and TOKEN not in error
 
 
+@pytest.mark.slow
 def test_options_that_do_not_fit_are_refused_in_words(
     shell: Any, far: Words, near: Words, pictures: Path, server: Loopback, tmp_path: Path
 ) -> None:

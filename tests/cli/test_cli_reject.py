@@ -46,6 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_what_is_none_of_the_classes_is_none(place: Path, shell: Any) -> None:
     asked = ("predict", place / "with.prompt", place / "asked", "--no-cache")
     before = {Path(one["path"]).stem: one["class_name"] for one in shell.json(*asked)["predictions"]}

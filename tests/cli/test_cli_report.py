@@ -188,6 +188,7 @@ def test_a_folder_without_runs_is_an_error_that_says_what_is_there(shell: Any, t
     assert "no such folder of results" in shell.fails("bench", "report", tmp_path / "absent")
 
 
+@pytest.mark.slow
 def test_files_of_another_schema_are_noted_beside_what_is_fine(shell: Any, runs: Path) -> None:
     (runs / "old.json").write_text(json.dumps({"schema": 0}))
     assert "- note: " in shell.run("bench", "report", runs).stdout

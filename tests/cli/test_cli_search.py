@@ -59,6 +59,7 @@ def test_a_class_of_a_prompt_brings_its_backbone(shell: Any, photos: Path, promp
     assert "was not taught 'redd'; it is looked for as a new name. Did you mean 'red'?" in told.stderr
 
 
+@pytest.mark.slow
 def test_as_a_table_and_as_csv(shell: Any, photos: Path) -> None:
     draw(photos / "=1+1.png", COLOURS["red"], 3)
     asked = ("search", photos, "-q", "a red circle", "--not", "a blue circle", "--top", 13, *ASKED)
@@ -147,6 +148,7 @@ def test_two_prompts_of_different_backbones(shell: Any, photos: Path, prompt: Pa
     assert "by one backbone at a time" in told
 
 
+@pytest.mark.slow
 def test_failures_are_in_words(shell: Any, photos: Path, tmp_path: Path) -> None:
     assert "there is no such folder" in shell.fails("search", tmp_path / "absent", "-q", "x", *ASKED)
     (tmp_path / "empty").mkdir()
@@ -159,6 +161,7 @@ def test_failures_are_in_words(shell: Any, photos: Path, tmp_path: Path) -> None
     assert file.read_text() == "something else"
 
 
+@pytest.mark.slow
 def test_vectors_for_another_program(shell: Any, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "photos.npz"
     told = shell.run("search", photos, "--export", "npz", "--out", out, *ASKED)
@@ -172,6 +175,7 @@ def test_vectors_for_another_program(shell: Any, photos: Path, tmp_path: Path) -
     shell.run("search", photos, "--export", "npz", "--out", out, "--force", "--no-update", *ASKED)
 
 
+@pytest.mark.slow
 def test_indexes_are_shown_and_removed(shell: Any, photos: Path) -> None:
     shell.run("search", photos, *ASKED)
     [one] = shell.json("cache", "show")["indexes"]

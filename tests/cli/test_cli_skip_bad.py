@@ -35,6 +35,7 @@ def test_fit_names_all_and_how_to_go_on(shell: Any, damaged: Path, tmp_path: Pat
     assert not (tmp_path / "a.prompt").exists()
 
 
+@pytest.mark.slow
 def test_fit_goes_on_without_them(shell: Any, damaged: Path, tmp_path: Path) -> None:
     result = shell.run("fit", damaged, "--out", tmp_path / "a.prompt", *FEW, "--skip-bad", "--json")
     facts = json.loads(result.stdout)
@@ -44,6 +45,7 @@ def test_fit_goes_on_without_them(shell: Any, damaged: Path, tmp_path: Path) -> 
     assert "not taken" not in result.stderr
 
 
+@pytest.mark.slow
 def test_fit_without_bad_images_says_nothing(shell: Any, pictures: Path, tmp_path: Path) -> None:
     result = shell.run("fit", pictures, "--out", tmp_path / "a.prompt", *FEW, "--skip-bad", "--json")
     assert json.loads(result.stdout)["left_out"] == [] and "left out" not in result.stderr
@@ -56,6 +58,7 @@ def test_a_class_that_is_left_empty(shell: Any, damaged: Path, tmp_path: Path) -
     assert "no training image is left of 'box'; replace them, or remove the class" in said
 
 
+@pytest.mark.slow
 def test_bench_run(shell: Any, damaged: Path, tmp_path: Path) -> None:
     words = ("--datasets", damaged, "--protocol", "few-shot", "--methods", "zero_shot,rlp", "--shots", 2)
     words = ("bench", "run", *words, "--seeds", 1, *FEW, "--out", tmp_path / "runs")

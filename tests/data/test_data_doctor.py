@@ -262,6 +262,7 @@ def test_the_mini_world_is_always_there(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.realbed
+@pytest.mark.slow
 def test_the_real_caltech101(realbed: Path, tmp_path: Path) -> None:
     checkup = examine("caltech101", realbed / "data")
     assert (checkup.state, checkup.counts) == ("complete", (4128, 1649, 2465))

@@ -57,6 +57,7 @@ def test_select_classes_numbers_in_the_order_given() -> None:
 
 
 @given(COUNTS.filter(lambda counts: sum(bool(count[0]) for count in counts) > 1))
+@pytest.mark.slow
 def test_halves_together_are_the_split_they_were_cut_from(counts: list[tuple[int, int, int]]) -> None:
     split = split_of(counts)
     base, new = base_new(split)

@@ -84,6 +84,7 @@ def test_the_names_alone_are_held_beside_it(
     assert classifier.cache is False and classifier.on_encode is None
 
 
+@pytest.mark.slow
 def test_a_file_images_with_labels_and_features_give_the_same(
     photos: Path, classifier: PromptClassifier, tiny_backbone: Backbone, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_zero_shot_is_that_of_the_vectors(texts: str, tmp_path: Path) -> None:
         assert record[half] == pytest.approx(100 * np.mean(found == [item.label for item in split.test]))
 
 
+@pytest.mark.slow
 def test_a_record_tells_what_the_file_holds_and_what_stands_for_templates(texts: str, tmp_path: Path) -> None:
     toy = write_toy(tmp_path / "toy.npz")
     bench = opened(texts, toy, "zero_shot,zero_shot_ensemble,linear_probe", tmp_path, protocol="few-shot")

@@ -269,6 +269,7 @@ def test_few_shot_has_lines_panels_and_the_largest_shots(book: Any) -> None:
     assert bars.startswith("Accuracy by data set, 4 shots") and "published" not in numbers
 
 
+@pytest.mark.slow
 def test_lines_whose_points_are_of_other_settings_are_named(book: Any) -> None:
     for shots, rank in ((1, 1), (4, 2)):
         for dataset in ("a", "b"):
@@ -279,6 +280,7 @@ def test_lines_whose_points_are_of_other_settings_are_named(book: Any) -> None:
     assert lines.endswith("left out. Not of the same settings at all numbers of shots: rlp (rank).")
 
 
+@pytest.mark.slow
 def test_a_method_looks_the_same_in_every_figure(book: Any) -> None:
     for shots, accuracy in ((1, 20.0), (4, 90.0)):  # better than coop, but not at 1 shot
         book.write("tip", 1, accuracy, shots=shots, more={"trainable": 1000})

@@ -191,6 +191,7 @@ def test_it_begins_says_how_to_ask_and_ends(world: World) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_with_tokens_the_line_has_one_and_any_name_is_answered_to(world: World, tmp_path: Path) -> None:
     file = tmp_path / "tokens.toml"
     add_token(file, "acme")

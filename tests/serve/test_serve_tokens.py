@@ -240,6 +240,7 @@ def test_a_changed_file_is_read_again_and_a_damaged_one_is_not_taken(
     assert known.caller(header).name == "acme"
 
 
+@pytest.mark.slow
 def test_thousands_of_tokens(file: Path) -> None:
     entries = {f"{k:08x}": Entry(f"tenant {k}", f"{k:08x}", DIGEST, (f"t{k}-*",)) for k in range(2_000)}
     write(file, "".join(map(keeping._text, entries.values())))

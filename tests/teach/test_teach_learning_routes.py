@@ -71,6 +71,7 @@ def picture(client: TestClient) -> tuple[str, bytes]:
     return image, client.get(f"{P}/images/{image}").content
 
 
+@pytest.mark.slow
 def test_from_nothing_to_an_answer_and_a_download(client: TestClient) -> None:
     for address, slug in (("result", "nothing-learned"), ("prompt", "nothing-learned")):
         problem(client.get(f"{P}/{address}"), slug)
@@ -115,6 +116,7 @@ def test_everything_can_be_taken_away(client: TestClient) -> None:
     problem(client.get(f"{P}/export", params={"to": "paper"}), "wrong-fields")
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     trained(client, method="rlp", schedule="coop", shots=1)
     monkeypatch.setitem(sys.modules, "onnx", None)

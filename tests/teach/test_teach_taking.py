@@ -95,6 +95,7 @@ def test_what_was_encoded_ahead_is_not_encoded_again(
     assert trained(learning)["images"] == 3 * EACH
 
 
+@pytest.mark.slow
 def test_a_report_is_a_page_of_its_own(learning: Learning, colours: Project) -> None:
     trained(learning)
     page = learning.report("colours")
@@ -102,6 +103,7 @@ def test_a_report_is_a_page_of_its_own(learning: Learning, colours: Project) -> 
     assert str(colours.root) not in page
 
 
+@pytest.mark.slow
 def test_an_archive_is_a_project_that_fit_reads(learning: Learning, colours: Project, tmp_path: Path) -> None:
     trained(learning)
     os.utime(colours.root / "red" / "red0.png", (0, 0))  # before the first moment that a zip can tell
@@ -131,6 +133,7 @@ def test_an_archive_finds_images_that_move_while_it_is_sent(learning: Learning, 
         assert len([name for name in file.namelist() if name.endswith(".png")]) == 14
 
 
+@pytest.mark.slow
 def test_vectors_are_exported_and_leave_nothing(learning: Learning, colours: Project) -> None:
     trained(learning, method="rlp", schedule="coop", shots=1)
     path = learning.export("colours", "vectors")

@@ -21,6 +21,7 @@ from promptlet.teach.projects.project import Project
 from promptlet.teach.projects.shelf import Shelf
 
 
+@pytest.mark.slow
 def test_what_comes_of_a_training(learning: Learning, colours: Project, shelf: Shelf, told: Told) -> None:
     names = dict(colours.seen().names)
     result = trained(learning)
@@ -48,6 +49,7 @@ def test_what_comes_of_a_training(learning: Learning, colours: Project, shelf: S
     assert json.loads((colours.root / "project.json").read_text(encoding="utf-8"))["result"] == result
 
 
+@pytest.mark.slow
 def test_classes_stand_in_the_order_of_the_project(learning: Learning, colours: Project) -> None:
     colours.change({"action": "order-classes", "names": ["red", "blue", "green"]})
     colours.change({"action": "create-class", "name": "yellow"})
@@ -72,6 +74,7 @@ def test_auto_compares_what_learns_and_says_why(
         assert right == result["why_values"]["right"] and "training" not in told.stages()
 
 
+@pytest.mark.slow
 def test_auto_takes_the_usual_one_where_a_class_has_few_photos(
     learning: Learning, colours: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +140,7 @@ def test_one_image_a_class_is_learned_from_and_nothing_is_estimated(
         learning.report("colours")
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_read_cost_themselves_alone(learning: Learning, colours: Project) -> None:
     bad = colours.root / "red" / "torn.png"
     bad.write_bytes((colours.root / "red" / "red0.png").read_bytes()[:200])
@@ -160,6 +164,7 @@ def test_a_class_that_cannot_be_read_at_all_is_no_class(learning: Learning, colo
     assert learning.result("colours") is None
 
 
+@pytest.mark.slow
 def test_copies_are_told_with_a_repair(learning: Learning, colours: Project) -> None:
     one = (colours.root / "red" / "red0.png").read_bytes()
     (colours.root / "red" / "again.png").write_bytes(one)
@@ -204,6 +209,7 @@ def test_a_failing_training_leaves_the_former_prompt(
     assert shelf.prompt_path("colours").read_bytes() == before and learning.result("colours") == first
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_behind_the_prompt_says_what_is_kept(
     learning: Learning, colours: Project, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +244,7 @@ def test_images_that_move_meanwhile_are_learned_as_they_were(
     assert learning.report("colours")
 
 
+@pytest.mark.slow
 def test_a_project_that_is_deleted_meanwhile_gets_no_prompt(
     learning: Learning, colours: Project, shelf: Shelf, told: Told
 ) -> None:
@@ -246,6 +253,7 @@ def test_a_project_that_is_deleted_meanwhile_gets_no_prompt(
     assert not shelf.prompt_path("colours").exists() and not (shelf.root / "colours").exists()
 
 
+@pytest.mark.slow
 def test_another_prompt_has_no_result(learning: Learning, colours: Project, shelf: Shelf) -> None:
     trained(learning)
     path = shelf.prompt_path("colours")
