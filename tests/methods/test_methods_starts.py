@@ -166,11 +166,13 @@ def test_each_class_has_a_random_start_of_its_own(seed: int, tiny_backbone: Any)
     one: Any = build_method("coop", tiny_backbone, NAMES, **options)
     assert torch.equal(starts[0], one.context.merged())
     assert own.init == one.init == f"seed:{seed}"
-    options["ctx_init"] = "each"
-    said: Any = build_method("coop", tiny_backbone, NAMES, per_class=True, **options)
-    assert torch.equal(said.context.merged(), starts)
-    with pytest.raises(OptionError, match="a random start for each class, needs per_class=True"):
-        build_method("coop", tiny_backbone, NAMES, **options)
+    for options["ctx_init"], instead in (("each", "random"), (f"each:{seed}", f"seed:{seed}")):
+        said: Any = build_method("coop", tiny_backbone, NAMES, per_class=True, **options)
+        assert torch.equal(said.context.merged(), starts) and said.init == own.init
+        with pytest.raises(OptionError, match=f"needs per_class=True; give that, or '{instead}'"):
+            build_method("coop", tiny_backbone, NAMES, **options)
+    with pytest.raises(OptionError, match="ctx_init='seed:x': the seed must be a whole number"):
+        build_method("coop", tiny_backbone, NAMES, per_class=True, n_ctx=3, ctx_init="each:x")
 
 
 def test_words_are_one_start_for_all_classes(tiny_backbone: Any) -> None:

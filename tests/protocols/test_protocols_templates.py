@@ -99,7 +99,8 @@ def test_a_template_of_its_own_is_no_change_to_a_method(tmp_path: Path) -> None:
         ("n_ctx=4", None),
         ("n_ctx=4,ctx_init=random", "each"),
         ("n_ctx=4,ctx_init=each", "each"),
-        ("n_ctx=4,ctx_init=seed:3", "seed:3"),
+        ("n_ctx=4,ctx_init=seed:3", "each:3"),
+        ("n_ctx=4,ctx_init=each:3", "each:3"),
         ("n_ctx=16,ctx_init=zeros:a photo of a", "zeros:a photo of a"),
     ],
 )
@@ -107,7 +108,9 @@ def test_a_start_for_each_class_is_another_run_than_one_for_all(
     options: str, start: Any, tmp_path: Path
 ) -> None:
     """As it was before, under the name of the option that was given then."""
-    [run], [generic] = (planned(tmp_path, "toy", f"coop:{options}{more}") for more in (",per_class=true", ""))
+    shared = options.replace("each:", "seed:").replace("each", "random")
+    [run] = planned(tmp_path, "toy", f"coop:{options},per_class=true")
+    [generic] = planned(tmp_path, "toy", f"coop:{shared}")
     assert run.options["ctx_init"] == start
     before = replace(run, options={**run.options, "ctx_init": generic.options["ctx_init"]})
     assert (run.key != before.key) == (start != generic.options["ctx_init"])

@@ -28,7 +28,8 @@ from promptlet.session import without_autocast
 WORDS = "words"
 """The start at "a photo of a", whatever the length: see `repeated_words`."""
 RANDOM, EACH = "random", "each"
-"""A random start; and one of its own for each class, which is what a context for each class has."""
+"""A random start; and one of its own for each class, which is what a context for each class has: ``each:7``
+where the seed is given."""
 OF_TEMPLATE = "template"
 """ProGrad's own start, at the words of the hand-written prompt: see `promptlet.methods.text.prograd`."""
 SEED, ZEROS = "seed:", "zeros:"
@@ -234,11 +235,28 @@ def is_random(ctx_init: str | None, n_ctx: int) -> bool:
 
 
 def start_as_run(options: Mapping[str, Any]) -> Any:
-    """``ctx_init`` of a method's options: `EACH` where contexts by class start at random, which is said since
-    before version 0.2.0 all classes shared one start."""
+    """``ctx_init`` of a method's options: `EACH`, or ``each:N`` for a seed, where contexts by class start at
+    random, which is said since before version 0.2.0 all classes shared one start."""
     given = options.get("ctx_init")
-    is_each = options.get("per_class") and is_random(given, options.get("n_ctx", 0))
-    return EACH if is_each else given
+    if not options.get("per_class"):
+        return given
+    if isinstance(given, str) and given.startswith(SEED):
+        return f"{EACH}:{given.removeprefix(SEED)}"
+    return EACH if is_random(given, options.get("n_ctx", 0)) else given
+
+
+def shared_start(ctx_init: str | None, per_class: bool) -> str | None:
+    """What `resolve_init` takes for a start of each class's own. Raises OptionError without ``per_class``."""
+    word, _, number = (ctx_init or "").partition(":")
+    if word != EACH:
+        return ctx_init
+    start = f"{SEED}{number}" if number else RANDOM
+    if not per_class:
+        raise OptionError(
+            f"ctx_init={ctx_init!r}, a random start for each class, needs per_class=True; give that, or "
+            f"{start!r}"
+        )
+    return start
 
 
 def behind_zeros(backbone: Backbone, text: str, n_ctx: int) -> tuple[Tensor, str]:

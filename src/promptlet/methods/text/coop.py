@@ -12,7 +12,7 @@ from promptlet.methods.method import MethodInfo, frozen
 from promptlet.methods.new_names import LEARNED, check_rule
 from promptlet.methods.official import BASE_TO_NEW, CROSS_DATASET, DOMAIN_SHIFT, FEW_SHOT, Case, Official
 from promptlet.methods.templates import TEMPLATE
-from promptlet.methods.text_prompt import EACH, RANDOM, TextPrompt, class_starts, resolve_init
+from promptlet.methods.text_prompt import TextPrompt, class_starts, resolve_init, shared_start
 from promptlet.papers import bibtex
 from promptlet.prompts import FullContext
 
@@ -85,12 +85,7 @@ class CoOp(TextPrompt):
         seed: int = 1,
     ) -> None:
         check_option("class_token_position", str(class_token_position), CLASS_TOKENS)
-        if ctx_init == EACH and not per_class:
-            raise OptionError(
-                f"ctx_init={EACH!r}, a random start for each class, needs per_class=True; give that, or "
-                f"{RANDOM!r}"
-            )
-        start, init = resolve_init(backbone, RANDOM if ctx_init == EACH else ctx_init, n_ctx, seed)
+        start, init = resolve_init(backbone, shared_start(ctx_init, per_class), n_ctx, seed)
         if per_class:
             start = class_starts(start, init, len(class_names))
             if check_rule(new_names) != LEARNED:
