@@ -16,6 +16,7 @@ from promptlet.data import FeatureFile, Split
 from promptlet.data.items import Item
 from promptlet.errors import DataError, OptionError
 from promptlet.own_images.comparing.choosing import chosen, compare_own
+from promptlet.own_images.comparing.page import notes
 from promptlet.own_images.comparing.result import Comparison
 from promptlet.own_images.comparing.run import compare
 from promptlet.own_images.estimating.estimate import Way, estimate
@@ -116,3 +117,18 @@ def test_one_photo_of_each_class_cannot_be_compared(material: Material) -> None:
     one = material.only(np.unique(material.targets, return_index=True)[1])
     with pytest.raises(DataError, match="2 different photos"):
         compare(PromptClassifier(backbone), backbone, one, CHEAP)
+
+
+def test_whose_settings_official_ones_are_is_told(material: Material) -> None:
+    """KgCoOp's are those of another protocol than the few-shot ones that Tip-Adapter's are."""
+    backbone = load_backbone("mini")
+    classifier = PromptClassifier(backbone, schedule="official", epochs=1)
+    found = compare(classifier, backbone, material, [("kgcoop", {}), ("tip_adapter", {})], folds=2)
+    told = notes(found)
+    assert any(note.startswith("kgcoop: official settings of base-to-new: ") for note in told)
+    assert any(
+        note.startswith("kgcoop: not as its official settings for base-to-new: epochs=1 ") for note in told
+    )
+    tip = [note for note in told if note.startswith("tip_adapter: ")]
+    assert len(tip) == 2 and not any("epochs" in note for note in tip), "it knows none"
+    assert len(told) == len(set(told)) and json.loads(json.dumps(found.facts()))["rows"][0]["notes"] != []

@@ -152,11 +152,15 @@ def _official(given: Parameters) -> dict[str, Any]:
 
 def official_notes(fitted: FittedBy) -> tuple[str, ...]:
     """What must be known of a fit by official settings."""
-    if not isinstance(fitted.schedule, str):
+    return trained_officially(fitted, fitted.method_, fitted.training_["views"])
+
+
+def trained_officially(given: Parameters, method: Method, views: Views) -> tuple[str, ...]:
+    """The same of a method that was trained by these parameters on these readings of each image."""
+    if not isinstance(given.schedule, str):
         return ()
-    method, where, settings = fitted.method_, own_images(fitted), schedule_of(fitted).facts()
-    given = {**settings, "views": fitted.training_["views"]}
-    return notes_on_official(method.info, fitted.schedule, where, method.options, given)
+    settings = {**schedule_of(given).facts(), "views": views}
+    return notes_on_official(method.info, given.schedule, own_images(given), method.options, settings)
 
 
 def validation(

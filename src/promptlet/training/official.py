@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from promptlet.methods import MethodInfo
+from promptlet.methods.method import BY_STEPS
 from promptlet.methods.official import Chosen, Where
 from promptlet.methods.text_prompt import start_as_run
 from promptlet.training.augmentation import notes_on_views
@@ -60,14 +61,15 @@ def by_dataset(chosen: Chosen, given: Mapping[str, Any]) -> list[str]:
 
 
 def _complete(info: MethodInfo, chosen: Chosen, template: str | None) -> dict[str, Any]:
-    """Every official setting: options, and fields of the schedule."""
+    """Every official setting: options, and fields of the schedule of what learns by steps."""
     where = replace(chosen.where, protocol=chosen.protocol)
     schedule: Schedule = method_schedule(info, OFFICIAL, where=where)
     options = {key: value for key, value in info.options.items() if key not in NOT_COMPARED}
     if "template" in info.options:
         told = info.options["template"] if info.own_template else template
         options |= {} if told is None else {"template": told}
-    fields = {key: value for key, value in asdict(schedule).items() if key not in OF_A_RUN}
+    steps = asdict(schedule) if info.learns == BY_STEPS else {}
+    fields = {key: value for key, value in steps.items() if key not in OF_A_RUN}
     return {**options, **chosen.changes.options, **fields}
 
 

@@ -43,8 +43,13 @@ def headline(found: Comparison) -> str:
 
 
 def notes(found: Comparison) -> list[str]:
-    """Methods that are not in the table, and why."""
-    return [f"{name} was left out: {reason}" for name, reason in found.failed.items()]
+    """What must be known of rows, each note once; methods that are not in the table, and why."""
+    told: dict[str, list[str]] = {}
+    for row in found.rows:
+        for note in row.notes:
+            told.setdefault(note, []).append(label((row.method, row.options)))
+    of_rows = [f"{', '.join(names)}: {note}" for note, names in told.items()]
+    return of_rows + [f"{name} was left out: {reason}" for name, reason in found.failed.items()]
 
 
 def cells(row: Compared) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ class Compared:
     accuracy, low, high: in percent, with the interval of 95 % (Wilson, over photos). behind, behind_low,
     behind_high: percent that it is behind the best on the same images, with the paired interval of 95 %.
     seconds: of one training. bytes: of its prompt file, without what tells "none of these" and the record of
-    the training. new_names: whether other names can be asked later.
+    the training. new_names: whether other names can be asked later. notes: what must be known of its numbers,
+    as whose settings they are.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Compared:
     bytes: int
     trainable: int
     new_names: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

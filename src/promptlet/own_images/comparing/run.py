@@ -10,7 +10,7 @@ import numpy as np
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptLearner
 from promptlet.classifier.files import prompt_file_of, round_method
-from promptlet.classifier.fitting import checked_schedule
+from promptlet.classifier.fitting import checked_schedule, schedule_of, trained_officially, views_of
 from promptlet.errors import OptionError, PromptletError, check_option
 from promptlet.evaluation.weighted import weighted_difference, weights_of
 from promptlet.methods import METHODS, Method
@@ -38,6 +38,7 @@ class _Answered:
     answers: OutOfFold
     bytes: int
     trainable: int
+    notes: tuple[str, ...]
 
 
 def compare(
@@ -138,7 +139,9 @@ def _answered(
     )
     [method] = kept
     stored = dumps(prompt_file_of(method, material.class_names, {}), method.stored_precision())
-    return _Answered(spec, answers, len(stored), method.trainable_count())
+    views = views_of(given, schedule_of(given), material.sources)
+    notes = (*method.notes(), *trained_officially(given, method, views))
+    return _Answered(spec, answers, len(stored), method.trainable_count(), notes)
 
 
 def _compared(found: Sequence[_Answered], failed: Mapping[str, str], material: Material) -> Comparison:
@@ -188,6 +191,7 @@ def _row(
         bytes=one.bytes,
         trainable=one.trainable,
         new_names=METHODS[name].info.unseen_classes,
+        notes=one.notes,
     )
 
 
