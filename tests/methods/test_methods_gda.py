@@ -12,8 +12,9 @@ from learning_toys import NAMES, noise, toy_problem
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
+from promptlet import rng
 from promptlet.classifier import prompt_file_of
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, TrainingError
 from promptlet.methods.features.gda import GaussianDiscriminant
 from promptlet.methods.zero_shot.single import ZeroShot
 from promptlet.promptfile import dumps, loads
@@ -94,6 +95,21 @@ def test_one_image_a_class_is_measured_by_the_spread_between_classes(tiny_backbo
     assert torch.equal(method.logits(features[0]), ZeroShot(tiny_backbone, NAMES).logits(features[0]))
     train(method, same.expand(3, 5, 16), torch.arange(5), SCHEDULE)
     assert torch.equal(method.logits(features[0]), ZeroShot(tiny_backbone, NAMES).logits(features[0]))
+
+
+@pytest.mark.parametrize("spread", [1e-5, 1e-4, 1e-3])
+def test_images_that_hardly_differ_are_refused_in_words(spread: float, tiny_backbone: Any) -> None:
+    drawn = torch.from_numpy(rng.normal("gda", 1, (40, 16), spread)).float()
+    images = torch.nn.functional.normalize(torch.ones(40, 16) + drawn, dim=-1)
+    method = GaussianDiscriminant(tiny_backbone, NAMES)
+    labels = torch.arange(40) % 5
+    if spread == 1e-5:  # rounding: no spread at all
+        train(method, images[None], labels, SCHEDULE)
+        assert not method.weight.any()
+        return
+    with pytest.raises(TrainingError, match=r"the 40 training images are so much alike .* zs_lp"):
+        train(method, images[None], labels, SCHEDULE)
+    assert not method.fitted_names, "what was there stays"
 
 
 def test_new_names_get_the_mixture_of_the_trained_ones(tiny_backbone: Any) -> None:

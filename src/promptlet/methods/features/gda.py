@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from promptlet.backbones import Backbone
-from promptlet.errors import OptionError
+from promptlet.errors import OptionError, TrainingError
 from promptlet.methods.features.by_class import BesideZeroShot, check_rows, images_a_class
 from promptlet.methods.inputs import TrainingData, every_view
 from promptlet.methods.method import AT_ONCE, MethodInfo
+from promptlet.methods.sound import LARGEST
 from promptlet.methods.templates import TEMPLATE, check_template
 from promptlet.methods.text_prompt import check_weight
 from promptlet.papers import bibtex
@@ -97,7 +98,9 @@ class GaussianDiscriminant(BesideZeroShot):
         views = every_view(data.inputs)
         weight = discriminant(views.flatten(0, 1), data.labels.repeat(len(views)), len(self.class_names))
         self.alpha = usual_alpha(data.labels, len(self.class_names)) if self.given is None else self.given
-        self._take((self.alpha * weight).to(self.weight.dtype))
+        weight = (self.alpha * weight).to(self.weight.dtype)
+        check_weight_of(views.flatten(0, 1), weight)
+        self._take(weight)
 
     def _take(self, weight: Tensor) -> None:
         self.weight, self.fitted_names = weight.to(self.backbone.device), self.class_names
@@ -120,6 +123,18 @@ def gaussians(weight: Tensor, inputs: Tensor) -> Tensor:
     """x w_c + b_c (B, C + 1) of inputs (B, D); behind them the log of the mean of their exp."""
     own = inputs @ weight[:, :-1].T + weight[:, -1]
     return torch.cat([own, own.logsumexp(1, keepdim=True) - math.log(len(weight))], dim=1)
+
+
+def check_weight_of(features: Tensor, weight: Tensor) -> None:
+    """Raise TrainingError where images (N, D) differ so little that numbers made of it say nothing: the
+    precision is one over it."""
+    logits = (features.to(weight) @ weight[:, :-1].T).abs()
+    if not bool((logits <= LARGEST).all()):
+        raise TrainingError(
+            f"the {len(features)} training images are so much alike that what tells classes apart is "
+            f"rounding (a logit is {logits.max():.3g}); give images that differ, not copies of one, or take "
+            "a method without covariance: zs_lp, or linear_probe"
+        )
 
 
 def usual_alpha(labels: Tensor, classes: int) -> float:
