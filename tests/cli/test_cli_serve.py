@@ -225,8 +225,7 @@ def make_app(settings, made, names, reason, added=None):
             return
         while (await receive()).get("more_body"):
             pass
-        if scope["path"] == "/slow":
-            await asyncio.sleep(1)
+        await asyncio.sleep({"/slow": 1, "/slower": 20}.get(scope["path"], 0))
         status = 503 if scope["path"] == "/readyz" and reason() else 200
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
@@ -327,14 +326,14 @@ def test_a_signal_under_load_loses_no_request(number: signal.Signals, process: P
 @pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once(process: Process) -> None:
     with process.connect() as sock:
-        sock.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        sock.sendall(b"GET /slower HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(0.2)
         began = time.monotonic()
         process.process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.process.send_signal(signal.SIGINT)
         code, _, log = process.ended(10)
-    assert code == 130 and time.monotonic() - began < 0.7  # of the second that the answer takes
+    assert code == 130 and time.monotonic() - began < 10  # of the 20 seconds that the answer takes
     assert "Traceback" not in log and "ended at once" in log
 
 
@@ -346,7 +345,7 @@ def kibibytes(process: Process, kind: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", [("--set", "head_seconds=1")], indirect=True)
+@pytest.mark.parametrize("process", [("--set", "head_seconds=5")], indirect=True)
 def test_stalled_clients_cost_nothing(process: Process) -> None:
     process.get("/quick")
     before = kibibytes(process, "VmRSS")
@@ -357,11 +356,11 @@ def test_stalled_clients_cost_nothing(process: Process) -> None:
                 sock.sendall(b"POST /quick HTTP/1.1\r\nHost: local")
         began = time.monotonic()
         assert all(process.get("/quick") == 200 for _ in range(20))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4  # before the first of them is given up
         assert kibibytes(process, "VmRSS") - before < 8 * 1024
-        time.sleep(1.2)
+        time.sleep(5.2)
         for sock in socks:
-            sock.settimeout(1)
+            sock.settimeout(5)
             assert sock.recv(4096)[:12] in (b"", b"HTTP/1.1 408")
     finally:
         for sock in socks:

@@ -15,7 +15,7 @@ from test_serve_problems import check
 from promptlet.serve.http.bodies import Limits
 
 LONG = 60.0
-SOON = 5.0
+SOON = 20.0
 """Seconds in which an answer has come, also where the machine is busy."""
 NEW = b"prompt one two"
 

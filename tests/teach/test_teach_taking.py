@@ -69,7 +69,7 @@ def test_images_are_encoded_ahead_while_nobody_asks(
     finally:
         began = monotonic()
         learning.close()
-        assert monotonic() - began < 2.0
+        assert monotonic() - began < SOON / 2
 
 
 @pytest.mark.slow
