@@ -25,11 +25,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+Self = TypeVar("Self", bound="PromptletError")
 
 
 class PromptletError(Exception):
-    """Base of every expected error."""
+    """Base of every expected error.
+
+    key, values: what is wrong, for who says it in another language; the key is empty where nobody does.
+    """
+
+    key: str = ""
+    values: Mapping[str, Any] = MappingProxyType({})
+
+    def keyed(self: Self, key: str, **values: Any) -> Self:
+        """The same, with a key and plain values."""
+        self.key, self.values = key, values
+        return self
 
 
 class BackboneError(PromptletError):

@@ -113,11 +113,11 @@ def open_plugin(file: IO[bytes], path: Path) -> Image.Image:
         raise ImageError(
             f"{path}: this is an AVIF image, which Pillow reads from version 11.3 on; upgrade Pillow, "
             "convert the image to JPEG or PNG, or leave it out"
-        )
+        ).keyed("image-unknown")
     raise ImageError(
         f"{path}: this is not an image that is read (it starts with {prefix[:8]!r}); "
         f"allowed: {', '.join(FORMATS)}, HEIC; convert it, or leave it out"
-    )
+    ).keyed("image-unknown")
 
 
 def _open_heif(file: IO[bytes], path: Path) -> Image.Image:
@@ -125,7 +125,7 @@ def _open_heif(file: IO[bytes], path: Path) -> Image.Image:
         raise ImageError(
             f"{path}: this is a HEIC photo, which is read with the extra 'heic': {INSTALL_HEIC}; or convert "
             "it to JPEG, or leave it out"
-        )
+        ).keyed("image-heic", command=INSTALL_HEIC)
     from pillow_heif import HeifImageFile
 
     image: Image.Image = HeifImageFile(file, str(path))

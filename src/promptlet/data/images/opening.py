@@ -314,7 +314,7 @@ def _check_size(image: Image.Image, name: str, most_pixels: int = MAX_PIXELS) ->
         raise ImageError(
             f"{name}: of {image.width} x {image.height} pixels, one side is above the {MAX_SIDE:,} that are "
             "decoded; cut it first"
-        )
+        ).keyed("image-large", width=image.width, height=image.height)
     if pixels == 0:
         raise ImageError(f"{name}: it has no pixels ({image.width} x {image.height}); leave it out")
     if pixels > min(most_pixels, MAX_PIXELS):
@@ -322,4 +322,4 @@ def _check_size(image: Image.Image, name: str, most_pixels: int = MAX_PIXELS) ->
             f"{name}: {image.width} x {image.height} is {pixels:,} pixels, more than the "
             f"{min(most_pixels, MAX_PIXELS):,} "
             "that are decoded; make it smaller first"
-        )
+        ).keyed("image-large", width=image.width, height=image.height)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from promptlet.data.files import here, is_folder, is_there, open_regular
 from promptlet.errors import DataError, ImageError, why
+
+EMPTY: Final = "image-empty"
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def opened(source: Path | bytes, name: str = "") -> Iterator[IO[bytes]]:
             is_empty = not file.read(1)
             file.seek(0)
         if is_empty:
-            raise ImageError(f"{name}: the file is empty (0 bytes); download or copy it again")
+            raise ImageError(f"{name}: the file is empty (0 bytes); download or copy it again").keyed(EMPTY)
         yield file
 
 
@@ -42,7 +44,8 @@ def named(name: str) -> Iterator[None]:
     except ImageError:
         raise
     except MemoryError as error:
-        raise ImageError(f"{name}: there is not enough memory to decode it; make it smaller first") from error
+        words = f"{name}: there is not enough memory to decode it; make it smaller first"
+        raise ImageError(words).keyed("image-memory") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(
@@ -51,7 +54,7 @@ def named(name: str) -> Iterator[None]:
         raise ImageError(
             f"{name}: cannot be decoded: damaged or cut off ({type(error).__name__}: {error}); "
             "download or copy it again, or leave it out"
-        ) from error
+        ).keyed("image-damaged") from error
 
 
 def _why_not(path: Path, error: OSError) -> str:

@@ -25,6 +25,8 @@ from promptlet.own_images.material import read_material
 from promptlet.session import own_arithmetic
 
 Progress = Callable[[str, int, int, str], None]
+NOT_COMPARED = "labels were not compared with pictures"
+ONLY_ONES = "images could not be compared with others of their class: they are its only ones"
 NOT_LOOKED = f"near-duplicates were not looked for, since there are more than {MOST:,} different images"
 
 
@@ -153,11 +155,11 @@ def _labels(
             backbone, material, photos, lambda done, total: tell("comparing", done, total, "")
         )
     except DataError as error:  # one class is left, or each has one image
-        return _Labels(notes=(f"labels were not compared with pictures: {error}",))
+        return _Labels(notes=(f"{NOT_COMPARED}: {error}",))
     names, known = seen_names(backbone, material)
     never = int((~asked).sum())
-    note = f"{never} images could not be compared with others of their class: they are its only ones"
-    return _Labels((*doubtful, *names), tuple(known), int(asked.sum()), (note,) if never else ())
+    notes = (f"{never} {ONLY_ONES}",) if never else ()
+    return _Labels((*doubtful, *names), tuple(known), int(asked.sum()), notes)
 
 
 def _nothing(_what: str, _done: int, _total: int, _word: str) -> None:

@@ -34,6 +34,8 @@ SECONDS = 120.0
 SECONDS_OF_ONE = 300.0
 """The same of one training more, where several cost too much."""
 SHOWN_PAIRS = 5
+NO_SECOND = "no class has 2 different photos, so none can be held back; give more images of each class"
+ALL_COPIES = "all images are copies of one another; give different photos of each class"
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,10 @@ def usable_folds(material: Material, count: int) -> np.ndarray:
     """
     photos = photos_of(material)
     if max(photos, default=0) < 2:
-        raise DataError(
-            "no class has 2 different photos, so none can be held back; give more images of each class"
-        )
+        raise DataError(NO_SECOND)
     folds = make_folds(material.targets, material.groups, min(count, max(photos)))
     if not (folds >= 0).any():
-        raise DataError("all images are copies of one another; give different photos of each class")
+        raise DataError(ALL_COPIES)
     return folds
 
 

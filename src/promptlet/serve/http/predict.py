@@ -16,7 +16,15 @@ from starlette.responses import Response
 from promptlet.errors import ImageError, OptionError, ServiceError
 from promptlet.serve.http.bodies import PREDICT_FIELDS, Sent, read_given
 from promptlet.serve.http.fields import Asked, check_answers, check_classes, settle
-from promptlet.serve.http.problems import Problem, busy, problem_of, request_id_of, slug_of, wrong_field
+from promptlet.serve.http.problems import (
+    Problem,
+    busy,
+    keys_of,
+    problem_of,
+    request_id_of,
+    slug_of,
+    wrong_field,
+)
 from promptlet.serve.http.shared import Shared, Work, both, json, tell, unknown_prompt
 from promptlet.serve.http.urls import Urls
 
@@ -233,4 +241,4 @@ class _Failed(Struct, gc=False):
 
 def error_of(error: object, request_id: str) -> Mapping[str, Any]:
     """The problem of one image."""
-    return Problem("bad-image", str(error)).document(request_id)
+    return Problem("bad-image", str(error), **keys_of(error)).document(request_id)

@@ -86,14 +86,14 @@ def busy(slug: str, detail: str, seconds: float) -> Problem:
     return Problem(slug, detail, {"Retry-After": str(wait)}, retry_after=wait)
 
 
-def wrong_field(field: str, detail: str) -> Problem:
-    return wrong_fields([(field, detail)])
+def wrong_field(field: str, detail: str, **members: Any) -> Problem:
+    return wrong_fields([(field, detail)], **members)
 
 
-def wrong_fields(errors: list[tuple[str, str]]) -> Problem:
-    """errors: field and detail of each."""
+def wrong_fields(errors: list[tuple[str, str]], **members: Any) -> Problem:
+    """errors: field and detail of each. members: further ones of the document."""
     told = [{"field": visible(field), "detail": visible(detail)} for field, detail in errors]
-    return Problem("wrong-fields", "; ".join(detail for _, detail in errors[:3]), errors=told)
+    return Problem("wrong-fields", "; ".join(detail for _, detail in errors[:3]), errors=told, **members)
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -113,7 +113,13 @@ def problem_of(error: Exception) -> Problem | None:
         (AnswerError, "cannot-answer"),
     )
     slug = next((slug for kind, slug in kinds if isinstance(error, kind)), None)
-    return Problem(slug, str(error)) if slug else None
+    return Problem(slug, str(error), **keys_of(error)) if slug else None
+
+
+def keys_of(error: object) -> dict[str, Any]:
+    """Members of a problem by which a page says it in any language; none where the error has no key."""
+    key = getattr(error, "key", "")
+    return {"detail_key": key, "detail_values": dict(getattr(error, "values", {}))} if key else {}
 
 
 def _of_service(error: ServiceError) -> Problem:

@@ -106,6 +106,15 @@ SETTINGS: Final[Schema] = an_object(
 TITLE: Final[Schema] = {**_TEXT, "maxLength": LONGEST_TITLE}
 CREATE: Final = as_json(an_object({"title": TITLE}, ["title"]))
 PATCH: Final = as_json(an_object({"title": TITLE, "settings": SETTINGS}))
+RESULT: Final = as_json(
+    an_object(
+        {
+            "result": {"type": "object", "description": "As project.json of a project's zip has it."},
+            "answers": {"type": ["object", "null"], "description": "As its .answers.json has them."},
+        },
+        ["result"],
+    )
+)
 TRAIN: Final = as_json(SETTINGS, is_needed=False)
 
 

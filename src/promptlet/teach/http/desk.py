@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from promptlet.errors import OptionError, shown, why
 from promptlet.serve.http.bodies import media_type, read_bytes
-from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.problems import Problem, keys_of, wrong_field
 from promptlet.teach.events import Events
 from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError
 from promptlet.teach.projects.journal import NotKeptError
@@ -59,29 +59,36 @@ def in_words(endpoint: Endpoint) -> Endpoint:
                 "tab: look at the list of projects, which brings it back",
             ) from None
         except NotNowError as error:
-            raise Problem("not-possible-now", str(error)) from error
+            raise Problem("not-possible-now", str(error), **keys_of(error)) from error
         except NothingLearnedError as error:
-            raise Problem("nothing-learned", str(error)) from error
+            raise Problem("nothing-learned", str(error), **keys_of(error)) from error
         except OptionError as error:
-            raise wrong_field("", str(error)) from error
+            raise wrong_field("", str(error), **keys_of(error)) from error
         except NotKeptError as error:
-            raise Problem("not-kept", str(error)) from error
+            raise Problem("not-kept", str(error), **of_disk(error)) from error
         except OSError as error:
             raise Problem(
                 "not-kept",
                 f"the project's folder cannot be used ({why(error)}); look whether it is there, and may be "
                 "read and written",
+                **of_disk(error),
             ) from error
 
     return told
 
 
-async def json_of(request: Request) -> dict[str, Any]:
+def of_disk(error: OSError) -> dict[str, Any]:
+    """The same words on a page for all that a disk refuses: its own reason is told with them."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return {"detail_key": "not-kept", "detail_values": {"reason": why(cause)}}
+
+
+async def json_of(request: Request, most: int = MOST_JSON) -> dict[str, Any]:
     """The object that a body holds; an empty body is an empty one. Raises Problem."""
     kind = media_type(request)
     if kind not in ("", "application/json"):
         raise Problem("unknown-form", f"Content-Type {shown(kind)} is not read here; send application/json")
-    body = await read_bytes(request, MOST_JSON)
+    body = await read_bytes(request, most)
     try:
         found = msgspec.json.decode(body) if body.strip() else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -16,7 +16,7 @@ from promptlet.data.files import open_regular
 from promptlet.errors import ImageError, shown
 from promptlet.serve.http.bodies import media_type, pieces, told_name
 from promptlet.serve.http.multipart import read_parts
-from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.problems import Problem, keys_of, wrong_field
 from promptlet.serve.http.shared import json
 from promptlet.teach.http.desk import Desk, in_thread
 from promptlet.teach.http.headers import IMAGE_POLICY
@@ -95,7 +95,8 @@ class Images:
                 make = self.desk.smalls.get
                 data = await in_thread(make, (project.id, image), lambda: small_of(str(path), path.name))
             except ImageError as error:
-                raise Problem("bad-image", str(error).replace(str(path), path.name)) from error
+                words = str(error).replace(str(path), path.name)
+                raise Problem("bad-image", words, **keys_of(error)) from error
         return Response(data, headers=headers, media_type="image/jpeg")
 
 

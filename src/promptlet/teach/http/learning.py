@@ -21,9 +21,10 @@ from starlette.responses import Response, StreamingResponse
 from promptlet.errors import ExportError, MissingExtraError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, pieces, read_bytes
 from promptlet.serve.http.multipart import read_parts
-from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.problems import Problem, keys_of, wrong_field
 from promptlet.serve.http.prompts import list_facts
 from promptlet.serve.http.shared import Endpoint, Shared, json
+from promptlet.teach.http.desk import check_fields, json_of
 from promptlet.teach.learning.refusals import NothingLearnedError, NotNowError, nothing_learned
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ P: Final = "/v1/projects/{id}"
 ASKED: Final = ("method", "rank", "shots", "schedule")
 """What may be said of a training."""
 MOST_SUGGESTIONS: Final = 1000
+MOST_RESULT: Final = 48 << 20
+"""Bytes of a result with its answers."""
 CHUNK: Final = 1 << 18
 VECTORS: Final = "vectors"
 PROMPT_TYPE: Final = "application/octet-stream"
@@ -61,6 +64,7 @@ def _all(ways: LearningRoutes) -> list[Routed]:
         Routed(f"{P}/training", "POST", ways.train, "Begin a training.", 202, ("not-possible-now",)),
         Routed(f"{P}/training", "DELETE", ways.cancel, "Cancel the training."),
         Routed(f"{P}/result", "GET", ways.result, "Of the last training.", problems=("nothing-learned",)),
+        Routed(f"{P}/result", "PUT", ways.put_result, "Put a result.", problems=("not-possible-now",)),
         Routed(f"{P}/suggestions", "GET", ways.suggestions, "Classes for images without one."),
         Routed(f"{P}/nearest", "POST", ways.nearest, "The taught images that are like one.", 200),
         Routed(f"{P}/prompt", "GET", ways.prompt, "The prompt file.", problems=("nothing-learned",)),
@@ -79,9 +83,9 @@ def in_words(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except NothingLearnedError as error:
-            raise Problem("nothing-learned", str(error)) from None
+            raise Problem("nothing-learned", str(error), **keys_of(error)) from None
         except (NotNowError, ExportError) as error:
-            raise Problem("not-possible-now", str(error)) from error
+            raise Problem("not-possible-now", str(error), **keys_of(error)) from error
         except MissingExtraError as error:
             raise Problem("missing-package", str(error)) from error
 
@@ -122,6 +126,17 @@ class LearningRoutes:
             raise nothing_learned()
         return json(found)
 
+    async def put_result(self, request: Request) -> Response:
+        """``{"result", "answers"?}`` as project.json and .answers.json of a project's zip hold them, of the
+        prompt that was put → ``{"report": whether the answers were taken, so that there is a report}``."""
+        project = _project(request)
+        await asyncio.to_thread(self.learning.prompt, project)  # there is such a project
+        asked = await json_of(request, min(MOST_RESULT, self.shared.limits.max_body_bytes))
+        check_fields(asked, ("result", "answers"))
+        put = self.learning.put_result
+        taken = await asyncio.to_thread(put, project, asked.get("result"), asked.get("answers"))
+        return json({"report": taken})
+
     async def suggestions(self, request: Request) -> Response:
         """``{"suggestions": [{"image", "class", "probability", "second", "second_probability"}]}``."""
         limit = _limit(request)
@@ -133,7 +148,7 @@ class LearningRoutes:
         image = await self._image(request)
         [features] = await self.shared.encoder.encode([image], self.shared.caller(request).name)
         if not isinstance(features, np.ndarray):
-            raise Problem("bad-image", str(features))
+            raise Problem("bad-image", str(features), **keys_of(features))
         found = await asyncio.to_thread(self.learning.nearest, _project(request), features)
         return json({"nearest": found})
 

@@ -82,6 +82,7 @@ def _of_learning(desk: Desk, shared: Shared) -> list[Route]:
     sent: dict[str, dict[str, Any]] = {
         f"{ONE}/training POST": {"body": described.TRAIN},
         f"{ONE}/nearest POST": {"body": described.as_form(described.NEAREST)},
+        f"{ONE}/result PUT": {"body": described.RESULT},
         f"{ONE}/prompt PUT": {
             "body": {"required": True, "content": {"application/octet-stream": {"schema": described.BINARY}}}
         },
@@ -94,6 +95,7 @@ def _of_learning(desk: Desk, shared: Shared) -> list[Route]:
         f"{ONE}/training POST": schemas.TrainingJob,
         f"{ONE}/training DELETE": schemas.TrainingJob,
         f"{ONE}/result GET": schemas.TrainingResult,
+        f"{ONE}/result PUT": schemas.PutResult,
         f"{ONE}/suggestions GET": schemas.Suggestions,
         f"{ONE}/nearest POST": schemas.NearestImages,
         f"{ONE}/prompt PUT": schemas.PutPrompt,

@@ -81,6 +81,8 @@ class TrainingJob(BaseModel):
     seconds: float = Field(ge=0)
     seconds_left: float | None
     error: str | None
+    error_key: str = Field("", description="Of the error, for pages in any language; empty: it has none.")
+    error_values: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProjectBackbone(BaseModel):
@@ -134,6 +136,8 @@ class RefusedFile(BaseModel):
 
     name: str
     detail: str
+    detail_key: str = Field("", description="Of the detail, for pages in any language; empty: it has none.")
+    detail_values: dict[str, Any] = Field(default_factory=dict)
 
 
 class AddedImages(BaseModel):
@@ -162,6 +166,12 @@ class TrainingResult(_Open):
     suspicious: list[dict[str, Any]]
 
 
+class PutResult(BaseModel):
+    """Whether there is a report: its answers were sent, and right."""
+
+    report: bool
+
+
 class Suggestions(BaseModel):
     """Classes for images without one, the most doubtful first."""
 
@@ -187,6 +197,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     AddedImages,
     TrainingJob,
     TrainingResult,
+    PutResult,
     Suggestions,
     NearestImages,
     PutPrompt,

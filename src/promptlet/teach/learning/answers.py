@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
+from promptlet.data.files import open_regular
+from promptlet.errors import OptionError
 from promptlet.own_images.estimating.out_of_fold import OutOfFold
 from promptlet.own_images.material import Material
-from promptlet.promptfile.files import write_whole
+from promptlet.teach.learning.shapes import Answered
+from promptlet.teach.projects import acts
+from promptlet.teach.projects.places import ANSWERS
 
-FILE: Final = ".answers.npz"
-MOST_BYTES: Final = 1 << 30
+MOST_BYTES: Final = 1 << 28
+DIGITS: Final = 5
+"""Of a probability behind the point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,35 +52,41 @@ def answers_of(
 
 
 def write_answers(folder: Path, answers: Answers) -> None:
-    """Raises OSError."""
-    out = io.BytesIO()
-    np.savez(
-        out,
-        digest=np.array(answers.digest),
-        class_names=np.array(answers.class_names),
-        images=np.array(answers.images, "U16"),
-        targets=answers.targets.astype(np.int32),
-        probabilities=answers.probabilities.astype(np.float16),
+    """As JSON, which the zip of a project holds too. Raises OSError."""
+    told = Answered(
+        answers.digest,
+        list(answers.class_names),
+        list(answers.images),
+        answers.targets.tolist(),
+        np.round(answers.probabilities.astype(np.float64).clip(0.0, 1.0), DIGITS).tolist(),
     )
-    write_whole(folder / FILE, out.getvalue())
+    acts.write(folder / ANSWERS, msgspec.json.encode(told))
 
 
 def read_answers(folder: Path) -> Answers | None:
     """None where there are none, or what is there is damaged."""
-    path = folder / FILE
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        with np.load(path, allow_pickle=False) as found:
-            return _checked(found)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with open_regular(folder / ANSWERS) as file:
+            return checked_answers(msgspec.json.decode(file.read(MOST_BYTES)))
+    except (OSError, OptionError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _checked(found: Any) -> Answers:
-    names, images = tuple(found["class_names"].tolist()), tuple(found["images"].tolist())
-    targets, probabilities = found["targets"], found["probabilities"].astype(np.float32)
-    is_whole = probabilities.shape == (len(images), len(names)) and targets.shape == (len(images),)
-    if not is_whole or not (len(images) and targets.min() >= 0 and targets.max() < len(names)):
-        raise ValueError("it is not whole")
-    return Answers(str(found["digest"]), names, images, targets, probabilities)
+def checked_answers(given: Any) -> Answers:
+    """From plain values that came from anywhere. Raises OptionError for what cannot be right."""
+    try:
+        found = msgspec.convert(given, Answered)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"these are no answers about photos ({error}); train again") from None
+    images, classes = len(found.images), len(found.classes)
+    if not images or len(found.targets) != images or len(found.probabilities) != images:
+        raise OptionError("answers, photos and their classes are not as many; train again")
+    if max(found.targets) >= classes or any(len(row) != classes for row in found.probabilities):
+        raise OptionError("answers are not of as many classes as they name; train again")
+    return Answers(
+        found.digest,
+        tuple(found.classes),
+        tuple(found.images),
+        np.array(found.targets, np.int64),
+        np.array(found.probabilities, np.float32),
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from promptlet.teach.projects.places import PROMPT, RECORD, UNLABELLED
+from promptlet.teach.projects.places import ANSWERS, PROMPT, RECORD, UNLABELLED
 from promptlet.teach.projects.project import Seen
 
 PIECE: Final = 1 << 18
@@ -43,14 +43,16 @@ class _Pipe(io.RawIOBase):
 
 
 def archive(look: Callable[[], Seen], prompt: Path) -> Iterator[bytes]:
-    """project.json, the images by class, those without one in ``.unlabelled``, and the prompt file.
+    """project.json with the result, the images by class, those without one in ``.unlabelled``, the prompt
+    file, and what was said of photos that were held back.
 
     look: the project as it is now; an image that was moved meanwhile is found where it is, and one that was
     removed is left out. Folders have names that every system can make.
     """
     seen, pipe = look(), _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as file:
-        files = [(seen.root / RECORD, RECORD, ""), *_images(seen), (prompt, f"{seen.id}{PROMPT}", "")]
+        learned = [(prompt, f"{seen.id}{PROMPT}", ""), (seen.root / ANSWERS, ANSWERS, "")]
+        files = [(seen.root / RECORD, RECORD, ""), *_images(seen), *learned]
         for path, name, image in files:
             yield from _added(file, pipe, path, name, image, look)
     yield pipe.taken()

@@ -41,7 +41,7 @@ class Prompts:
         except OSError:
             raise NotNowError(
                 "nothing was learned here yet, so there is nothing to suggest; press Train first"
-            ) from None
+            ).keyed("untrained") from None
         found = self._kept.get(digest)
         if found is None:
             found = self._kept[digest] = self._loaded(path)

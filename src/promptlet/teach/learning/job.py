@@ -47,6 +47,7 @@ class Job:
         self.state, self.stage, self.word = WAITING, LOOKING, ""
         self.done = self.total = 0
         self.error: str | None = None
+        self.error_key, self.error_values = "", dict[str, Any]()
         self.after: float | None = None
         self.over = threading.Event()
         self._on_change = on_change
@@ -82,6 +83,8 @@ class Job:
                 "seconds": round(self.seconds, 1),
                 "seconds_left": self.seconds_left,
                 "error": self.error,
+                "error_key": self.error_key,
+                "error_values": self.error_values,
             }
 
     # -- of the thread that trains ---------------------------------------------------------------------
@@ -122,12 +125,13 @@ class Job:
             self.check()
             yield
 
-    def end(self, state: str, error: str | None = None) -> None:
-        """Once; what ends behind that changes nothing."""
+    def end(self, state: str, error: str | None = None, key: str = "", **values: Any) -> None:
+        """Once; what ends behind that changes nothing. key, values: by which a page says the error."""
         with self._lock:
             if self.state in ENDED:
                 return
             self.state, self.error, self._ended = state, error, monotonic()
+            self.error_key, self.error_values = key, values
             self.over.set()
         self._on_change(self)
 

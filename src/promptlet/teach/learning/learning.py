@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,16 +13,18 @@ import numpy as np
 
 from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
+from promptlet.errors import OptionError
 from promptlet.serve.bank.listing import digest_of
-from promptlet.teach.learning.answers import read_answers
+from promptlet.teach.learning.answers import Answers, checked_answers, read_answers, write_answers
 from promptlet.teach.learning.archive import archive
 from promptlet.teach.learning.asking import Prompts, nearest, suggestions
 from promptlet.teach.learning.encoding import Encoding
 from promptlet.teach.learning.exporting import export
 from promptlet.teach.learning.job import Job
-from promptlet.teach.learning.refusals import nothing_learned
+from promptlet.teach.learning.refusals import NotNowError, nothing_learned
 from promptlet.teach.learning.report import report_html
 from promptlet.teach.learning.settings import checked
+from promptlet.teach.learning.stored import checked_result
 from promptlet.teach.learning.training import Bench, check_enough, train
 from promptlet.teach.learning.turns import Turns
 from promptlet.teach.learning.vectors import Vectors, paths_of
@@ -32,6 +35,7 @@ PATIENCE: Final = 2.0
 """Seconds that trainings and encodings are given to end with the server."""
 ANSWER_SECONDS: Final = 1.0
 """That who asks waits for images that are not encoded yet; others are answered later."""
+_logger = logging.getLogger("promptlet.teach")
 OnEvent = Callable[[str, str, dict[str, Any]], object]
 
 
@@ -108,13 +112,20 @@ class Learning:
     def result(self, project: str) -> dict[str, Any] | None:
         """Of the last training; None where there was none, or the prompt is another one by now."""
         found = self._shelf.get(project).result()
-        if found is None:
+        if found is None or found.get("digest") != self._digest(project):
             return None
         try:
-            digest = digest_of(self.prompt(project).read_bytes())
-        except OSError:
+            return checked_result(found)
+        except OptionError as error:  # changed by hand, or of another version
+            _logger.warning("the result of %r is left out: %s", project, error)
             return None
-        return found if found.get("digest") == digest else None
+
+    def _digest(self, project: str) -> str:
+        """Of its prompt file; empty where there is none."""
+        try:
+            return digest_of(self.prompt(project).read_bytes())
+        except OSError:
+            return ""
 
     def suggestions(self, project: str, limit: int) -> list[dict[str, Any]]:
         """What the prompt says of images without a class, the most doubtful first. Raises NotNowError."""
@@ -139,6 +150,22 @@ class Learning:
     def put(self, project: str) -> None:
         """Another prompt lies there, which no training of the project made."""
         self._shelf.get(project).keep_result(None)
+
+    def put_result(self, project: str, result: object, answers: object) -> bool:
+        """What a training elsewhere found out about the prompt that lies there; whether the answers, of which
+        a report is made, could be taken too. Raises OptionError for what is none, NotNowError for what is of
+        another prompt."""
+        found, own = checked_result(result), self._shelf.get(project)
+        with own.lock:
+            if found["digest"] != self._digest(project):
+                raise NotNowError(
+                    "this result is of another prompt file than the one that lies here; put that one first"
+                ).keyed("result-other")
+            said = _answers_of(found["digest"], answers)
+            if said is not None:
+                write_answers(own.root, said)
+            own.keep_result(found)
+            return said is not None
 
     def archive(self, project: str) -> Iterator[bytes]:
         """A zip of the project, in pieces."""
@@ -165,3 +192,12 @@ class Learning:
         until = monotonic() + PATIENCE
         self._turns.close(max(0.0, until - monotonic()))
         self._encoding.close(max(0.0, until - monotonic()))
+
+
+def _answers_of(digest: str, given: object) -> Answers | None:
+    """None where there are none, or they are of another prompt, or no answers."""
+    try:
+        found = None if given is None else checked_answers(given)
+    except OptionError:
+        return None
+    return found if found is not None and found.digest == digest else None

@@ -15,4 +15,4 @@ class NothingLearnedError(PromptletError):
 
 def nothing_learned() -> NothingLearnedError:
     """Of a project."""
-    return NothingLearnedError("nothing was learned here yet; press Train, then ask again")
+    return NothingLearnedError("nothing was learned here yet; press Train, then ask again").keyed("untrained")

@@ -27,7 +27,7 @@ def report_html(seen: Seen, result: dict[str, Any], answers: Answers | None) -> 
         raise NotNowError(
             "there is no report: no photo could be held back and asked about. Give each class two different "
             "photos or more, train, then ask again"
-        )
+        ).keyed("no-report")
     labels = [answers.class_names[row] for row in answers.targets]
     names = [
         f"{label}/{seen.names.get(image, image)}" for label, image in zip(labels, answers.images, strict=True)
@@ -40,7 +40,7 @@ def report_html(seen: Seen, result: dict[str, Any], answers: Answers | None) -> 
         tuple(labels),
         answers.class_names,
         ALL,
-        (HELD_BACK, *result.get("notes", ())),
+        (HELD_BACK, *(one["words"] for one in result["notes"])),
     )
     rows = list(range(len(sources)))
     found = counted(given, answers.class_names, labels, rows, _filled(answers.probabilities), {})

@@ -15,21 +15,12 @@ from promptlet.methods.method import BY_STEPS
 from promptlet.own_images.estimating.advice import photos_wanted
 from promptlet.own_images.estimating.curve import Curve
 from promptlet.own_images.estimating.mistakes import matrix_of, mistakes_of
-from promptlet.own_images.estimating.verdicts import guessing, worse_than_guessing, worse_than_names
 from promptlet.own_images.judging import Asked
 from promptlet.promptfile import Rejection
 from promptlet.teach.learning.choosing import Choice
+from promptlet.teach.learning.notes import of_estimate, reason_key
+from promptlet.teach.learning.shapes import SCHEMA
 
-SCHEMA: Final = 1
-NOT_ASKED: Final = "not in the estimate"
-HARDLY_BETTER: Final = (
-    "This is hardly better than guessing: look whether photos are in their right classes, call classes what "
-    "is seen in their photos, and add photos that differ"
-)
-NAMES_BETTER: Final = (
-    "The names of the classes alone are right more often, so learning did harm: look whether photos are in "
-    "their right classes"
-)
 MOST_CLASSES: Final = 100
 """Of a matrix: of more classes only the pairs are told."""
 PAIRS, PICTURES = 20, 24
@@ -49,7 +40,7 @@ class Learned:
     counts: Mapping[str, int]
     ids: Mapping[str, str]
     left_out: Mapping[str, str]
-    notes: Sequence[str]
+    notes: Sequence[dict[str, Any]]
 
 
 def result_of(learned: Learned) -> dict[str, Any]:
@@ -78,6 +69,8 @@ def result_of(learned: Learned) -> dict[str, Any]:
             "images": estimate.images,
             "way": estimate.way,
             "reason": estimate.reason.partition("; --")[0],
+            "reason_key": reason_key(estimate.reason),
+            "reason_values": {},
         },
         "zero_shot": estimate.zero_shot,
         "chance": estimate.chance,
@@ -89,22 +82,9 @@ def result_of(learned: Learned) -> dict[str, Any]:
         "curve": None if learned.curve is None else _curve(learned.curve),
         "rejection": None if classifier.rejection_ is None else _rejection(classifier.rejection_),
         "new_names": info.unseen_classes,
-        "notes": [*_notes(learned), *learned.notes],
+        "notes": [*of_estimate(learned.asked), *learned.notes],
         "left_out": [{"image": image, "reason": reason} for image, reason in learned.left_out.items()],
     }
-
-
-def _notes(learned: Learned) -> list[str]:
-    """What the library's notes mean, in words of a page: nothing is said of commands. That an interval is
-    wide is seen, and advised about."""
-    found = learned.asked.estimate
-    guess = guessing(found.chance or 0.0, found.majority or 0.0)
-    told = [note for note in found.notes if note.startswith(NOT_ASKED)]
-    if worse_than_guessing(found.accuracy, guess):
-        told.append(HARDLY_BETTER)
-    if worse_than_names(found.high, found.zero_shot):
-        told.append(NAMES_BETTER)
-    return told
 
 
 def of_ten(percent: float | None) -> int | None:

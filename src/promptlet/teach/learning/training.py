@@ -30,7 +30,7 @@ from promptlet.own_images.material import Material
 from promptlet.own_images.parts import Part
 from promptlet.promptfile.accuracy import record_of
 from promptlet.serve.bank.listing import digest_of
-from promptlet.teach.learning.answers import FILE, answers_of, write_answers
+from promptlet.teach.learning.answers import answers_of, write_answers
 from promptlet.teach.learning.choosing import Choice, asked_for, compared, too_few, too_long
 from promptlet.teach.learning.job import (
     CHECKING,
@@ -43,11 +43,13 @@ from promptlet.teach.learning.job import (
     Job,
     Stopped,
 )
+from promptlet.teach.learning.notes import of_check, unchecked
 from promptlet.teach.learning.refusals import NotNowError
 from promptlet.teach.learning.result import Learned, names_in_order, result_of
 from promptlet.teach.learning.settings import AUTO, USUAL, Asked
 from promptlet.teach.learning.suspicious import suspicious
 from promptlet.teach.learning.vectors import FIRST, Vectors, next_size, paths_of
+from promptlet.teach.projects.places import ANSWERS
 from promptlet.teach.projects.project import Seen
 from promptlet.teach.projects.shelf import Shelf, UnknownProjectError
 from promptlet.training import EpochReport
@@ -79,7 +81,8 @@ def check_enough(seen: Seen) -> None:
     if len(filled) >= 2:
         return
     there = f"only “{filled[0]}” has photos" if filled else "no class has photos yet"
-    raise NotNowError(f"{there}: a classifier tells at least two classes apart; drop photos of another one")
+    error = NotNowError(f"{there}: a classifier tells at least two classes apart; drop photos of another one")
+    raise error.keyed("one-class", **{"class": filled[0]}) if filled else error.keyed("no-class")
 
 
 def train(bench: Bench, asked: Asked, job: Job) -> None:
@@ -109,7 +112,7 @@ def _paths_as_told(seen: Seen) -> Iterator[None]:
         told = _as_told(str(error), seen)
         if told == str(error):
             raise
-        raise NotNowError(told) from error
+        raise NotNowError(told).keyed(error.key, **error.values) from error
 
 
 def _as_told(text: str, seen: Seen) -> str:
@@ -145,7 +148,7 @@ def _parts(bench: Bench, seen: Seen) -> Split:
         raise NotNowError(
             f"fewer than two classes have photos that can be read ({listed(reasons, 1) or 'they are gone'}); "
             "replace them, then train"
-        )
+        ).keyed("unreadable-classes")
     return build_split(seen.title, {"train": pairs}, seen.title, "every image of the project")
 
 
@@ -258,7 +261,7 @@ class _Work:
             on_epoch=lambda _report: job.check(),
         )
 
-    def checked(self, classifier: PromptLearner) -> tuple[Findings | None, list[str]]:
+    def checked(self, classifier: PromptLearner) -> tuple[Findings | None, list[dict[str, Any]]]:
         """What is suspicious, also of images that cannot be read."""
         job = self.job
         job.tell(CHECKING)
@@ -273,8 +276,8 @@ class _Work:
                 on_progress=lambda _what, done, total, _word: job.tell(CHECKING, done, total),
             )
         except PromptletError as error:
-            return None, [f"photos were not checked: {error}"]
-        return found, list(found.notes)
+            return None, [unchecked(error)]
+        return found, [of_check(one) for one in found.notes]
 
     def left_out(self) -> dict[str, str]:
         """Images that were not learned from, by id, and why."""
@@ -309,7 +312,7 @@ def _save(bench: Bench, seen: Seen, asked: Asked, learned: Learned, job: Job) ->
             raise NotNowError(
                 "the new prompt is saved and answers, but what was found out about it cannot be kept "
                 f"({why(cause)}); make room on the disk, then train again"
-            ) from error
+            ).keyed("result-not-kept", reason=why(cause)) from error
         finally:
             bench.saved(job.project)
 
@@ -317,7 +320,7 @@ def _save(bench: Bench, seen: Seen, asked: Asked, learned: Learned, job: Job) ->
 def _keep_answers(folder: Path, digest: str, learned: Learned) -> None:
     said = learned.asked.answers
     if said is None:
-        (folder / FILE).unlink(missing_ok=True)
+        (folder / ANSWERS).unlink(missing_ok=True)
         return
     order = names_in_order(learned)
     write_answers(folder, answers_of(digest, order, learned.asked.material, said, dict(learned.ids)))

@@ -45,7 +45,9 @@ class Turns:
                 raise NotNowError("the server is being stopped; start it again, then train")
             former = self._jobs.get(project)
             if former is not None and former.state not in ENDED:
-                raise NotNowError("this project is being trained already; wait for it, or cancel it first")
+                raise NotNowError(
+                    "this project is being trained already; wait for it, or cancel it first"
+                ).keyed("training-already")
             if sum(job.state not in ENDED for job in self._jobs.values()) >= MOST_WAITING:
                 raise NotNowError(f"{MOST_WAITING} trainings wait already; try again later")
             job = Job(project, asked, self._on_change)
@@ -103,16 +105,15 @@ class Turns:
         except Stopped:
             job.end(CANCELLED)
         except PromptletError as error:
-            job.end(FAILED, str(error))
+            job.end(FAILED, str(error), error.key, **error.values)
         except MemoryError:
-            job.end(FAILED, NO_MEMORY)
+            job.end(FAILED, NO_MEMORY, "no-memory")
         except OSError as error:
             _logger.warning("the training of %r failed: %s", job.project, error)
-            job.end(
-                FAILED, f"a file cannot be read or written ({why(error)}); look at the disk, then try again"
-            )
+            words = f"a file cannot be read or written ({why(error)}); look at the disk, then try again"
+            job.end(FAILED, words, "disk", reason=why(error))
         except BaseException:
             _logger.exception("the training of %r failed", job.project)
-            job.end(FAILED, UNEXPECTED)
+            job.end(FAILED, UNEXPECTED, "unexpected")
         else:
             job.end(DONE)

@@ -42,7 +42,7 @@ class Came:
     class_name: str | None
     added: list[dict[str, Any]] = field(default_factory=list)
     known: list[dict[str, Any]] = field(default_factory=list)
-    errors: list[dict[str, str]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
 
 
 def add(
@@ -85,18 +85,19 @@ def _put(
     try:
         for file, found in looked:
             if isinstance(found, ImageError):
-                came.errors.append({"name": file.name, "detail": str(found)})
+                told = {"name": file.name, "detail": str(found)}
+                came.errors.append({**told, "detail_key": found.key, "detail_values": dict(found.values)})
                 continue
             image = hashlib.sha256(file.data).hexdigest()[:16]
-            told = {"id": image, "name": file.name}
+            own = {"id": image, "name": file.name}
             if image in images:
                 known = came.class_name if image in names else there.get(image)
-                came.known.append({**told, "class": known})
+                came.known.append({**own, "class": known})
                 continue
             images[image] = Found(REMOVED, own_name(image, found.ending))
             written += _written(project, images[image], file.data)
             names[image] = file.name
-            came.added.append(told)
+            came.added.append(own)
             on_small(image, found.small)
         if names:
             made = placed(View(view.root, view.classes, images), "add-images", list(names), came.class_name)

@@ -233,11 +233,12 @@ def _check_free(view: View, name: str, beside: Class | None = None) -> None:
     if there is None or there is beside:
         return
     if there.name == name:
-        raise OptionError(f"there is a class {shown(name)} already; choose another name, or merge the two")
+        words = f"there is a class {shown(name)} already; choose another name, or merge the two"
+        raise OptionError(words).keyed("name-taken", **{"class": there.name})
     raise OptionError(
         f"{shown(name)} and the class {shown(there.name)} differ only by case, spaces or _, so they would be "
         "one; choose another name, or merge the two"
-    )
+    ).keyed("name-alike", **{"class": there.name})
 
 
 def _texts(given: object, field: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from promptlet.data.images.formats import PREFIX_BYTES, format_of
 from promptlet.data.images.opening import reduced_in_turn
+from promptlet.data.images.reading import EMPTY
 from promptlet.errors import ImageError
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ class Checked:
 def checked(data: bytes, name: str) -> Checked:
     """All of it is read. Raises ImageError."""
     if not data:
-        raise ImageError(f"{name}: the file is empty; was it copied whole?")
+        raise ImageError(f"{name}: the file is empty; was it copied whole?").keyed(EMPTY)
     if _SVG.match(data[: PREFIX_BYTES * 4].removeprefix(_BOM)):
         raise ImageError(
             f"{name}: this is a drawing (SVG or another kind of XML), not a photo, and drawings can hold "
             "programs; save it as PNG or JPEG"
-        )
+        ).keyed("image-drawing")
     ending = ENDINGS.get(format_of(data[:PREFIX_BYTES]), "")
     small = small_of(data, name)  # says why, where it is none
     return Checked(ending, small)

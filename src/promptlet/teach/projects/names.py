@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from promptlet.characters import visible
 from promptlet.data.files import is_passed_over
@@ -32,34 +32,53 @@ def class_name(given: object) -> str:
     if not isinstance(given, str):
         raise OptionError(f"{shown(given)} is no name of a class; give a text")
     name = clean_class_name(given)
-    reason = _why_not(name)
-    if reason:
-        raise OptionError(f"{shown(visible(given), 120)} cannot be the name of a class: {reason}")
+    wrong = _why_not(name)
+    if wrong is not None:
+        error = OptionError(f"{shown(visible(given), 120)} cannot be the name of a class: {wrong.words}")
+        raise error.keyed(wrong.key, **wrong.values)
     return name
 
 
-def _why_not(name: str) -> str:
+class _Wrong(NamedTuple):
+    """words, and a key and values for pages in any language."""
+
+    words: str
+    key: str
+    values: dict[str, Any]
+
+
+def _why_not(name: str) -> _Wrong | None:
     if not name:
-        return "it is empty; give it a name"
+        return _Wrong("it is empty; give it a name", "name-empty", {})
     if len(name) > LONGEST:
-        return f"it has {len(name):,} characters; {LONGEST} are allowed"
+        return _too_long(f"it has {len(name):,} characters; {LONGEST} are allowed")
     hidden = next((one for one in name if one not in _JOINERS and visible(one) != one), None)
     if hidden is not None:
-        return f"it holds the invisible sign {visible(hidden)}; leave that out"
-    sign = next((one for one in name if one in _NOT_IN_NAMES), None)
-    if sign is not None:
-        return f"it is the name of a folder too, which cannot hold any of {' '.join(_NOT_IN_NAMES)}"
+        return _Wrong(f"it holds the invisible sign {visible(hidden)}; leave that out", "name-invisible", {})
+    if any(one in _NOT_IN_NAMES for one in name):
+        signs = " ".join(_NOT_IN_NAMES)
+        words = f"it is the name of a folder too, which cannot hold any of {signs}"
+        return _Wrong(words, "name-sign", {"signs": signs})
     if name.startswith("."):
-        return "it begins with a dot, as hidden folders do; leave the dot out"
+        return _Wrong("it begins with a dot, as hidden folders do; leave the dot out", "name-dot", {})
     if name.endswith("."):
-        return "it ends with a dot, which Windows drops from the name of a folder; leave the dot out"
+        words = "it ends with a dot, which Windows drops from the name of a folder; leave the dot out"
+        return _Wrong(words, "name-dot", {})
     if _DEVICES.fullmatch(name.partition(".")[0].rstrip()):
-        return f"Windows keeps the name {name.partition('.')[0]} for itself; add a word"
+        own = name.partition(".")[0]
+        return _Wrong(f"Windows keeps the name {own} for itself; add a word", "name-kept", {"name": own})
     if is_passed_over(name):
-        return "folders of that name are made by systems, and passed over; add a word"
+        words = "folders of that name are made by systems, and passed over; add a word"
+        return _Wrong(words, "name-kept", {"name": name})
     if len(unicodedata.normalize("NFD", name).encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        return f"as the name of a folder it would take more than {MOST_BYTES} bytes; make it shorter"
-    return ""
+        return _too_long(
+            f"as the name of a folder it would take more than {MOST_BYTES} bytes; make it shorter"
+        )
+    return None
+
+
+def _too_long(words: str) -> _Wrong:
+    return _Wrong(words, "name-long", {"most": LONGEST})
 
 
 def key_of(name: str) -> str:
@@ -74,9 +93,11 @@ def title(given: object) -> str:
     if not text:
         raise OptionError(f"{shown(given)} is no title; give a project a name, such as Birds of our garden")
     if len(text) > LONGEST_TITLE:
-        raise OptionError(f"the title has {len(text):,} characters; {LONGEST_TITLE} are allowed")
+        words = f"the title has {len(text):,} characters; {LONGEST_TITLE} are allowed"
+        raise OptionError(words).keyed("name-long", most=LONGEST_TITLE)
     if any(one not in _JOINERS and visible(one) != one for one in text):
-        raise OptionError(f"the title {shown(visible(text))} holds invisible signs; leave them out")
+        words = f"the title {shown(visible(text))} holds invisible signs; leave them out"
+        raise OptionError(words).keyed("name-invisible")
     return unicodedata.normalize("NFC", text)
 
 

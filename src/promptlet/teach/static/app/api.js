@@ -1,5 +1,5 @@
 /** What the page asks of the server: requests, failures in words, events, and whether the server is there. */
-import { has, t } from "./words.js";
+import { fromServer, has, t } from "./words.js";
 
 /** A request that did not do what was wanted. `message` is in words, for the user. */
 export class Failure extends Error {
@@ -140,7 +140,13 @@ async function failure(response) {
   }
   const slug = String(problem.type ?? "").split("/").pop() ?? "";
   const detail = problem.detail ?? problem.title ?? t("app.failure.status", { status: response.status });
-  return new Failure(t(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { detail }), response.status, slug, problem);
+  return new Failure(wordsOfProblem(problem, slug, detail), response.status, slug, problem);
+}
+
+/** By its own key, by its kind, or as the server says it. @param {Record<string, any>} problem @param {string} slug @param {string} detail */
+function wordsOfProblem(problem, slug, detail) {
+  if (has(`said.${problem.detail_key}`)) return fromServer(problem.detail_key, problem.detail_values, detail).words;
+  return t(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { detail });
 }
 
 /** The words of whatever was thrown. @param {unknown} error */

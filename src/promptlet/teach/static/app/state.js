@@ -5,7 +5,7 @@ import { address, Failure, listen, request } from "./api.js";
  * @typedef {{name: string, images: string[]}} ProjectClass
  * @typedef {{action: string, count: number, class?: string}} Step a step of undo or redo
  * @typedef {{id: string, state: string, stage: string, done: number, total: number, word?: string, seconds: number,
- *   seconds_left: number | null, error: string | null}} Job
+ *   seconds_left: number | null, error: string | null, error_key?: string, error_values?: Record<string, any>}} Job
  * @typedef {{id: string, title: string, revision: number, classes: ProjectClass[], unlabelled: string[],
  *   names: Record<string, string>, settings: Record<string, unknown>, undo: Step | null, redo: Step | null,
  *   encoded: number, total: number, training: Job | null, trained: boolean, stale: boolean,

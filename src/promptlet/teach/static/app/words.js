@@ -58,6 +58,19 @@ export function t(key, values = {}) {
   return form.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
 
+/**
+ * What the server says: by its key in the language of the page, else as it is, which is English. Lists are joined.
+ * @param {string | null | undefined} key
+ * @param {Record<string, any> | null | undefined} values
+ * @param {string} words
+ * @returns {{words: string, lang: "en" | null}} lang: of the words, where they may be in another one than the page
+ */
+export function fromServer(key, values, words) {
+  if (!key || !has(`said.${key}`)) return { words, lang: language === "en" ? null : "en" };
+  const shownAs = Object.entries(values ?? {}).map(([name, value]) => [name, Array.isArray(value) ? list(value) : value]);
+  return { words: t(`said.${key}`, Object.fromEntries(shownAs)), lang: null };
+}
+
 /** Whether there are words of a key. @param {string} key */
 export function has(key) {
   return key in en;

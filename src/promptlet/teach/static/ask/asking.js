@@ -1,5 +1,6 @@
 /** What is asked, and what is answered: pictures, names never taught, how strict, which prompts. */
 import { address, onConnection, request } from "../app/api.js";
+import { fromServer } from "../app/words.js";
 
 /**
  * @typedef {{class_name: string, probability: number}} Likely
@@ -171,9 +172,9 @@ export class Asking {
     form.append("top", String(MOST_TOLD));
     if (this.share !== null && !names.length) form.append("reject", String(this.share));
     const { results } = await request("POST", "/v1/predict", { form, signal });
-    if (results[0].error) throw new Error(results[0].error.detail);
+    if (results[0].error) throw new Error(wordsOfError(results[0].error));
     return results[0].predictions.map((/** @type {any} */ one) =>
-      one.error ? { prompt: one.prompt, class_name: null, top: [], error: one.error.detail } : one,
+      one.error ? { prompt: one.prompt, class_name: null, top: [], error: wordsOfError(one.error) } : one,
     );
   }
 
@@ -184,4 +185,9 @@ export class Asking {
     this.endWatch();
     this.clear();
   }
+}
+
+/** @param {{detail: string, detail_key?: string, detail_values?: Record<string, any>}} problem */
+function wordsOfError({ detail, detail_key: key, detail_values: values }) {
+  return fromServer(key, values, detail).words;
 }

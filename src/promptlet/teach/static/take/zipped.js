@@ -1,13 +1,13 @@
-/** A project's zip becomes a project: its photos class by class, their names, and what was learned. */
-import { address, Failure, request, send } from "../app/api.js";
-import { tellFailure } from "../app/live.js";
+/** A project's zip becomes a project: its photos class by class, their names, what was learned, and how good it was. */
+import { address, Failure, request, send, wordsOf } from "../app/api.js";
+import { tellFailure, toast } from "../app/live.js";
 import { t } from "../app/words.js";
 import { inZip } from "../upload/found.js";
 import { plan } from "../upload/plan.js";
 import { onUploads, upload } from "../upload/queue.js";
 import { ZipError } from "../upload/zip.js";
 
-const MOST_RECORD = 32 * 1024 * 1024;
+const MOST_JSON = 32 * 1024 * 1024;
 
 /** @typedef {import("../upload/found.js").Found} Found */
 
@@ -17,24 +17,37 @@ const MOST_RECORD = 32 * 1024 * 1024;
  */
 export async function openProjectZip(file) {
   const found = await entriesOf(file);
-  const record = await recordOf(found);
+  const record = (await jsonOf(found, "project.json")) ?? {};
   const { planned } = plan(found, null);
   if (!planned.length) throw new Failure(t("take.open.no-photos", { name: file.name }), 0);
   const title = typeof record.title === "string" && record.title ? record.title : file.name.replace(/\.zip$/i, "");
   const { id, backbone } = await request("POST", "/v1/projects", { json: { title } });
-  await putPrompt(id, found).catch(tellFailure); // made for another model: the photos come all the same
+  const isPut = await putPrompt(id, found).catch(tellFailure); // made for another model: the photos come all the same
+  if (isPut) await putResult(id, found, record);
   orderAfterwards(id, record);
   const named = planned.map((one) => ({ ...one, name: record.names?.[stem(one.name)] ?? one.name }));
   upload({ id, inputSize: backbone.input_size }, named);
   return id;
 }
 
-/** @param {string} id @param {Found[]} found */
+/** @param {string} id @param {Found[]} found @returns {Promise<boolean>} whether there was one */
 async function putPrompt(id, found) {
   const prompt = found.find(({ path }) => path.endsWith(".prompt"));
-  if (!prompt) return;
+  if (!prompt) return false;
   const headers = { "Content-Type": "application/octet-stream" };
   await send("PUT", address(id, "/prompt"), { body: await prompt.get(), headers });
+  return true;
+}
+
+/** What was found out when it was learned; the server looks whether that can be. @param {string} id @param {Found[]} found @param {any} record */
+async function putResult(id, found, record) {
+  if (!record.result || typeof record.result !== "object") return;
+  const answers = await jsonOf(found, ".answers.json");
+  try {
+    await request("PUT", address(id, "/result"), { json: { result: record.result, answers } });
+  } catch (error) {
+    toast(t("take.open.no-result", { reason: wordsOf(error) }), { tone: "warn", stays: true });
+  }
 }
 
 /** Classes get their order when the last photo has come. @param {string} id @param {any} record */
@@ -58,16 +71,16 @@ async function entriesOf(file) {
   }
 }
 
-/** What project.json says; nothing where there is none. @param {Found[]} found @returns {Promise<any>} */
-async function recordOf(found) {
-  const one = found.find(({ path }) => path.endsWith("/project.json"));
-  if (!one) return {};
+/** The object in a file of this name; null where there is none. @param {Found[]} found @param {string} name @returns {Promise<any>} */
+async function jsonOf(found, name) {
+  const one = found.find(({ path }) => path.endsWith(`/${name}`));
+  if (!one) return null;
   try {
     const file = await one.get();
-    const told = file.size > MOST_RECORD ? null : JSON.parse(await file.text());
-    return told && typeof told === "object" ? told : {};
+    const told = file.size > MOST_JSON ? null : JSON.parse(await file.text());
+    return told && typeof told === "object" ? told : null;
   } catch {
-    return {};
+    return null;
   }
 }
 

@@ -73,7 +73,7 @@ function tellEnd(project, { added, known, errors, isQuiet }) {
   else toast(parts.join(" "), { tone });
 }
 
-/** @param {HTMLElement} place @param {{name: string, detail: string}[]} errors */
+/** @param {HTMLElement} place @param {import("../upload/queue.js").ItemError[]} errors */
 function showErrors(place, errors) {
   if (errors.length === 0) return;
   const hidden = errors.length - SHOWN;
@@ -81,7 +81,7 @@ function showErrors(place, errors) {
     el("details", { class: "grow", open: errors.length < 4 },
       el("summary", {}, t("teach.upload.failed", { count: errors.length })),
       el("p", {}, t("teach.upload.failed-words")),
-      el("ul", {}, errors.slice(0, SHOWN).map(({ name, detail }) => el("li", {}, el("strong", {}, name), ": ", el("span", { lang: "en" }, detail))),
+      el("ul", {}, errors.slice(0, SHOWN).map(({ name, detail, lang }) => el("li", {}, el("strong", {}, name), ": ", el("span", { lang }, detail))),
         hidden > 0 && el("li", {}, t("teach.upload.more", { count: hidden })))),
     button(t("app.close"), () => fill(place), { class: "small" })));
 }

@@ -1,7 +1,7 @@
 /** How good it is, in words first, then as bars beside the class names alone and guessing. */
 import { bar, interval } from "../charts/bar.js";
 import { el } from "../app/dom.js";
-import { ago, currentLanguage, has, list, number, percent, size, t } from "../app/words.js";
+import { ago, currentLanguage, fromServer, has, list, number, percent, size, t } from "../app/words.js";
 import { seconds } from "./job.js";
 
 const MOST_ADVICE = 4;
@@ -66,11 +66,12 @@ function measured({ images, way }) {
 
 /** @param {any} accuracy */
 function unknown(accuracy) {
+  const reason = fromServer(accuracy?.reason_key, accuracy?.reason_values, accuracy?.reason ?? "");
   return el(
     "div",
     { class: "stack tight" },
     el("p", { class: "headline" }, t("train.accuracy.unknown")),
-    accuracy?.reason && el("p", { lang: "en" }, accuracy.reason),
+    accuracy?.reason && el("p", { lang: reason.lang }, sentence(reason.words)),
     el("p", { class: "soft" }, t("train.accuracy.unknown-next")),
   );
 }
@@ -101,12 +102,13 @@ function line(name, drawn, told) {
   return el("li", {}, el("span", {}, name), drawn, el("span", { class: "number" }, told));
 }
 
-/** @param {string[]} told sentences of the library, which are English */
+/** @param {{words: string, key: string, values: Record<string, any>}[]} told */
 function notes(told) {
+  const all = told.map((note) => fromServer(note.key, note.values, note.words));
   return el(
     "ul",
-    { class: "stack tight", lang: "en" },
-    told.map((note) => el("li", {}, sentence(note))),
+    { class: "stack tight" },
+    all.map(({ words, lang }) => el("li", { lang }, sentence(words))),
   );
 }
 

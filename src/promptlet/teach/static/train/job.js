@@ -3,7 +3,7 @@ import { address, request } from "../app/api.js";
 import { button, el, fill, set } from "../app/dom.js";
 import { announce, announceProgress, attempt } from "../app/live.js";
 import { isRunning } from "../app/state.js";
-import { has, t } from "../app/words.js";
+import { fromServer, has, t } from "../app/words.js";
 
 /** @typedef {import("../app/state.js").Job} Job */
 
@@ -113,15 +113,20 @@ function endOf(job, wasSeen) {
       "div",
       { class: "stack tight" },
       el("p", {}, el("strong", {}, t("train.failed"))),
-      el("p", {}, job.error ?? ""),
+      el("p", { lang: errorOf(job).lang }, errorOf(job).words),
       el("p", {}, t("train.failed-kept")),
     ),
   );
+}
+
+/** @param {Job} job */
+function errorOf({ error, error_key: key, error_values: values }) {
+  return fromServer(key, values, error ?? "");
 }
 
 /** Told once, when a training that was seen running ends. @param {string | null} before @param {Job | null} job */
 function tellEnd(before, job) {
   if (!job || isRunning(job) || (before !== "running" && before !== "waiting")) return;
   if (job.state === "done") announce(t("train.done"));
-  else announce(job.state === "failed" ? `${t("train.failed")} ${job.error ?? ""}` : t("train.cancelled"));
+  else announce(job.state === "failed" ? `${t("train.failed")} ${errorOf(job).words}` : t("train.cancelled"));
 }

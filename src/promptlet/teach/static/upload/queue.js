@@ -13,7 +13,7 @@ import { sendLot } from "./sending.js";
  * @typedef {{goal: Goal, gesture: string, className: string | null, name: string}} Item
  * @typedef {Item & {get: () => Promise<File>}} Waiting
  * @typedef {Item & {blob: Blob | null, size: number, key: number | null, isRetry: boolean}} Ready
- * @typedef {{name: string, detail: string}} ItemError
+ * @typedef {{name: string, detail: string, lang?: "en" | null}} ItemError lang: of the detail, where it is not the page's
  * @typedef {{total: number, done: number, added: number, known: number, errors: ItemError[],
  *   isQuiet: boolean}} Tally isQuiet: who sends them tells of them
  */

@@ -39,5 +39,6 @@ export const take = {
   "take.open.neither": "{name} ist weder eine Prompt-Datei (.prompt) noch ein Projekt (.zip). Nichts wurde geändert.",
   "take.open.opened": "Geöffnet als „{name}“. Unter „Fragen“ lässt es sich mit dem eigenen vergleichen.",
   "take.open.ask": "Zum Fragen",
+  "take.open.no-result": "Das Gelernte antwortet; wie gut es war, wird aber nicht gezeigt. {reason}",
   "take.open.no-photos": "In {name} sind keine Fotos, aus denen ein Projekt werden könnte. Nichts wurde geändert.",
 };

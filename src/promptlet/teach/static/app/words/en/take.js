@@ -39,5 +39,6 @@ export const take = {
   "take.open.neither": "{name} is neither a prompt file (.prompt) nor a project (.zip). Nothing was changed.",
   "take.open.opened": "Opened as “{name}”. Under “Ask”, it can be compared with yours.",
   "take.open.ask": "Go to Ask",
+  "take.open.no-result": "What was learned answers, but how good it was is not shown. {reason}",
   "take.open.no-photos": "{name} holds no photos, so there is no project to make of it. Nothing was changed.",
 };
