@@ -344,7 +344,10 @@ def test_no_project_is_another_folder(page: Page, project: str) -> None:
         ("GET", "/archive"),
         ("GET", "/events"),
     ):
-        assert page.ask(method, f"/v1/projects/{project}{rest}").status_code in (404, 405)
+        answer = page.ask(
+            method, f"/v1/projects/{project}{rest}"
+        )  # ../events is that of several, which asks for some
+        assert answer.status_code in (404, 405) or "project=ID" in problem(answer, "wrong-fields")
 
 
 def test_names_of_files_never_break_a_header(page: Page) -> None:
@@ -422,7 +425,7 @@ def test_beside_other_routes_only_the_page_is_guarded(tmp_path: Path) -> None:
     with page_over(tmp_path, is_whole=False) as page:
         assert page.client.get("/v1/prompts").status_code == page.client.get("/metrics").status_code == 200
         assert page.client.put("/v1/prompts/x").status_code == 403
-        for path in ("/v1/projects", "/v1/projects/x", "/", "/static/app/main.js", "/nope"):
+        for path in ("/v1/projects", "/v1/projects/x", "/v1/events", "/", "/static/app/main.js", "/nope"):
             problem(page.client.get(path), "unauthorised")
         assert page.browse("GET", "/v1/projects").status_code == 200
         problem(page.browse("PUT", "/v1/prompts/x", content=b"x"), "wrong-prompt-file")  # the page may

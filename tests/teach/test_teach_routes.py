@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import re
 import threading
@@ -287,7 +288,7 @@ def test_a_project_that_goes_by_hand_is_unknown(page: Page) -> None:
 # -- events ----------------------------------------------------------------------------------------------
 
 
-def followed(page: Page, acts: Callable[[], object]) -> list[tuple[str, str]]:
+def followed(page: Page, acts: Callable[[], object], at: str = f"{P}/events") -> list[tuple[str, str]]:
     """What is told while something is done: (event, data)."""
 
     def work() -> None:
@@ -298,7 +299,7 @@ def followed(page: Page, acts: Callable[[], object]) -> list[tuple[str, str]]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    answer = page.ask("GET", f"{P}/events")
+    answer = page.ask("GET", at)
     thread.join()
     page.reasons.clear()
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -337,6 +338,34 @@ def test_events_end_where_the_project_goes(pets: Page) -> None:
     pets.ask("POST", f"{P}/restore")
 
 
+@pytest.mark.slow
+def test_several_projects_are_followed_over_one_connection(pets: Page) -> None:
+    """Each event tells its project; one that is not there is gone, and costs itself alone."""
+    pets.ask("POST", "/v1/projects", json={"title": "Birds"})
+
+    def act() -> None:
+        pets.ask("POST", f"{P}/changes", json={"action": "delete-class", "name": "cat"})
+        pets.ask("POST", "/v1/projects/birds/changes", json={"action": "create-class", "name": "robin"})
+        pets.ask("DELETE", "/v1/projects/birds")
+
+    events = followed(pets, act, "/v1/events?project=pets&project=birds&project=nobody&project=pets")
+    told = [(name, json.loads(data)) for name, data in events]
+    assert told[:3] == [
+        ("hello", {"project": "pets", "revision": 4}),
+        ("hello", {"project": "birds", "revision": 1}),
+        ("gone", {"project": "nobody"}),
+    ]
+    assert ("state", {"project": "pets", "revision": 5}) in told
+    assert ("gone", {"project": "birds"}) in told
+    pets.ask("POST", "/v1/projects/birds/restore")
+
+
+def test_how_many_are_followed_has_bounds(page: Page) -> None:
+    assert "1 to 100" in problem(page.ask("GET", "/v1/events"), "wrong-fields")
+    many = "&".join(f"project=p{number}" for number in range(101))
+    assert "101 projects" in problem(page.ask("GET", f"/v1/events?{many}"), "wrong-fields")
+
+
 def test_who_does_not_read_holds_the_newest_alone() -> None:
     async def run() -> None:
         events = Events()
@@ -349,7 +378,7 @@ def test_who_does_not_read_holds_the_newest_alone() -> None:
             events.tell("p", "encoding", 1)
             events.tell("q", "state", 1)
             await asyncio.sleep(0)
-            assert await one.news(1) == await two.news(1) == [("state", 999), ("encoding", 1)]
+            assert await one.news(1) == await two.news(1) == [(("p", "state"), 999), (("p", "encoding"), 1)]
             assert await one.news(0.01) == []
         assert events.followed() == []
 

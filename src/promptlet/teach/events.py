@@ -10,25 +10,25 @@ from typing import Any
 
 
 class Following:
-    """One who follows a project. What was not taken yet is replaced by what is newer of its name."""
+    """One who follows projects. What was not taken yet is replaced by what is newer of its name."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._news: dict[str, Any] = {}
+        self._news: dict[tuple[str, str], Any] = {}
         self._is_there = asyncio.Event()
 
-    def tell(self, name: str, data: Any) -> None:
+    def tell(self, project: str, name: str, data: Any) -> None:
         """From any thread."""
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._take, name, data)
+            self._loop.call_soon_threadsafe(self._take, (project, name), data)
 
-    def _take(self, name: str, data: Any) -> None:
-        self._news.pop(name, None)
-        self._news[name] = data
+    def _take(self, what: tuple[str, str], data: Any) -> None:
+        self._news.pop(what, None)
+        self._news[what] = data
         self._is_there.set()
 
-    async def news(self, seconds: float) -> list[tuple[str, Any]]:
-        """What is new, or nothing after so many seconds."""
+    async def news(self, seconds: float) -> list[tuple[tuple[str, str], Any]]:
+        """What is new, by project and name, or nothing after so many seconds."""
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._is_there.wait(), seconds)
         found, self._news = list(self._news.items()), {}
@@ -48,21 +48,23 @@ class Events:
         with self._lock:
             following = list(self._following.get(project, ()))
         for one in following:
-            one.tell(name, data)
+            one.tell(project, name, data)
 
     @contextmanager
-    def following(self, project: str) -> Iterator[Following]:
+    def following(self, *projects: str) -> Iterator[Following]:
         """Inside, what happens is told."""
         one = Following()
         with self._lock:
-            self._following.setdefault(project, []).append(one)
+            for project in projects:
+                self._following.setdefault(project, []).append(one)
         try:
             yield one
         finally:
             with self._lock:
-                self._following[project].remove(one)
-                if not self._following[project]:
-                    del self._following[project]
+                for project in projects:
+                    self._following[project].remove(one)
+                    if not self._following[project]:
+                        del self._following[project]
 
     def followed(self) -> list[str]:
         """Projects that somebody follows."""

@@ -1,10 +1,10 @@
-"""/v1/projects/{id}/events: what happens in a project, as server-sent events."""
+"""/v1/projects/{id}/events, and /v1/events of several: what happens, as server-sent events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -14,8 +14,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from promptlet.serve.http.problems import wrong_field
 from promptlet.teach.http.desk import Desk, in_thread
 
+MOST: Final = 100
+"""Projects of one connection."""
 BEAT: Final = 15.0
 """Seconds between two signs of life."""
 TICK: Final = 0.5
@@ -27,7 +30,7 @@ _logger = logging.getLogger("promptlet.serve")
 
 @dataclass(frozen=True)
 class Events:
-    """The route. is_ending: whether the server lets go of all."""
+    """The routes. is_ending: whether the server lets go of all."""
 
     desk: Desk
     is_ending: Callable[[], bool]
@@ -35,27 +38,63 @@ class Events:
     async def follow(self, request: Request) -> Response:
         """``hello`` with the revision, then what happens."""
         project = await in_thread(self.desk.project, request)
-        stream = self._told(project.id, await in_thread(project.look))
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream, headers=headers, media_type="text/event-stream; charset=utf-8")
+        await in_thread(project.look)
+        return _stream(self._of_one(project.id))
 
-    async def _told(self, project: str, revision: int) -> AsyncIterator[bytes]:
-        with self.desk.events.following(project) as following:
-            yield b"retry: 1000\n\n" + _event("hello", {"revision": revision})
+    async def follow_several(self, request: Request) -> Response:
+        """``?project=a&project=b``: the same of several over one connection; each event tells its project,
+        and one that is not there is gone."""
+        wanted = list(dict.fromkeys(request.query_params.getlist("project")))
+        if not 1 <= len(wanted) <= MOST:
+            words = f"{len(wanted)} projects are to be followed; give 1 to {MOST}, each as project=ID"
+            raise wrong_field("project", words)
+        return _stream(self._of_several(wanted))
+
+    async def _of_one(self, project: str) -> AsyncIterator[bytes]:
+        async for (_, name), data in self._news([project]):
+            yield _event(name, data) if name else BEATEN
+            if name == GONE:
+                return
+
+    async def _of_several(self, projects: Sequence[str]) -> AsyncIterator[bytes]:
+        async for (project, name), data in self._news(projects):
+            yield _event(name, {"project": project, **data}) if name else BEATEN
+
+    async def _news(self, projects: Sequence[str]) -> AsyncIterator[tuple[tuple[str, str], Any]]:
+        """Beginning with ``hello`` of each; an empty name is a sign of life."""
+        with self.desk.events.following(*projects) as following:
+            for project in projects:
+                yield await in_thread(self._hello, project)
             last = monotonic()
             while not self.is_ending():
-                for name, data in await following.news(TICK):
-                    yield _event(name, data)
+                for what, data in await following.news(TICK):
+                    yield what, data
                     last = monotonic()
-                    if name == GONE:
-                        return
                 if monotonic() - last >= BEAT:
-                    yield b": still here\n\n"
+                    yield ("", ""), {}
                     last = monotonic()
+
+    def _hello(self, project: str) -> tuple[tuple[str, str], dict[str, Any]]:
+        try:
+            return (project, "hello"), {"revision": self.desk.shelf.get(project).look()}
+        except (KeyError, OSError):
+            return (project, GONE), {}
 
 
 GONE: Final = "gone"
-"""The project was deleted; nothing follows."""
+"""The project was deleted; nothing follows of it."""
+BEATEN: Final = b": still here\n\n"
+
+
+def _stream(events: AsyncIterator[bytes]) -> Response:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_begun(events), headers=headers, media_type="text/event-stream; charset=utf-8")
+
+
+async def _begun(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n\n"
+    async for one in events:
+        yield one
 
 
 def _event(name: str, data: Any) -> bytes:

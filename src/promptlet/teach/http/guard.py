@@ -24,7 +24,7 @@ from promptlet.teach.http.token import StartToken
 
 SAFE: Final = ("GET", "HEAD")
 OPEN: Final = frozenset(("/healthz", "/readyz"))
-OURS: Final = "/v1/projects"
+OURS: Final = ("/v1/projects", "/v1/events")
 OTHERS: Final = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/problems/")
 """What the paths of the server's own routes begin with."""
 ICON: Final = "/favicon.ico"
@@ -100,7 +100,8 @@ def guarded(is_whole: bool, path: str) -> bool:
     """Whether a path needs the token."""
     if path in OPEN:
         return False
-    is_others = path.startswith(OTHERS) and not (path == OURS or path.startswith(f"{OURS}/"))
+    is_ours = any(path == one or path.startswith(f"{one}/") for one in OURS)
+    is_others = path.startswith(OTHERS) and not is_ours
     return is_whole or not is_others
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ALL: Final = "/v1/projects"
 ONE: Final = f"{ALL}/{{id}}"
+EVENTS: Final = "/v1/events"
 IMAGE: Final = f"{ONE}/images/{{image}}"
 TAG: Final = "projects"
 
@@ -47,6 +48,15 @@ def _of_projects(desk: Desk, shared: Shared) -> list[Route]:
         _route(f"{ONE}/undo", "POST", ways.undo, state),
         _route(f"{ONE}/redo", "POST", ways.redo, state),
         _route(f"{ONE}/events", "GET", events.follow, None, media="text/event-stream"),
+        _route(
+            EVENTS,
+            "GET",
+            events.follow_several,
+            None,
+            ("wrong-fields",),
+            media="text/event-stream",
+            query=[described.query("project", "Which; it may be given again, for several.")],
+        ),
     ]
 
 

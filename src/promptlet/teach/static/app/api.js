@@ -1,4 +1,4 @@
-/** What the page asks of the server: requests, failures in words, events, and whether the server is there. */
+/** What the page asks of the server: requests, failures in words, and whether the server is there. */
 import { fromServer, has, t } from "./words.js";
 
 /** A request that did not do what was wanted. `message` is in words, for the user. */
@@ -60,6 +60,11 @@ async function look() {
   } catch {
     /* send has told the connection */
   }
+}
+
+/** Told by an event stream that is open. */
+export function connected() {
+  setConnection("online");
 }
 
 /** Told by an event stream that broke off. */
@@ -154,34 +159,4 @@ export function wordsOf(error) {
   if (error instanceof Failure) return error.message;
   console.error(error);
   return t("app.failure.page", { detail: error instanceof Error ? error.message : String(error) });
-}
-
-/**
- * Follows the events of a project. `listeners` are called with the data of an event: hello, state, encoding, training.
- * The browser connects again by itself; where it gives up, so does this, every three seconds.
- * @param {string} id
- * @param {Record<string, (data: any) => void>} listeners
- * @returns {() => void} ends it
- */
-export function listen(id, listeners) {
-  /** @type {EventSource | null} */
-  let source = null;
-  let timer = 0;
-  const open = () => {
-    const opened = new EventSource(address(id, "/events"));
-    source = opened;
-    opened.onopen = () => setConnection("online");
-    opened.onerror = () => {
-      doubtConnection();
-      if (opened.readyState === EventSource.CLOSED) timer = window.setTimeout(open, 3000);
-    };
-    for (const [name, listener] of Object.entries(listeners)) {
-      opened.addEventListener(name, (event) => listener(JSON.parse(/** @type {MessageEvent} */ (event).data)));
-    }
-  };
-  open();
-  return () => {
-    window.clearTimeout(timer);
-    source?.close();
-  };
 }

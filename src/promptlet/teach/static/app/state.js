@@ -1,5 +1,6 @@
 /** One project as the server has it, for all views: what changes comes from the server, here or in another tab. */
-import { address, Failure, listen, request } from "./api.js";
+import { address, Failure, request } from "./api.js";
+import { listen } from "./following.js";
 
 /**
  * @typedef {{name: string, images: string[]}} ProjectClass
@@ -32,6 +33,7 @@ export class Project {
       state: (data) => this.look(data.revision),
       encoding: (data) => this.setEncoding(data),
       training: (data) => this.setTraining(data),
+      gone: () => void this.load(),
     });
   }
 

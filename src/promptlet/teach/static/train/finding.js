@@ -38,7 +38,7 @@ export function said(finding, classOf) {
   if (kind === "doubtful-label" && suggested) return t("train.said.doubtful", { class: name ?? "", suggested });
   if (NAMES.has(kind)) return t(`train.said.${kind}`);
   if (kind === "imbalance") return t("train.said.imbalance");
-  if (kind === "alike-name") return sentence(finding.words);
+  if (kind === "alike-name" && finding.repair) return t("train.said.alike-name", { classes: list(finding.repair.names) });
   const classes = COPIES.has(kind) ? finding.images.map((id) => classOf.get(id)) : [name];
   const different = /** @type {string[]} */ ([...new Set(classes.filter(Boolean))]);
   if (different.length > 1) return t("train.said.two", { class: list(different) });

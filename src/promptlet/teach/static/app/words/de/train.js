@@ -132,6 +132,7 @@ export const train = {
   "train.said.two": "Es liegt in {class}; was stimmt?",
   "train.said.unknown-name": "Seine Fotos passen zu dem Namen nicht besser als andere. Ein anderes Wort dafür geht vielleicht besser; umbenennen geht unter „Zeigen“.",
   "train.said.name": "Es lernt besser mit Namen, die sagen, was auf den Fotos ist, auf Englisch. Umbenennen geht unter „Zeigen“.",
+  "train.said.alike-name": "Das Modell liest {classes} als dasselbe Wort und kann sie am Namen nicht unterscheiden. Bitte eine umbenennen oder die beiden vereinigen.",
   "train.said.imbalance": "Fotos der kleineren helfen am meisten.",
   "train.repair.move": "Nach „{class}“ legen",
   "train.repair.keep": "So lassen",

@@ -132,6 +132,7 @@ export const train = {
   "train.said.two": "It is in {class}; which one is right?",
   "train.said.unknown-name": "Its photos fit the name no better than others do. Another word for it may work better; rename it under Teach.",
   "train.said.name": "It learns better by names that say what is in the photos, in English. Rename it under Teach.",
+  "train.said.alike-name": "The model reads {classes} as the same word, so it cannot tell them apart by their names. Rename one of them, or merge the two.",
   "train.said.imbalance": "Photos of the smaller ones help most.",
   "train.repair.move": "Move to “{class}”",
   "train.repair.keep": "Keep as it is",
