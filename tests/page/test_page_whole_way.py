@@ -77,8 +77,21 @@ def check_opened(person: Person, server: Teach, saved: dict[str, Path], material
     assert person.project != first
     wait_for(server, lambda: server.state(person.project)["trained"])
     assert images_of(server.projects, person.project) == images_of(server.projects, first)
+    check_result_came(person, server, first)
     person.go("ask")
     person.ask(material.asked[material.names[0]][:1])
+
+
+def check_result_came(person: Person, server: Teach, first: str) -> None:
+    """It is that of the project that was packed, of the same images, and there is a report."""
+    person.go("train")
+    person.result()
+    mine, theirs = (server.ask(f"/v1/projects/{one}/result") for one in (person.project, first))
+    assert mine == theirs
+    wait_for(server, lambda: not server.state(person.project)["stale"])
+    person.told("train.stale").wait_for(state="detached")
+    person.go("take")
+    assert "<img" in Path(person.download("report").path()).read_text(encoding="utf-8")
 
 
 def wait_for(server: Teach, is_so: Callable[[], bool]) -> None:

@@ -205,6 +205,7 @@ class _Found:
         return Problem(
             "bad-image",
             str(first) if count == 1 else f"none of {count:,} images can be read; the first: {first}",
+            **(keys_of(first) if count == 1 else {}),
         )
 
     def _of_prompts(self, first: Mapping[str, Any]) -> Problem:

@@ -34,6 +34,8 @@ class Desk {
     this.goal = { id: project.id, inputSize: project.state.backbone.input_size };
     /** @type {string | null} */
     this.shown = lastShown.has(project.id) ? (lastShown.get(project.id) ?? null) : (project.state.classes[0]?.name ?? null);
+    /** Whether a person chose it: else the first class is shown as soon as there is one. */
+    this.isChosen = false;
     /** @type {Camera | Suggestions | null} */
     this.aside = null;
     this.asidePlace = el("div", {});
@@ -79,7 +81,9 @@ class Desk {
 
   draw() {
     const all = shelves(this.project);
-    const shelf = all.find((one) => one.className === this.shown) ?? all[0];
+    const found = all.find((one) => one.className === this.shown) ?? all[0];
+    const isPassedOver = found.className === null && found.images.length === 0 && !this.isChosen && !this.aside;
+    const shelf = isPassedOver ? all[0] : found;
     this.shown = shelf.className;
     lastShown.set(this.project.id, this.shown);
     this.classes.draw(this.shown);
@@ -133,6 +137,7 @@ class Desk {
   /** @param {string | null} className */
   choose(className) {
     this.shown = className;
+    this.isChosen = true;
     this.draw();
   }
 

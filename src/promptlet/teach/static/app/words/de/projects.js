@@ -1,6 +1,6 @@
 /** @type {Record<string, import("../../words.js").Words>} */
 export const projects = {
-  "projects.title": "Deine Projekte",
+  "projects.title": "Projekte",
   "projects.lead": "Fotos zeigen, einen Knopf drücken, nach anderen fragen. Ein Projekt ist ein gewöhnlicher Ordner auf diesem Rechner.",
   "projects.new": "Neues Projekt",
   "projects.name": "Name des Projekts",

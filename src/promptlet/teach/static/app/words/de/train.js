@@ -38,7 +38,7 @@ export const train = {
   "train.seconds": { one: "{count} Sekunde", other: "{count} Sekunden" },
   "train.minutes": { one: "{count} Minute", other: "{count} Minuten" },
   "train.stale": "Seit dem Lernen wurde das Projekt geändert. Neu lernen lassen, damit die Änderungen zählen; bis dahin antwortet das frühere Ergebnis.",
-  "train.no-result": "Was hier antwortet, wurde aus einer Datei geöffnet. Wie gut es ist, wurde anderswo herausgefunden; mit eigenen Fotos lernen lassen, um es hier herauszufinden.",
+  "train.no-result": "Wie gut es ist, ist hier nicht bekannt: Was antwortet, wurde aus einer Datei geöffnet, oder sein Ergebnis war nicht zu gebrauchen. Mit eigenen Fotos lernen lassen, um es herauszufinden.",
   "train.unlabelled": "ohne Klasse",
   "train.picture": "{class}, {file}",
 

@@ -12,7 +12,7 @@ export const take = {
   "take.prompt.title": "Prompt file",
   "take.prompt.words": "What was learned: a few kilobytes that answer wherever Promptlet is. Send it to a colleague, or open it here again.",
   "take.archive.title": "Project",
-  "take.archive.words": "A zip with all photos in a folder for each class, and what was learned. For keeping, and for going on elsewhere.",
+  "take.archive.words": "A zip with all photos in a folder for each class, and what was learned, with how good it is. For keeping, and for going on elsewhere.",
   "take.report.title": "Report",
   "take.report.words": "One page with pictures on how good it is and what it mixes up. Opens in any browser, can be printed and sent.",
   "take.vectors.title": "Vectors",

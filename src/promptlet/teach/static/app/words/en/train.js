@@ -38,7 +38,7 @@ export const train = {
   "train.seconds": { one: "{count} second", other: "{count} seconds" },
   "train.minutes": { one: "{count} minute", other: "{count} minutes" },
   "train.stale": "The project was changed since this was learned. Train again to take the changes in; until then the former result answers.",
-  "train.no-result": "What answers here was opened from a file. How good it is was found out elsewhere; train with photos of your own to find out here.",
+  "train.no-result": "How good it is is not known here: what answers was opened from a file, or its result could not be used. Train with photos of your own to find out.",
   "train.unlabelled": "without a class",
   "train.picture": "{class}, {file}",
 
