@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tools.page.person import Person
+from tools.page.pictures import Material
 from tools.page.server import Teach
 from tools.watching import wait_until
 
@@ -94,6 +95,26 @@ def test_without_locks_hidden_tabs_let_go_and_catch_up(teach: Teach, context: An
     first.page.evaluate(HIDE, "visible")
     first.shelf("while hidden").wait_for()
     assert streams(people) == 2
+
+
+def test_a_hidden_tab_catches_up_with_a_training_that_was_stopped(
+    teach: Teach, context: Any, drawn: Material
+) -> None:
+    """Which makes no other revision of the project."""
+    [one] = tabs_of(context, teach, [made(teach, "Stopped")])
+    one.teach({name: drawn.taught[name] for name in drawn.names[:2]})
+    one.go("train")
+    one.choose_expert("schedule", "coop")
+    one.choose_expert("method", "rlp")
+    address = f"/v1/projects/{one.project}/training"
+    one.page.locator("button.big").click()
+    one.button("train.cancel").wait_for()
+    one.page.evaluate(HIDE, "hidden")
+    wait_until(lambda: streams([one]) == 0, 10, "a hidden tab holds a connection")
+    teach.ask(address, "DELETE")
+    assert one.button("train.cancel").is_visible()
+    one.page.evaluate(HIDE, "visible")
+    one.told("train.cancelled").wait_for()
 
 
 def test_a_tab_learns_that_its_project_is_gone(teach: Teach, context: Any) -> None:

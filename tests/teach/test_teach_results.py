@@ -16,7 +16,7 @@ from colours import trained
 from promptlet.errors import OptionError
 from promptlet.teach.learning.learning import Learning
 from promptlet.teach.learning.refusals import NotNowError
-from promptlet.teach.learning.stored import checked_result
+from promptlet.teach.learning.results.stored import checked_result
 from promptlet.teach.projects.adding import Dropped, add
 from promptlet.teach.projects.project import Project
 from promptlet.teach.projects.shelf import Shelf

@@ -13,14 +13,14 @@ from dropped import photo
 from promptlet.errors import ImageError, OptionError
 from promptlet.teach.http import files
 from promptlet.teach.learning.learning import Learning
-from promptlet.teach.learning.notes import REASONS, of_check
 from promptlet.teach.learning.refusals import NotNowError
+from promptlet.teach.learning.results.notes import REASONS, of_check
 from promptlet.teach.projects import names
 from promptlet.teach.projects.checking import checked
 from promptlet.teach.projects.project import Project
 
 SOURCE = files.FOLDER.parents[1]
-PLACES = ("data/images", "teach/projects", "teach/learning")
+PLACES = ("data/images", "teach/projects", "teach/learning", "teach/learning/results")
 
 
 def words(language: str) -> dict[str, str]:

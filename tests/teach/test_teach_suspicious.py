@@ -9,7 +9,7 @@ import pytest
 
 from promptlet.own_images.checking import result as kinds
 from promptlet.own_images.checking.result import KINDS, Finding, Findings, Photo
-from promptlet.teach.learning.suspicious import NAMES, suspicious
+from promptlet.teach.learning.results.suspicious import NAMES, suspicious
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Events:
     is_ending: Callable[[], bool]
 
     async def follow(self, request: Request) -> Response:
-        """``hello`` with the revision, then what happens."""
+        """``hello`` with the revision, the training and how many images are encoded; then what happens."""
         project = await in_thread(self.desk.project, request)
         await in_thread(project.look)
         return _stream(self._of_one(project.id))
@@ -75,10 +75,15 @@ class Events:
                     last = monotonic()
 
     def _hello(self, project: str) -> tuple[tuple[str, str], dict[str, Any]]:
+        """All that one who was away may have missed: not each training makes another revision."""
+        learning = self.desk.learning
         try:
-            return (project, "hello"), {"revision": self.desk.shelf.get(project).look()}
+            revision = self.desk.shelf.get(project).look()
+            done, total = learning.encoded(project)
         except (KeyError, OSError):
             return (project, GONE), {}
+        told = {"revision": revision, "training": learning.training(project), "done": done, "total": total}
+        return (project, "hello"), told
 
 
 GONE: Final = "gone"

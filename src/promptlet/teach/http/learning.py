@@ -35,7 +35,7 @@ P: Final = "/v1/projects/{id}"
 ASKED: Final = ("method", "rank", "shots", "schedule")
 """What may be said of a training."""
 MOST_SUGGESTIONS: Final = 1000
-MOST_RESULT: Final = 48 << 20
+MOST_RESULT: Final = 16 << 20
 """Bytes of a result with its answers."""
 CHUNK: Final = 1 << 18
 VECTORS: Final = "vectors"

@@ -15,16 +15,16 @@ from promptlet.backbones import Backbone
 from promptlet.data import FeatureCache
 from promptlet.errors import OptionError
 from promptlet.serve.bank.listing import digest_of
-from promptlet.teach.learning.answers import Answers, checked_answers, read_answers, write_answers
 from promptlet.teach.learning.archive import archive
 from promptlet.teach.learning.asking import Prompts, nearest, suggestions
 from promptlet.teach.learning.encoding import Encoding
 from promptlet.teach.learning.exporting import export
 from promptlet.teach.learning.job import Job
 from promptlet.teach.learning.refusals import NotNowError, nothing_learned
-from promptlet.teach.learning.report import report_html
+from promptlet.teach.learning.results.answers import Answers, checked_answers, read_answers, write_answers
+from promptlet.teach.learning.results.report import report_html
+from promptlet.teach.learning.results.stored import checked_result
 from promptlet.teach.learning.settings import checked
-from promptlet.teach.learning.stored import checked_result
 from promptlet.teach.learning.training import Bench, check_enough, train
 from promptlet.teach.learning.turns import Turns
 from promptlet.teach.learning.vectors import Vectors, paths_of

@@ -30,7 +30,6 @@ from promptlet.own_images.material import Material
 from promptlet.own_images.parts import Part
 from promptlet.promptfile.accuracy import record_of
 from promptlet.serve.bank.listing import digest_of
-from promptlet.teach.learning.answers import answers_of, write_answers
 from promptlet.teach.learning.choosing import Choice, asked_for, compared, too_few, too_long
 from promptlet.teach.learning.job import (
     CHECKING,
@@ -43,11 +42,12 @@ from promptlet.teach.learning.job import (
     Job,
     Stopped,
 )
-from promptlet.teach.learning.notes import of_check, unchecked
 from promptlet.teach.learning.refusals import NotNowError
-from promptlet.teach.learning.result import Learned, names_in_order, result_of
+from promptlet.teach.learning.results.answers import answers_of, write_answers
+from promptlet.teach.learning.results.notes import of_check, unchecked
+from promptlet.teach.learning.results.result import Learned, names_in_order, result_of
+from promptlet.teach.learning.results.suspicious import suspicious
 from promptlet.teach.learning.settings import AUTO, USUAL, Asked
-from promptlet.teach.learning.suspicious import suspicious
 from promptlet.teach.learning.vectors import FIRST, Vectors, next_size, paths_of
 from promptlet.teach.projects.places import ANSWERS
 from promptlet.teach.projects.project import Seen

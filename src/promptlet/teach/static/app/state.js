@@ -29,7 +29,7 @@ export class Project {
     this.loading = null;
     this.isWanted = false;
     this.end = listen(state.id, {
-      hello: (data) => this.look(data.revision),
+      hello: (data) => this.meet(data),
       state: (data) => this.look(data.revision),
       encoding: (data) => this.setEncoding(data),
       training: (data) => this.setTraining(data),
@@ -67,6 +67,13 @@ export class Project {
   /** @param {Topic} topic */
   tell(topic) {
     for (const listener of [...(this.listeners.get(topic) ?? [])]) listener();
+  }
+
+  /** What may have been missed before events came. @param {{revision: number, training: Job | null, done: number, total: number}} data */
+  meet({ revision, training, done, total }) {
+    if (training?.id !== this.training?.id || training?.state !== this.training?.state) this.setTraining(training);
+    this.setEncoding({ done, total });
+    this.look(revision);
   }
 
   /** Loads where the server tells of another revision. @param {number} revision */

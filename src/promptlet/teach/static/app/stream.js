@@ -22,7 +22,7 @@ export class Stream {
     this.timer = 0;
   }
 
-  /** Follows these and no others. It begins with a hello of each, so that nothing is missed meanwhile. @param {Iterable<string>} projects */
+  /** Follows these and no others. It begins with a hello of each, which tells what was missed. @param {Iterable<string>} projects */
   follow(projects) {
     this.projects = [...new Set(projects)].sort();
     this.later(GATHER);

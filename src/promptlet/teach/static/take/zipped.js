@@ -8,6 +8,8 @@ import { onUploads, upload } from "../upload/queue.js";
 import { ZipError } from "../upload/zip.js";
 
 const MOST_JSON = 32 * 1024 * 1024;
+/** Of what was said of each photo: without it there is no report. */
+const MOST_ANSWERS = 12 * 1024 * 1024;
 
 /** @typedef {import("../upload/found.js").Found} Found */
 
@@ -24,6 +26,7 @@ export async function openProjectZip(file) {
   const { id, backbone } = await request("POST", "/v1/projects", { json: { title } });
   const isPut = await putPrompt(id, found).catch(tellFailure); // made for another model: the photos come all the same
   if (isPut) await putResult(id, found, record);
+  if (record.settings) await request("PATCH", address(id), { json: { settings: record.settings } }).catch(tellFailure);
   orderAfterwards(id, record);
   const named = planned.map((one) => ({ ...one, name: record.names?.[stem(one.name)] ?? one.name }));
   upload({ id, inputSize: backbone.input_size }, named);
@@ -42,7 +45,7 @@ async function putPrompt(id, found) {
 /** What was found out when it was learned; the server looks whether that can be. @param {string} id @param {Found[]} found @param {any} record */
 async function putResult(id, found, record) {
   if (!record.result || typeof record.result !== "object") return;
-  const answers = await jsonOf(found, ".answers.json");
+  const answers = await jsonOf(found, ".answers.json", MOST_ANSWERS);
   try {
     await request("PUT", address(id, "/result"), { json: { result: record.result, answers } });
   } catch (error) {
@@ -71,13 +74,13 @@ async function entriesOf(file) {
   }
 }
 
-/** The object in a file of this name; null where there is none. @param {Found[]} found @param {string} name @returns {Promise<any>} */
-async function jsonOf(found, name) {
+/** The object in a file of this name; null where there is none. @param {Found[]} found @param {string} name @param {number} [most] bytes @returns {Promise<any>} */
+async function jsonOf(found, name, most = MOST_JSON) {
   const one = found.find(({ path }) => path.endsWith(`/${name}`));
   if (!one) return null;
   try {
     const file = await one.get();
-    const told = file.size > MOST_JSON ? null : JSON.parse(await file.text());
+    const told = file.size > most ? null : JSON.parse(await file.text());
     return told && typeof told === "object" ? told : null;
   } catch {
     return null;

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from promptlet.errors import OptionError
-from promptlet.teach.learning.shapes import Matrix, Result, Suspicious, as_result
+from promptlet.teach.learning.results.shapes import Matrix, Result, Suspicious, as_result
 
 WRONG = "this is no result of a training that this version knows"
 

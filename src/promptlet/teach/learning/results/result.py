@@ -18,8 +18,8 @@ from promptlet.own_images.estimating.mistakes import matrix_of, mistakes_of
 from promptlet.own_images.judging import Asked
 from promptlet.promptfile import Rejection
 from promptlet.teach.learning.choosing import Choice
-from promptlet.teach.learning.notes import of_estimate, reason_key
-from promptlet.teach.learning.shapes import SCHEMA
+from promptlet.teach.learning.results.notes import of_estimate, reason_key
+from promptlet.teach.learning.results.shapes import SCHEMA
 
 MOST_CLASSES: Final = 100
 """Of a matrix: of more classes only the pairs are told."""

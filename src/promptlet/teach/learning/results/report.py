@@ -10,8 +10,8 @@ import numpy as np
 from promptlet.own_images.evaluating.labelled import ALL, Labelled
 from promptlet.own_images.evaluating.page import evaluation_html
 from promptlet.own_images.evaluating.run import counted
-from promptlet.teach.learning.answers import Answers
 from promptlet.teach.learning.refusals import NotNowError
+from promptlet.teach.learning.results.answers import Answers
 from promptlet.teach.projects.project import Seen
 
 HELD_BACK: Final = (

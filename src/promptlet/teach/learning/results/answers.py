@@ -13,7 +13,7 @@ from promptlet.data.files import open_regular
 from promptlet.errors import OptionError
 from promptlet.own_images.estimating.out_of_fold import OutOfFold
 from promptlet.own_images.material import Material
-from promptlet.teach.learning.shapes import Answered
+from promptlet.teach.learning.results.shapes import Answered
 from promptlet.teach.projects import acts
 from promptlet.teach.projects.places import ANSWERS
 
