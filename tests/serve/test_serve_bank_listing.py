@@ -78,6 +78,11 @@ def test_another_backbone_s_prompt_is_refused_and_no_folder_is_told(
     for one in bank.listed():
         assert one.state == "broken"
         assert str(Path(tiny_backbone.name).parent) not in one.reason
+    with pytest.raises(PromptFileError) as refused:
+        run(bank.put("third", dumps(replace(file, backbone="somebody/clip"))))
+    here = Path(tiny_backbone.name).name
+    assert refused.value.key == "prompt-other"
+    assert dict(refused.value.values) == {"made_with": "somebody/clip", "here": here}
 
 
 def test_unknown_method_damage_and_absurd_numbers(tiny_backbone: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from promptlet.teach.projects.checking import checked
 from promptlet.teach.projects.project import Project
 
 SOURCE = files.FOLDER.parents[1]
-PLACES = ("data/images", "teach/projects", "teach/learning", "teach/learning/results")
+PLACES = ("data/images", "teach/projects", "teach/learning", "teach/learning/results", "serve/bank")
 
 
 def words(language: str) -> dict[str, str]:

@@ -92,7 +92,8 @@ class Gate:
             )
         another = "" if file.fingerprint == self._fingerprint else self._another(*_made_with(file))
         if another:
-            raise UnfitError(another)
+            names = {"made_with": without_folders(file.backbone), "here": without_folders(self.backbone.name)}
+            raise UnfitError(another).keyed("prompt-other", **names)
 
     def open(self, file: PromptFile, name: str) -> tuple[Method, Rejection | None]:
         """The method, and what tells "none of these". Raises UnfitError where what the file says does not

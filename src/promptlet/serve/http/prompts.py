@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from promptlet.errors import OptionError, PromptFileError, shown
 from promptlet.serve.http.bodies import media_type, read_bytes
-from promptlet.serve.http.problems import Problem, wrong_field
+from promptlet.serve.http.problems import Problem, keys_of, wrong_field
 from promptlet.serve.http.shared import Shared, Work, json, tell, unknown_prompt
 
 if TYPE_CHECKING:
@@ -254,4 +254,4 @@ def _check_expected(request: Request, before: Listed | None) -> None:
 def _not_changed(error: PromptFileError) -> Problem:
     """Of the file, or of the place that it was to go to."""
     slug = "not-stored" if isinstance(error.__cause__, OSError) else "wrong-prompt-file"
-    return Problem(slug, f"nothing was changed: {error}")
+    return Problem(slug, f"nothing was changed: {error}", **keys_of(error))

@@ -172,7 +172,7 @@ class LearningRoutes:
             listed = await self.shared.bank.put(project, data)
         except PromptFileError as error:
             slug = "not-stored" if isinstance(error.__cause__, OSError) else "wrong-prompt-file"
-            raise Problem(slug, f"nothing was changed: {error}") from error
+            raise Problem(slug, f"nothing was changed: {error}", **keys_of(error)) from error
         await asyncio.to_thread(self.learning.put, project)
         return json(list_facts(listed))
 

@@ -74,10 +74,10 @@ function leaveLater(box, close, wait) {
   }, wait);
 }
 
-/** Tells what went wrong. @param {unknown} error */
-export function tellFailure(error) {
+/** Tells what went wrong. @param {unknown} error @param {string} [key] of messages of which one at a time is shown */
+export function tellFailure(error, key) {
   if (error instanceof Error && error.name === "AbortError") return;
-  toast(wordsOf(error), { tone: "bad" });
+  toast(wordsOf(error), { tone: "bad", key });
 }
 
 /** Runs something and tells its failure. @param {() => Promise<unknown>} work @returns {Promise<boolean>} whether it went well */

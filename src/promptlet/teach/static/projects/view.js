@@ -2,11 +2,14 @@
 import { address, onConnection, request } from "../app/api.js";
 import { askText } from "../app/dialogs.js";
 import { button, el, fill, heading } from "../app/dom.js";
-import { attempt, tellFailure, toast } from "../app/live.js";
+import { attempt, closeToast, tellFailure, toast } from "../app/live.js";
 import { link } from "../app/routes.js";
 import { ago, t } from "../app/words.js";
 import { dropped } from "../upload/found.js";
 import { openFile } from "./opening.js";
+
+/** Of messages about a file that could not be opened. */
+const OPENING = "opening";
 
 /**
  * @typedef {{id: string, title: string, images: number, classes: number, unlabelled: number, trained: boolean, changed: number}} Row
@@ -36,6 +39,7 @@ export function show(main) {
   const ends = [watchDrop(main), onConnection((now) => now === "online" && void load())];
   return () => {
     state.isOver = true;
+    closeToast(OPENING);
     ends.forEach((end) => end());
   };
 }
@@ -111,11 +115,14 @@ async function create() {
   if (id) location.hash = link(id);
 }
 
-/** @param {File} file */
+/** What went wrong with a file stands there until another one is opened, or the list is left. @param {File} file */
 async function open(file) {
-  await attempt(async () => {
+  closeToast(OPENING);
+  try {
     location.hash = await openFile(file);
-  });
+  } catch (error) {
+    tellFailure(error, OPENING);
+  }
 }
 
 /** A zip or a prompt file dropped on the page is opened. @param {HTMLElement} main @returns {() => void} */

@@ -32,6 +32,7 @@ export const said = {
   "said.image-heic": "HEIC-Fotos, wie Telefone sie machen, brauchen ein Paket auf diesem Rechner: {command}. Oder als JPEG speichern.",
   "said.image-large": "{width} × {height} Bildpunkte sind mehr, als sich lesen lässt. Bitte verkleinern.",
   "said.image-memory": "Der Speicher reicht nicht, um es zu lesen. Bitte verkleinern.",
+  "said.prompt-other": "Das wurde mit einem anderen Modell gelernt ({made_with}); hier ist es {here}. Um es zu nutzen, die Seite mit jenem Modell starten: --backbone.",
   "said.name-empty": "Der Name ist leer. Bitte etwas schreiben.",
   "said.name-long": "Der Name ist zu lang: höchstens {most} Zeichen.",
   "said.name-invisible": "Der Name enthält ein unsichtbares Zeichen. Bitte neu tippen.",

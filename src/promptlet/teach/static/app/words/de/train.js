@@ -82,7 +82,10 @@ export const train = {
   "train.bars.interval": "{percent} ({low} bis {high})",
   "train.why": "Warum diese Art zu lernen?",
   "train.why.chosen": "„{method}“ wurde unter „Für Fachleute“ gewählt.",
-  "train.why.few-photos": "Genommen wurde die übliche („{method}“): „{class}“ hat {count} Fotos, und zum Vergleichen braucht jede Klasse {needed}.",
+  "train.why.few-photos": {
+    one: "Genommen wurde die übliche („{method}“): „{class}“ hat {count} Foto, und zum Vergleichen braucht jede Klasse {needed}.",
+    other: "Genommen wurde die übliche („{method}“): „{class}“ hat {count} Fotos, und zum Vergleichen braucht jede Klasse {needed}.",
+  },
   "train.why.too-long": "Genommen wurde die übliche („{method}“): {ways} auszuprobieren hätte etwa {seconds} Sekunden mehr gekostet.",
   "train.why.best": "Mehrere wurden ausprobiert. „{method}“ lag bei {right} von {images} beiseitegelegten Fotos richtig, und keine andere öfter.",
   "train.why.smallest": "Mehrere wurden ausprobiert. „{method}“ lag bei {right} von {images} beiseitegelegten Fotos richtig; andere waren etwa so gut, und ihre Datei ist die kleinste.",

@@ -32,6 +32,7 @@ export const said = {
   "said.image-heic": "HEIC photos, as phones take them, need a package on this computer: {command}. Or save it as JPEG.",
   "said.image-large": "{width} × {height} pixels are more than can be read. Make it smaller.",
   "said.image-memory": "There is not enough memory to read it. Make it smaller.",
+  "said.prompt-other": "This was learned with another model ({made_with}); here it is {here}. Start the page with that model to use it: --backbone.",
   "said.name-empty": "The name is empty. Write something.",
   "said.name-long": "The name is too long: at most {most} characters.",
   "said.name-invisible": "The name holds an invisible sign. Type it anew.",

@@ -82,7 +82,10 @@ export const train = {
   "train.bars.interval": "{percent} ({low} to {high})",
   "train.why": "Why this way of learning?",
   "train.why.chosen": "“{method}” was chosen in the expert settings.",
-  "train.why.few-photos": "The usual way (“{method}”) was taken: “{class}” has {count} photos, and each class needs {needed} for several ways to be compared.",
+  "train.why.few-photos": {
+    one: "The usual way (“{method}”) was taken: “{class}” has {count} photo, and each class needs {needed} for several ways to be compared.",
+    other: "The usual way (“{method}”) was taken: “{class}” has {count} photos, and each class needs {needed} for several ways to be compared.",
+  },
   "train.why.too-long": "The usual way (“{method}”) was taken: trying out {ways} ways would have taken about {seconds} seconds more.",
   "train.why.best": "Several ways were tried. “{method}” was right on {right} of {images} photos that were held back, and no other was right more often.",
   "train.why.smallest": "Several ways were tried. “{method}” was right on {right} of {images} photos that were held back; others were about as good, and it makes the smallest file.",
