@@ -65,22 +65,22 @@ def in_words(endpoint: Endpoint) -> Endpoint:
         except OptionError as error:
             raise wrong_field("", str(error), **keys_of(error)) from error
         except NotKeptError as error:
-            raise Problem("not-kept", str(error), **of_disk(error)) from error
+            raise Problem("not-kept", str(error), **_of_disk("not-kept", error)) from error
         except OSError as error:
             raise Problem(
                 "not-kept",
                 f"the project's folder cannot be used ({why(error)}); look whether it is there, and may be "
                 "read and written",
-                **of_disk(error),
+                **_of_disk("disk", error),
             ) from error
 
     return told
 
 
-def of_disk(error: OSError) -> dict[str, Any]:
-    """The same words on a page for all that a disk refuses: its own reason is told with them."""
+def _of_disk(key: str, error: OSError) -> dict[str, Any]:
+    """Members by which a page says in any language what a disk refused, with its own reason."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return {"detail_key": "not-kept", "detail_values": {"reason": why(cause)}}
+    return {"detail_key": key, "detail_values": {"reason": why(cause)}}
 
 
 async def json_of(request: Request, most: int = MOST_JSON) -> dict[str, Any]:

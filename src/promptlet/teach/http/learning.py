@@ -118,9 +118,10 @@ class LearningRoutes:
         return json(job.facts())
 
     async def result(self, request: Request) -> Response:
-        """As the brief says; all percentages 0 to 100. Further members: ``why_key``, ``why_values`` (for
-        pages in other languages), ``of_images``, ``notes`` (sentences), ``left_out`` (images that cannot be
-        read, with reasons); each of ``suspicious`` has ``repair``: a body for ``POST P/changes``, or null."""
+        """What is said of the last training; all percentages 0 to 100. ``why_key`` and ``why_values``, and those
+        of the accuracy's reason and of each of ``notes``, are for pages in any language. ``left_out``: images
+        that cannot be read, with reasons. Each of ``suspicious`` has ``repair``: a body for ``POST
+        P/changes``, or null."""
         found = await asyncio.to_thread(self.learning.result, _project(request))
         if found is None:
             raise nothing_learned()

@@ -81,6 +81,7 @@ function shared(id, tell) {
   };
   const lead = () =>
     new Promise((resolve) => {
+      if (aborting.signal.aborted) return resolve(null);
       release = () => resolve(null);
       stream = new Stream((told) => {
         channel.postMessage({ told });
