@@ -118,10 +118,10 @@ class LearningRoutes:
         return json(job.facts())
 
     async def result(self, request: Request) -> Response:
-        """What is said of the last training; all percentages 0 to 100. ``why_key`` and ``why_values``, and those
-        of the accuracy's reason and of each of ``notes``, are for pages in any language. ``left_out``: images
-        that cannot be read, with reasons. Each of ``suspicious`` has ``repair``: a body for ``POST
-        P/changes``, or null."""
+        """Of the last training; all percentages 0 to 100. ``why_key`` and ``why_values``, and those of the
+        accuracy's reason and of each of ``notes``, are for pages in any language. ``left_out``: images that
+        cannot be read, with reasons. Each of ``suspicious`` has ``repair``: a body for ``POST P/changes``, or
+        null."""
         found = await asyncio.to_thread(self.learning.result, _project(request))
         if found is None:
             raise nothing_learned()

@@ -44,7 +44,8 @@ function pairList(project, pairs) {
 
 /** @param {import("../app/state.js").Project} project @param {any} pair */
 function pairItem(project, pair) {
-  const images = (pair.images ?? []).slice(0, SHOWN_PICTURES);
+  const isThere = (/** @type {string} */ id) => id in project.state.names; // it may have been removed since
+  const images = (pair.images ?? []).filter(isThere).slice(0, SHOWN_PICTURES);
   return el(
     "li",
     { class: "pair" },
