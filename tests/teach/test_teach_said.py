@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,8 @@ def test_why_nothing_can_be_said_has_a_key(learning: Learning, colours: Project)
     assert result["accuracy"]["percent"] is None
     assert result["accuracy"]["reason_key"] == "no-second-photo"
     assert Path(colours.root).is_dir()
+
+
+def test_keys_survive_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ImageError("a: broken", ["b"]).keyed("image-large", width=3)))
+    assert (error.key, error.values, error.lines) == ("image-large", {"width": 3}, ("a: broken", "b"))
