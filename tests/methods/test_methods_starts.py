@@ -179,3 +179,10 @@ def test_words_are_one_start_for_all_classes(tiny_backbone: Any) -> None:
     own: Any = build_method("coop", tiny_backbone, NAMES, per_class=True)
     words = tiny_backbone.text.embed_words("a photo of a")
     assert torch.equal(own.context.merged(), words.expand(len(NAMES), -1, -1))
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("start", [1e5, 3, True, ["each"]])
+def test_a_start_that_is_no_text_is_refused(start: Any, per_class: bool, tiny_backbone: Any) -> None:
+    with pytest.raises(OptionError, match="ctx_init=.* is not allowed; give words"):
+        build_method("coop", tiny_backbone, NAMES, ctx_init=start, per_class=per_class)

@@ -247,7 +247,7 @@ def start_as_run(options: Mapping[str, Any]) -> Any:
 
 def shared_start(ctx_init: str | None, per_class: bool) -> str | None:
     """What `resolve_init` takes for a start of each class's own. Raises OptionError without ``per_class``."""
-    word, _, number = (ctx_init or "").partition(":")
+    word, _, number = ctx_init.partition(":") if isinstance(ctx_init, str) else ("", "", "")
     if word != EACH:
         return ctx_init
     start = f"{SEED}{number}" if number else RANDOM

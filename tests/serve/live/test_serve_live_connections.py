@@ -19,10 +19,10 @@ import live_material as material
 import pytest
 from bank_prompts import fitted
 from live_server import Live, multipart, predicting, request, serving
-from tools.watching import wait_until
+from tools.watching import BUSY, wait_until
 
 pytestmark = pytest.mark.slow
-PATIENCE = 4
+PATIENCE = 6
 """Seconds that the server waits for a head, and for a body."""
 MIB = 2**20
 MOST_BODY, MOST_HELD = 16 * MIB, 64 * MIB
@@ -39,7 +39,7 @@ def live(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield server
 
 
-def seconds_of(live: Live, count: int = 40) -> list[float]:
+def seconds_of(live: Live, count: int = 20) -> list[float]:
     """Of answers to a well-behaved client."""
     found = []
     for number in range(count):
@@ -244,7 +244,7 @@ def test_a_body_that_trickles_is_told_so(live: Live) -> None:
         lasted = time.monotonic() - began
         answer += ended(sock, 5)
     assert answer.startswith(b"HTTP/1.1 408 ") and b"body-too-slow" in answer
-    assert PATIENCE - 0.5 < lasted < PATIENCE + 3
+    assert PATIENCE - 0.5 < lasted < 3 * PATIENCE
     live.idle()
 
 
@@ -293,7 +293,7 @@ def test_clients_that_go_away_free_their_places(live: Live, figure: Any) -> None
     figure(f"120 images of clients that went away: {worked:.0f} were encoded; idle {freed:.2f} s later")
     began = time.monotonic()
     assert live.predict([material.jpeg(1)], ["pets"]).status == 200
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * BUSY
 
 
 def test_a_client_that_closes_its_sending_half_is_still_answered(live: Live) -> None:
