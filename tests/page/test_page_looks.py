@@ -38,7 +38,7 @@ def server(tmp_path: Any) -> Iterator[Teach]:
 
 
 def test_no_rule_is_broken_in_light_or_dark(server: Teach, opened: Any, drawn: Material) -> None:
-    page = opened(server, color_scheme="light")
+    page = opened(server, color_scheme="light", reduced_motion="reduce")  # no colour is on its way
     found = {}
     for state in tour(Person(page), server, drawn):
         for scheme, size in (("light", WIDE), ("dark", WIDE), ("light", NARROW)):
