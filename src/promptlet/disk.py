@@ -45,6 +45,19 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
     return ""
 
 
+def has_no_room(folder: Path) -> bool:
+    """Whether not even a little can be written into ``folder``: some libraries say otherwise of a full disk."""
+    probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
+    try:
+        _fill(probe, PROBE)
+    except OSError as error:
+        return is_full(error)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return False
+
+
 def nearest(folder: Path) -> Path:
     """The folder, or what there is of the way to it."""
     while not os.path.lexists(folder) and folder != folder.parent:

@@ -59,6 +59,23 @@ def test_a_class_of_a_prompt_brings_its_backbone(shell: Any, photos: Path, promp
     assert "was not taught 'redd'; it is looked for as a new name. Did you mean 'red'?" in told.stderr
 
 
+def test_what_is_asked_wrongly_is_told_before_anything_is_indexed(
+    shell: Any, photos: Path, prompt: Path, tmp_path: Path
+) -> None:
+    index, right = tmp_path / "new.index", f"{prompt}:red"
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for asked, message in (
+        (("--like", tmp_path / "none.jpg", *ASKED), "none.jpg: there is no such file"),
+        (("--query", "x", "--not-like", broken, *ASKED), "broken.png"),
+        (("--prompt", right, "--precision", 0.9, "--taught", tmp_path / "none"), "does not exist"),
+        (("--prompt", right, "--precision", 0.9, "--taught", photos), "cannot be told: all images of"),
+    ):
+        assert message in shell.fails("search", photos, "--index", index, *asked)
+        assert not index.exists()
+    assert "there is no such folder" in shell.fails("search", tmp_path / "no", "--prompt", right)
+
+
 @pytest.mark.slow
 def test_as_a_table_and_as_csv(shell: Any, photos: Path) -> None:
     draw(photos / "=1+1.png", COLOURS["red"], 3)

@@ -54,13 +54,29 @@ def test_shares_are_of_the_same_images(photos: Path) -> None:
 
 
 def test_a_gate_refuses_below_its_limit_with_all_numbers() -> None:
-    verdict = Verdict("dynamic", 400, 97.75, 0.01, 100, (81.0, 80.5))
+    verdict = Verdict("dynamic", 400, 391, 0.01, 100, (81.0, 80.5))
     check(verdict, "int8", 97.75)
     with pytest.raises(ExportError) as caught:
         check(verdict, "int8", 98.0)
     text = str(caught.value)
-    assert "97.8 % of 400 images; accuracy 81.0 % before, 80.5 % after (dynamic), and 98 % are" in text
+    assert "391 of 400 images, 97.8 %; accuracy 81.0 % before, 80.5 % after (dynamic), and 98 % are" in text
     assert "--least-agreement 97" in text and "nothing was exported" in text
+
+
+@pytest.mark.parametrize(("same", "images"), [(57, 100), (29, 50), (49, 50), (98, 100), (993, 1000)])
+def test_what_is_just_enough_passes(same: int, images: int) -> None:
+    verdict = Verdict("k", images, same, 0.0)
+    check(verdict, "int8", 100 * same / images)
+    with pytest.raises(ExportError, match=f"{same} of {images:,} images"):
+        check(verdict, "int8", 100 * same / images + 1e-9)
+
+
+def test_what_is_no_number_is_no_answer_that_stays(photos: Path) -> None:
+    def broken(pixels: np.ndarray) -> np.ndarray:
+        return np.full_like(exact(pixels), np.nan)
+
+    found = measured(exact, broken, own_images(photos, vectors()), vectors(), "k")
+    assert (found.same, found.largest) == (0, float("inf"))
 
 
 def test_images_that_are_few_missing_or_unreadable_are_refused(photos: Path) -> None:

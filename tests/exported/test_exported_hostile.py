@@ -228,8 +228,29 @@ def test_what_goes_wrong_meanwhile_is_told_as_what_it_is(tmp_path: Path) -> None
         new_folder(tmp_path / "out"),
     ):
         raise OSError(errno.ENOSPC, "no space")
+    with (
+        pytest.raises(ExportError, match=r"out: not all of it could be written \(problem writing element 8"),
+        new_folder(tmp_path / "out"),
+    ):
+        raise OSError("problem writing element 8 to file")  # as NumPy tells of a full disk
     with pytest.raises(ExportError, match="no folder can have this name"):
         made_folder(tmp_path / "a\0b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_a_library_makes_of_a_full_disk_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, _size: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    for error in (ExportError("cannot read this graph"), OSError("of no kind")):
+        with (
+            pytest.raises(ExportError, match=r"cannot write .*out: the disk is full: free some space"),
+            new_folder(tmp_path / "out"),
+        ):
+            monkeypatch.setattr("promptlet.disk._fill", full)
+            raise error
     assert list(tmp_path.iterdir()) == []
 
 

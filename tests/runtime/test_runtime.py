@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -231,12 +233,29 @@ def test_a_graph_that_is_not_what_the_folder_tells_is_refused(photos: list[Path]
     with pytest.raises(
         ExportError, match=r"takes images of \[3, 8, 8\], and the preprocessing .* \[3, 4, 4\]"
     ):
-        Classifier(folder(tmp_path / "a", small)).predict(photos)
+        Classifier(folder(tmp_path / "a", small))  # before any picture is decoded
+    with pytest.raises(ExportError, match="takes 1,000,000,000 images at once and no other number"):
+        Classifier(folder(tmp_path / "d", batch=10**9))
     with pytest.raises(ExportError, match=r"gives features of length .*, not 1"):
         Classifier(folder(tmp_path / "b", op="Identity")).predict(photos)
     other = vectors(classes=unit(drawn(4, 5)), rejection=None)
     with pytest.raises(ExportError, match=r"features of shape \[7, 6\], expected \[7, 5\]"):
         Classifier(folder(tmp_path / "c", other, tower_alone=True)).predict(photos)
+
+
+@pytest.mark.parametrize("name", [b"pixels", b"LpNormalization"])
+def test_names_in_a_graph_that_are_no_text_are_refused_in_words_alone(
+    name: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = folder(tmp_path / "out", tower_alone=True)
+    harmed = model(None).SerializeToString().replace(name, b"\xd4" + name[1:])
+    (place / "model.onnx").write_bytes(harmed)
+    told = json.loads((place / "export.json").read_text())
+    told["files"]["model.onnx"] = {"bytes": len(harmed), "sha256": hashlib.sha256(harmed).hexdigest()}
+    (place / "export.json").write_text(json.dumps(told))
+    with pytest.raises(ExportError, match="cannot run it"):
+        Classifier(place)
+    assert capsys.readouterr().out == ""  # where onnxruntime would tell of a second try
 
 
 def test_an_answer_that_is_no_number_is_an_error_of_its_image(photos: list[Path], tmp_path: Path) -> None:
@@ -264,10 +283,10 @@ def test_sessions_keep_no_memory_for_shapes_and_use_the_threads_that_are_given(
     seen: list[Any] = []
     own = onnxruntime.InferenceSession
 
-    def session(path: str, options: Any, providers: Any) -> Any:
+    def session(path: str, options: Any, providers: Any, **more: Any) -> Any:
         spins = options.get_session_config_entry("session.intra_op.allow_spinning")
         seen.append((options.enable_mem_pattern, options.intra_op_num_threads, spins, providers))
-        return own(path, options, providers=providers)
+        return own(path, options, providers=providers, **more)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     Classifier(folder(tmp_path / "out"), threads=3)

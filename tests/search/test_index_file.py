@@ -88,6 +88,7 @@ def header_of(path: Path) -> tuple[dict[str, object], bytes]:
         (lambda told: told["features"].update(shape=[3, -5]), "damaged"),
         (lambda told: told["features"].update(shape=[4, 5]), "damaged"),
         (lambda told: told["features"].update(dtype="F64"), "damaged"),
+        (lambda told: told["ends"].update(shape=[]), "damaged"),
         (lambda told: told["stamps"].update(data_offsets=[0, 10**15]), "cut off|damaged"),
         (lambda told: told["__metadata__"].update(promptlet_index="2"), "upgrade"),
         (lambda told: told["__metadata__"].pop("promptlet_index"), "no index of images"),

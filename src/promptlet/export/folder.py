@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 import promptlet
 from promptlet.backbones import Backbone
 from promptlet.classifier import PromptLearner
-from promptlet.errors import OptionError, check_option
+from promptlet.disk import room_problem
+from promptlet.errors import ExportError, OptionError, check_option
 from promptlet.export.agreement import BATCHES
 from promptlet.export.drawn import drawn_picture, drawn_pixels, sizes_of
 from promptlet.export.gate import LEAST_AGREEMENT, Verdict, own_images
@@ -81,6 +83,7 @@ def export_folder(
         vectors = vectors_of(classifier, class_names, new_names, own_features=True)
         own = None if images is None else own_images(images, vectors)
         tower = tower_of(classifier.method_)
+        _check_room(place, Path(folder), tower)
         pixels = drawn_pixels(spec, max(BATCHES))
         expected = torch_features(tower, pixels)
         built = kind.build(place, Wanted(tower, vectors, spec, precision, pixels, expected, own, share, say))
@@ -125,6 +128,13 @@ def _loaded(prompt: str | Path | PromptLearner, backbone: str | Path | Backbone 
     if isinstance(prompt, PromptLearner):
         return prompt
     return PromptLearner.load(prompt, backbone, "cpu", dtype="float32")
+
+
+def _check_room(place: Path, folder: Path, tower: nn.Module) -> None:
+    """Raise ExportError where the numbers of a tower do not fit, before the work begins."""
+    problem = room_problem(place, sum(4 * one.numel() for one in tower.parameters()))
+    if problem:
+        raise ExportError(f"cannot write {folder}: {problem}; free some space, or write elsewhere")
 
 
 def _manifest(to: str, built: Built) -> Manifest:

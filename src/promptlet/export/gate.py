@@ -13,7 +13,7 @@ from promptlet.data.items import clean_class_name
 from promptlet.decoding.ahead import decoders
 from promptlet.decoding.pixels import View, batches
 from promptlet.errors import DataError, ExportError, ImageError
-from promptlet.export.agreement import Run
+from promptlet.export.agreement import Run, difference
 from promptlet.exported import Vectors
 from promptlet.own_images.finding import Finder
 from promptlet.preprocessing.spec import ImageSpec
@@ -24,26 +24,35 @@ LEAST_AGREEMENT = 98.0
 """Percent: one answer of fifty may change."""
 LEAST_IMAGES, MOST_IMAGES = 50, 1000
 """That are measured. From fewer, such a share cannot be told; of more, so many are taken, evenly."""
+NO_CLASS = -2
 CALIBRATING = 64
 """Images, at most a quarter of all, from which the ranges of a fixed quantisation are taken."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """agreement: percent of ``images`` whose likeliest class stays; accuracy: percent of those ``labelled``,
-    exact and coarse, or None; largest: difference of a feature; kind: how it was quantised, in words."""
+    """same: of so many ``images`` the likeliest class stays; accuracy: percent of those ``labelled``, exact
+    and coarse, or None; largest: difference of a feature; kind: how it was quantised, in words."""
 
     kind: str
     images: int
-    agreement: float
+    same: int
     largest: float
     labelled: int = 0
     accuracy: tuple[float, float] | None = None
 
+    @property
+    def agreement(self) -> float:
+        """Percent of the images whose likeliest class stays: 57 of 100 are 57, to the last bit."""
+        return 100 * self.same / self.images
+
     def __str__(self) -> str:
         exact, coarse = self.accuracy or (0.0, 0.0)
         told = f"; accuracy {exact:.1f} % before, {coarse:.1f} % after" if self.accuracy else ""
-        return f"the likeliest class stays the same for {self.agreement:.1f} % of {self.images} images{told}"
+        return (
+            f"the likeliest class stays the same for {self.same:,} of {self.images:,} images, "
+            f"{self.agreement:.1f} %{told}"
+        )
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,8 @@ def measured(exact: Run, coarse: Run, images: OwnImages, vectors: Vectors, kind:
     largest = 0.0
     for rows, pixels in images.pixels(_spec(vectors)):
         one, other = exact(pixels), coarse(pixels)
-        largest = max(largest, float(np.abs(one - other).max(initial=0.0)))
-        best = [(features @ vectors.classes.T).argmax(axis=1).tolist() for features in (one, other)]
+        largest = max(largest, difference(other, one))
+        best = [_likeliest(features, vectors) for features in (one, other)]
         answers += zip(rows, *best, strict=True)
     labels, before, after = (np.array(column) for column in zip(*answers, strict=True))
     known = labels >= 0
@@ -111,8 +120,15 @@ def measured(exact: Run, coarse: Run, images: OwnImages, vectors: Vectors, kind:
     if known.any():
         right = [100 * float((found == labels)[known].mean()) for found in (before, after)]
         accuracy = right[0], right[1]
-    agreement = 100 * float((before == after).mean())
-    return Verdict(kind, len(labels), agreement, largest, int(known.sum()), accuracy)
+    same = int((before == after).sum())
+    return Verdict(kind, len(labels), same, largest, int(known.sum()), accuracy)
+
+
+def _likeliest(features: Numbers, vectors: Vectors) -> list[int]:
+    """Rows of classes; what are no numbers have a class of their own, which is none."""
+    are_numbers = np.isfinite(features).all(axis=1)
+    found: list[int] = np.where(are_numbers, (features @ vectors.classes.T).argmax(axis=1), NO_CLASS).tolist()
+    return found
 
 
 def check(verdict: Verdict, precision: str, least: float) -> None:

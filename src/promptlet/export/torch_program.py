@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import zipfile
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -46,11 +46,8 @@ def build(folder: Path, wanted: Wanted) -> Built:
     """Make the program in ``folder``, compared with torch as it was before. Raises ExportError."""
     wanted.say("capturing the program")
     program = captured(TowerAndClasses(wanted.tower, wanted.vectors), wanted.spec.output_size)
-    path, whole = folder / CLASSIFIER, folder / "whole" / CLASSIFIER
-    whole.parent.mkdir()
-    _save(program, whole)
-    _without_samples(whole, path)
-    shutil.rmtree(whole.parent)
+    path = folder / CLASSIFIER
+    _without_samples(_saved(program), path)
     wanted.say("comparing it with torch")
     tolerance = TOLERANCES["fp32"]
     run = features_by(path)
@@ -60,14 +57,19 @@ def build(folder: Path, wanted: Wanted) -> Built:
     return Built((graph,), largest, made_with={"torch": version("torch")})
 
 
-def _save(program: torch.export.ExportedProgram, path: Path) -> None:
+def _saved(program: torch.export.ExportedProgram) -> BytesIO:
+    """In memory: where a disk is full, torch's own writer ends the whole process."""
+    whole = BytesIO()
     try:
-        torch.export.save(program, path)
-    except RuntimeError as error:  # also where a disk is full
-        raise ExportError(f"torch cannot write the program ({first_line(error)}); free some space") from error
+        torch.export.save(program, whole)
+    except RuntimeError as error:
+        raise ExportError(
+            f"torch {torch.__version__} cannot write the program ({first_line(error)}); export --to onnx"
+        ) from error
+    return whole
 
 
-def _without_samples(whole: Path, path: Path) -> None:
+def _without_samples(whole: BytesIO, path: Path) -> None:
     """Copy an archive, the sample inputs empty, which torch takes for none. Raises ExportError where weights
     are pickled."""
     with zipfile.ZipFile(whole) as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from promptlet.data.files import is_passed_over, open_regular
+from promptlet.disk import has_no_room
 from promptlet.errors import ExportError, shown, why
 from promptlet.exported.fields import strict_object
 from promptlet.exported.files.npz import MOST_BYTES as MOST_VECTORS
@@ -109,8 +111,10 @@ def new_folder(target: str | Path, force: bool = False) -> Iterator[Path]:
         if not is_exported(made):
             raise ExportError(f"cannot write {target}: nothing was exported: {NAME} is missing")
         _put(made, target, force)
-    except OSError as error:
-        raise ExportError(f"cannot write {target}: {reason_of(error)}") from error
+    except (OSError, ExportError) as error:
+        if isinstance(error, ExportError) and not has_no_room(made):
+            raise
+        raise ExportError(f"cannot write {target}: {_reason(error, made)}") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -126,6 +130,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     text = json.dumps(whole.as_facts(), ensure_ascii=False, indent=1)
     (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
     return whole
+
+
+def _reason(error: OSError | ExportError, made: Path) -> str:
+    """Why not all could be written; libraries say it in their own ways where a disk is full."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return reason_of(error)
+    if has_no_room(made):
+        return reason_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    return f"not all of it could be written ({error}), as on a full disk: free some space or save elsewhere"
 
 
 def _check_target(target: Path, force: bool) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from promptlet.errors import ExportError, MissingExtraError, OptionError, listed
 from promptlet.exported import Exported, Graph
 from promptlet.exported.manifest import FEATURES, PIXELS, PRECISIONS, Port
+from promptlet.preprocessing.settings import CHANNELS
+from promptlet.preprocessing.spec import ImageSpec
 from promptlet.runtime.arithmetic import Numbers
 from promptlet.session import cores
 
@@ -18,6 +20,8 @@ ERRORS_ALONE = 3
 """onnxruntime's level of what it says."""
 ASLEEP = ("session.intra_op.allow_spinning", "0")
 """Its threads sleep while they wait: in circles they take the cores from those that decode."""
+MOST_AT_ONCE = 4096
+"""Images, of a graph that takes no other number of them."""
 LENGTHS = (0.99, 1.01)
 """Of a feature; those of a graph in half precision are not of length 1 to the last digit."""
 
@@ -41,6 +45,7 @@ class ImageTower:
         self.pixels = _port(self.graph.inputs, PIXELS, exported)
         _port(self.graph.outputs, FEATURES, exported)
         self._path = exported.file(self.graph.file)
+        self._check_port(exported.vectors.preprocessing)
         for name in self.graph.more_files:
             exported.file(name)
         self._session = self._opened(threads, providers)
@@ -52,21 +57,8 @@ class ImageTower:
         return size if isinstance(size, int) else None
 
     def _opened(self, threads: int | None, providers: Sequence[str] | None) -> Any:
-        runtime = import_onnxruntime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = cores() if threads is None else threads
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False
-        options.add_session_config_entry(*ASLEEP)
-        options.log_severity_level = ERRORS_ALONE
-        chosen = checked_providers(runtime, providers)
-        try:
-            session = runtime.InferenceSession(str(self._path), options, providers=chosen)
-        except Exception as error:  # of a library's own kinds
-            raise ExportError(
-                f"{self._path}: onnxruntime {runtime.__version__} cannot run it ({_first_line(error)}); "
-                "upgrade onnxruntime, or export anew"
-            ) from error
+        chosen = checked_providers(import_onnxruntime(), providers)
+        session = session_of(str(self._path), str(self._path), threads, chosen)
         held = {one.name for one in session.get_inputs()}, {one.name for one in session.get_outputs()}
         if held[0] != {port.name for port in self.graph.inputs} or FEATURES not in held[1]:
             raise ExportError(
@@ -106,6 +98,16 @@ class ImageTower:
                 "of promptlet export"
             )
 
+    def _check_port(self, spec: ImageSpec | None) -> None:
+        """Before anything is decoded. Raises ExportError where the graph takes what nobody makes."""
+        if spec is not None and spec.resize != "patches":
+            self.check_pixels((CHANNELS, *spec.output_size))
+        if (self.most or 0) > MOST_AT_ONCE:
+            raise ExportError(
+                f"{self._path} takes {self.most:,} images at once and no other number, and up to "
+                f"{MOST_AT_ONCE:,} are possible; export anew"
+            )
+
     def check_pixels(self, shape: Sequence[int]) -> None:
         """Raise ExportError where pixel values (3, H, W) are not what the graph takes."""
         told = self.pixels.shape[1:]
@@ -128,6 +130,30 @@ def import_onnxruntime() -> Any:
             "'promptlet[runtime]', or pip install onnxruntime where torch is not to be installed"
         ) from error
     return onnxruntime
+
+
+def session_of(
+    graph: str | bytes, name: str, threads: int | None = None, providers: Sequence[str] = (CPU,)
+) -> Any:
+    """onnxruntime's session over a graph, of a file or in memory. name: of it, for people; threads: None takes
+    the cores that this process may use. Raises ExportError, MissingExtraError."""
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = cores() if threads is None else threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it would keep memory for each shape that it meets
+    options.add_session_config_entry(*ASLEEP)
+    options.log_severity_level = ERRORS_ALONE
+    try:  # without a second try on the same processor, which it would announce on standard output
+        session = runtime.InferenceSession(graph, options, providers=list(providers), enable_fallback=0)
+        for one in (*session.get_inputs(), *session.get_outputs()):
+            _ = one.name  # of a harmed graph it may be no text
+    except Exception as error:  # of a library's own kinds
+        raise ExportError(
+            f"{name}: onnxruntime {runtime.__version__} cannot run it ({_first_line(error)}); upgrade "
+            "onnxruntime, or export anew"
+        ) from error
+    return session
 
 
 def checked_providers(runtime: Any, given: Sequence[str] | None) -> list[str]:

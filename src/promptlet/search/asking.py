@@ -32,23 +32,54 @@ class Ready:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A query read, before it is known which images it is asked of. wanted, others: directions (n, D) that need
+    no images to compare with; images, not_images: features (n, D) of length 1, which do."""
+
+    query: Query
+    wanted: tuple[np.ndarray, ...]
+    images: np.ndarray
+    others: tuple[np.ndarray, ...]
+    not_images: np.ndarray
+    scale: float
+    notes: tuple[str, ...]
+
+    def ready(self, mean: np.ndarray) -> Ready:
+        """The question. mean (D,): of the features of all images."""
+        wanted = np.concatenate([*self.wanted, self.images - mean])
+        not_images = (1.0 if self.query.images else OF_IMAGE) * (self.not_images - mean)
+        positive = wanted.mean(axis=0, dtype=np.float64).astype(np.float32)
+        others = np.concatenate([*self.others, not_images]).astype(np.float32)
+        return Ready(Question(positive, others, self.scale), self.notes)
+
+
 @own_arithmetic()
-def ask_of(query: Query, backbone: Backbone, mean: np.ndarray, cache: FeatureCache | None) -> Ready:
-    """The question of a query. mean (D,): of the features of all images. Raises ImageError for an image that
-    cannot be read, and what `classes_of` raises."""
+def prepared_of(query: Query, backbone: Backbone, cache: FeatureCache | None) -> Prepared:
+    """Read all that a query names. Raises ImageError for an image that cannot be read, and what `classes_of`
+    raises."""
     words = _Words(backbone, query.template)
     taught = list(_by_file(query, backbone))
-    wanted = [words.directions(query.words), _images(query.images, backbone, mean, cache)]
-    others = [words.directions(query.not_words)]
-    others.append((1.0 if query.images else OF_IMAGE) * _images(query.not_images, backbone, mean, cache))
+    wanted, others = [words.directions(query.words)], [words.directions(query.not_words)]
     for one in taught:
         origin = one.others.mean(axis=0) if len(one.others) else words.origin
         wanted.append(one.asked - origin)
         others.append(one.others - origin)
-    positive = np.concatenate(wanted).mean(axis=0, dtype=np.float64).astype(np.float32)
-    question = Question(positive, np.concatenate(others).astype(np.float32), backbone.logit_scale)
     told = [note for one in taught for note in one.notes]
-    return Ready(question, (*told, *words.notes((*query.words, *query.not_words))))
+    return Prepared(
+        query,
+        tuple(wanted),
+        _images(query.images, backbone, cache),
+        tuple(others),
+        _images(query.not_images, backbone, cache),
+        backbone.logit_scale,
+        (*told, *words.notes((*query.words, *query.not_words))),
+    )
+
+
+def ask_of(query: Query, backbone: Backbone, mean: np.ndarray, cache: FeatureCache | None) -> Ready:
+    """The question of a query. mean (D,): of the features of all images. Raises what `prepared_of` raises."""
+    return prepared_of(query, backbone, cache).ready(mean)
 
 
 class _Words:
@@ -92,15 +123,12 @@ class _Words:
         return found
 
 
-def _images(
-    images: Sequence[str | Path], backbone: Backbone, mean: np.ndarray, cache: FeatureCache | None
-) -> np.ndarray:
-    """Their directions (n, D)."""
+def _images(images: Sequence[str | Path], backbone: Backbone, cache: FeatureCache | None) -> np.ndarray:
+    """Their features (n, D), of length 1."""
     if not images:
         return np.zeros((0, backbone.feature_dim), np.float32)
     features = encode_images(backbone, list(images), cache=cache)[0]
-    rows: np.ndarray = features / np.linalg.norm(features, axis=1, keepdims=True)
-    found: np.ndarray = rows - mean
+    found: np.ndarray = features / np.linalg.norm(features, axis=1, keepdims=True)
     return found
 
 

@@ -247,6 +247,8 @@ def _place(entry: Mapping[str, Any]) -> Place:
 
 def _check_shapes(places: Mapping[str, Place]) -> None:
     """Raise ValueError unless all tensors are of N images, and follow one another."""
+    if any(len(places[name][1]) != sides for name, sides in EXPECTED.items()):
+        raise ValueError("sides")
     count = places["ends"][1][0]
     fixed = {"stamps": (count, 2), "ends": (count,), "check": (1,), "contents": (count, 16)}
     position = 0
@@ -254,8 +256,7 @@ def _check_shapes(places: Mapping[str, Place]) -> None:
         size = dtype.itemsize
         for side in shape:
             size *= side
-        is_right = len(shape) == EXPECTED[name] and shape == fixed.get(name, shape)
-        if not is_right or begin != position or end - begin != size:
+        if shape != fixed.get(name, shape) or begin != position or end - begin != size:
             raise ValueError(name)
         position = end
     if places["features"][1][0] != count or not places["features"][1][1]:

@@ -35,14 +35,19 @@ class Followed:
 
 def images_of(folder: Path) -> There:
     """All images below ``folder``, an absolute path. Raises DataError where there is none."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder; check the path")
+    check_there(folder)
     found = Finder().find([str(folder)])
     if not found.paths:
         raise DataError("; ".join(found.errors.values()))
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (its separator is what is asked for)
     paths = [name[start:].replace(os.sep, "/") for name in found.paths]
     return There(paths, found.errors)
+
+
+def check_there(folder: Path) -> None:
+    """Raise DataError where there is no such folder."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; check the path")
 
 
 def stamp_of(path: Path | str) -> tuple[int, int] | None:

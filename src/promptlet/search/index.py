@@ -14,13 +14,13 @@ from promptlet.data import FeatureCache, choose_cache
 from promptlet.errors import DataError, WrongBackboneError
 from promptlet.features import feature_identity
 from promptlet.numbers import check_number
-from promptlet.search.asking import ask_of
+from promptlet.search.asking import Prepared, ask_of, prepared_of
 from promptlet.search.file import Facts, Stored, empty, read_index
-from promptlet.search.following import compare, images_of, stamp_of
+from promptlet.search.following import check_there, compare, images_of, stamp_of
 from promptlet.search.growing import Growing
 from promptlet.search.places import default_file
 from promptlet.search.precision import telling
-from promptlet.search.precision.teaching import learn
+from promptlet.search.precision.teaching import Taught, learn
 from promptlet.search.query import Query
 from promptlet.search.question import Question
 from promptlet.search.ranking import all_scores, best, mean_of
@@ -72,6 +72,7 @@ class Index:
         self.file = default_file(self.root, identity) if file is None else Path(file)
         self.stored = empty(self.facts, backbone.feature_dim)
         self._mean_of = self.stored, np.zeros(backbone.feature_dim, np.float32)
+        self._prepared: tuple[_Asked, Prepared, Taught | None] | None = None
 
     @classmethod
     def open(
@@ -119,6 +120,12 @@ class Index:
     def paths(self) -> list[str]:
         """Of all images, as they are below ``folder``."""
         return [str(self.folder / path) for path in self.stored.paths]
+
+    def check(self) -> None:
+        """Raise what `update` would raise before it looks at an image."""
+        check_there(self.root)
+        if self.file.exists():
+            self.read()
 
     @own_arithmetic()
     def update(self, on_progress: Callable[[int, int], None] | None = None) -> Changes:
@@ -176,24 +183,56 @@ class Index:
         OptionError and DataError where a precision cannot be told.
         """
         check_number("top", top)
-        asked = query if isinstance(query, Query) else Query(words=(query,))
-        telling.check(asked, precision, taught, nothing_else)
-        ready = ask_of(asked, self.backbone, self._mean(), self.cache)
+        given = _Asked(_query_of(query), precision, taught, nothing_else)
+        if self._prepared is None or self._prepared[0] != given:
+            self._prepare(given, on_progress)
+        assert self._prepared is not None
+        (_, prepared, known), self._prepared = self._prepared, None  # files may change until the next search
+        asked, ready = given.query, prepared.ready(self._mean())
         scores = all_scores(self.stored.features, ready.question)
-        if precision is None or taught is None:
+        if precision is None or known is None:
             return self._results(asked, ready.notes, scores, *self._best(scores, top or TOP))
-        known = learn(
-            asked.classes[0], ready.question, taught, self.backbone, self.cache, on_progress, nothing_else
-        )
         judged = telling.judge(scores, known, precision, str(self.folder), str(taught))
         rows, gone = self._there(judged.rows.tolist())
         return self._results(asked, (*ready.notes, *judged.notes), scores, rows[:top], gone, judged.told)
 
+    @own_arithmetic()
+    def prepare(
+        self,
+        query: Query | str,
+        *,
+        precision: float | None = None,
+        taught: str | Path | None = None,
+        nothing_else: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Do all of the next `search` with these arguments that needs no index, and raise what it would raise of
+        them: before many images are indexed."""
+        self._prepare(_Asked(_query_of(query), precision, taught, nothing_else), on_progress)
+
+    def _prepare(self, given: _Asked, on_progress: Callable[[int, int], None] | None) -> None:
+        asked, taught, known = given.query, given.taught, None
+        telling.check(asked, given.precision, taught, given.nothing_else)
+        prepared = prepared_of(asked, self.backbone, self.cache)
+        if given.precision is not None and taught is not None:
+            question = prepared.ready(
+                np.zeros(self.backbone.feature_dim, np.float32)
+            ).question  # has no images
+            known = learn(
+                asked.classes[0],
+                question,
+                taught,
+                self.backbone,
+                self.cache,
+                on_progress,
+                given.nothing_else,
+            )
+        self._prepared = given, prepared, known
+
     def question(self, query: Query | str) -> Question:
         """What `search` ranks by, for other programs that hold the vectors: ``wanted`` is the direction in
         which what is looked for lies."""
-        asked = query if isinstance(query, Query) else Query(words=(query,))
-        return ask_of(asked, self.backbone, self._mean(), self.cache).question
+        return ask_of(_query_of(query), self.backbone, self._mean(), self.cache).question
 
     def _results(
         self,
@@ -245,6 +284,20 @@ class Index:
         """Put all on the disk, and go on from there."""
         self.stored = growing.write(self.file, self.facts)
         return Growing(self.stored)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `Index.search` was asked, but for how many images."""
+
+    query: Query
+    precision: float | None
+    taught: str | Path | None
+    nothing_else: bool
+
+
+def _query_of(given: Query | str) -> Query:
+    return given if isinstance(given, Query) else Query(words=(given,))
 
 
 def _loaded(backbone: str | Path | Backbone, device: str | None, dtype: str | None) -> Backbone:

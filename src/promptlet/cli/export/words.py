@@ -70,7 +70,9 @@ def facts_of_folder(made: Made) -> dict[str, Any]:
         "files": made.files,
         "largest_difference": made.largest,
         "left_out": made.left_out or None,
-        "images": None if made.verdict is None else asdict(made.verdict),
+        "images": None
+        if made.verdict is None
+        else {**asdict(made.verdict), "agreement": made.verdict.agreement},
     }
 
 

@@ -149,19 +149,19 @@ def command(
     changes, found = None, None
     with bars(off=json) as shown:
         try:
-            if no_update:
-                own.read()
-            else:
-                changes = own.update(lambda done, total: shown.show("encoding", done, total))
+            own.read() if no_update else own.check()
             if asked is not None:
-                found = own.search(
+                own.prepare(
                     asked,
-                    top,
                     precision=precision,
                     taught=taught,
                     nothing_else=nothing_else,
                     on_progress=lambda done, total: shown.show("trainings", done, total),
                 )
+            if not no_update:
+                changes = own.update(lambda done, total: shown.show("encoding", done, total))
+            if asked is not None:
+                found = own.search(asked, top, precision=precision, taught=taught, nothing_else=nothing_else)
         except KeyboardInterrupt:
             raise Interrupted(how_to_go_on(own)) from None
     tell_notes(cache)

@@ -10,12 +10,15 @@ import torch
 from promptlet.errors import ExportError
 from promptlet.export.agreement import Outputs, Run
 from promptlet.export.program import plain_arithmetic
+from promptlet.export.running.plain_program import check_plain
 from promptlet.export.told import first_line
 from promptlet.exported.manifest import FEATURES, PIXELS, PROBABILITIES
 
 
 def outputs_by(program: Path) -> Outputs:
-    """All that a program gives, by name. Raises ExportError where this torch cannot run it."""
+    """All that a program gives, by name. Raises ExportError where this torch cannot run it, or where it may
+    be more than a graph and numbers."""
+    check_plain(program)
     try:
         with plain_arithmetic():
             module = torch.export.load(program).module()
