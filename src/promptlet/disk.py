@@ -46,7 +46,7 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
 
 
 def has_no_room(folder: Path) -> bool:
-    """Whether not even a little can be written into ``folder``: some libraries say otherwise of a full disk."""
+    """Whether not even a little can be written into it: some libraries say other things of a full disk."""
     probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
         _fill(probe, PROBE)

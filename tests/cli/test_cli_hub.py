@@ -31,7 +31,7 @@ def files(hub: Hub) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_a_prompt_is_pushed_and_asked_where_it_is(
-    shell: Any, hub: Hub, prompt: Path, pictures: Path, clip_folder: Path
+    shell: Any, hub: Hub, prompt: Path, pictures: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
     said = shell.run("push", prompt, "jane/pets", "--license", "mit", "--private").stdout
     commit = next(reversed(hub.repositories["jane/pets"].commits))
@@ -48,6 +48,20 @@ def test_a_prompt_is_pushed_and_asked_where_it_is(
     assert told["class_names"] == ["box", "cat", "dog"] and commit in told["file"]
     judged = shell.json("evaluate", "hf://jane/pets", pictures, "--backbone", clip_folder)
     assert judged["images"] == 6
+    asked = ("search", pictures, "--prompt", "hf://jane/pets:cat", "--backbone", clip_folder)
+    assert shell.json(*asked)["query"] == "pets:cat"
+    out = tmp_path / "pets.npz"
+    made = shell.json("export", "hf://jane/pets", "--to", "vectors", "-o", out, "--backbone", clip_folder)
+    assert made["classes"] == ["box", "cat", "dog"]
+
+
+def test_what_was_exported_is_no_prompt_file(shell: Any, prompt: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "export.json").write_text("{}")
+    for words in (("evaluate", tmp_path / "out", tmp_path), ("push", tmp_path / "out", "jane/pets")):
+        assert "out is an exported folder, which promptlet predict answers from" in shell.fails(*words)
+    for words in (("export", "v.npz", "--to", "vectors", "-o", "w.npz"), ("push", "v.npz", "jane/pets")):
+        assert "v.npz is no prompt file by its name, but class vectors" in shell.fails(*words)
 
 
 @pytest.mark.slow

@@ -105,6 +105,7 @@ def test_what_is_exported_is_plain_and_answers(program: Path, tmp_path: Path) ->
         (of_graph(expr_str="__import__('os').mkdir('ran')"), "the expression"),
         (of_graph(expr_str="s0.__class__"), "the expression"),
         (of_graph(expr_str="Symbol(exec)"), "the expression"),
+        (of_graph(expr_str="9**9**9**9"), "the expression"),
         (of_graph(guards_code=["print(1)"]), "guards_code"),
         (of_graph(range_constraints={"exit()": {"min_val": 1, "max_val": 2}}), "the sizes"),
         (of_graph(in_spec='[1, {"type": "os.system", "context": "null", "children_spec": []}]'), "structure"),

@@ -135,8 +135,8 @@ def import_onnxruntime() -> Any:
 def session_of(
     graph: str | bytes, name: str, threads: int | None = None, providers: Sequence[str] = (CPU,)
 ) -> Any:
-    """onnxruntime's session over a graph, of a file or in memory. name: of it, for people; threads: None takes
-    the cores that this process may use. Raises ExportError, MissingExtraError."""
+    """onnxruntime's session over a graph, of a file or in memory. name: of it, for people; threads: None
+    takes the cores that this process may use. Raises ExportError, MissingExtraError."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = cores() if threads is None else threads

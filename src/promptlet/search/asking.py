@@ -34,8 +34,8 @@ class Ready:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A query read, before it is known which images it is asked of. wanted, others: directions (n, D) that need
-    no images to compare with; images, not_images: features (n, D) of length 1, which do."""
+    """A query read, before it is known which images it is asked of. wanted, others: directions (n, D) that
+    need no images to compare with; images, not_images: features (n, D) of length 1, which do."""
 
     query: Query
     wanted: tuple[np.ndarray, ...]

@@ -206,8 +206,8 @@ class Index:
         nothing_else: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Do all of the next `search` with these arguments that needs no index, and raise what it would raise of
-        them: before many images are indexed."""
+        """Do all of the next `search` with these arguments that needs no index, and raise what it would raise
+        of them: before many images are indexed."""
         self._prepare(_Asked(_query_of(query), precision, taught, nothing_else), on_progress)
 
     def _prepare(self, given: _Asked, on_progress: Callable[[int, int], None] | None) -> None:

@@ -15,10 +15,11 @@ ARTICLES = ("a", "an", "the")
 
 @dataclass(frozen=True)
 class ClassOf:
-    """A class of a prompt file, taught or not."""
+    """A class of a prompt file, taught or not. called: what people call the file, its own name for ""."""
 
     file: str
     class_name: str
+    called: str = ""
 
     @classmethod
     def parse(cls, text: str) -> ClassOf:
@@ -39,7 +40,7 @@ class ClassOf:
         return cls(*named[-1])
 
     def __str__(self) -> str:
-        return f"{Path(self.file).name}:{self.class_name}"
+        return f"{self.called or Path(self.file).name}:{self.class_name}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from promptlet.cli.export.words import (
     tell_vectors,
 )
 from promptlet.cli.given.options import Classes, ClassesFile, OtherBackbone, allowed
+from promptlet.cli.given.places import on_disk
 from promptlet.cli.given.prompts import check_names, check_rule_of_names, names_of, read_prompt
 from promptlet.cli.shell import Json, NewNames, bars, emit_json, examples
 
@@ -30,7 +31,10 @@ EXAMPLES = examples(
 
 def command(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A prompt file.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="A prompt file; of the hub: hf://OWNER/NAME[@REVISION].", show_default=False
+        ),
     ] = None,
     to: Annotated[
         str | None,
@@ -95,9 +99,10 @@ def command(
         check_folder_alone(check, asked)
         _check(check, json)
         return
-    kind, given, target = asked.checked()
+    kind, file, target = asked.checked()
     check_place(kind, target)
     check_rule_of_names(new_names)
+    given = on_disk(file)
     prompt = read_prompt(given, backbone)
     check_names(prompt, given, names)
     if kind == "vectors":

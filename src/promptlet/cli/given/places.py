@@ -25,10 +25,28 @@ def on_disk(file: Path) -> Path:
         if found.note:
             warn(f"note: {found.note}")
         return found.path
+    _check_not_exported(file)
     inside = file / PROMPT
     if str(file).startswith("hf:") and not file.exists():
         raise OptionError(f"{file}: there is no such file; a prompt of the hub is written {SCHEME}OWNER/NAME")
     return inside if inside.is_file() else file
+
+
+def _check_not_exported(file: Path) -> None:
+    """Raise OptionError for what was exported of a prompt file, where that file is needed."""
+    from promptlet.exported.files.choosing import is_vectors_name
+    from promptlet.exported.folder import is_exported
+
+    if is_exported(file):
+        raise OptionError(
+            f"{file} is an exported folder, which promptlet predict answers from and promptlet inspect "
+            "shows; give the prompt file that it was made of"
+        )
+    if is_vectors_name(file):
+        raise OptionError(
+            f"{file} is no prompt file by its name, but class vectors; give the prompt file that they were "
+            "exported from"
+        )
 
 
 def command_to_push(file: Path, hub_id: str, license: str | None, private: bool) -> str:

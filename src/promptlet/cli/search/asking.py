@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptlet.cli.given.options import DEFAULT_BACKBONE
+from promptlet.cli.given.places import on_disk
 from promptlet.cli.given.prompts import read_prompt
 from promptlet.errors import OptionError
 
@@ -31,12 +32,15 @@ class Given:
 
     @cached_property
     def classes(self) -> tuple[ClassOf, ...]:
-        """Of prompt files. Raises OptionError for text that names none."""
+        """Of prompt files, those of the hub fetched. Raises HubError, OptionError where none is named."""
         if not self.prompts:
             return ()
         from promptlet.search.query import ClassOf
 
-        return tuple(map(ClassOf.parse, self.prompts))
+        given = map(ClassOf.parse, self.prompts)
+        return tuple(
+            replace(one, file=str(on_disk(Path(one.file))), called=Path(one.file).name) for one in given
+        )
 
     def query(self) -> Query | None:
         """What is looked for; None where nothing is. Raises OptionError."""

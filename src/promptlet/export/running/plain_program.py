@@ -1,7 +1,7 @@
 """What a program of torch.export may hold: a graph of torch's own operators, and weights as raw bytes.
 
 `torch.export.load` runs whatever else is in a file: pickles, compiled code, expressions and guards that it
-evaluates, functions by any name below ``torch``. What `promptlet.export.torch_program` writes has none of these.
+evaluates, functions by any name below ``torch``. What `promptlet.export.torch_program` writes has none.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ OPERATOR = re.compile(
 )
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SYMBOL = re.compile(r"[su][0-9]+")
-SIGNS = re.compile(r"(?:[A-Za-z0-9_ ()=+*/,'<>-]|[0-9]\.(?=[0-9]))*")
-"""Of an expression over the sizes of tensors: no dot behind a word, so that nothing is reached through one."""
-WORDS = frozenset(
-    "Symbol Integer Rational positive nonnegative integer True False Add Mul Pow Max Min Mod Abs Eq Ne Equality "
-    "Unequality GreaterThan StrictGreaterThan LessThan StrictLessThan And Or Not FloorDiv CleanDiv ModularIndexing "
-    "PythonMod TruncToInt ToFloat IntTrueDiv".split()
-)
+SIGNS = re.compile(r"(?:[A-Za-z0-9_ ()=,'-]|[0-9]\.(?=[0-9]))*")
+"""Of an expression over the sizes of tensors, as SymPy writes it: nothing is reached through a dot."""
+WORDS = {
+    *("Symbol", "Integer", "Rational", "positive", "nonnegative", "integer", "True", "False"),
+    *("Add", "Mul", "Max", "Min", "Mod", "PythonMod", "Abs", "FloorDiv", "CleanDiv"),
+    *("ModularIndexing", "IntTrueDiv", "ToFloat", "TruncToInt", "And", "Or", "Not", "Eq", "Ne"),
+    *("Equality", "Unequality", "GreaterThan", "StrictGreaterThan", "LessThan", "StrictLessThan"),
+}
 CONTAINERS = ("builtins.tuple", "builtins.list", "builtins.dict", None)
 
 
@@ -49,8 +50,8 @@ def check_plain(program: Path) -> None:
         raise ExportError(f"{program.name} is no program of torch.export ({first_line(error)})") from error
     if wrong:
         raise ExportError(
-            f"{program.name} holds {wrong}, which may be code, and which promptlet export does not write: it is "
-            "not loaded; export anew"
+            f"{program.name} holds {wrong}, which may be code, and which promptlet export does not write: it "
+            "is not loaded; export anew"
         )
 
 
