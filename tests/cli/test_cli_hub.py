@@ -59,7 +59,9 @@ def test_what_was_exported_is_no_prompt_file(shell: Any, prompt: Path, tmp_path:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "export.json").write_text("{}")
     for words in (("evaluate", tmp_path / "out", tmp_path), ("push", tmp_path / "out", "jane/pets")):
-        assert "out is an exported folder, which promptlet predict answers from" in shell.fails(*words, exit_code=2)
+        assert "out is an exported folder, which promptlet predict answers from" in shell.fails(
+            *words, exit_code=2
+        )
     for words in (("export", "v.npz", "--to", "vectors", "-o", "w.npz"), ("push", "v.npz", "jane/pets")):
         assert "v.npz is no prompt file by its name, but class vectors" in shell.fails(*words, exit_code=2)
 

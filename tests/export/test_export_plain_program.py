@@ -135,6 +135,15 @@ def test_a_pickle_in_the_place_of_inputs_is_not_opened(program: Path, tmp_path: 
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_torch_cannot_run_is_told_in_one_line(
+    program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    harmed = changed(program, tmp_path / "x.pt2", of_graph(target="torch.ops.aten.softmox.int"))
+    with pytest.raises(ExportError, match=r"x\.pt2: torch .* cannot run it \(SerializeError: .*softmox"):
+        outputs_by(harmed)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_packed_files_and_other_files_are_refused(program: Path, tmp_path: Path) -> None:
     with (
         zipfile.ZipFile(program) as old,

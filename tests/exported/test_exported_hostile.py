@@ -21,6 +21,7 @@ from made_vectors import made, made_folder, unit_rows
 from promptlet.errors import ExportError, OptionError
 from promptlet.exported import SUFFIXES, new_folder, open_exported, read_vectors, write_vectors
 from promptlet.exported.facts import facts_of
+from promptlet.exported.files.npz import read_array
 from promptlet.exported.manifest import manifest_of
 
 Change = Callable[[dict[str, Any]], Any]
@@ -180,6 +181,13 @@ def test_a_csv_that_was_sorted_or_rounded_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join([*lines[:2], lines[2] + ",1", *lines[3:]]), encoding="utf-8")
     with pytest.raises(ExportError, match="line 3 has 17 numbers, expected 16"):
         read_vectors(path)
+
+
+@pytest.mark.parametrize("header", ["{'descr': '<f4', 'shape': (2,\0", "(" * 9000, "{'a'", "9" * 5000])
+def test_a_header_that_numpy_cannot_parse_is_an_error_of_the_file(header: str) -> None:
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with pytest.raises(ExportError, match=r"golden\.npy is no array of NumPy"):
+        read_array(data, "golden.npy")
 
 
 def test_a_missing_file_and_a_pipe_are_told(tmp_path: Path) -> None:

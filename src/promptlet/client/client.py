@@ -240,7 +240,12 @@ def _npy(data: bytes) -> np.ndarray:
 
     import numpy as np
 
-    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    from promptlet.data.arrays import FAULTS
+
+    try:
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    except FAULTS as error:
+        raise ValueError(f"no array of NumPy: {error}") from error
 
 
 def _list(name: str, given: str | Sequence[str] | None, one: bool = False) -> list[str] | None:

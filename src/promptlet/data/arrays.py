@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -22,6 +25,11 @@ FREE_BYTES = 1 << 24
 MOST_PACKED = 100
 """An array may be so many times as large as it lies packed, where it is larger than `FREE_BYTES`."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+FAULTS = (
+    *(ValueError, KeyError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError, OverflowError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What zipfile and NumPy raise of damaged bytes."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def outputs_by(program: Path) -> Outputs:
     check_plain(program)
     try:
         with plain_arithmetic():
-            module = torch.export.load(program).module()
+            module = _loaded(program).module()
     except Exception as error:  # of torch's own kinds
         raise ExportError(
             f"{program.name}: torch {torch.__version__} cannot run it ({first_line(error)}); upgrade torch, "
@@ -37,6 +38,29 @@ def outputs_by(program: Path) -> Outputs:
         return {name: one.numpy() for name, one in zip((FEATURES, PROBABILITIES), found, strict=True)}
 
     return run
+
+
+def _loaded(program: Path) -> torch.export.ExportedProgram:
+    """Torch logs why it fails, at length, and raises something else: that reason is raised, and not logged."""
+    reasons, log = _Reasons(), logging.getLogger(torch.export.__name__)
+    log.addFilter(reasons)
+    try:
+        return torch.export.load(program)
+    except Exception as error:
+        raise (reasons.found or error) from None
+    finally:
+        log.removeFilter(reasons)
+
+
+class _Reasons(logging.Filter):
+    """Lets nothing through, and keeps the last error."""
+
+    found: BaseException | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            self.found = record.exc_info[1]
+        return False
 
 
 def features_by(program: Path) -> Run:

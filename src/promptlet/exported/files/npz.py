@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from io import BytesIO
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
-from zlib import error as ZlibError
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
+from promptlet.data.arrays import FAULTS
 from promptlet.errors import ExportError
 from promptlet.exported.facts import facts_of, shape_of, vectors_of
 from promptlet.exported.fields import strict_object
@@ -28,7 +28,6 @@ MOST_BYTES = 4 * MOST_NUMBERS + MOST_FACTS + (1 << 20)
 MOST_HEADER = 10_000
 BEGAN = (1980, 1, 1, 0, 0, 0)
 """The date of what is in it, so that the same vectors give the same bytes."""
-FAULTS = (BadZipFile, ZlibError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
 
 
 def write_npz(file: IO[bytes], vectors: Vectors) -> None:
@@ -91,7 +90,7 @@ def _array(content: bytes, what: str) -> np.ndarray:
         version = np.lib.format.read_magic(file)
         read: Any = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, is_fortran, dtype = read[version](file, max_header_size=MOST_HEADER)
-    except (ValueError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
+    except FAULTS as error:
         raise ExportError(f"{what} is no array of NumPy ({shorten(str(error))})") from None
     if dtype.hasobject or dtype.kind not in "fU" or is_fortran:
         raise ExportError(f"{what} must be numbers or a text in C order, not {dtype}")
