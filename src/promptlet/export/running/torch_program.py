@@ -41,7 +41,7 @@ def outputs_by(program: Path) -> Outputs:
 
 
 def _loaded(program: Path) -> torch.export.ExportedProgram:
-    """Torch logs why it fails, at length, and raises something else: that reason is raised, and not logged."""
+    """Torch logs why it fails, at length, and raises another error: here the reason is raised, not logged."""
     reasons, log = _Reasons(), logging.getLogger(torch.export.__name__)
     log.addFilter(reasons)
     try:
