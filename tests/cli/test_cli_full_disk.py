@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -100,6 +101,19 @@ def test_a_disk_that_is_full_anywhere_is_a_sentence(shell: Any, monkeypatch: pyt
         shell.fails("methods", "rlp")
         == "error: a file cannot be written (No space left on device); free some space\n"
     )
+
+
+def test_what_the_system_refuses_anywhere_is_a_sentence(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/locked/a.prompt")
+
+    monkeypatch.setattr("promptlet.cli.methods._show", locked)
+    told = "/locked/a.prompt: Permission denied; check the path, its folders and their permissions"
+    assert shell.fails("methods", "rlp") == f"error: {told}\n"
+    monkeypatch.setattr("sys.argv", ["promptlet", "methods", "rlp", "--json"])
+    assert json.loads(shell.run("methods", "rlp", exit_code=1).stdout)["error"] == told
 
 
 # -- a real one ------------------------------------------------------------------------------------------

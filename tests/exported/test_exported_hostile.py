@@ -201,6 +201,15 @@ def test_a_missing_file_and_a_pipe_are_told(tmp_path: Path) -> None:
 # -- folders -----------------------------------------------------------------------------------------------
 
 
+def test_a_folder_that_nobody_may_enter_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", locked)
+    with pytest.raises(ExportError, match=r"x cannot be read \(Permission denied\); check the path"):
+        open_exported(tmp_path / "x")
+
+
 def test_a_folder_is_read_with_its_vectors(tmp_path: Path) -> None:
     exported = open_exported(made_folder(tmp_path / "out"))
     exported.check()

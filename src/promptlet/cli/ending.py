@@ -84,18 +84,24 @@ class ErrorsInWords(Suggesting):
         except KeyboardInterrupt as error:
             self._stopped(str(error) if isinstance(error, Interrupted) else AGAIN)
         except OSError as error:
-            if not is_full(error):
+            if is_stopped():
+                self._stopped(AGAIN)
+            told = _of_system(error)
+            if not told:
                 raise
-            warn(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); free some space")
+            warn(f"error: {told}")
+            _emit(told, type(error).__name__)
             raise typer.Exit(1) from None
         except ModuleNotFoundError as error:
             name = (error.name or "").partition(".")[0]
             if name not in WHOLE:
                 raise
-            warn(
-                f"error: this needs {name}, which is not installed here: pip install promptlet. Without it, "
+            told = (
+                f"this needs {name}, which is not installed here: pip install promptlet. Without it, "
                 "promptlet predict answers from folders that promptlet export made"
             )
+            warn(f"error: {told}")
+            _emit(told, type(error).__name__)
             raise typer.Exit(1) from None
         except PromptletError as error:
             if is_stopped():  # a library made an error of it
@@ -104,8 +110,7 @@ class ErrorsInWords(Suggesting):
             warn(f"error: {first}")
             for line in further:
                 warn(f"  {line}")
-            if "--json" in sys.argv:
-                _emit(error)
+            _emit(str(error), type(error).__name__)
             raise typer.Exit(_exit_code(error)) from None
         except Exception:
             if is_stopped():
@@ -139,10 +144,21 @@ def _example(ctx: Any) -> str:
     return f"Example: {found[0]}" if found else ""
 
 
-def _emit(error: PromptletError) -> None:
-    """The same for machines, unless it is that nothing can be written."""
-    with suppress(OSError, OptionError):
-        emit_json({"error": str(error), "kind": type(error).__name__})
+def _of_system(error: OSError) -> str:
+    """What the system refuses of a file or folder, such as one that this person may not enter; nothing where
+    it is of none."""
+    if is_full(error):
+        return f"{error.filename or 'a file'} cannot be written ({error.strerror}); free some space"
+    if error.filename is None or error.errno is None:
+        return ""
+    return f"{error.filename}: {error.strerror}; check the path, its folders and their permissions"
+
+
+def _emit(error: str, kind: str) -> None:
+    """The same for machines that ask for it, unless it is that nothing can be written."""
+    if "--json" in sys.argv:
+        with suppress(OSError, OptionError):
+            emit_json({"error": error, "kind": kind})
 
 
 def _exit_code(error: PromptletError) -> int:

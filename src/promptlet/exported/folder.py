@@ -67,7 +67,13 @@ def open_exported(folder: str | Path) -> Exported:
 
     Raises ExportError for what is no exported folder, damaged, hostile, or of another version.
     """
-    folder = Path(folder)
+    try:
+        return _opened(Path(folder))
+    except (OSError, ValueError) as error:  # of folders that nobody here may enter, and names that none has
+        raise ExportError(f"{folder} cannot be read ({why(error)}); check the path") from error
+
+
+def _opened(folder: Path) -> Exported:
     if not folder.is_dir():
         raise ExportError(f"{folder} is no folder; give one that `promptlet export` made")
     if not (folder / NAME).is_file():
