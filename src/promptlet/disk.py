@@ -65,6 +65,22 @@ def nearest(folder: Path) -> Path:
     return folder
 
 
+def put_folder(made: Path, target: Path) -> None:
+    """Rename a folder to ``target``; one that is there goes away when that is done, else it stays."""
+    if not target.exists():
+        made.rename(target)
+        return
+    before = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
+    target.rename(before)
+    try:
+        made.rename(target)
+    except BaseException:
+        with suppress(OSError):
+            before.rename(target)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
 class Reserve:
     """Room that is held by a file, and let go when something must be written."""
 

@@ -284,6 +284,13 @@ def test_only_an_exported_folder_is_replaced_and_only_by_force(tmp_path: Path) -
     (tmp_path / "link").symlink_to(tmp_path / "out")
     with pytest.raises(ExportError, match="no exported folder, so it is not replaced"):
         made_folder(tmp_path / "link", force=True)
+    (tmp_path / "out" / "mine.jpg").write_bytes(b"x")
+    for told in (None, "{damaged"):
+        if told:
+            (tmp_path / "out" / "export.json").write_text(told)
+        with pytest.raises(ExportError, match=r"holds .*mine\.jpg.* so it is not replaced; move that"):
+            made_folder(tmp_path / "out", force=True)
+    assert (tmp_path / "out" / "mine.jpg").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out", "photos"]
 
 

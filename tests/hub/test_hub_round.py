@@ -11,6 +11,7 @@ import pytest
 from hub_stand_in import Hub
 
 import promptlet as pl
+from promptlet.errors import PromptFileError
 from promptlet.hub import CARD, CONFIG, PROMPT, HubPlace, fetch
 
 
@@ -116,6 +117,13 @@ def test_a_folder_is_read_as_it_was_written(fitted: Any, tmp_path: Path) -> None
     (tmp_path / "pets" / PROMPT).rename(tmp_path / "pets" / "a.prompt")
     with pytest.raises(pl.PromptletError, match=r"no prompt\.safetensors.*load\(path\).*a\.prompt"):
         pl.PromptClassifier.from_pretrained(tmp_path / "pets")
+
+
+def test_a_folder_of_a_backbone_stays_as_it_is(fitted: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(PromptFileError, match=r"its config\.json is of something else"):
+        fitted[0].save_pretrained(tmp_path)
+    assert (tmp_path / "config.json").read_text() == "{}" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_folders_edited_card_stays(fitted: Any, tmp_path: Path) -> None:

@@ -105,6 +105,13 @@ def test_a_hostile_header_is_refused(tmp_path: Path, change: object, reason: str
         read_index(path)
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "x.index").symlink_to(tmp_path / "elsewhere" / "y.index")
+    assert len(read_index(written(tmp_path / "x.index", content()))) == 3
+    assert (tmp_path / "x.index").is_symlink() and (tmp_path / "elsewhere" / "y.index").is_file()
+
+
 def test_other_files_are_no_index(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("some text that is longer than eight bytes")
     for path in (tmp_path / "x", tmp_path / "absent", tmp_path):

@@ -97,6 +97,25 @@ def test_nothing_is_written_over_unasked(kind: str, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_folder_of_photos_is_never_replaced(tmp_path: Path) -> None:
+    pytest.importorskip("qdrant_client")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    store = Store("qdrant", str(tmp_path / "photos"), force=True)
+    for act in (store.check, lambda: store.write(drawn(8))):
+        with pytest.raises(OptionError, match=r"no folder of Qdrant: it holds a\.jpg, so it is not replaced"):
+            act()
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
+
+
+def test_the_file_beside_an_index_of_faiss_is_not_written_over_either(tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    (tmp_path / "x.json").write_text("mine")
+    with pytest.raises(OptionError, match=r"x\.json exists already"):
+        Store("faiss", str(tmp_path / "x")).write(drawn(8))
+    assert (tmp_path / "x.json").read_text() == "mine" and not (tmp_path / "x").exists()
+
+
 def test_what_cannot_be_is_refused_before_any_work(stored: Stored, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"export='fais' is not known.*Did you mean 'faiss'"):
         Store("fais", str(tmp_path / "x")).check()

@@ -10,14 +10,14 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from promptlet.data.files import is_passed_over, open_regular
-from promptlet.disk import has_no_room
-from promptlet.errors import ExportError, shown, why
+from promptlet.disk import has_no_room, put_folder
+from promptlet.errors import ExportError, listed, shown, why
 from promptlet.exported.fields import strict_object
 from promptlet.exported.files.npz import MOST_BYTES as MOST_VECTORS
 from promptlet.exported.files.npz import read_npz
@@ -28,6 +28,12 @@ from promptlet.promptfile.files import reason_of
 
 MOST_MANIFEST = 1 << 22
 CHUNK = 1 << 20
+USUAL = {
+    *("vectors.npz", "golden.png", "golden.npy", "weights.data"),
+    *("classifier.onnx", "tower.onnx", "picture.onnx"),
+    *("classifier.pt2", "classifier.xml", "classifier.bin"),
+}
+"""What `promptlet export` calls its files."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,23 @@ def _check_target(target: Path, force: bool) -> None:
             f"cannot write {target}: it is there and no exported folder, so it is not replaced; give another "
             "name"
         )
+    strange = sorted(_held(target) - _known(target) - {NAME})
+    if strange:
+        raise ExportError(
+            f"cannot write {target}: beside what was exported it holds {listed(strange)}, so it is not "
+            "replaced; move that elsewhere, or give another name"
+        )
+
+
+def _known(folder: Path) -> set[str]:
+    """Names of files that its ``export.json`` tells of, also of another version or where other values are
+    wrong; where it cannot be read, those that `promptlet export` gives."""
+    try:
+        with opened(folder / NAME, MOST_MANIFEST) as file:
+            told = strict_object(_text(file.read()), NAME).get("files")
+    except ExportError:
+        told = None
+    return set(told) if isinstance(told, dict) else set(USUAL)
 
 
 def _make(made: Path, target: Path) -> None:
@@ -174,18 +197,7 @@ def _put(made: Path, target: Path, force: bool) -> None:
     for path in made.iterdir():
         _sync(path)
     _check_target(target, force)
-    if not target.exists():
-        made.rename(target)
-        return
-    before = target.parent / f".promptlet-{secrets.token_hex(8)}.tmp"
-    target.rename(before)
-    try:
-        made.rename(target)
-    except BaseException:
-        with suppress(OSError):
-            before.rename(target)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
+    put_folder(made, target)
 
 
 def _sync(path: Path) -> None:
@@ -210,16 +222,20 @@ def _check_regular(path: Path) -> None:
 
 def _check_nothing_else(folder: Path, manifest: Manifest) -> None:
     """A graph may read what lies beside it: what no sum is known of is not there."""
-    try:
-        found = {path.name for path in folder.iterdir() if not is_passed_over(path.name)}
-    except OSError as error:
-        raise ExportError(f"{folder} cannot be listed ({why(error)}); check its permissions") from error
-    strange = sorted(found - set(manifest.files) - {NAME})
+    strange = sorted(_held(folder) - set(manifest.files) - {NAME})
     if strange:
         raise ExportError(
             f"{folder} holds {', '.join(strange[:5])}, of which {NAME} knows nothing; move it elsewhere, or "
             "copy the folder again"
         )
+
+
+def _held(folder: Path) -> set[str]:
+    """Names of all in it but for what systems put there."""
+    try:
+        return {path.name for path in folder.iterdir() if not is_passed_over(path.name)}
+    except OSError as error:
+        raise ExportError(f"{folder} cannot be listed ({why(error)}); check its permissions") from error
 
 
 def _facts_of(path: Path) -> FileFacts:

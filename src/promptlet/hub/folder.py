@@ -42,6 +42,11 @@ def write_folder(folder: str | Path, contents: Mapping[str, bytes], new_card: bo
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
+        if (target / CONFIG).exists() and not (target / PROMPT).exists():
+            raise PromptFileError(
+                f"cannot save into {folder}: its {CONFIG} is of something else, such as a backbone; give "
+                "another folder"
+            )
         edited = not new_card and (target / CARD).exists() and not is_own_card((target / CARD).read_bytes())
         for name, data in contents.items():
             if not (edited and name == CARD):

@@ -113,6 +113,7 @@ def write_index(path: Path, content: Stored, blocks: Iterable[Array]) -> None:
     the other, so that they need not be in memory together. Raises OptionError where it cannot be written."""
     tensors = _in_order(content)
     header = _header(content.facts, tensors)
+    path = path.resolve()  # of a link, what it points to
     needed = len(header) + sum(array.nbytes for array in tensors.values())
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from promptlet.errors import MissingExtraError
+from promptlet.errors import MissingExtraError, OptionError, listed
 from promptlet.search.file import Stored
 from promptlet.search.stores.names import storable
 from promptlet.search.stores.whole import whole
 
+OWN = {".lock", "meta.json", "collection", "aliases"}
+"""What Qdrant puts into its folder."""
 POINTS = 4096
 """That are written at a time."""
 
@@ -26,6 +28,16 @@ def installed() -> Any:
             "Qdrant needs the optional package qdrant-client: pip install 'promptlet[qdrant]'"
         ) from error
     return qdrant_client
+
+
+def check_own(folder: Path) -> None:
+    """Raise OptionError for a folder with anything that is not Qdrant's, which must not be replaced."""
+    strange = sorted({path.name for path in folder.iterdir()} - OWN)
+    if strange:
+        raise OptionError(
+            f"--out {folder} is there and no folder of Qdrant: it holds {listed(strange)}, so it is not "
+            "replaced; give another name"
+        )
 
 
 def write(stored: Stored, path: Path, name: str) -> None:

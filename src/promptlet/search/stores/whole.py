@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from promptlet.disk import room_problem
+from promptlet.disk import put_folder, room_problem
 from promptlet.errors import OptionError, why
 
 
@@ -26,9 +26,10 @@ def whole(path: Path, needed: int) -> Iterator[Path]:
         raise OptionError(f"{path} cannot be written into {path.parent} ({problem}); write elsewhere")
     try:
         yield draft
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(draft, path)  # noqa: PTH105 (atomic on every system, and named for it)
+        if draft.is_dir():
+            put_folder(draft, path)
+        else:
+            os.replace(draft, path)  # noqa: PTH105 (atomic on every system, and named for it)
     except (OSError, sqlite3.Error) as error:  # Qdrant writes SQLite
         raise OptionError(f"{path} cannot be written ({why(error)}); write elsewhere") from error
     finally:
