@@ -19,8 +19,6 @@ WRITERS: dict[str, Callable[[Stored, Path, str], None]] = {
     "npz": npz.write,
 }
 NEEDED: dict[str, Callable[[], object]] = {"faiss": faiss.installed, "qdrant": qdrant.installed}
-BESIDE: dict[str, Callable[[Path], tuple[Path, ...]]] = {"faiss": lambda path: (faiss.paths_file(path),)}
-"""Further files that are written."""
 NAME = "photos"
 """Of the table or collection where none is given."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -52,7 +50,8 @@ class Store:
         path = Path(self.out)
         if not path.parent.is_dir():
             raise OptionError(f"--out {path}: the folder {path.parent} does not exist; create it first")
-        for one in (path, *BESIDE.get(self.kind, lambda _path: ())(path)):
+        beside = [faiss.paths_file(path)] if self.kind == "faiss" else []
+        for one in (path, *beside):
             check_free(one, self.force)
         if path.exists() and path.is_dir() != (self.kind == "qdrant"):
             raise OptionError(f"--out {path} exists and is of another kind; give another name")
