@@ -82,6 +82,7 @@ def _without_samples(whole: BytesIO, path: Path) -> None:
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as new:
         for entry in old.infolist():
             is_sample = SAMPLES in entry.filename
-            with old.open(entry) as source, new.open(entry.filename, "w", force_zip64=True) as target:
+            name = f"{path.stem}/{entry.filename.partition('/')[2]}"  # as torch names it after a file
+            with old.open(entry) as source, new.open(name, "w", force_zip64=True) as target:
                 while not is_sample and (part := source.read(1 << 20)):
                     target.write(part)
