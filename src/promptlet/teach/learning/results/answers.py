@@ -11,7 +11,6 @@ import numpy as np
 
 from promptlet.data.files import open_regular
 from promptlet.errors import OptionError
-from promptlet.data.arrays import FAULTS
 from promptlet.own_images.estimating.out_of_fold import OutOfFold
 from promptlet.own_images.material import Material
 from promptlet.teach.learning.results.shapes import Answered
