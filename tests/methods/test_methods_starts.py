@@ -184,5 +184,5 @@ def test_words_are_one_start_for_all_classes(tiny_backbone: Any) -> None:
 @pytest.mark.parametrize("per_class", [False, True])
 @pytest.mark.parametrize("start", [1e5, 3, True, ["each"]])
 def test_a_start_that_is_no_text_is_refused(start: Any, per_class: bool, tiny_backbone: Any) -> None:
-    with pytest.raises(OptionError, match="ctx_init=.* is not allowed; give words"):
+    with pytest.raises(OptionError, match=r"ctx_init=.* is not allowed; give words"):
         build_method("coop", tiny_backbone, NAMES, ctx_init=start, per_class=per_class)
