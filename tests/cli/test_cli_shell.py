@@ -176,6 +176,31 @@ def test_a_wrong_option_exits_with_2_also_in_json(shell: Any, monkeypatch: pytes
     assert document["kind"] == "OptionError" and "Did you mean 'rlp'?" in document["error"]
 
 
+@pytest.mark.parametrize("words", [(), ("bench",), ("datasets",), ("cache",)])
+def test_without_a_command_the_help_is_shown_in_lines(words: tuple[str, ...], shell: Any) -> None:
+    told = shell.refuses(*words).splitlines()
+    assert told[0].startswith("Usage: ") and "Commands:" in told and len(told) > 8
+    assert told == shell.run(*words, "--help").stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("compare", "pets", "--folds", "many"), "valid integer"),
+        (("fit", "--nothing"), "No such option"),
+        (("predict",), "Missing argument"),
+        (("nothing",), "No such command"),
+        (("bench", "nothing"), "No such command"),
+    ],
+)
+def test_a_wrong_usage_is_one_document_in_json(
+    words: tuple[str, ...], told: str, shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["promptlet", *words, "--json"])
+    document = shell.json(*words, exit_code=2)
+    assert document["kind"] == "OptionError" and told in document["error"]
+
+
 def test_a_full_disk_is_no_wrong_option(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

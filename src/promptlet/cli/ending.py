@@ -132,8 +132,14 @@ def _usage_in_words() -> Iterator[None]:
     except Exception as error:
         if type(error).__name__ == "MissingParameter":
             error.message = _example(getattr(error, "ctx", None))  # type: ignore[attr-defined]
-        if hasattr(error, "format_message") and isinstance(getattr(error, "message", None), str):
+        is_help = type(error).__name__ == "NoArgsIsHelpError"
+        if (
+            hasattr(error, "format_message")
+            and isinstance(getattr(error, "message", None), str)
+            and not is_help
+        ):
             error.message = visible(error.message)  # type: ignore[attr-defined]
+            _emit(error.format_message(), OptionError.__name__)
         raise
 
 
