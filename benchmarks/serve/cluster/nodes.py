@@ -26,7 +26,8 @@ class Nodes:
 
         os.environ["PYTHONPATH"] = ":".join(path for path in sys.path if path)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        head = {"num_cpus": 1, "object_store_memory": STORE, "_system_config": HEARTBEATS}
+        config = dict(HEARTBEATS)  # Ray adds its own to it
+        head = {"num_cpus": 1, "object_store_memory": STORE, "_system_config": config}
         self.cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
         self.nodes = [self.add(), self.add()]
 
