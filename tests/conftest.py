@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: nobody looks for garbage in it any more, which is a twelfth of the time."""
+    """What was imported stays: nobody looks for garbage in it any more."""
     gc.collect()
     gc.freeze()
 

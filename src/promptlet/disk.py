@@ -29,9 +29,8 @@ def is_full(error: BaseException | None) -> bool:
 
 def room_problem(folder: Path, needed: int = PROBE) -> str:
     """Why ``needed`` bytes cannot be written into ``folder``, in a few words; nothing where they can."""
-    probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
-        _fill(probe, min(needed, PROBE))
+        _probe(folder, min(needed, PROBE))
         free = shutil.disk_usage(folder).free
         if free < needed:
             return f"{needed / 2**20:,.1f} MiB are needed there, {free / 2**20:,.1f} MiB are free"
@@ -39,22 +38,15 @@ def room_problem(folder: Path, needed: int = PROBE) -> str:
         if error.errno == errno.ENOENT and folder.is_dir():
             return "the system makes no files there"
         return why(error)
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
     return ""
 
 
 def has_no_room(folder: Path) -> bool:
     """Whether not even a little can be written into it: some libraries say other things of a full disk."""
-    probe = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
     try:
-        _fill(probe, PROBE)
+        _probe(folder, PROBE)
     except OSError as error:
         return is_full(error)
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
     return False
 
 
@@ -99,6 +91,16 @@ class Reserve:
         """Give the room back."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+
+
+def _probe(folder: Path, size: int) -> None:
+    """Write so many bytes into a file of its own, and remove it. Raises OSError."""
+    path = folder / f".promptlet-{secrets.token_hex(8)}.tmp"
+    try:
+        _fill(path, size)
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _fill(path: Path, size: int) -> None:

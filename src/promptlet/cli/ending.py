@@ -132,14 +132,10 @@ def _usage_in_words() -> Iterator[None]:
     except Exception as error:
         if type(error).__name__ == "MissingParameter":
             error.message = _example(getattr(error, "ctx", None))  # type: ignore[attr-defined]
-        is_help = type(error).__name__ == "NoArgsIsHelpError"
-        if (
-            hasattr(error, "format_message")
-            and isinstance(getattr(error, "message", None), str)
-            and not is_help
-        ):
+        is_usage = hasattr(error, "format_message") and isinstance(getattr(error, "message", None), str)
+        if is_usage and type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help, in lines
             error.message = visible(error.message)  # type: ignore[attr-defined]
-            _emit(error.format_message(), OptionError.__name__)
+            _emit(error.format_message(), OptionError.__name__)  # type: ignore[attr-defined]
         raise
 
 

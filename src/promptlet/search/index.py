@@ -215,17 +215,10 @@ class Index:
         telling.check(asked, given.precision, taught, given.nothing_else)
         prepared = prepared_of(asked, self.backbone, self.cache)
         if given.precision is not None and taught is not None:
-            question = prepared.ready(
-                np.zeros(self.backbone.feature_dim, np.float32)
-            ).question  # has no images
+            no_mean = np.zeros(self.backbone.feature_dim, np.float32)  # only images are compared with it
+            question, backbone, cache = prepared.ready(no_mean).question, self.backbone, self.cache
             known = learn(
-                asked.classes[0],
-                question,
-                taught,
-                self.backbone,
-                self.cache,
-                on_progress,
-                given.nothing_else,
+                asked.classes[0], question, taught, backbone, cache, on_progress, given.nothing_else
             )
         self._prepared = given, prepared, known
 

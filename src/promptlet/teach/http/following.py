@@ -25,6 +25,9 @@ TICK: Final = 0.5
 """In which a server that ends lets go of who follows."""
 LOOK: Final = 1.5
 """Seconds between two looks at folders that somebody may have changed by hand."""
+GONE: Final = "gone"
+"""The project was deleted; nothing follows of it."""
+BEATEN: Final = b": still here\n\n"
 _logger = logging.getLogger("promptlet.serve")
 
 
@@ -84,11 +87,6 @@ class Events:
             return (project, GONE), {}
         told = {"revision": revision, "training": learning.training(project), "done": done, "total": total}
         return (project, "hello"), told
-
-
-GONE: Final = "gone"
-"""The project was deleted; nothing follows of it."""
-BEATEN: Final = b": still here\n\n"
 
 
 def _stream(events: AsyncIterator[bytes]) -> Response:
