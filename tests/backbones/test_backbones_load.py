@@ -146,7 +146,10 @@ def test_missing_folder(source: Any) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["config.json"], "no readable config.json .*Save the whole model there"),
+        (
+            ["config.json"],
+            r"no readable config.json \(FileNotFoundError: there is none\).*Save the whole model there",
+        ),
         (["model.safetensors"], "cannot load the weights of .*Save the whole model there"),
         (
             ["tokenizer.json", "tokenizer_config.json"],

@@ -238,7 +238,10 @@ def _load_config(source: str, local: bool) -> tuple[Any, Path]:
 
     lacks = f"cannot load backbone {source!r}: no readable config.json ({REASON}). {_advice(source)}"
     with refusing(source, lacks):
-        path = Path(cached_file(source, "config.json", local_files_only=local))
+        found = cached_file(source, "config.json", local_files_only=local)
+        if found is None:  # of a folder without one
+            raise FileNotFoundError("there is none")
+        path = Path(found)
         if not local:
             _fetch(source)
         vocabulary = (read_asked(path, source).get("text_config") or {}).get("vocab_size")
