@@ -55,7 +55,7 @@ def report_html(seen: Seen, result: dict[str, Any], answers: Answers | None) -> 
 
 
 def _filled(probabilities: np.ndarray) -> np.ndarray:
-    """Rows of sum 1: they were kept with 16 bits."""
+    """Rows of sum 1: they are kept rounded."""
     return np.asarray(probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-6))
 
 
